@@ -1,0 +1,153 @@
+#include "engine/memory.h"
+
+#include <sys/mman.h>
+
+#include <cstdlib>
+#include <cstring>
+#include <exception>
+
+namespace sagcl::engine {
+namespace {
+
+/// Main memory. Large blocks start on a huge page, which saves most of the page faults and TLB misses.
+class CpuRuntime final : public DeviceRuntime {
+ public:
+  void* allocate(std::size_t bytes) override {
+    constexpr std::size_t huge_page = std::size_t(2) << 20;
+    const std::size_t alignment = bytes >= huge_page ? huge_page : 64;
+    void* memory = nullptr;
+    if (posix_memalign(&memory, alignment, bytes) != 0) return nullptr;
+    if (bytes >= huge_page) madvise(memory, bytes, MADV_HUGEPAGE);
+    return memory;
+  }
+  void release(void* memory) override { std::free(memory); }
+  void copy_from_host(void* device, const void* host, std::size_t bytes) override { std::memcpy(device, host, bytes); }
+  void copy_to_host(void* host, const void* device, std::size_t bytes) override { std::memcpy(host, device, bytes); }
+  void copy_within(void* to, const void* from, std::size_t bytes) override { std::memcpy(to, from, bytes); }
+  void zero(void* memory, std::size_t bytes) override { std::memset(memory, 0, bytes); }
+  void synchronize() override {}
+};
+
+struct Place {
+  DeviceRuntime* runtime;
+  std::unique_ptr<CachingAllocator> allocator;
+};
+
+/// Registered devices. Never destroyed: tensors in static storage may outlive everything else.
+struct Registry {
+  std::mutex mutex;
+  std::map<std::string, Place> places;
+  Registry() { add(Device::cpu(), *new CpuRuntime); }
+  void add(Device device, DeviceRuntime& r) {
+    places[to_string(device)] = {&r, std::make_unique<CachingAllocator>(r, to_string(device))};
+  }
+};
+Registry& registry() {
+  static Registry& r = *new Registry;
+  return r;
+}
+
+Place& place(Device device) {
+  static Place& cpu = registry().places.at("cpu");
+  if (device.is_cpu()) return cpu;
+  std::lock_guard lock(registry().mutex);
+  auto found = registry().places.find(to_string(device));
+  require<DeviceError>(found != registry().places.end(), "device {} is not available: no plugin has registered it", device);
+  return found->second;
+}
+
+thread_local const char* current_operation = "outside any operation";
+
+constexpr std::size_t rounded(std::size_t bytes) { return bytes < 64 ? 64 : (bytes + 63) / 64 * 64; }
+constexpr double mebi(std::size_t bytes) { return double(bytes) / (1 << 20); }
+
+}  // namespace
+
+CachingAllocator::CachingAllocator(DeviceRuntime& runtime, std::string device_name)
+    : runtime_(runtime), device_name_(std::move(device_name)) {}
+
+CachingAllocator::~CachingAllocator() { empty_cache(); }
+
+/// The smallest kept block that holds `bytes` and wastes at most an eighth; nullptr if there is none.
+void* CachingAllocator::reuse(std::size_t bytes) {
+  auto found = free_.lower_bound(bytes);
+  if (found == free_.end() || found->first > bytes + bytes / 8 + 512) return nullptr;
+  void* memory = found->second;
+  statistics_.cached -= found->first;
+  live_[memory] = found->first;
+  free_.erase(found);
+  return memory;
+}
+
+void* CachingAllocator::allocate(std::size_t bytes) {
+  bytes = rounded(bytes);
+  std::lock_guard lock(mutex_);
+  ++statistics_.requests;
+  void* memory = reuse(bytes);
+  if (!memory) {
+    ++statistics_.from_device;
+    memory = runtime_.allocate(bytes);
+    if (!memory) {  // give everything back that nobody uses, then try once more
+      for (auto& [size, block] : free_) runtime_.release(block);
+      free_.clear();
+      statistics_.cached = 0;
+      memory = runtime_.allocate(bytes);
+    }
+    require<OutOfMemory>(memory, "{}: out of memory on {}: asked for {:.1f} MiB, {:.1f} MiB in use, highest so far {:.1f} MiB",
+                         current_operation, device_name_, mebi(bytes), mebi(statistics_.in_use), mebi(statistics_.peak));
+    live_[memory] = bytes;
+  }
+  statistics_.in_use += live_[memory];
+  statistics_.peak = std::max(statistics_.peak, statistics_.in_use);
+  return memory;
+}
+
+void CachingAllocator::release(void* memory) {
+  std::lock_guard lock(mutex_);
+  auto found = live_.find(memory);
+  if (found == live_.end()) std::terminate();  // a block that is not ours: memory is already corrupt
+  statistics_.in_use -= found->second;
+  statistics_.cached += found->second;
+  free_.emplace(found->second, memory);
+  live_.erase(found);
+}
+
+void CachingAllocator::empty_cache() {
+  std::lock_guard lock(mutex_);
+  for (auto& [size, block] : free_) runtime_.release(block);
+  free_.clear();
+  statistics_.cached = 0;
+}
+
+MemoryStatistics CachingAllocator::statistics() const {
+  std::lock_guard lock(mutex_);
+  return statistics_;
+}
+
+void CachingAllocator::reset_peak() {
+  std::lock_guard lock(mutex_);
+  statistics_.peak = statistics_.in_use;
+}
+
+void register_device(Device device, DeviceRuntime& runtime) {
+  std::lock_guard lock(registry().mutex);
+  registry().add(device, runtime);
+}
+
+bool is_registered(Device device) {
+  std::lock_guard lock(registry().mutex);
+  return registry().places.count(to_string(device)) > 0;
+}
+
+DeviceRuntime& runtime(Device device) { return *place(device).runtime; }
+CachingAllocator& allocator(Device device) { return *place(device).allocator; }
+
+OperationName::OperationName(const char* name) : outer_(current_operation) { current_operation = name; }
+OperationName::~OperationName() { current_operation = outer_; }
+const char* OperationName::current() { return current_operation; }
+
+Buffer::Buffer(Device device, std::size_t bytes)
+    : allocator_(allocator(device)), bytes_(bytes), data_(allocator_.allocate(bytes)) {}
+Buffer::~Buffer() { allocator_.release(data_); }
+
+}  // namespace sagcl::engine

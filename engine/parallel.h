@@ -1,0 +1,45 @@
+#pragma once
+#include <algorithm>
+#include <cstdint>
+#include <vector>
+
+namespace sagcl::engine {
+
+int threads();              ///< number of threads used by loops below
+void set_threads(int n);    ///< n >= 1
+
+/// f(begin, end) for consecutive ranges that cover [0, n), spread over the threads. `grain` is the number of indices
+/// below which a second thread does not pay. Which thread gets which range never changes what is computed.
+template <class F>
+void parallel_ranges(std::int64_t n, std::int64_t grain, F&& f) {
+  if (n <= 0) return;
+  const std::int64_t parts = std::min<std::int64_t>(threads(), (n + grain - 1) / grain);
+  if (parts <= 1) return f(std::int64_t(0), n);
+#pragma omp parallel for schedule(static, 1) num_threads(int(parts))
+  for (std::int64_t p = 0; p < parts; ++p) f(n * p / parts, n * (p + 1) / parts);
+}
+
+/// f(i) for i in [0, n), spread over the threads when n >= grain.
+template <class F>
+void parallel_for(std::int64_t n, std::int64_t grain, F&& f) {
+  parallel_ranges(n, grain, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i) f(i);
+  });
+}
+
+/// Σ f(i) over [0, n). Chunks have a fixed size and are added in order, so the sum does not depend on the threads.
+template <class T, class F>
+T parallel_sum(std::int64_t n, F&& f) {
+  constexpr std::int64_t chunk = 4096;
+  std::vector<T> partial(std::size_t((n + chunk - 1) / chunk));
+  parallel_for(std::int64_t(partial.size()), 4, [&](std::int64_t c) {
+    T s = 0;
+    for (std::int64_t i = c * chunk, end = std::min(n, (c + 1) * chunk); i < end; ++i) s += f(i);
+    partial[std::size_t(c)] = s;
+  });
+  T total = 0;
+  for (T s : partial) total += s;
+  return total;
+}
+
+}  // namespace sagcl::engine

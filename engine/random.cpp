@@ -1,0 +1,63 @@
+#include "engine/random.h"
+
+#include <cmath>
+#include <numbers>
+#include <numeric>
+
+#include "engine/error.h"
+
+namespace sagcl::engine {
+namespace {
+
+/// 64-bit FNV-1a, to turn a purpose into a number.
+std::uint64_t hash(std::string_view text) {
+  std::uint64_t h = 0xcbf29ce484222325u;
+  for (unsigned char c : text) h = (h ^ c) * 0x100000001b3u;
+  return h;
+}
+
+/// Mixes a number into a key; distinct inputs give unrelated streams because Philox is a bijection of its counter.
+RandomKey derive(const RandomKey& key, std::uint64_t a, std::uint32_t domain) {
+  const Words w = philox(Words{{std::uint32_t(a), std::uint32_t(a >> 32), key.stream0, key.stream1 ^ domain}}, key.key0, key.key1);
+  return {w.w[0], w.w[1], w.w[2], w.w[3]};
+}
+
+}  // namespace
+
+Generator::Generator(std::uint64_t seed, std::string_view purpose, std::uint64_t step) {
+  const std::uint64_t h = hash(purpose);
+  const RandomKey root{std::uint32_t(seed), std::uint32_t(seed >> 32), std::uint32_t(h), std::uint32_t(h >> 32)};
+  key_ = derive(root, step, 0x53544550u);
+}
+
+Generator Generator::fork(std::uint64_t index) const {
+  Generator child = *this;
+  child.key_ = derive(key_, index, 0x464F524Bu);
+  child.drawn_ = 0;
+  return child;
+}
+
+RandomKey Generator::next_key() { return derive(key_, drawn_++, 0x4B455953u); }
+
+std::int64_t Generator::integer(std::int64_t n) {
+  require<UsageError>(n > 0, "integer(n) needs n > 0, got {}", n);
+  const std::uint64_t bound = std::uint64_t(n), limit = ~std::uint64_t(0) - (~std::uint64_t(0) % bound + 1) % bound;
+  for (;;) {  // reject the incomplete last interval
+    const std::uint64_t high = word(), draw = high << 32 | word();
+    if (draw <= limit) return std::int64_t(draw % bound);
+  }
+}
+
+double Generator::normal() {
+  const double radius = std::sqrt(-2 * std::log(1 - uniform()));
+  return radius * std::cos(2 * std::numbers::pi * uniform());
+}
+
+std::vector<std::int64_t> Generator::permutation(std::int64_t n) {
+  std::vector<std::int64_t> order(static_cast<std::size_t>(n));
+  std::iota(order.begin(), order.end(), 0);
+  for (std::int64_t i = n - 1; i > 0; --i) std::swap(order[std::size_t(i)], order[std::size_t(integer(i + 1))]);
+  return order;
+}
+
+}  // namespace sagcl::engine
