@@ -6,6 +6,8 @@
 #include <cstring>
 #include <exception>
 
+#include "engine/parallel.h"
+
 namespace sagcl::engine {
 namespace {
 
@@ -26,6 +28,15 @@ class CpuRuntime final : public DeviceRuntime {
   void copy_within(void* to, const void* from, std::size_t bytes) override { std::memcpy(to, from, bytes); }
   void zero(void* memory, std::size_t bytes) override { std::memset(memory, 0, bytes); }
   void synchronize() override {}
+  void add_into(void* sum, const void* term, Dtype dtype, std::int64_t n) override {
+    visit_float(dtype, [&]<class T>(Type<T>) {
+      T* y = static_cast<T*>(sum);
+      const T* x = static_cast<const T*>(term);
+      parallel_ranges(n, 1 << 16, [&](std::int64_t begin, std::int64_t end) {
+        for (std::int64_t i = begin; i < end; ++i) y[i] += x[i];
+      });
+    });
+  }
 };
 
 struct Place {

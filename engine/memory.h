@@ -21,6 +21,7 @@ class DeviceRuntime {
   virtual void copy_within(void* to, const void* from, std::size_t bytes) = 0;
   virtual void zero(void* memory, std::size_t bytes) = 0;
   virtual void synchronize() = 0;
+  virtual void add_into(void* sum, const void* term, Dtype dtype, std::int64_t n) = 0;  ///< sum += term, f32 or f64
 };
 
 /// Bytes, as the allocator sees them.

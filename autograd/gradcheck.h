@@ -1,0 +1,32 @@
+#pragma once
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "autograd/tape.h"
+
+namespace sagcl::autograd {
+
+/// Where an analytic gradient and a difference quotient disagree most.
+struct GradcheckResult {
+  bool passed = true;
+  double worst = 0;           ///< largest relative error found, |analytic - numeric| / max(scale of that input's gradient, 1e-3)
+  int input = -1;             ///< which input
+  std::int64_t element = -1;  ///< which element of it
+  double analytic = 0, numeric = 0;
+  std::string text() const;   ///< one line for people
+};
+
+struct GradcheckOptions {
+  double step = 1e-4;          ///< of the five-point difference quotient, times max(1, |x|)
+  double tolerance = 1e-7;     ///< relative
+  std::int64_t most_elements = 400;  ///< per input; larger inputs are probed at evenly spread elements
+};
+
+/// Compares the backward of `f` with difference quotients, in double precision, for every input. `f` may return any
+/// shape: a fixed random weighting makes it a scalar. Each input must be f64 (DtypeError): in single precision the
+/// comparison would need tolerances that let real mistakes through.
+GradcheckResult gradcheck(const std::function<Variable(const std::vector<Variable>&)>& f, const std::vector<Tensor>& inputs,
+                          const GradcheckOptions& options = {});
+
+}  // namespace sagcl::autograd

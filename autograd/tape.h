@@ -1,0 +1,107 @@
+#pragma once
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "autograd/variable.h"
+
+namespace sagcl::autograd {
+
+/// One gradient for each input, in order; an undefined Tensor where none is wanted.
+using Gradients = std::vector<Tensor>;
+
+/// The backward of one operation. `dy` arrives by value: if it is the sole owner its memory may be reused for a result.
+using Backward = std::function<Gradients(Tensor dy)>;
+
+/// Watches a tape while it records and while it is walked: the one interface all debug tools are built on.
+class Observer {
+ public:
+  struct Step {
+    const char* op;          ///< "conv", "batch_norm", …
+    std::string scope;       ///< module path, e.g. "encoder.0.conv"
+    std::int64_t record;     ///< position on the tape, -1 if the operation was not recorded
+    std::vector<Shape> inputs;
+  };
+  virtual ~Observer() = default;
+  virtual void after_forward(const Step&, const Tensor& /*y*/) {}
+  virtual void before_backward(const Step&, const Tensor& /*dy*/) {}
+  virtual void after_backward(const Step&, const Gradients&) {}
+};
+
+struct TapeOptions {
+  bool recompute = true;         ///< let operations keep recipes instead of values where that is cheap
+  Observer* observer = nullptr;  ///< must outlive the tape
+};
+
+/// The operations performed while it exists, in the order they were performed.
+///
+///   Tape tape;                               // recording starts on this thread
+///   Variable loss = criterion(model(x), target);
+///   tape.backward(loss);                     // walks the list from its end, freeing as it goes
+///
+/// Without a Tape nothing is recorded. One tape per thread and step: a second one throws, so does a second backward.
+/// There are no second derivatives: a backward works on Tensors, so it cannot record.
+class Tape {
+ public:
+  explicit Tape(TapeOptions options = {});
+  ~Tape();
+  Tape(const Tape&) = delete;
+
+  /// Delivers d loss / d parameter into every parameter the loss depends on. `loss` has one element.
+  void backward(const Variable& loss);
+
+  /// The same with a given gradient of y, for values that are not scalars.
+  void backward(const Variable& y, Tensor dy);
+
+  std::size_t size() const { return records_.size(); }
+  const TapeOptions& options() const { return options_; }
+  static Tape* active();  ///< the tape recording on this thread, or nullptr
+
+ private:
+  friend struct Recorder;
+  friend class NoGrad;
+  struct Record {
+    const char* op;
+    std::string scope;
+    std::shared_ptr<GradSlot> output;
+    std::vector<std::shared_ptr<GradSlot>> inputs;  ///< null where no gradient is wanted
+    Backward backward;
+  };
+  void walk(const Record& record, std::int64_t position, Tensor dy);
+  TapeOptions options_;
+  std::vector<Record> records_;
+  std::uint64_t generation_;
+  bool walked_ = false;
+};
+
+/// Suspends recording until the end of the scope.
+class NoGrad {
+ public:
+  NoGrad();
+  ~NoGrad();
+  NoGrad(const NoGrad&) = delete;
+
+ private:
+  Tape* suspended_;
+};
+
+/// Adds a name to the module path of what is recorded in this scope; costs nothing without an observer.
+class Scope {
+ public:
+  explicit Scope(const std::string& name);
+  ~Scope();
+  Scope(const Scope&) = delete;
+  static std::string path();
+
+ private:
+  std::size_t outer_length_;
+};
+
+/// Makes `y` the result of `op` on `inputs`. If a tape is active and some input wants a gradient, `backward` is kept on
+/// the tape; otherwise it is dropped with all it saved. `recipe`, if given, is how later operations may make y again.
+Variable record(const char* op, const std::vector<Variable>& inputs, Tensor y, Backward backward, Recipe recipe = {});
+
+/// True if `v`'s gradient will be asked for: a tape is recording and v depends on a parameter.
+bool recording(const Variable& v);
+
+}  // namespace sagcl::autograd

@@ -1,0 +1,46 @@
+#pragma once
+#include <array>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "engine/tensor.h"
+
+namespace sagcl::datasets {
+
+using engine::Tensor;
+
+// Axis order, decided once: a NIfTI volume (x, y, z), x fastest on disk, is the tensor [D = z, H = y, W = x]. No voxel
+// moves in memory when a file is read or written; every extent, crop and flip of a preset is given as D, H, W.
+
+/// Where the voxels of a volume lie in the patient, and what is needed to give that back unchanged.
+struct Geometry {
+  /// Row-major 4x4, voxel index (x, y, z, 1) -> millimetres to the patient's right-to-left, posterior-to-anterior, foot-to-head
+  /// (RAS). Note the index order: x = W, y = H, z = D.
+  std::array<double, 16> affine = {1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1};
+  std::array<double, 3> spacing = {1, 1, 1};  ///< millimetres between voxels along D, H, W
+  std::string nifti_header;  ///< the 348 bytes of the source's NIfTI-1 header as they were; empty for other sources
+};
+
+/// An image: f32 [D, H, W, C], an image of a plane has D = 1.
+struct Image {
+  Tensor voxels;
+  Geometry geometry;
+};
+
+/// A segmentation: u8 [D, H, W], class indices with 0 = background.
+struct Label {
+  Tensor classes;
+  Geometry geometry;
+};
+
+/// One case of a data set, not loaded: which files it has and whose it is.
+struct Case {
+  std::string id;                              ///< unique, usable as a file name
+  std::string patient;                         ///< cases of one patient never fall into different parts of a split
+  std::vector<std::filesystem::path> images;   ///< one file per channel, or one file with all channels
+  std::filesystem::path label;                 ///< empty for an unlabelled case
+  bool has_label() const { return !label.empty(); }
+};
+
+}  // namespace sagcl::datasets

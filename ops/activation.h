@@ -1,0 +1,13 @@
+#pragma once
+#include "autograd/tape.h"
+
+namespace sagcl::ops {
+
+using autograd::Variable;
+
+Variable relu(const Variable& x);                           ///< max(x, 0); gradient 0 at 0
+Variable leaky_relu(const Variable& x, double slope);       ///< x for x > 0, else slope x; gradient slope at 0
+Variable sigmoid(const Variable& x);                        ///< 1 / (1 + e^-x)
+Variable tanh(const Variable& x);
+
+}  // namespace sagcl::ops

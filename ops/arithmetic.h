@@ -1,0 +1,21 @@
+#pragma once
+#include "autograd/tape.h"
+
+namespace sagcl::ops {
+
+using autograd::Variable;
+
+// Element by element on equal shapes; ShapeError otherwise: nothing is broadcast.
+Variable add(const Variable& a, const Variable& b);
+Variable subtract(const Variable& a, const Variable& b);
+Variable multiply(const Variable& a, const Variable& b);
+Variable divide(const Variable& a, const Variable& b);
+
+Variable scale(const Variable& x, double factor);     ///< y = factor x
+Variable add_scalar(const Variable& x, double term);  ///< y = x + term
+Variable exp(const Variable& x);
+Variable log(const Variable& x);     ///< natural
+Variable sqrt(const Variable& x);
+Variable square(const Variable& x);
+
+}  // namespace sagcl::ops

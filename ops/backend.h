@@ -1,0 +1,184 @@
+#pragma once
+// The device contract: everything a device must be able to compute, stated once for all devices. The operations check
+// shapes, dtypes and devices and allocate results; kernels assume. All tensors are dense, row-major, channels-last.
+// "f32/f64" everywhere unless said; a kernel that a device lacks does not compile.
+#include <vector>
+
+#include "engine/random.h"
+#include "engine/tensor.h"
+#include "ops/conv_geometry.h"
+
+namespace sagcl::ops {
+
+using engine::Tensor;
+
+/// y = f(x), element by element. `a` is the slope of leaky_relu.
+enum class Unary { relu, leaky_relu, sigmoid, tanh, exp, log, sqrt, square };
+enum class Binary { add, subtract, multiply, divide };
+
+/// A tensor seen as [outer, reduced, inner]; sums run over the middle.
+struct Axes { std::int64_t outer = 1, reduced = 1, inner = 1; };
+
+/// y[g,m,n] = Σ_k A[g,m,k] B[g,k,n]; a transposed operand is stored [k,m] or [n,k].
+struct MatmulGeometry {
+  std::int64_t batch = 1, m = 1, k = 1, n = 1;
+  bool transpose_a = false, transpose_b = false;
+};
+
+/// x [N, in, C] -> y [N, out, C], out = (in - window) / stride + 1: what does not fill a window is dropped, no padding.
+struct PoolGeometry {
+  std::int64_t N = 1, C = 1;
+  Extents in, out, window, stride;
+};
+
+/// x [N, in, C] -> y [N, out, C].
+struct ResizeGeometry {
+  std::int64_t N = 1, C = 1;
+  Extents in, out;
+  bool linear = true;          ///< trilinear (bilinear for D = 1), else nearest
+  bool align_corners = false;  ///< source = o (in-1)/(out-1), else (o + 0.5) in/out - 0.5 clamped at 0; nearest: floor(o in/out)
+};
+
+/// x [N, V, C] normalised in sets of equal statistics: `images` images together and `channels` channels together.
+/// Batch norm: images = N, channels = 1. Instance norm: 1, 1. Group norm with G groups: 1, C / G.
+/// Statistics have one value per set, ordered [N / images, C / channels].
+struct NormGeometry {
+  std::int64_t N = 1, V = 1, C = 1;
+  std::int64_t images = 1, channels = 1;
+  std::int64_t sets() const { return N / images * (C / channels); }
+  std::int64_t count() const { return images * V * channels; }  ///< values per set
+};
+
+/// What follows a normalisation: y = x̂ γ + β, then x for x > 0 and slope x below. slope 1 is no activation, 0 is ReLU.
+struct Activation { double slope = 1; };
+
+/// Element i is kept when unit(key.word(i)) >= p and divided by 1 - p. With `per_channel`, i counts [N, C] instead.
+struct DropoutSpec {
+  double p = 0;
+  engine::RandomKey key;
+  bool per_channel = false;
+};
+
+/// A block of x placed in y, both seen as [s0, s1, s2, s3, s4]: y[yo + i] = x[xo + i] for i in [0, extent).
+struct BlockCopy {
+  std::int64_t x_shape[5], y_shape[5], x_begin[5], y_begin[5], extent[5];
+};
+
+enum class Metric { squared_l2, l1 };
+
+struct NuclearNormSpec {
+  double drop = 1e-6;  ///< singular values s < drop * s_max are left out of U Vᵀ (not out of the value)
+  bool polar = false;  ///< QDWH polar iteration instead of the SVD; falls back to the SVD when a factorisation fails
+};
+
+/// p ← p - lr m̂ / (sqrt(v̂) + eps), with L2 decay added to the gradient. Kingma & Ba 2015, Algorithm 1.
+struct AdamStep {
+  double lr, beta1 = 0.9, beta2 = 0.999, eps = 1e-8, weight_decay = 0;
+  std::int64_t t;  ///< 1 for the first step
+};
+
+/// v ← momentum v + (g + weight_decay p);  p ← p - lr v.
+struct SgdStep { double lr, momentum = 0.9, weight_decay = 0; };
+
+/// One parameter of a fused update: all tensors share shape and dtype.
+struct AdamSlot { Tensor p, g, m, v; };
+struct SgdSlot { Tensor p, g, v; };
+
+class Backend {
+ public:
+  virtual ~Backend() = default;
+
+  // --- element by element -------------------------------------------------------------------------------------------
+  virtual void fill(double value, Tensor& y) = 0;
+  virtual void unary(Unary f, double a, const Tensor& x, Tensor& y) = 0;
+  /// dx = dy f'(x), from x and y = f(x). dx may be dy. At 0: relu 0, leaky_relu slope.
+  virtual void unary_backward(Unary f, double a, const Tensor& x, const Tensor& y, const Tensor& dy, Tensor& dx) = 0;
+  virtual void binary(Binary f, const Tensor& a, const Tensor& b, Tensor& y) = 0;  ///< y may be a or b
+  virtual void scale_add(double alpha, const Tensor& x, double beta, const Tensor& z, Tensor& y) = 0;  ///< y = α x + β z; z may be undefined, y may be x or z
+  virtual void add_scalar(const Tensor& x, double c, Tensor& y) = 0;  ///< y may be x
+  virtual void dropout(const DropoutSpec& spec, const Tensor& x, Tensor& y) = 0;  ///< x [N, .., C]; its own backward; y may be x
+
+  // --- sums ---------------------------------------------------------------------------------------------------------
+  virtual void sum(const Tensor& x, const Axes& v, double scale, Tensor& y) = 0;     ///< y[o,i] = scale Σ_r x[o,r,i]
+  virtual void expand(const Tensor& y, const Axes& v, double scale, Tensor& x) = 0;  ///< x[o,r,i] = scale y[o,i]
+
+  // --- softmax over the last axis -----------------------------------------------------------------------------------
+  virtual void softmax(bool logarithm, const Tensor& x, Tensor& y) = 0;
+  virtual void softmax_backward(bool logarithm, const Tensor& y, const Tensor& dy, Tensor& dx) = 0;  ///< dx may be dy
+
+  // --- products -----------------------------------------------------------------------------------------------------
+  virtual void matmul(const MatmulGeometry& g, const Tensor& a, const Tensor& b, Tensor& y) = 0;
+
+  // --- convolution: w [O, kernel, C]. A transposed convolution is conv_backward_data as its forward ------------------
+  virtual void conv_forward(const ConvGeometry& g, const Tensor& x, const Tensor& w, const Tensor& b, Tensor& y) = 0;  ///< b [O] or undefined
+  virtual void conv_backward_data(const ConvGeometry& g, const Tensor& w, const Tensor& dy, const Tensor& b, Tensor& dx) = 0;  ///< b [C] is added; or undefined
+  virtual void conv_backward_weight(const ConvGeometry& g, const Tensor& x, const Tensor& dy, Tensor& dw) = 0;
+
+  // --- pooling and resizing -----------------------------------------------------------------------------------------
+  /// index (u8, like y): position inside the window of the maximum, the first of equals in row-major order; windows of at most 255 voxels.
+  virtual void max_pool(const PoolGeometry& g, const Tensor& x, Tensor& y, Tensor& index) = 0;
+  virtual void max_pool_backward(const PoolGeometry& g, const Tensor& index, const Tensor& dy, Tensor& dx) = 0;
+  virtual void average_pool(const PoolGeometry& g, const Tensor& x, Tensor& y) = 0;
+  virtual void average_pool_backward(const PoolGeometry& g, const Tensor& dy, Tensor& dx) = 0;
+  virtual void resize(const ResizeGeometry& g, const Tensor& x, Tensor& y) = 0;
+  virtual void resize_backward(const ResizeGeometry& g, const Tensor& dy, Tensor& dx) = 0;
+
+  // --- normalisation, fused with the activation that follows ----------------------------------------------------------
+  /// mean and biased variance of each set, by two passes or Welford (never Σx² - (Σx)²).
+  virtual void norm_statistics(const NormGeometry& g, const Tensor& x, Tensor& mean, Tensor& variance) = 0;
+  /// y = act(γ[c] (x - mean) / sqrt(variance + eps) + β[c]); y may be x.
+  virtual void norm_apply(const NormGeometry& g, Activation act, double eps, const Tensor& x, const Tensor& mean,
+                          const Tensor& variance, const Tensor& gamma, const Tensor& beta, Tensor& y) = 0;
+  /// From x and dy; the activation's mask is recomputed. `fixed`: mean and variance are constants (evaluation mode).
+  /// dx may be dy.
+  virtual void norm_backward(const NormGeometry& g, Activation act, double eps, bool fixed, const Tensor& x, const Tensor& mean,
+                             const Tensor& variance, const Tensor& gamma, const Tensor& beta, const Tensor& dy, Tensor& dx,
+                             Tensor& dgamma, Tensor& dbeta) = 0;
+
+  // --- moving elements ------------------------------------------------------------------------------------------------
+  virtual void copy_block(const BlockCopy& block, const Tensor& x, Tensor& y) = 0;  ///< any dtype
+  /// Cuts x [N, D, H, W, C] into grid[0] x grid[1] x grid[2] equal patches, row-major: y [N * patches, d, h, w, C].
+  /// `inverse` puts patches x back together into y. Any dtype.
+  virtual void patches(const Extents& grid, bool inverse, const Tensor& x, Tensor& y) = 0;
+  virtual void gather_rows(const Tensor& x, const Tensor& index, Tensor& y) = 0;    ///< y[m,:] = x[index[m],:], index i32 [M]
+  virtual void scatter_rows(const Tensor& index, const Tensor& dy, Tensor& dx) = 0; ///< dx[n,:] = Σ_{m: index[m]=n} dy[m,:], in order of m
+
+  // --- rows of vectors, graphs ------------------------------------------------------------------------------------------
+  virtual void l2_normalize(double eps, const Tensor& x, Tensor& y, Tensor& norm) = 0;  ///< rows: y = x / norm, norm = max(|x|, eps)
+  virtual void l2_normalize_backward(double eps, const Tensor& y, const Tensor& norm, const Tensor& dy, Tensor& dx) = 0;
+  /// a [G,N,D], b [G,M,D] -> d [G,N,M]: Σ (a-b)² or Σ |a-b|, by differences (no Gram trick: it loses digits near 0).
+  virtual void pairwise_distance(Metric metric, const Tensor& a, const Tensor& b, Tensor& d) = 0;
+  /// da and db where defined; |.| has derivative 0 at 0.
+  virtual void pairwise_distance_backward(Metric metric, const Tensor& a, const Tensor& b, const Tensor& dd, Tensor& da, Tensor& db) = 0;
+  virtual void gaussian_kernel(const Tensor& d, const Tensor& sigma2, Tensor& k) = 0;  ///< k[g,·] = exp(-d / (2 σ²[g])), σ² [G]
+  virtual void gaussian_kernel_backward(const Tensor& k, const Tensor& sigma2, const Tensor& dk, Tensor& dd) = 0;
+  /// A [G,N,M] -> value [G] = Σ s, subgradient [G,N,M] = U Vᵀ over the kept singular values.
+  virtual void nuclear_norm(const NuclearNormSpec& spec, const Tensor& a, Tensor& value, Tensor& subgradient) = 0;
+  /// Thin decomposition A = U diag(s) Vᵀ, s descending: u [G,N,K], s [G,K], vt [G,K,M], K = min(N,M).
+  virtual void svd(const Tensor& a, Tensor& u, Tensor& s, Tensor& vt) = 0;
+
+  // --- losses over voxels: z [R, C] scores, labels i32 [R], -1 is not counted --------------------------------------------
+  /// loss [1] = Σ counted (logΣe^z - z_t) / max(1, counted); count [1] receives the number counted, in z's dtype.
+  virtual void cross_entropy(const Tensor& z, const Tensor& labels, Tensor& loss, Tensor& count) = 0;
+  virtual void cross_entropy_backward(const Tensor& z, const Tensor& labels, const Tensor& count, const Tensor& dloss, Tensor& dz) = 0;
+  /// loss [1] = mean over rows of -Σ_c q log softmax(z); q [R, C] constant.
+  virtual void soft_cross_entropy(const Tensor& z, const Tensor& q, Tensor& loss) = 0;
+  virtual void soft_cross_entropy_backward(const Tensor& z, const Tensor& q, const Tensor& dloss, Tensor& dz) = 0;
+  /// sums [3, C]: Σ p y, Σ p² or Σ p, Σ y² or Σ y. y [R, C], or, if undefined, the one-hot of labels (-1: row not counted).
+  virtual void dice_sums(bool squared, const Tensor& p, const Tensor& y, const Tensor& labels, Tensor& sums) = 0;
+  /// dp[r,c] = a[c] y[r,c] + b[c] (2 p if squared else 1), from coefficients [2, C]; 0 where not counted.
+  virtual void dice_backward(bool squared, const Tensor& p, const Tensor& y, const Tensor& labels, const Tensor& coefficients, Tensor& dp) = 0;
+
+  // --- updates, all parameters in one call ------------------------------------------------------------------------------
+  virtual void adam(const AdamStep& step, const std::vector<AdamSlot>& slots) = 0;
+  virtual void sgd(const SgdStep& step, const std::vector<SgdSlot>& slots) = 0;
+  virtual void average(double alpha, const std::vector<std::pair<Tensor, Tensor>>& teacher_student) = 0;  ///< t ← α t + (1-α) s
+};
+
+/// The backend of a device; DeviceError when none is registered.
+Backend& backend(engine::Device device);
+
+/// Called once by a plugin for each device it serves.
+void register_backend(engine::Device device, Backend& backend);
+
+}  // namespace sagcl::ops

@@ -1,0 +1,26 @@
+#pragma once
+#include "autograd/tape.h"
+#include "ops/conv_geometry.h"
+
+namespace sagcl::ops {
+
+using autograd::Variable;
+
+struct ConvSpec {
+  Extents stride{{1, 1, 1}};
+  Extents padding{{0, 0, 0}};
+};
+
+/// Cross-correlation over a volume (an image is a volume of depth one).
+///
+///   y[n,p,o] = b[o] + Σ_k Σ_c w[o,k,c] · x[n, stride·p + k − padding, c]        x is 0 outside
+///
+/// x [N,D,H,W,C]   w [O,Kd,Kh,Kw,C]   b [O] or undefined   ->   y [N,D',H',W',O],  D' = (D + 2 padding − Kd) / stride + 1
+Variable conv(const Variable& x, const Variable& w, const Variable& b, const ConvSpec& spec = {});
+
+/// The transpose of `conv` in x: what conv's gradient does to y, as a layer of its own.
+///
+/// x [N,D,H,W,I]   w [I,Kd,Kh,Kw,O]   b [O] or undefined   ->   y [N,D',H',W',O],  D' = (D − 1) stride − 2 padding + Kd
+Variable conv_transposed(const Variable& x, const Variable& w, const Variable& b, const ConvSpec& spec = {});
+
+}  // namespace sagcl::ops

@@ -1,0 +1,16 @@
+#pragma once
+#include "autograd/tape.h"
+#include "ops/backend.h"
+
+namespace sagcl::ops {
+
+using autograd::Tensor;
+using autograd::Variable;
+
+/// d[g,i,j] = Σ_k (a[g,i,k] − b[g,j,k])² or Σ_k |a − b|. a [G,N,D], b [G,M,D] -> [G,N,M]. At 0 the gradient of |.| is 0.
+Variable pairwise_distance(const Variable& a, const Variable& b, Metric metric);
+
+/// k[g,i,j] = exp(−d[g,i,j] / (2 σ²[g])). d [G,N,M], sigma2 [G] (constant, > 0).
+Variable gaussian_kernel(const Variable& d, const Tensor& sigma2);
+
+}  // namespace sagcl::ops

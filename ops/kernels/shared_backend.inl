@@ -1,0 +1,117 @@
+#pragma once
+// Every kernel of the contract that needs no vendor library, for any launcher. A device adds products, convolution and
+// decompositions, and may override a kernel here by a faster one.
+#include "ops/backend.h"
+#include "ops/kernels/layout.inl"
+#include "ops/kernels/losses.inl"
+#include "ops/kernels/norm.inl"
+#include "ops/kernels/pointwise.inl"
+#include "ops/kernels/pool.inl"
+#include "ops/kernels/resize.inl"
+#include "ops/kernels/rows.inl"
+#include "ops/kernels/softmax.inl"
+#include "ops/kernels/sums.inl"
+#include "ops/kernels/updates.inl"
+
+namespace sagcl::ops {
+
+template <class Launch>
+class SharedBackend : public Backend {
+ public:
+  void fill(double value, Tensor& y) override { kernels::fill<Launch>(value, y); }
+  void unary(Unary f, double a, const Tensor& x, Tensor& y) override { kernels::unary<Launch>(f, a, x, y); }
+  void unary_backward(Unary f, double a, const Tensor& x, const Tensor& y, const Tensor& dy, Tensor& dx) override {
+    kernels::unary_backward<Launch>(f, a, x, y, dy, dx);
+  }
+  void binary(Binary f, const Tensor& a, const Tensor& b, Tensor& y) override { kernels::binary<Launch>(f, a, b, y); }
+  void scale_add(double alpha, const Tensor& x, double beta, const Tensor& z, Tensor& y) override {
+    kernels::scale_add<Launch>(alpha, x, beta, z, y);
+  }
+  void add_scalar(const Tensor& x, double c, Tensor& y) override { kernels::add_scalar<Launch>(x, c, y); }
+  void dropout(const DropoutSpec& spec, const Tensor& x, Tensor& y) override { kernels::dropout<Launch>(spec, x, y); }
+  void sum(const Tensor& x, const Axes& v, double scale, Tensor& y) override { kernels::sum<Launch>(x, v, scale, y); }
+  void expand(const Tensor& y, const Axes& v, double scale, Tensor& x) override { kernels::expand<Launch>(y, v, scale, x); }
+  void softmax(bool logarithm, const Tensor& x, Tensor& y) override { kernels::softmax<Launch>(logarithm, x, y); }
+  void softmax_backward(bool logarithm, const Tensor& y, const Tensor& dy, Tensor& dx) override {
+    kernels::softmax_backward<Launch>(logarithm, y, dy, dx);
+  }
+  void max_pool(const PoolGeometry& g, const Tensor& x, Tensor& y, Tensor& index) override {
+    kernels::max_pool<Launch>(g, x, y, index);
+  }
+  void max_pool_backward(const PoolGeometry& g, const Tensor& index, const Tensor& dy, Tensor& dx) override {
+    kernels::max_pool_backward<Launch>(g, index, dy, dx);
+  }
+  void average_pool(const PoolGeometry& g, const Tensor& x, Tensor& y) override { kernels::average_pool<Launch>(g, x, y); }
+  void average_pool_backward(const PoolGeometry& g, const Tensor& dy, Tensor& dx) override {
+    kernels::average_pool_backward<Launch>(g, dy, dx);
+  }
+  void resize(const ResizeGeometry& g, const Tensor& x, Tensor& y) override { kernels::resize<Launch>(g, x, y); }
+  void resize_backward(const ResizeGeometry& g, const Tensor& dy, Tensor& dx) override {
+    kernels::resize_backward<Launch>(g, dy, dx);
+  }
+  void norm_statistics(const NormGeometry& g, const Tensor& x, Tensor& mean, Tensor& variance) override {
+    kernels::norm_statistics<Launch>(g, x, mean, variance);
+  }
+  void norm_apply(const NormGeometry& g, Activation act, double eps, const Tensor& x, const Tensor& mean,
+                  const Tensor& variance, const Tensor& gamma, const Tensor& beta, Tensor& y) override {
+    kernels::norm_apply<Launch>(g, act, eps, x, mean, variance, gamma, beta, y);
+  }
+  void norm_backward(const NormGeometry& g, Activation act, double eps, bool fixed, const Tensor& x,
+                     const Tensor& mean, const Tensor& variance, const Tensor& gamma, const Tensor& beta, const Tensor& dy, Tensor& dx, Tensor& dgamma, Tensor& dbeta) override {
+    kernels::norm_backward<Launch>(g, act, eps, fixed, x, mean, variance, gamma, beta, dy, dx, dgamma, dbeta);
+  }
+  void copy_block(const BlockCopy& block, const Tensor& x, Tensor& y) override { kernels::copy_block<Launch>(block, x, y); }
+  void patches(const Extents& grid, bool inverse, const Tensor& x, Tensor& y) override {
+    kernels::patches<Launch>(grid, inverse, x, y);
+  }
+  void gather_rows(const Tensor& x, const Tensor& index, Tensor& y) override { kernels::gather_rows<Launch>(x, index, y); }
+  void scatter_rows(const Tensor& index, const Tensor& dy, Tensor& dx) override {
+    kernels::scatter_rows<Launch>(index, dy, dx);
+  }
+  void l2_normalize(double eps, const Tensor& x, Tensor& y, Tensor& norm) override {
+    kernels::l2_normalize<Launch>(eps, x, y, norm);
+  }
+  void l2_normalize_backward(double eps, const Tensor& y, const Tensor& norm, const Tensor& dy, Tensor& dx) override {
+    kernels::l2_normalize_backward<Launch>(eps, y, norm, dy, dx);
+  }
+  void pairwise_distance(Metric metric, const Tensor& a, const Tensor& b, Tensor& d) override {
+    kernels::pairwise_distance<Launch>(metric, a, b, d);
+  }
+  void pairwise_distance_backward(Metric metric, const Tensor& a, const Tensor& b, const Tensor& dd,
+                                  Tensor& da, Tensor& db) override {
+    kernels::pairwise_distance_backward<Launch>(metric, a, b, dd, da, db);
+  }
+  void gaussian_kernel(const Tensor& d, const Tensor& sigma2, Tensor& k) override {
+    kernels::gaussian_kernel<Launch>(d, sigma2, k);
+  }
+  void gaussian_kernel_backward(const Tensor& k, const Tensor& sigma2, const Tensor& dk, Tensor& dd) override {
+    kernels::gaussian_kernel_backward<Launch>(k, sigma2, dk, dd);
+  }
+  void cross_entropy(const Tensor& z, const Tensor& labels, Tensor& loss, Tensor& count) override {
+    kernels::cross_entropy<Launch>(z, labels, loss, count);
+  }
+  void cross_entropy_backward(const Tensor& z, const Tensor& labels, const Tensor& count,
+                              const Tensor& dloss, Tensor& dz) override {
+    kernels::cross_entropy_backward<Launch>(z, labels, count, dloss, dz);
+  }
+  void soft_cross_entropy(const Tensor& z, const Tensor& q, Tensor& loss) override {
+    kernels::soft_cross_entropy<Launch>(z, q, loss);
+  }
+  void soft_cross_entropy_backward(const Tensor& z, const Tensor& q, const Tensor& dloss, Tensor& dz) override {
+    kernels::soft_cross_entropy_backward<Launch>(z, q, dloss, dz);
+  }
+  void dice_sums(bool squared, const Tensor& p, const Tensor& y, const Tensor& labels, Tensor& sums) override {
+    kernels::dice_sums<Launch>(squared, p, y, labels, sums);
+  }
+  void dice_backward(bool squared, const Tensor& p, const Tensor& y, const Tensor& labels,
+                     const Tensor& coefficients, Tensor& dp) override {
+    kernels::dice_backward<Launch>(squared, p, y, labels, coefficients, dp);
+  }
+  void adam(const AdamStep& step, const std::vector<AdamSlot>& slots) override { kernels::adam<Launch>(step, slots); }
+  void sgd(const SgdStep& step, const std::vector<SgdSlot>& slots) override { kernels::sgd<Launch>(step, slots); }
+  void average(double alpha, const std::vector<std::pair<Tensor, Tensor>>& teacher_student) override {
+    kernels::average<Launch>(alpha, teacher_student);
+  }
+};
+
+}  // namespace sagcl::ops
