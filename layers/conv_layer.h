@@ -1,0 +1,27 @@
+#pragma once
+#include "layers/module.h"
+#include "ops/conv.h"
+
+namespace sagcl::layers {
+
+/// A convolution with its weights w [O, kernel, C] and bias b [O], or, transposed, w [C, kernel, O].
+class ConvLayer final : public Module {
+ public:
+  struct Spec {
+    std::int64_t in = 1, out = 1;
+    engine::Extents kernel{{3, 3, 3}};
+    engine::Extents stride{{1, 1, 1}};
+    engine::Extents padding{{0, 0, 0}};
+    bool transposed = false;
+  };
+  ConvLayer(const Spec& spec, engine::Generator& random);
+  Variable forward(const Variable& x) const;
+  void describe(Parts& parts) override;
+  const Spec& spec() const { return spec_; }
+
+ private:
+  Spec spec_;
+  Variable w_, b_;
+};
+
+}  // namespace sagcl::layers
