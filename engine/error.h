@@ -14,6 +14,9 @@ struct DtypeError : Error { using Error::Error; };    ///< wrong element type
 struct DeviceError : Error { using Error::Error; };   ///< operands live in different places, or a device is unavailable
 struct UsageError : Error { using Error::Error; };    ///< calls in an order, or options, that are not allowed
 struct DataError : Error { using Error::Error; };     ///< a file or its content is unusable
+struct MissingInput : DataError { using DataError::DataError; };  ///< the file or folder is not there
+struct IoError : DataError { using DataError::DataError; };       ///< the system refused to read or write, e.g. a full disk
+struct NonFiniteError : Error { using Error::Error; };            ///< a NaN or infinity where training must stop
 struct BackendError : Error { using Error::Error; };  ///< a vendor library reported a failure
 struct OutOfMemory : Error { using Error::Error; };   ///< the device has no room, even after the cache was emptied
 

@@ -29,7 +29,7 @@ void write_all(int fd, const char* data, std::size_t size, const path& file) {
   while (size > 0) {
     const ssize_t n = ::write(fd, data, std::min<std::size_t>(size, std::size_t(1) << 30));
     if (n < 0 && errno == EINTR) continue;
-    require<DataError>(n > 0, "{}: writing failed: {}; free some space or choose another folder", file.string(), reason());
+    require<IoError>(n > 0, "{}: writing failed: {}; free some space or choose another folder", file.string(), reason());
     data += n, size -= std::size_t(n);
   }
 }
@@ -42,11 +42,11 @@ void replace_atomically(const path& file, Write&& write) {
   try {
     {
       Descriptor out{::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644)};
-      require<DataError>(out.fd >= 0, "{}: cannot be created: {}", temporary.string(), reason());
+      require<IoError>(out.fd >= 0, "{}: cannot be created: {}", temporary.string(), reason());
       write(out.fd);
-      require<DataError>(::fsync(out.fd) == 0, "{}: fsync failed: {}", file.string(), reason());
+      require<IoError>(::fsync(out.fd) == 0, "{}: fsync failed: {}", file.string(), reason());
     }
-    require<DataError>(::rename(temporary.c_str(), file.c_str()) == 0, "{}: rename failed: {}", file.string(), reason());
+    require<IoError>(::rename(temporary.c_str(), file.c_str()) == 0, "{}: rename failed: {}", file.string(), reason());
   } catch (...) {
     ::unlink(temporary.c_str());
     throw;
@@ -167,7 +167,8 @@ const char* stored_name(Dtype d) {
 
 std::string read_file(const path& file, std::size_t limit) {
   Descriptor in{::open(file.c_str(), O_RDONLY | O_CLOEXEC)};
-  require<DataError>(in.fd >= 0, "{}: cannot be opened: {}", file.string(), reason());
+  require<MissingInput>(in.fd >= 0 || errno != ENOENT, "{}: there is no such file", file.string());
+  require<IoError>(in.fd >= 0, "{}: cannot be opened: {}", file.string(), reason());
   struct stat info {};
   require<DataError>(::fstat(in.fd, &info) == 0 && S_ISREG(info.st_mode), "{}: is not a regular file", file.string());
   require<DataError>(std::size_t(info.st_size) <= limit, "{}: has {} bytes, more than the limit of {}", file.string(), info.st_size, limit);
@@ -175,7 +176,7 @@ std::string read_file(const path& file, std::size_t limit) {
   for (std::size_t done = 0; done < bytes.size();) {
     const ssize_t n = ::read(in.fd, bytes.data() + done, bytes.size() - done);
     if (n < 0 && errno == EINTR) continue;
-    require<DataError>(n > 0, "{}: reading failed after {} of {} bytes: {}", file.string(), done, bytes.size(), n < 0 ? reason() : "file shrank");
+    require<IoError>(n > 0, "{}: reading failed after {} of {} bytes: {}", file.string(), done, bytes.size(), n < 0 ? reason() : "file shrank");
     done += std::size_t(n);
   }
   return bytes;
