@@ -1,23 +1,61 @@
 #include "ops/cpu/conv.h"
 
+#include <cstdlib>
+#include <string_view>
+
 #include "engine/parallel.h"
+#include "ops/cpu/conv_direct.h"
+#include "ops/cpu/kernels.h"
 #include "ops/kernels/conv_reference.inl"
 
 namespace sagcl::ops::cpu {
 namespace {
 
+enum class Path { own, onednn, reference };
+
+/// The environment variable SAGCL_CONV, read once.
+Path path() {
+  static const Path chosen = [] {
+    const char* value = std::getenv("SAGCL_CONV");
+    const std::string_view name = value ? value : "own";
+    engine::require<engine::UsageError>(name == "own" || name == "onednn" || name == "reference",
+                                        "SAGCL_CONV is '{}', expected own, onednn or reference", name);
+    return name == "own" ? Path::own : name == "onednn" ? Path::onednn : Path::reference;
+  }();
+  return chosen;
+}
+
+bool by_definition(const Tensor& t) { return t.dtype() == engine::Dtype::f64 || path() == Path::reference; }
+
 template <class T>
 const T* data_or_null(const Tensor& t) { return t.defined() ? t.data<T>() : nullptr; }
+
+/// A bias for every channel of the simplified geometry, where several taps of the original became channels of their own.
+Tensor widened(const Tensor& b, std::int64_t channels) {
+  if (!b.defined() || b.size() == channels) return b;
+  Tensor wide = Tensor::empty({channels});
+  for (std::int64_t i = 0; i < channels; ++i) wide.data<float>()[i] = b.data<float>()[i % b.size()];
+  return wide;
+}
 
 }  // namespace
 
 void conv_forward(const ConvGeometry& g, const Tensor& x, const Tensor& w, const Tensor& b, Tensor& y) {
+  if (!by_definition(x)) {
+    const ConvGeometry s = simplified(g);
+    return direct_gather(s, forward_lattice(s), x.data<float>(), w.data<float>(), data_or_null<float>(b), y.data<float>());
+  }
   engine::visit_float(x.dtype(), [&]<class T>(engine::Type<T>) {
     engine::parallel_for(y.size(), 64, kernels::ConvForward<T>{g, x.data<T>(), w.data<T>(), data_or_null<T>(b), y.data<T>()});
   });
 }
 
 void conv_backward_data(const ConvGeometry& g, const Tensor& w, const Tensor& dy, const Tensor& b, Tensor& dx) {
+  if (!by_definition(dy)) {
+    const ConvGeometry s = simplified(g);
+    const Tensor bias = widened(b, s.C);
+    return direct_gather(s, backward_lattice(s), dy.data<float>(), w.data<float>(), data_or_null<float>(bias), dx.data<float>());
+  }
   engine::visit_float(dy.dtype(), [&]<class T>(engine::Type<T>) {
     engine::parallel_for(dx.size(), 64,
                          kernels::ConvBackwardData<T>{g, w.data<T>(), dy.data<T>(), data_or_null<T>(b), dx.data<T>()});
@@ -25,11 +63,15 @@ void conv_backward_data(const ConvGeometry& g, const Tensor& w, const Tensor& dy
 }
 
 void conv_backward_weight(const ConvGeometry& g, const Tensor& x, const Tensor& dy, Tensor& dw) {
+  if (!by_definition(x)) return direct_backward_weight(simplified(g), x.data<float>(), dy.data<float>(), dw.data<float>());
   engine::visit_float(x.dtype(), [&]<class T>(engine::Type<T>) {
     engine::parallel_for(dw.size(), 8, kernels::ConvBackwardWeight<T>{g, x.data<T>(), dy.data<T>(), dw.data<T>()});
   });
 }
 
-std::string conv_description() { return "by definition"; }
+std::string conv_description() {
+  if (path() == Path::own) return std::string("own kernels, ") + kernels().name;
+  return path() == Path::onednn ? "oneDNN" : "by definition";
+}
 
 }  // namespace sagcl::ops::cpu

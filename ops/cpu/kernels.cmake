@@ -1,1 +1,15 @@
-# Our own CPU kernels are compiled once per instruction set; the program chooses when it runs.
+# Our own CPU kernels: the same sources compiled once per instruction set; the program chooses when it runs
+# (ops/cpu/kernels.cpp). Products and sums may be contracted here, it is what the kernels are for.
+function(sagcl_kernels isa)
+  add_library(sagcl_kernels_${isa} OBJECT ${PROJECT_SOURCE_DIR}/ops/cpu/isa/kernels.cpp)
+  target_include_directories(sagcl_kernels_${isa} PRIVATE ${PROJECT_SOURCE_DIR})
+  target_compile_options(sagcl_kernels_${isa} PRIVATE -O3 -ffp-contract=fast ${ARGN})
+  target_sources(sagcl_ops PRIVATE $<TARGET_OBJECTS:sagcl_kernels_${isa}>)
+endfunction()
+
+sagcl_kernels(baseline)
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64|amd64")
+  sagcl_kernels(avx2 -mavx2 -mfma)
+  sagcl_kernels(avx512 -mavx512f -mavx512dq -mavx512vl -mavx512bw -mfma -mprefer-vector-width=512)
+  target_compile_definitions(sagcl_ops PRIVATE SAGCL_X86_KERNELS)
+endif()

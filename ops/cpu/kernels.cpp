@@ -1,0 +1,51 @@
+#include "ops/cpu/kernels.h"
+
+#include <fmt/ranges.h>
+
+#include "engine/error.h"
+
+namespace sagcl::ops::cpu {
+
+namespace baseline { extern const Kernels table; }
+#ifdef SAGCL_X86_KERNELS
+namespace avx2 { extern const Kernels table; }
+namespace avx512 { extern const Kernels table; }
+#endif
+
+namespace {
+
+std::vector<const Kernels*> runnable() {
+  std::vector<const Kernels*> tables;
+#ifdef SAGCL_X86_KERNELS
+  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw") &&
+      __builtin_cpu_supports("avx512vl"))
+    tables.push_back(&avx512::table);
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) tables.push_back(&avx2::table);
+#endif
+  tables.push_back(&baseline::table);
+  return tables;
+}
+
+const Kernels*& chosen() {
+  static const Kernels* table = runnable().front();
+  return table;
+}
+
+}  // namespace
+
+const Kernels& kernels() { return *chosen(); }
+
+std::vector<std::string> available_kernels() {
+  std::vector<std::string> names;
+  for (const Kernels* table : runnable()) names.push_back(table->name);
+  return names;
+}
+
+void use_kernels(const std::string& name) {
+  for (const Kernels* table : runnable())
+    if (name == table->name) return void(chosen() = table);
+  engine::fail<engine::UsageError>("no CPU kernels named '{}' here, choose one of: {}", name,
+                                   fmt::join(available_kernels(), ", "));
+}
+
+}  // namespace sagcl::ops::cpu

@@ -1,0 +1,71 @@
+#pragma once
+#include <cstdint>
+#include <string>
+#include <vector>
+
+/// The inner loops of our own CPU kernels, as tables of functions: one table per instruction set. They work on plain
+/// memory in one thread; everything about geometry, threads and scratch memory is decided by their callers.
+namespace sagcl::ops::cpu {
+
+/// A stretch of the reduction of GemmRows: `a` holds the first row's elements, `b` the packed weights they meet.
+struct Run {
+  const float *a, *b;
+};
+
+/// c[r, j] (+)= bias[j] + Σ_runs Σ_k a[r * a_stride + k] b[j / lanes * block_stride + k * lanes + j % lanes]
+/// for r < rows, j < columns, k < run_length. Rows are voxels, columns are output channels, and the runs point into the
+/// activations themselves: convolution as a matrix product whose matrix is never built.
+struct GemmRows {
+  std::int64_t rows, columns, run_length;
+  std::int64_t a_stride, c_stride, block_stride;
+  const Run* runs;
+  int run_count;
+  const float* bias;  ///< padded to whole vectors; null for none
+  bool accumulate;    ///< add to c (bias is then ignored)
+  float* c;
+};
+
+/// A stretch of voxels of OuterSum: up to three vectors of x and the row of dy at its first voxel.
+struct OuterLine {
+  const float* a[3];
+  const float* g;
+  std::int64_t count;
+};
+
+/// d[j][i * d_stride + l] += Σ_lines Σ_t g[t * g_stride + i] a[j][t * a_stride + l]
+/// for i < rows, j < vectors, l < lanes: the sum of outer products behind every weight gradient.
+/// The sum over the lines is formed in registers from zero and added to d at the end.
+struct OuterSum {
+  const OuterLine* lines;
+  std::int64_t line_count, a_stride, g_stride, rows;
+  int vectors;
+  float* d[3];
+  std::int64_t d_stride;
+};
+
+/// to[j / lanes * block_stride + k * lanes + j % lanes] = from[j * column_stride + k * k_stride], j < columns, k < count;
+/// lanes beyond the last column become zero. The weights as GemmRows reads them.
+struct PackPanel {
+  const float* from;
+  float* to;
+  std::int64_t columns, column_stride, count, k_stride, block_stride;
+};
+
+struct Kernels {
+  const char* name;
+  int lanes;
+  void (*gemm_rows)(const GemmRows&);
+  void (*outer_sum)(const OuterSum&);
+  void (*pack_panel)(const PackPanel&);
+};
+
+/// The table in use: the best instruction set that this processor has, unless use_kernels() chose another.
+const Kernels& kernels();
+
+/// The names of the tables that this processor can run, best first: "avx512", "avx2", "baseline".
+std::vector<std::string> available_kernels();
+
+/// Chooses a table by name, for tests and measurements; UsageError when this processor or this build lacks it.
+void use_kernels(const std::string& name);
+
+}  // namespace sagcl::ops::cpu
