@@ -18,7 +18,8 @@ constexpr std::size_t piece = std::size_t(1) << 30;  // zlib counts in 32 bits
 
 std::string compress(std::string_view bytes, int level, int window_bits) {
   z_stream z{};
-  require<engine::BackendError>(deflateInit2(&z, level, Z_DEFLATED, window_bits, 8, Z_DEFAULT_STRATEGY) == Z_OK, "zlib: deflateInit2 failed");
+  require<engine::BackendError>(deflateInit2(&z, level, Z_DEFLATED, window_bits, 8, Z_DEFAULT_STRATEGY) == Z_OK,
+                                "zlib: deflateInit2 failed");
   std::string out;
   char buffer[65536];
   for (std::size_t done = 0;;) {
@@ -73,15 +74,18 @@ std::size_t Inflater::read(char* to, std::size_t n) {
     if (status == Z_STREAM_END) {
       const bool more = s.z.avail_in > 1 || s.consumed < s.input.size();
       // A gzip file may hold several members one after another; anything else behind the end is padding.
-      const bool member = s.kind == Kind::gzip && more && s.z.next_in[0] == 0x1f && (s.z.avail_in < 2 || s.z.next_in[1] == 0x8b);
+      const bool member = s.kind == Kind::gzip && more && s.z.next_in[0] == 0x1f &&
+                          (s.z.avail_in < 2 || s.z.next_in[1] == 0x8b);
       if (member) inflateReset(&s.z);
       s.ended = !member;
     } else if (status == Z_OK || (status == Z_BUF_ERROR && got > 0)) {
       continue;
     } else if (status == Z_BUF_ERROR) {
-      fail<DataError>("{}: the compressed data ends before its end mark (truncated file); copy or download it again", s.name);
+      fail<DataError>("{}: the compressed data ends before its end mark (truncated file); copy or download it again",
+                      s.name);
     } else {
-      fail<DataError>("{}: the compressed data is damaged ({}); copy or download it again", s.name, s.z.msg ? s.z.msg : zError(status));
+      fail<DataError>("{}: the compressed data is damaged ({}); copy or download it again", s.name,
+                      s.z.msg ? s.z.msg : zError(status));
     }
   }
   return done;
@@ -89,7 +93,8 @@ std::size_t Inflater::read(char* to, std::size_t n) {
 
 void Inflater::read_exactly(char* to, std::size_t n, std::string_view what) {
   const std::size_t got = read(to, n);
-  require<DataError>(got == n, "{}: {} needs {} bytes, the compressed data holds only {}; copy or download the file again", state_->name, what, n, got);
+  require<DataError>(got == n, "{}: {} needs {} bytes, the compressed data holds only {}; copy or download the file again",
+                     state_->name, what, n, got);
 }
 
 void Inflater::finish(std::size_t slack) {

@@ -20,8 +20,7 @@ namespace {
 constexpr std::size_t trailing_bytes = 65536;  // some writers pad; more is a sign of a wrong header
 
 /// Stored values of one type -> f32 [D, H, W, C]. On disk the channel is the slowest axis, here it is the fastest.
-template <class Stored>
-Tensor convert(const char* source, const NiftiHeader& h) {
+template <class Stored> Tensor convert(const char* source, const NiftiHeader& h) {
   Tensor t = Tensor::empty(h.shape);
   float* out = t.data<float>();
   const std::int64_t channels = h.shape[3], voxels = h.shape.size() / channels;
@@ -33,25 +32,37 @@ Tensor convert(const char* source, const NiftiHeader& h) {
       if (h.swapped) std::reverse(raw, raw + sizeof raw);
       Stored value;
       std::memcpy(&value, raw, sizeof raw);
-      // A double beyond f32's range becomes infinite here (casting it would be undefined) and is refused where cases are loaded.
+      // A double beyond f32's range becomes infinite here (casting it would be undefined) and is refused where cases are
+      // loaded.
       const double wide = scaled ? double(value) * h.slope + h.intercept : double(value);
-      out[v * channels + c] = std::abs(wide) > 3.4028234663852886e38 ? std::copysign(INFINITY, float(wide > 0 ? 1 : -1)) : float(wide);
+      out[v * channels + c] = std::abs(wide) > 3.4028234663852886e38 ? std::copysign(INFINITY, float(wide > 0 ? 1 : -1))
+                                                                     : float(wide);
     }
   return t;
 }
 
 Tensor convert_any(const char* source, const NiftiHeader& h) {
   switch (h.datatype) {
-    case 2: return convert<std::uint8_t>(source, h);
-    case 4: return convert<std::int16_t>(source, h);
-    case 8: return convert<std::int32_t>(source, h);
-    case 16: return convert<float>(source, h);
-    case 64: return convert<double>(source, h);
-    case 256: return convert<std::int8_t>(source, h);
-    case 512: return convert<std::uint16_t>(source, h);
-    case 768: return convert<std::uint32_t>(source, h);
-    case 1024: return convert<std::int64_t>(source, h);
-    default: return convert<std::uint64_t>(source, h);
+    case 2:
+      return convert<std::uint8_t>(source, h);
+    case 4:
+      return convert<std::int16_t>(source, h);
+    case 8:
+      return convert<std::int32_t>(source, h);
+    case 16:
+      return convert<float>(source, h);
+    case 64:
+      return convert<double>(source, h);
+    case 256:
+      return convert<std::int8_t>(source, h);
+    case 512:
+      return convert<std::uint16_t>(source, h);
+    case 768:
+      return convert<std::uint32_t>(source, h);
+    case 1024:
+      return convert<std::int64_t>(source, h);
+    default:
+      return convert<std::uint64_t>(source, h);
   }
 }
 
@@ -61,8 +72,9 @@ Image decode_compressed(std::string_view bytes, const std::string& name) {
   in.read_exactly(head, sizeof head, "the NIfTI-1 header");
   NiftiHeader h = parse_nifti_header({head, sizeof head}, name);
   const std::size_t needed = h.voxel_offset + h.data_bytes();
-  require<DataError>(needed / max_inflate_ratio <= bytes.size(), "{}: the header declares {} voxels of {} bytes, more than a gzip file of {} bytes can hold",
-                     name, h.shape, h.voxel_bytes, bytes.size());
+  require<DataError>(needed / max_inflate_ratio <= bytes.size(),
+                     "{}: the header declares {} voxels of {} bytes, more than a gzip file of {} bytes can hold", name,
+                     h.shape, h.voxel_bytes, bytes.size());
   char skipped[4096];
   for (std::size_t left = h.voxel_offset - sizeof head; left > 0;) {
     const std::size_t n = std::min(left, sizeof skipped);
@@ -82,8 +94,9 @@ Image decode_nifti(std::string_view bytes, const std::string& name) {
   if (bytes.size() >= 2 && bytes[0] == '\x1f' && bytes[1] == '\x8b') return decode_compressed(bytes, name);
   NiftiHeader h = parse_nifti_header(bytes, name);
   const std::size_t needed = h.voxel_offset + h.data_bytes();
-  require<DataError>(needed <= bytes.size(), "{}: a volume of {} from byte {} needs {} bytes, the file has {}; copy or download it again", name, h.shape,
-                     h.voxel_offset, needed, bytes.size());
+  require<DataError>(needed <= bytes.size(),
+                     "{}: a volume of {} from byte {} needs {} bytes, the file has {}; copy or download it again", name,
+                     h.shape, h.voxel_offset, needed, bytes.size());
   Tensor voxels = convert_any(bytes.data() + h.voxel_offset, h);
   return {std::move(voxels), std::move(h.geometry)};
 }
@@ -92,8 +105,10 @@ Image read_nifti(const std::filesystem::path& file) { return decode_nifti(engine
 
 std::string encode_nifti(const Tensor& values, const Geometry& geometry) {
   const Shape& s = values.shape();
-  require(s.rank() == 3 || (s.rank() == 4 && values.dtype() == Dtype::f32), "a NIfTI file takes [D, H, W] or f32 [D, H, W, C], got {} {}", values.dtype(), s);
-  require<engine::DtypeError>(values.dtype() == Dtype::u8 || values.dtype() == Dtype::f32, "a NIfTI file is written from u8 or f32, got {}", values.dtype());
+  require(s.rank() == 3 || (s.rank() == 4 && values.dtype() == Dtype::f32),
+          "a NIfTI file takes [D, H, W] or f32 [D, H, W, C], got {} {}", values.dtype(), s);
+  require<engine::DtypeError>(values.dtype() == Dtype::u8 || values.dtype() == Dtype::f32,
+                              "a NIfTI file is written from u8 or f32, got {}", values.dtype());
   const Shape shape{s[0], s[1], s[2], s.rank() == 4 ? s[3] : 1};
   const std::size_t width = engine::bytes_of(values.dtype());
   std::string bytes = build_nifti_header(shape, values.dtype() == Dtype::u8 ? 2 : 16, width, geometry);

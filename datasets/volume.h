@@ -15,8 +15,8 @@ using engine::Tensor;
 
 /// Where the voxels of a volume lie in the patient, and what is needed to give that back unchanged.
 struct Geometry {
-  /// Row-major 4x4, voxel index (x, y, z, 1) -> millimetres to the patient's right-to-left, posterior-to-anterior, foot-to-head
-  /// (RAS). Note the index order: x = W, y = H, z = D.
+  /// Row-major 4x4, voxel index (x, y, z, 1) -> millimetres to the patient's right-to-left, posterior-to-anterior,
+  /// foot-to-head (RAS). Note the index order: x = W, y = H, z = D.
   std::array<double, 16> affine = {1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1};
   std::array<double, 3> spacing = {1, 1, 1};  ///< millimetres between voxels along D, H, W
   std::string nifti_header;  ///< the 348 bytes of the source's NIfTI-1 header as they were; empty for other sources
@@ -36,10 +36,10 @@ struct Label {
 
 /// One case of a data set, not loaded: which files it has and whose it is.
 struct Case {
-  std::string id;                              ///< unique, usable as a file name
-  std::string patient;                         ///< cases of one patient never fall into different parts of a split
-  std::vector<std::filesystem::path> images;   ///< one file per channel, or one file with all channels
-  std::filesystem::path label;                 ///< empty for an unlabelled case
+  std::string id;                             ///< unique, usable as a file name
+  std::string patient;                        ///< cases of one patient never fall into different parts of a split
+  std::vector<std::filesystem::path> images;  ///< one file per channel, or one file with all channels
+  std::filesystem::path label;                ///< empty for an unlabelled case
   bool has_label() const { return !label.empty(); }
 };
 

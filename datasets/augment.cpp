@@ -1,0 +1,77 @@
+#include "datasets/augment.h"
+
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+namespace sagcl::datasets {
+
+namespace {
+
+double draw(const Range& r, engine::Generator& random) { return random.uniform(r.low, r.high); }
+
+void contrast(float* x, std::int64_t voxels, std::int64_t channels, const StrongSpec& spec, engine::Generator& random) {
+  std::vector<double> mean(std::size_t(channels), 0.0), keep(std::size_t(channels), 1.0);
+  if (spec.about_mean)
+    for (std::int64_t c = 0; c < channels; ++c) {
+      for (std::int64_t i = 0; i < voxels; ++i) mean[std::size_t(c)] += double(x[i * channels + c]);
+      mean[std::size_t(c)] /= double(voxels);
+      keep[std::size_t(c)] = draw(spec.channel_gain, random);
+    }
+  const double gain = draw(spec.gain, random), offset = draw(spec.offset, random);
+  for (std::int64_t c = 0; c < channels; ++c) {
+    const double m = mean[std::size_t(c)];
+    const float scale = float(gain), shift = float(m * keep[std::size_t(c)] - m * gain + offset);
+    for (std::int64_t i = 0; i < voxels; ++i) x[i * channels + c] = x[i * channels + c] * scale + shift;
+  }
+}
+
+void gamma(float* x, std::int64_t n, double exponent) {
+  const auto [low, high] = std::minmax_element(x, x + n);
+  const float lo = *low, hi = *high, width = hi - lo + 1e-6f;
+  for (std::int64_t i = 0; i < n; ++i) x[i] = std::pow((x[i] - lo) / width, float(exponent)) * (hi - lo) + lo;
+}
+
+void grey(float* x, std::int64_t voxels, std::int64_t channels, double share) {
+  for (std::int64_t i = 0; i < voxels; ++i, x += channels) {
+    float mean = 0;
+    for (std::int64_t c = 0; c < channels; ++c) mean += x[c];
+    mean /= float(channels);
+    for (std::int64_t c = 0; c < channels; ++c) x[c] += float(share) * (mean - x[c]);
+  }
+}
+
+}  // namespace
+
+StrongSpec StrongSpec::volumes() {
+  return {.gain = {.7, 1.3}, .offset = {-.3, .3}, .gamma_probability = .5, .log_gamma = {-.4, .4}, .noise = {0, .15}};
+}
+
+StrongSpec StrongSpec::colours() {
+  return {.gain = {.7, 1.3},
+          .offset = {-.1, .1},
+          .about_mean = true,
+          .channel_gain = {.75, 1.25},
+          .grey_probability = .3,
+          .grey = {.3, 1},
+          .noise = {0, .05},
+          .clamp_to_unit = true};
+}
+
+Tensor strengthen(const Tensor& voxels, const StrongSpec& spec, engine::Generator& random) {
+  engine::require(voxels.shape().rank() == 4, "strengthen takes [D, H, W, C], got {}", voxels.shape());
+  Tensor out = voxels.clone();
+  const std::int64_t channels = voxels.shape()[3], n = voxels.size();
+  float* x = out.data<float>();
+  contrast(x, n / channels, channels, spec, random);
+  if (spec.gamma_probability > 0 && random.coin(spec.gamma_probability)) gamma(x, n, std::exp(draw(spec.log_gamma, random)));
+  if (channels > 1 && spec.grey_probability > 0 && random.coin(spec.grey_probability))
+    grey(x, n / channels, channels, draw(spec.grey, random));
+  if (const float sigma = float(draw(spec.noise, random)); sigma > 0)
+    for (std::int64_t i = 0; i < n; ++i) x[i] += sigma * float(random.normal());
+  if (spec.clamp_to_unit)
+    for (std::int64_t i = 0; i < n; ++i) x[i] = std::clamp(x[i], 0.f, 1.f);
+  return out;
+}
+
+}  // namespace sagcl::datasets

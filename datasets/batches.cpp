@@ -1,0 +1,131 @@
+#include "datasets/batches.h"
+
+#include <algorithm>
+#include <chrono>
+
+namespace sagcl::datasets {
+
+using engine::Dtype;
+using engine::Extents;
+using engine::Generator;
+using engine::require;
+using engine::Tensor;
+using engine::UsageError;
+
+namespace {
+
+/// Puts sample number j of a batch in place.
+template <class T> void insert(Tensor& batch, std::int64_t j, const Tensor& one) {
+  std::copy_n(one.data<T>(), one.size(), batch.data<T>() + j * one.size());
+}
+
+void add_sample(Batch& batch, const Sample& sample, const BatchSpec& spec, std::int64_t j, bool labelled) {
+  Generator place_random = Generator(spec.seed, "crop", std::uint64_t(batch.step)).fork(std::uint64_t(j));
+  const Placement place = draw_placement(spec.weak, sample.extents(), place_random);
+  const Tensor weak = cut(sample.image, spec.weak.crop, place);
+  insert<float>(batch.weak, j, weak);
+  if (labelled && !spec.strong_labelled) {
+    insert<float>(batch.strong, j, weak);
+  } else {
+    Generator intensity_random = Generator(spec.seed, "intensity", std::uint64_t(batch.step)).fork(std::uint64_t(j));
+    insert<float>(batch.strong, j, strengthen(weak, spec.strong, intensity_random));
+  }
+  if (labelled) {
+    require<UsageError>(sample.label.defined(), "batch: the labelled case {} was loaded without its label", sample.id);
+    insert<std::int32_t>(batch.label, j, cut(sample.label, spec.weak.crop, place).to(Dtype::i32));
+  }
+  batch.ids.push_back(sample.id);
+  batch.places.push_back(place);
+}
+
+std::int64_t channels_of(const std::vector<Sample>& labelled, const std::vector<Sample>& unlabelled) {
+  const std::int64_t channels = (labelled.empty() ? unlabelled : labelled).front().image.shape()[3];
+  for (const auto* part : {&labelled, &unlabelled})
+    for (const Sample& s : *part)
+      require(s.image.shape()[3] == channels, "batch: case {} has {} channels, others have {}", s.id, s.image.shape()[3],
+              channels);
+  return channels;
+}
+
+}  // namespace
+
+std::int64_t stream_case(std::uint64_t seed, const char* name, std::int64_t n, std::int64_t position) {
+  require<UsageError>(n >= 1 && position >= 0, "batch: the {} stream has {} cases", name, n);
+  return Generator(seed, name, std::uint64_t(position / n)).permutation(n)[std::size_t(position % n)];
+}
+
+Batch make_batch(const std::vector<Sample>& labelled, const std::vector<Sample>& unlabelled, const BatchSpec& spec,
+                 std::int64_t step) {
+  require<UsageError>(spec.labelled >= 0 && spec.unlabelled >= 0 && spec.labelled + spec.unlabelled >= 1,
+                      "batch: {} labelled and {} unlabelled samples asked for", spec.labelled, spec.unlabelled);
+  require<UsageError>(spec.labelled == 0 || !labelled.empty(), "batch: there is no labelled case");
+  require<UsageError>(spec.unlabelled == 0 || !unlabelled.empty(),
+                      "batch: there is no unlabelled case; train supervised, or label fewer cases");
+  const std::int64_t n = spec.labelled + spec.unlabelled, channels = channels_of(labelled, unlabelled);
+  const Extents& crop = spec.weak.crop;
+  Batch batch;
+  batch.step = step;
+  batch.labelled = spec.labelled;
+  batch.weak = Tensor::empty({n, crop[0], crop[1], crop[2], channels});
+  batch.strong = Tensor::empty_like(batch.weak);
+  batch.label = Tensor::full({n, crop[0], crop[1], crop[2]}, -1, Dtype::i32);
+  for (std::int64_t j = 0; j < n; ++j) {
+    const bool first = j < spec.labelled;
+    const std::vector<Sample>& stream = first ? labelled : unlabelled;
+    const std::int64_t position = first ? step * spec.labelled + j : step * spec.unlabelled + j - spec.labelled;
+    const std::int64_t index =
+        stream_case(spec.seed, first ? "labelled stream" : "unlabelled stream", std::int64_t(stream.size()), position);
+    add_sample(batch, stream[std::size_t(index)], spec, j, first);
+  }
+  return batch;
+}
+
+TwoStreamBatches::TwoStreamBatches(const std::vector<Sample>& labelled, const std::vector<Sample>& unlabelled,
+                                   BatchSpec spec, std::int64_t first_step, std::size_t ahead)
+    : labelled_(labelled), unlabelled_(unlabelled), spec_(std::move(spec)), ahead_(std::max<std::size_t>(1, ahead)) {
+  require<UsageError>(first_step >= 0, "batches: the first step is {}, it cannot be negative", first_step);
+  thread_ = std::thread([this, first_step] { run(first_step); });
+}
+
+TwoStreamBatches::~TwoStreamBatches() {
+  {
+    const std::lock_guard lock(mutex_);
+    stop_ = true;
+  }
+  changed_.notify_all();
+  thread_.join();
+}
+
+void TwoStreamBatches::run(std::int64_t step) {
+  try {
+    for (;; ++step) {
+      {
+        std::unique_lock lock(mutex_);
+        changed_.wait(lock, [&] { return stop_ || ready_.size() < ahead_; });
+        if (stop_) return;
+      }
+      Batch batch = make_batch(labelled_, unlabelled_, spec_, step);
+      const std::lock_guard lock(mutex_);
+      ready_.push_back(std::move(batch));
+      changed_.notify_all();
+    }
+  } catch (...) {
+    const std::lock_guard lock(mutex_);
+    failure_ = std::current_exception();
+    changed_.notify_all();
+  }
+}
+
+Batch TwoStreamBatches::next() {
+  const auto start = std::chrono::steady_clock::now();
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [&] { return !ready_.empty() || failure_; });
+  waited_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  if (ready_.empty()) std::rethrow_exception(failure_);
+  Batch batch = std::move(ready_.front());
+  ready_.pop_front();
+  changed_.notify_all();
+  return batch;
+}
+
+}  // namespace sagcl::datasets

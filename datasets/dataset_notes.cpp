@@ -1,0 +1,148 @@
+#include <charconv>
+#include <map>
+#include <optional>
+#include <set>
+
+#include "datasets/json_file.h"
+#include "datasets/layouts.h"
+#include "engine/error.h"
+
+// What the two descriptions of a data set say: dataset.json and list.tsv. Both are untrusted text.
+namespace sagcl::datasets {
+
+using engine::DataError;
+using engine::fail;
+using engine::require;
+
+namespace {
+
+constexpr std::int64_t max_classes = 255;
+
+std::optional<std::int64_t> whole_number(std::string_view text) {
+  std::int64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size() || text.empty()) return std::nullopt;
+  return value;
+}
+
+/// {"0": "background", "1": "liver"} (Decathlon) or {"background": 0, "liver": 1} (nnU-Net) -> names by class.
+std::vector<std::string> parse_classes(const Json& labels, const std::string& name) {
+  require<DataError>(labels.is_object(), "{}: 'labels' must be an object such as {{\"background\": 0, \"organ\": 1}}", name);
+  std::map<std::int64_t, std::string> names;
+  for (const auto& [key, value] : labels.items()) {
+    std::optional<std::int64_t> number = value.is_string() ? whole_number(key) : std::nullopt;
+    if (value.is_number_integer()) number = value.get<std::int64_t>();
+    require<DataError>(number.has_value(),
+                       "{}: 'labels' has the entry \"{}\": {}, expected a name and a class number (regions of several "
+                       "classes are not supported)",
+                       name, key, value.dump());
+    require<DataError>(names.emplace(*number, value.is_string() ? value.get<std::string>() : key).second,
+                       "{}: 'labels' names class {} twice", name, *number);
+  }
+  const std::int64_t n = std::int64_t(names.size());
+  require<DataError>(n >= 2 && n <= max_classes,
+                     "{}: 'labels' has {} classes, 2 to {} are possible (the background is class 0)", name, n, max_classes);
+  std::vector<std::string> classes;
+  for (const auto& [number, text] : names) {
+    require<DataError>(
+        number == std::int64_t(classes.size()),
+        "{}: 'labels' must number the classes 0 to {} without gaps, {} does not fit; map stored values with 'label_map'",
+        name, n - 1, number);
+    classes.push_back(text);
+  }
+  return classes;
+}
+
+LabelRule parse_rule(const Json& json, const std::string& name) {
+  LabelRule rule;
+  rule.threshold = integer_at(json, "label_threshold", 0, name);
+  const auto found = json.find("label_map");
+  if (found == json.end()) return rule;
+  require<DataError>(found->is_object() && rule.threshold == 0,
+                     "{}: 'label_map' must be an object such as {{\"255\": 1}}, without 'label_threshold'", name);
+  for (const auto& [key, value] : found->items()) {
+    const std::optional<std::int64_t> stored = whole_number(key);
+    const bool good = stored && value.is_number_unsigned() && value.get<std::uint64_t>() < std::uint64_t(max_classes);
+    require<DataError>(good, "{}: 'label_map' has the entry \"{}\": {}, expected a stored value and a class number", name,
+                       key, value.dump());
+    require<DataError>(rule.map.emplace(*stored, value.get<std::int64_t>()).second, "{}: 'label_map' maps {} twice", name,
+                       *stored);
+  }
+  return rule;
+}
+
+std::vector<std::string> split_text(std::string_view line, char separator) {
+  std::vector<std::string> parts;
+  for (;;) {
+    const std::size_t end = line.find(separator);
+    parts.emplace_back(line.substr(0, end));
+    if (end == std::string_view::npos) return parts;
+    line.remove_prefix(end + 1);
+  }
+}
+
+}  // namespace
+
+DatasetNotes parse_dataset_json(std::string_view text, const std::string& name) {
+  const Json json = parse_json(text, name);
+  DatasetNotes notes;
+  notes.name = text_at(json, "name", "", name);
+  notes.patient_until = text_at(json, "patient_until", "", name);
+  notes.labels = parse_rule(json, name);
+  if (const auto labels = json.find("labels"); labels != json.end()) notes.classes = parse_classes(*labels, name);
+  if (const auto list = json.find("training"); list != json.end()) {
+    require<DataError>(list->is_array(), "{}: 'training' must be a list of {{\"image\": ..., \"label\": ...}}", name);
+    for (const Json& pair : *list) {
+      require<DataError>(pair.is_object(),
+                         "{}: 'training' must be a list of {{\"image\": ..., \"label\": ...}}, it holds {}", name,
+                         pair.dump());
+      notes.training.emplace_back(text_at(pair, "image", "", name), text_at(pair, "label", "", name));
+    }
+  }
+  return notes;
+}
+
+std::vector<ListRow> parse_list_tsv(std::string_view text, const std::string& name) {
+  std::vector<ListRow> rows;
+  int column[3] = {-1, -1, -1};
+  constexpr const char* wanted[3] = {"class", "file", "patient"};
+  std::size_t n_columns = 0;
+  std::int64_t number = 0;
+  while (!text.empty()) {
+    const std::size_t end = text.find('\n');
+    std::string_view line = text.substr(0, end);
+    text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
+    if (line.ends_with('\r')) line.remove_suffix(1);
+    ++number;
+    if (line.empty()) continue;
+    const std::vector<std::string> cells = split_text(line, '\t');
+    if (n_columns == 0) {
+      n_columns = cells.size();
+      for (int w = 0; w < 3; ++w) {
+        for (std::size_t c = 0; c < cells.size(); ++c)
+          if (cells[c] == wanted[w]) column[w] = int(c);
+        require<DataError>(column[w] >= 0, "{}: the first line names no column '{}' (tab-separated class, file, patient)",
+                           name, wanted[w]);
+      }
+      continue;
+    }
+    require<DataError>(cells.size() == n_columns, "{}: line {} has {} columns, the first line has {}", name, number,
+                       cells.size(), n_columns);
+    rows.push_back({cells[std::size_t(column[0])], cells[std::size_t(column[1])], cells[std::size_t(column[2])]});
+    const ListRow& r = rows.back();
+    require<DataError>(!r.tile_class.empty() && !r.file.empty() && !r.patient.empty(),
+                       "{}: line {} lacks a class, file or patient", name, number);
+  }
+  require<DataError>(!rows.empty(), "{}: lists no file", name);
+  return rows;
+}
+
+std::filesystem::path inside(const std::filesystem::path& folder, const std::string& listed, const std::string& name) {
+  const std::filesystem::path p(listed);
+  bool ok = !listed.empty() && p.is_relative() && listed.find('\0') == std::string::npos;
+  for (const auto& part : p) ok = ok && part != "..";
+  require<DataError>(ok, "{}: lists the path '{}', which must lie inside the data set's folder", name, listed);
+  return (folder / p).lexically_normal();
+}
+
+}  // namespace sagcl::datasets

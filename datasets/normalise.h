@@ -1,0 +1,22 @@
+#pragma once
+#include <string>
+
+#include "datasets/volume.h"
+
+namespace sagcl::datasets {
+
+/// How the grey values of a volume are made comparable; computed over the whole volume, per channel.
+enum class Normalisation {
+  none,
+  z_score,  ///< (x - mean) / (deviation + 1e-8), deviation over n
+  unit,     ///< x / 255
+  min_max,  ///< (x - min) / (max - min), 0 where the volume is constant
+};
+
+/// The rule named in a configuration: "none", "z_score", "unit", "min_max"; UsageError lists the names otherwise.
+Normalisation normalisation_named(const std::string& name);
+
+/// A normalised copy of [D, H, W, C]. Sums are taken in double precision, in order.
+Tensor normalise(const Tensor& voxels, Normalisation how);
+
+}  // namespace sagcl::datasets

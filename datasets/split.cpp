@@ -1,0 +1,141 @@
+#include "datasets/split.h"
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+
+#include "engine/random.h"
+
+namespace sagcl::datasets {
+
+using engine::DataError;
+using engine::fail;
+using engine::require;
+
+namespace {
+
+using Names = std::vector<std::string>;
+
+std::int64_t count_of(const Amount& amount, std::int64_t n, const char* what) {
+  if (const auto* count = std::get_if<std::int64_t>(&amount)) {
+    require<DataError>(*count >= 0, "split: {} is {}, it cannot be negative", what, *count);
+    return *count;
+  }
+  const double share = std::get<double>(amount);
+  require<DataError>(share >= 0 && share <= 1, "split: the share {} for {} must lie between 0 and 1", share, what);
+  return share == 0 ? 0 : std::max<std::int64_t>(1, std::llround(share * double(n)));
+}
+
+/// Takes the patients of one part out of `left`, which stays in its order.
+std::set<std::string> take_patients(Names& left, const Amount& amount, std::int64_t all, SplitRule::Pick pick,
+                                    const Dataset& data, const char* what) {
+  std::set<std::string> taken;
+  if (const auto* ids = std::get_if<Names>(&amount)) {
+    for (const std::string& id : *ids) taken.insert(find_case(data, id).patient);
+    for (const std::string& patient : taken)
+      require<DataError>(std::find(left.begin(), left.end(), patient) != left.end(),
+                         "split: patient {} of the {} list is also in another part", patient, what);
+  } else if (const std::int64_t n = count_of(amount, all, what); n > 0) {
+    require<DataError>(n < std::int64_t(left.size()),
+                       "split: {} {} patients asked for, {} are left; training needs at least one", n, what, left.size());
+    if (pick == SplitRule::Pick::every) {
+      const std::size_t step = std::size_t(std::max<std::int64_t>(1, std::llround(double(left.size()) / double(n))));
+      for (std::size_t i = 0; i < left.size(); i += step) taken.insert(left[i]);
+    } else {
+      taken.insert(left.end() - n, left.end());  // `left` is in name order or permuted
+    }
+  }
+  std::erase_if(left, [&](const std::string& patient) { return taken.count(patient) > 0; });
+  return taken;
+}
+
+Names pick_labelled(const Names& candidates, const SplitRule& rule) {
+  if (const auto* ids = std::get_if<Names>(&rule.labelled)) {
+    for (const std::string& id : *ids)
+      require<DataError>(std::find(candidates.begin(), candidates.end(), id) != candidates.end(),
+                         "split: {} of the labelled list is not a training case with a label", id);
+    return *ids;
+  }
+  const std::int64_t m = std::int64_t(candidates.size()), n = count_of(rule.labelled, m, "labelled");
+  require<DataError>(n >= 1 && n <= m, "split: {} labelled cases asked for, the training part has {} with a label", n, m);
+  Names picked;
+  const std::vector<std::int64_t> order = engine::Generator(rule.seed, "labelled cases").permutation(m);
+  for (std::int64_t i = 0; i < n; ++i) {
+    const std::int64_t spread = n == 1 ? 0 : std::llround(double(i) * double(m - 1) / double(n - 1));
+    picked.push_back(candidates[std::size_t(rule.labelled_pick == SplitRule::Labelled::first    ? i
+                                            : rule.labelled_pick == SplitRule::Labelled::spread ? spread
+                                                                                                : order[std::size_t(i)])]);
+  }
+  return picked;
+}
+
+}  // namespace
+
+const Case& find_case(const Dataset& data, const std::string& id) {
+  for (const std::vector<Case>* part : {&data.cases, &data.test})
+    for (const Case& one : *part)
+      if (one.id == id) return one;
+  fail<DataError>("{}: has no case {}; the cases are named after their files", data.folder.string(), id);
+}
+
+Split make_split(const Dataset& data, const SplitRule& rule) {
+  std::set<std::string> unique;
+  for (const Case& one : data.cases) unique.insert(one.patient);
+  Names left(unique.begin(), unique.end());
+  const std::int64_t all = std::int64_t(left.size());
+  if (rule.pick == SplitRule::Pick::seeded) {
+    const Names sorted = left;
+    const std::vector<std::int64_t> order = engine::Generator(rule.seed, "patients").permutation(all);
+    for (std::size_t i = 0; i < left.size(); ++i) left[i] = sorted[std::size_t(order[i])];
+  }
+  const std::set<std::string> test = take_patients(left, rule.test, all, rule.pick, data, "test");
+  const std::set<std::string> validation = take_patients(left, rule.validation, all, rule.pick, data, "validation");
+
+  Split split;
+  Names training, candidates;
+  for (const Case& one : data.cases) {
+    if (test.count(one.patient)) {
+      if (one.has_label()) split.test.push_back(one.id);
+    } else if (validation.count(one.patient)) {
+      if (one.has_label()) split.validation.push_back(one.id);
+    } else {
+      training.push_back(one.id);
+      if (one.has_label()) candidates.push_back(one.id);
+    }
+  }
+  for (const Case& one : data.test)
+    if (one.has_label()) split.test.push_back(one.id);
+  split.labelled = pick_labelled(candidates, rule);
+  const std::set<std::string> used(split.labelled.begin(), split.labelled.end());
+  for (const std::string& id : training)
+    if (!used.count(id)) split.unlabelled.push_back(id);
+  check_split(data, split);
+  return split;
+}
+
+void check_split(const Dataset& data, const Split& split) {
+  std::set<std::string> seen;
+  std::map<std::string, std::pair<std::string, std::string>> part_of;  // patient -> part, case
+  const auto check = [&](const Names& ids, const std::string& part, bool needs_label) {
+    for (const std::string& id : ids) {
+      const Case& one = find_case(data, id);
+      require<DataError>(seen.insert(id).second, "split: case {} is named twice", id);
+      require<DataError>(!needs_label || one.has_label(),
+                         "split: case {} is in the {} part but has no label; add one or move the case", id, part);
+      const auto& [first_part, first_case] = part_of.emplace(one.patient, std::pair(part, id)).first->second;
+      require<DataError>(
+          first_part == part,
+          "split: patient {} is in two parts, {} (case {}) and {} (case {}); keep all cases of a patient together",
+          one.patient, first_part, first_case, part, id);
+    }
+  };
+  for (const std::string& id : split.labelled)
+    require<DataError>(find_case(data, id).has_label(), "split: case {} is listed as labelled but has no label", id);
+  check(split.labelled, "training", true);
+  check(split.unlabelled, "training", false);
+  check(split.validation, "validation", true);
+  check(split.test, "test", true);
+  require<DataError>(!split.labelled.empty(), "split: the training part has no labelled case");
+}
+
+}  // namespace sagcl::datasets

@@ -1,0 +1,65 @@
+#pragma once
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "datasets/layouts.h"
+
+namespace sagcl::datasets {
+
+/// How many, which share, or exactly which: 8, 0.05 or {"la_003", "la_017"}.
+using Amount = std::variant<std::int64_t, double, std::vector<std::string>>;
+
+/// How a data set is divided. Patients, never cases, are divided between training, validation and test.
+struct SplitRule {
+  enum class Pick {
+    last,    ///< in name order: the last patients are test, those before them validation
+    every,   ///< test is every n-th patient in name order, n = 1 / share rounded, beginning with the first; likewise
+             ///< validation in the rest
+    seeded,  ///< a seeded permutation of the patients
+  };
+  enum class Labelled {
+    first,   ///< the first in name order
+    spread,  ///< evenly spaced in name order, both ends included: position round(i (m - 1) / (n - 1))
+    seeded,  ///< a seeded permutation
+  };
+  Pick pick = Pick::last;
+  Amount test =
+      std::int64_t(0);  ///< patients: a count, a share of all, or ids of cases; the folder's own test cases come on top
+  Amount validation = std::int64_t(0);  ///< patients: a count, a share of all, or ids of cases
+  Labelled labelled_pick = Labelled::first;
+  Amount labelled = 1.0;   ///< cases of the training part whose label is used: a count, a share, or ids
+  std::uint64_t seed = 0;  ///< of the seeded picks
+};
+
+/// A division of a data set by case id. Cases of `unlabelled` may have a label on disk; training must not read it.
+struct Split {
+  std::vector<std::string> labelled, unlabelled, validation, test;
+  std::map<std::string, std::string> hashes;  ///< case id -> SHA-256 of its files, label included; may be empty
+};
+
+/// Divides the cases. A share counts round(share * n), at least 1 if it is above 0. DataError if ids are unknown, parts
+/// overlap, nothing remains for training, or more labels are asked for than exist.
+Split make_split(const Dataset& data, const SplitRule& rule);
+
+/// DataError if a case is named twice, unknown, or missing its label where one is needed (labelled, validation, test), or if
+/// cases of one patient are in more than one of training, validation and test. Names the patient and the cases.
+void check_split(const Dataset& data, const Split& split);
+
+/// Writes the split with the hash of every case as JSON, atomically.
+void write_split(const std::filesystem::path& file, const Dataset& data, const Split& split);
+/// Reads it back and checks it: check_split, and every hash against the files on disk. DataError names the changed case.
+Split read_split(const std::filesystem::path& file, const Dataset& data);
+/// Only the JSON, without the data set; used by read_split and by the fuzzer.
+Split parse_split(std::string_view text, const std::string& name);
+
+/// SHA-256 over the hashes of the files of a case, images in channel order, then the label.
+std::string hash_of(const Case& one);
+
+/// The case with this id, among the training and the test cases; DataError if there is none.
+const Case& find_case(const Dataset& data, const std::string& id);
+
+}  // namespace sagcl::datasets

@@ -1,0 +1,29 @@
+#pragma once
+#include <string>
+#include <vector>
+
+#include "datasets/layouts.h"
+#include "datasets/normalise.h"
+#include "datasets/volume.h"
+#include "engine/extents.h"
+
+namespace sagcl::datasets {
+
+/// A case in memory, ready for training or evaluation.
+struct Sample {
+  std::string id;
+  Tensor image;       ///< normalised, f32 [D, H, W, C]
+  Tensor label;       ///< u8 [D, H, W]; undefined if unknown or hidden
+  Geometry geometry;  ///< of the image
+  engine::Extents extents() const { return {{image.shape()[0], image.shape()[1], image.shape()[2]}}; }
+};
+
+/// Loads, checks and normalises the cases named by `ids`, in that order. Labels are read only if `with_labels`; then every
+/// case must have one (DataError). Throws what load_image and load_label throw.
+std::vector<Sample> load_samples(const Dataset& data, const std::vector<std::string>& ids, Normalisation how,
+                                 bool with_labels);
+
+/// Bytes that the tensors of these samples occupy.
+std::size_t bytes_in_memory(const std::vector<Sample>& samples);
+
+}  // namespace sagcl::datasets
