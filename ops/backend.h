@@ -168,6 +168,10 @@ class Backend {
   virtual void dice_sums(bool squared, const Tensor& p, const Tensor& y, const Tensor& labels, Tensor& sums) = 0;
   /// dp[r,c] = a[c] y[r,c] + b[c] (2 p if squared else 1), from coefficients [2, C]; 0 where not counted.
   virtual void dice_backward(bool squared, const Tensor& p, const Tensor& y, const Tensor& labels, const Tensor& coefficients, Tensor& dp) = 0;
+  /// loss [1] = mean over channels c >= first of 1 - (2 sums[0,c] + s) / (sums[1,c] + sums[2,c] + s), s = smooth.
+  virtual void dice_loss(double smooth, std::int64_t first, const Tensor& sums, Tensor& loss) = 0;
+  /// The coefficients [2, C] of dice_backward for that loss; 0 for channels below first.
+  virtual void dice_coefficients(double smooth, std::int64_t first, const Tensor& sums, const Tensor& dloss, Tensor& coefficients) = 0;
 
   // --- updates, all parameters in one call ------------------------------------------------------------------------------
   virtual void adam(const AdamStep& step, const std::vector<AdamSlot>& slots) = 0;

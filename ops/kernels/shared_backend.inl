@@ -107,6 +107,12 @@ class SharedBackend : public Backend {
                      const Tensor& coefficients, Tensor& dp) override {
     kernels::dice_backward<Launch>(squared, p, y, labels, coefficients, dp);
   }
+  void dice_loss(double smooth, std::int64_t first, const Tensor& sums, Tensor& loss) override {
+    kernels::dice_loss<Launch>(smooth, first, sums, loss);
+  }
+  void dice_coefficients(double smooth, std::int64_t first, const Tensor& sums, const Tensor& dloss, Tensor& coefficients) override {
+    kernels::dice_coefficients<Launch>(smooth, first, sums, dloss, coefficients);
+  }
   void adam(const AdamStep& step, const std::vector<AdamSlot>& slots) override { kernels::adam<Launch>(step, slots); }
   void sgd(const SgdStep& step, const std::vector<SgdSlot>& slots) override { kernels::sgd<Launch>(step, slots); }
   void average(double alpha, const std::vector<std::pair<Tensor, Tensor>>& teacher_student) override {
