@@ -1,0 +1,31 @@
+#pragma once
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "semiagcl/settings.h"
+
+namespace sagcl::tools {
+
+/// The presets that come with the program, by name ("hippocampus", "glands", "la", …), from the folder presets/ beside the
+/// binary, in the source tree or in share/sagcl.
+std::vector<std::string> preset_names();
+std::filesystem::path preset_file(const std::string& name);  ///< UsageError listing the names, with the nearest one
+
+/// Applies a TOML file or text to settings. `name` stands in messages. UsageError with line, the unknown or ill-typed
+/// key and the nearest known one. "method.preset" is applied before the other keys of [method].
+void apply_toml(semiagcl::RunSettings& settings, const std::string& text, const std::string& name);
+
+/// Applies "key=value", as given to --set. Lists are written "32,48,32".
+void apply_assignment(semiagcl::RunSettings& settings, const std::string& assignment);
+
+/// UsageError for values that cannot work together (steps < 1, an odd batch, a patch not divisible by 16, …).
+void check(const semiagcl::RunSettings& settings);
+
+/// The resolved configuration as TOML that apply_toml reads back to the same settings.
+std::string to_toml(const semiagcl::RunSettings& settings);
+
+/// "key: a | b" for every key whose value differs, one a line; empty when equal.
+std::string differences(const semiagcl::RunSettings& a, const semiagcl::RunSettings& b);
+
+}  // namespace sagcl::tools
