@@ -5,6 +5,7 @@
 
 #include "engine/parallel.h"
 #include "ops/cpu/conv_direct.h"
+#include "ops/cpu/conv_onednn.h"
 #include "ops/cpu/kernels.h"
 #include "ops/kernels/conv_reference.inl"
 
@@ -42,6 +43,8 @@ Tensor widened(const Tensor& b, std::int64_t channels) {
 
 void conv_forward(const ConvGeometry& g, const Tensor& x, const Tensor& w, const Tensor& b, Tensor& y) {
   if (!by_definition(x)) {
+    if (path() == Path::onednn)
+      return onednn_forward(g, x.data<float>(), w.data<float>(), data_or_null<float>(b), y.data<float>());
     const ConvGeometry s = simplified(g);
     return direct_gather(s, forward_lattice(s), x.data<float>(), w.data<float>(), data_or_null<float>(b), y.data<float>());
   }
@@ -52,6 +55,8 @@ void conv_forward(const ConvGeometry& g, const Tensor& x, const Tensor& w, const
 
 void conv_backward_data(const ConvGeometry& g, const Tensor& w, const Tensor& dy, const Tensor& b, Tensor& dx) {
   if (!by_definition(dy)) {
+    if (path() == Path::onednn)
+      return onednn_backward_data(g, w.data<float>(), dy.data<float>(), data_or_null<float>(b), dx.data<float>());
     const ConvGeometry s = simplified(g);
     const Tensor bias = widened(b, s.C);
     return direct_gather(s, backward_lattice(s), dy.data<float>(), w.data<float>(), data_or_null<float>(bias), dx.data<float>());
@@ -63,7 +68,10 @@ void conv_backward_data(const ConvGeometry& g, const Tensor& w, const Tensor& dy
 }
 
 void conv_backward_weight(const ConvGeometry& g, const Tensor& x, const Tensor& dy, Tensor& dw) {
-  if (!by_definition(x)) return direct_backward_weight(simplified(g), x.data<float>(), dy.data<float>(), dw.data<float>());
+  if (!by_definition(x)) {
+    if (path() == Path::onednn) return onednn_backward_weight(g, x.data<float>(), dy.data<float>(), dw.data<float>());
+    return direct_backward_weight(simplified(g), x.data<float>(), dy.data<float>(), dw.data<float>());
+  }
   engine::visit_float(x.dtype(), [&]<class T>(engine::Type<T>) {
     engine::parallel_for(dw.size(), 8, kernels::ConvBackwardWeight<T>{g, x.data<T>(), dy.data<T>(), dw.data<T>()});
   });
