@@ -1,0 +1,48 @@
+#pragma once
+#include <array>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "datasets/label_rule.h"
+#include "engine/tensor.h"
+
+namespace sagcl::tools {
+
+using engine::Tensor;
+
+/// Files of a folder that hold images or masks (.nii, .nii.gz, .png), by name without ending. Hidden files and all others are
+/// passed over; two files of one name, e.g. a.nii and a.png, are a DataError, an unreadable folder an IoError.
+std::map<std::string, std::filesystem::path> image_files(const std::filesystem::path& folder);
+
+/// The name without .nii, .nii.gz or .png; empty for any other file.
+std::string case_name(const std::filesystem::path& file);
+
+struct MaskPair {
+  std::string id;
+  std::filesystem::path prediction, reference;
+};
+
+/// Pairs the masks of two folders by name. DataError that lists what has no partner and says what to do, MissingInput
+/// if a folder has no masks at all.
+std::vector<MaskPair> match_masks(const std::filesystem::path& predictions, const std::filesystem::path& references);
+
+/// Two masks of one place, u8 [D, H, W] with classes below `classes`, and the voxel size of the reference along D, H, W.
+struct LoadedPair {
+  Tensor prediction, reference;
+  std::array<double, 3> spacing = {1, 1, 1};
+};
+
+/// Reads and checks a pair. DataError if extents differ, the masks lie elsewhere in the patient, or values are not classes; the
+/// text names both files and the remedy.
+LoadedPair load_pair(const MaskPair& pair, const datasets::LabelRule& rule, std::int64_t classes);
+
+/// 1 + the largest class in any of the masks; DataError if that is above 64, which is what a mask stored as 0 and 255 looks
+/// like, with the map that reads it.
+std::int64_t count_classes(const std::vector<MaskPair>& pairs, const datasets::LabelRule& rule);
+
+/// "255=1,128=2" -> {255: 1, 128: 2}; 0 stays 0. UsageError otherwise.
+datasets::LabelRule parse_map(const std::string& text);
+
+}  // namespace sagcl::tools
