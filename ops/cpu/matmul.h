@@ -1,0 +1,32 @@
+#pragma once
+#include "ops/backend.h"
+
+namespace sagcl::ops::cpu {
+
+/// y[g] = op(a[g]) op(b[g]) as Backend::matmul states it: f32 by oneDNN's sgemm, f64 by BLAS. The work is cut into blocks
+/// that depend on the geometry alone, each computed by one thread: the bits do not depend on the number of threads.
+void matmul(const MatmulGeometry& g, const Tensor& a, const Tensor& b, Tensor& y);
+
+/// One product in one thread, row-major: c [m,n] = α op(a) op(b) + β c, leading dimensions as stored.
+struct Gemm {
+  bool transpose_a = false, transpose_b = false;
+  std::int64_t m, n, k;
+  std::int64_t lda, ldb, ldc;
+  double alpha = 1, beta = 0;
+};
+void gemm(const Gemm& g, const float* a, const float* b, float* c);
+void gemm(const Gemm& g, const double* a, const double* b, double* c);
+
+/// Keeps vendor libraries on the calling thread until the end of the scope: their own threading would change the order
+/// of sums with the number of threads. Inside a parallel region they do so by themselves.
+class OneThread {
+ public:
+  OneThread();
+  ~OneThread();
+  OneThread(const OneThread&) = delete;
+
+ private:
+  int threads_;
+};
+
+}  // namespace sagcl::ops::cpu
