@@ -1,0 +1,40 @@
+#pragma once
+#include <string>
+
+#include "autograd/tape.h"
+#include "semiagcl/config.h"
+
+namespace sagcl::semiagcl {
+
+using autograd::Variable;
+
+/// Gaussian ramp-up exp(−5 (1 − min(t, length)/length)²) (Laine & Aila 2017): .0067 at 0, 1 from `length` on; 1 for length 0.
+double ramp_up(double t, double length);
+
+/// Weights of Eq. 8's terms.
+struct Weights { double sup = 1, reg = 1, pl = 1, rw = 1; };
+
+/// Weights at a step of `steps`: during the warm-up (the first m.warm_up_share) only L_sup counts; then the others rise by
+/// ramp_up over m.ramp_share of what remains. L_PL is 0 with kernel none, L_RW with mixing none.
+Weights weights_at(std::int64_t step, std::int64_t steps, const Method& m);
+
+/// First step at which the teacher takes part.
+std::int64_t warm_up_steps(std::int64_t steps, const Method& m);
+
+/// The terms of Eq. 8, scalars; an undefined one is left out.
+struct Terms { Variable sup, reg, pl, rw; };
+
+/// Their values for the log. NaN marks a term that was left out.
+struct TermValues {
+  double sup, reg, pl, rw, all;
+  Weights weights;
+  std::string text() const;  ///< "all 1.23 = 1 x sup 0.9 + 0.2 x reg …"
+};
+
+/// Eq. 8: L_all = w_sup L_sup + w_reg L_reg + w_pl L_PL + w_rw L_RW over the defined terms. UsageError when none is.
+Variable objective(const Terms& terms, const Weights& weights);
+
+/// Reads the values (waits for the device).
+TermValues values_of(const Terms& terms, const Weights& weights);
+
+}  // namespace sagcl::semiagcl

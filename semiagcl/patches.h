@@ -1,0 +1,55 @@
+#pragma once
+#include <cstdint>
+#include <vector>
+
+#include "engine/extents.h"
+#include "engine/tensor.h"
+
+namespace sagcl::semiagcl {
+
+using engine::Extents;
+using engine::Tensor;
+
+// Section III-A: what the paper calls the attended image X'^k = X ⊙ C^k, and the scores of its patches. Everything here
+// only selects, nothing is differentiated, so it works on the host copy. Patches are numbered n·P + p, image n of the
+// batch and patch p of the P = grid volume patches of an image in row-major order, as ops::patches numbers its rows.
+
+/// Patches per image. ShapeError unless the extents of x [N,D,H,W,C] are divisible by the grid.
+std::int64_t patches_per_image(const engine::Shape& x, const Extents& grid);
+
+/// Robust range of each image: percentiles `low` and `high` in percent (numpy's linear rule) of the mean over channels.
+struct Range { double low, high; };
+std::vector<Range> robust_range(const Tensor& x, double low = 0.5, double high = 99.5);
+
+/// x [N,D,H,W,C] -> [N,D,H,W,1]: mean over channels, moved to [0,1] by the robust range of its image and clamped.
+/// A constant image becomes 0.
+Tensor unit_range(const Tensor& x, double low = 0.5, double high = 99.5);
+
+/// The two ways of 0 ln 0 in Eq. 1: x clamped to [1e-6, 1 − 1e-6] first, or 0 ln 0 = 0.
+enum class EntropyForm { clamped, plain };
+
+/// Eq. 1, the average patch entropy Ent^k: the mean over a patch of h(x c_k), h(v) = −v ln v − (1−v) ln(1−v).
+/// image [N,D,H,W,C] in [0,1] (averaged over C), class map [N,D,H,W,K] -> [N, P, K] in nats.
+Tensor patch_entropy(const Tensor& image, const Tensor& class_map, const Extents& grid, EntropyForm form = EntropyForm::clamped);
+
+/// The same of the class map alone, h(c_k): the form of PatchCL's released code.
+Tensor patch_entropy_of_confidence(const Tensor& class_map, const Extents& grid, EntropyForm form = EntropyForm::clamped);
+
+/// Mean class confidence of each patch: [N,D,H,W,K] -> [N, P, K]. Table V's "class confidence".
+Tensor patch_confidence(const Tensor& class_map, const Extents& grid);
+
+/// Table V's "cosine": similarity of the flattened attended patch x c_k to that of the class's anchor, the patch of the
+/// batch with the highest confidence in k (the first of equals). Similarity to or of an all-zero patch is 0.
+Tensor patch_cosine(const Tensor& image, const Tensor& class_map, const Extents& grid);
+
+/// A patch taken for a class.
+struct Pick { std::int64_t patch, label; };
+
+/// The attended patches x c_k of the picks: image [N,D,H,W,C], class map [N,D,H,W,K] -> [picks, d,h,w, C], in x's dtype
+/// and on x's device. These are what the encoder reads: E_S(P_i^k).
+Tensor attended_patches(const Tensor& image, const Tensor& class_map, const Extents& grid, const std::vector<Pick>& picks);
+
+/// Labels i32 or u8 [N,D,H,W] -> one-hot [N,D,H,W,K] of `dtype` on the labels' device; −1 gives a row of zeros.
+Tensor one_hot(const Tensor& labels, std::int64_t n_classes, engine::Dtype dtype);
+
+}  // namespace sagcl::semiagcl

@@ -1,0 +1,28 @@
+#pragma once
+#include <map>
+#include <string>
+
+#include "layers/module.h"
+
+namespace sagcl::semiagcl {
+
+using autograd::Variable;
+using engine::Tensor;
+
+/// α of step t = 0, 1, …: min(1 − 1/(t + 1), decay). The warm start makes the teacher the running mean of the students
+/// until the decay takes over, so it never keeps its random beginning (step 0 copies the student).
+double ema_alpha(std::int64_t step, double decay);
+
+/// What becomes of the teacher's buffers (running mean and variance of batch norm) in an update.
+///   own      left alone: they come from the teacher's own training-mode forwards on weak views (UA-MT, the default)
+///   copied   taken from the student
+///   averaged averaged like parameters (BCP's ACDC script)
+enum class Buffers { own, copied, averaged };
+
+/// θ_T ← α θ_T + (1 − α) θ_S for every parameter, by name. UsageError when names or shapes differ or a tape holds records.
+void ema_update(const std::map<std::string, Variable*>& teacher, const std::map<std::string, Variable*>& student, double alpha);
+
+/// The whole update of one step: parameters by ema_alpha(step, decay), buffers as asked.
+void update_teacher(layers::Module& teacher, layers::Module& student, std::int64_t step, double decay, Buffers buffers = Buffers::own);
+
+}  // namespace sagcl::semiagcl

@@ -1,0 +1,264 @@
+#include "semiagcl/trainer.h"
+
+#include <chrono>
+#include <algorithm>
+#include <cmath>
+
+#include "layers/schedule.h"
+#include "layers/weights.h"
+#include "ops/arithmetic.h"
+#include "ops/cross_entropy.h"
+#include "ops/dice.h"
+#include "ops/layout.h"
+#include "ops/softmax.h"
+#include "semiagcl/supervised_loss.h"
+
+namespace sagcl::semiagcl {
+
+using engine::Device;
+using engine::NonFiniteError;
+using engine::require;
+using engine::UsageError;
+
+namespace {
+
+engine::Extents extents_of(const std::vector<std::int64_t>& v) { return {{v[0], v[1], v[2]}}; }
+
+datasets::BatchSpec batch_spec(const RunSettings& s, bool half_unlabelled) {
+  datasets::BatchSpec spec;
+  spec.unlabelled = half_unlabelled ? s.train.batch / 2 : 0;
+  spec.labelled = s.train.batch - spec.unlabelled;
+  spec.weak.crop = extents_of(s.train.patch);
+  for (const std::string& axis : s.augment.flip) {
+    const std::size_t a = std::string("DHW").find(axis);
+    require<UsageError>(axis.size() == 1 && a != std::string::npos, "augment.flip: '{}' is not one of D, H, W", axis);
+    spec.weak.flip[a] = true;
+  }
+  spec.weak.quarter_turns = s.augment.rotate;
+  spec.strong = s.augment.colour ? datasets::StrongSpec::colours() : datasets::StrongSpec::volumes();
+  spec.strong_labelled = s.augment.strong_labelled;
+  spec.seed = s.train.seed;
+  return spec;
+}
+
+/// Remembers the first recorded operation whose result is not finite.
+class FirstNonFinite final : public autograd::Observer {
+ public:
+  void after_forward(const Step& step, const Tensor& y) override {
+    if (!found.empty() || y.dtype() == engine::Dtype::i32 || y.dtype() == engine::Dtype::u8) return;
+    std::int64_t bad = 0, first = -1, i = 0;
+    for (double v : y.to_doubles()) {
+      if (!std::isfinite(v) && bad++ == 0) first = i;
+      ++i;
+    }
+    if (bad == 0) return;
+    found = fmt::format("operation {} (record {}{}{}) gave {} NaN or infinite of {} values, the first at element {} of {}", step.op,
+                        step.record, step.scope.empty() ? "" : ", in ", step.scope, bad, y.size(), first, y.shape());
+  }
+  std::string found;
+};
+
+}  // namespace
+
+Trainer::Trainer(const RunSettings& settings, const TrainingData& data, Device device)
+    : settings_(settings), data_(data), device_(device),
+      spec_{.in_channels = data.channels, .classes = data.classes, .width = settings.network.width},
+      warmup_(std::llround(settings.method.warm_up_share * double(settings.train.steps))) {
+  method_ = make_training_method(settings_, spec_, device_);
+  require<UsageError>(!data.labelled.empty(), "training needs at least one labelled case");
+  require<UsageError>(!method_->uses_unlabelled() || !data.unlabelled.empty(),
+                      "{} needs unlabelled cases and every training case is labelled; use --labeled or --method supervised",
+                      settings.train.method);
+  require<UsageError>(!method_->uses_unlabelled() || settings.train.batch % 2 == 0,
+                      "train.batch = {}: half of it is unlabelled, so it must be even", settings.train.batch);
+  make_network();
+  if (!warming_up()) method_->begin(*student_);
+  start_phase();
+}
+
+/// Attempt 0 is the seed's own start; every restart draws other weights.
+void Trainer::make_network() {
+  engine::Generator random(settings_.train.seed, "initial weights", std::uint64_t(attempt_));
+  student_ = layers::make_segmenter(settings_.network.name, spec_, random);
+  layers::move_to(*student_, device_);
+}
+
+/// A fresh optimiser and the batches of the phase that begins or goes on at step_.
+void Trainer::start_phase() {
+  make_optimizer();
+  batches_ = nullptr;
+  batches_ = std::make_unique<datasets::TwoStreamBatches>(
+      data_.labelled, data_.unlabelled, batch_spec(settings_, !warming_up() && method_->uses_unlabelled()), step_);
+}
+
+void Trainer::make_optimizer() {
+  std::map<std::string, Variable*> parameters = layers::parameters_of(*student_);
+  std::vector<std::string> optional;
+  if (!warming_up())
+    for (auto& [name, module] : method_->trained_modules())
+      for (auto& [part, p] : layers::parameters_of(*module)) {
+        parameters[name + "." + part] = p;
+        optional.push_back(name + "." + part);  // no anchors, no gradient
+      }
+  const TrainSettings& t = settings_.train;
+  if (t.optimizer == "sgd")
+    optimizer_ = std::make_unique<layers::Sgd>(parameters, layers::Sgd::Options{.momentum = t.momentum, .weight_decay = t.weight_decay}, optional);
+  else
+    optimizer_ = std::make_unique<layers::Adam>(parameters, layers::Adam::Options{.weight_decay = t.weight_decay}, optional);
+}
+
+double Trainer::learning_rate() const {
+  const TrainSettings& t = settings_.train;
+  const std::int64_t begin = warming_up() ? 0 : warmup_, done = step_ - begin;
+  double rate = t.learning_rate;
+  if (!warming_up()) rate *= layers::poly(done, t.steps - begin, t.poly_power);
+  if (t.decay_every > 0) rate *= std::pow(0.1, double(step_ / t.decay_every));
+  if (done < t.ease_in) rate *= double(done + 1) / double(t.ease_in);
+  return rate;
+}
+
+/// Forward and all terms of Eq. 8. `terms` receives them; the result is their weighted sum.
+Variable Trainer::total_loss(const datasets::Batch& batch, std::vector<Term>& terms) {
+  engine::Generator random(settings_.train.seed, "training step", std::uint64_t(step_));
+  engine::Generator dropout = random.fork(0);
+  const layers::Pass pass{.training = true, .random = &dropout};
+  const layers::Segmentation out = student_->forward(Variable(batch.strong), pass);
+  const Variable labelled = batch.labelled == batch.strong.shape()[0] ? out.logits : ops::slice(out.logits, 0, 0, batch.labelled);
+  terms.push_back({"sup", supervised_loss(labelled, batch.label), 1});
+  if (!warming_up()) {
+    StepInput in{batch, out, *student_, step_ - warmup_, settings_.train.steps - warmup_, random.fork(1)};
+    for (Term& term : method_->terms(in)) terms.push_back(std::move(term));
+  }
+  Variable total;
+  for (const Term& term : terms) {
+    if (term.weight == 0) continue;
+    const Variable weighted = term.weight == 1 ? term.value : ops::scale(term.value, term.weight);
+    total = total.defined() ? ops::add(total, weighted) : weighted;
+  }
+  return total;
+}
+
+StepReport Trainer::advance() {
+  require<UsageError>(!finished(), "all {} steps are done", settings_.train.steps);
+  const auto start = std::chrono::steady_clock::now();
+  datasets::Batch batch = batches_->next();
+  batch.strong = batch.strong.to(device_);
+  batch.weak = batch.weak.to(device_);
+  batch.label = batch.label.to(device_);
+  if (batch.labelled < batch.label.shape()[0]) {  // the supervised loss reads the labelled part alone
+    Tensor known = Tensor::empty(batch.label.shape().with(0, batch.labelled), batch.label.dtype(), device_);
+    engine::runtime(device_).copy_within(known.bytes_begin(), batch.label.bytes_begin(), known.bytes());
+    batch.label = known;
+  }
+
+  StepReport report;
+  report.learning_rate = learning_rate();
+  std::vector<Term> terms;
+  {
+    autograd::Tape tape;
+    const Variable loss = total_loss(batch, terms);
+    report.loss = loss.value().item();
+    if (std::isfinite(report.loss)) tape.backward(loss);
+  }
+  if (!std::isfinite(report.loss)) explain_not_finite(batch);
+  for (const Term& term : terms) report.terms[term.name] = term.value.value().item();
+  terms.clear();
+  optimizer_->step(report.learning_rate);
+  const bool was_warming_up = warming_up();
+  const std::int64_t t = step_ - warmup_;
+  if (!was_warming_up) {
+    report.ramp = ramp_weight(settings_.method, t, settings_.train.steps - warmup_);
+    method_->after_update(*student_, t);
+    report.observations = method_->observations();
+  }
+  ++step_;
+  if (was_warming_up && !warming_up()) {  // the warm-up has just ended
+    report.restarted = restart_warm_up();
+    if (!report.restarted) method_->begin(*student_);
+    if (!finished()) start_phase();
+  }
+  report.step = step_;
+  report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return report;
+}
+
+/// True if the student gives every class to at least one voxel of the labelled training cases' crops.
+bool Trainer::predicts_every_class() {
+  std::vector<bool> seen(std::size_t(data_.classes), false);
+  datasets::BatchSpec spec = batch_spec(settings_, false);
+  for (std::int64_t step = 0; step * spec.labelled < std::int64_t(data_.labelled.size()); ++step) {
+    const datasets::Batch batch = datasets::make_batch(data_.labelled, data_.unlabelled, spec, step);
+    const Tensor logits = student_->forward(Variable(batch.weak.to(device_)), {}).logits.value().to(Device::cpu());
+    const float* z = logits.data<float>();
+    for (std::int64_t v = 0; v < logits.size() / data_.classes; ++v, z += data_.classes)
+      seen[std::size_t(std::max_element(z, z + data_.classes) - z)] = true;
+  }
+  return std::find(seen.begin(), seen.end(), false) == seen.end();
+}
+
+/// A start that never predicts one of the classes stays so under every method; it is drawn again.
+bool Trainer::restart_warm_up() {
+  if (attempt_ >= settings_.train.restarts || predicts_every_class()) return false;
+  ++attempt_;
+  step_ = 0;
+  make_network();
+  return true;
+}
+
+/// Runs the same step again under observation; everything it draws depends on the step alone.
+void Trainer::explain_not_finite(const datasets::Batch& batch) {
+  FirstNonFinite observer;
+  std::vector<Term> terms;
+  {
+    autograd::Tape tape({.observer = &observer});
+    total_loss(batch, terms);
+  }
+  std::string values;
+  for (const Term& term : terms) values += fmt::format(" {} = {}", term.name, term.value.value().item());
+  std::string cases;
+  for (const std::string& id : batch.ids) cases += " " + id;
+  engine::fail<NonFiniteError>("step {}: the loss is not finite ({}); {}; cases of the batch:{}. The last checkpoint is untouched. "
+                               "Try a smaller train.learning_rate, or look at the cases with NaN-free intensities in mind",
+                               step_ + 1, values.empty() ? "" : values.substr(1),
+                               observer.found.empty() ? "no single operation could be named" : observer.found, cases);
+}
+
+layers::Segmenter& Trainer::evaluated() {
+  if (settings_.method.evaluated == Evaluated::teacher && method_->teacher()) return *method_->teacher();
+  return *student_;
+}
+
+engine::TensorFile Trainer::checkpoint() const {
+  engine::TensorFile content;
+  layers::store(*student_, "student/", content);
+  for (const auto& [name, t] : content.tensors)
+    for (double v : t.to_doubles())
+      require<NonFiniteError>(std::isfinite(v), "step {}: the weight {} is not finite; no checkpoint is written", step_, name);
+  if (!finished())
+    for (const auto& [name, t] : optimizer_->state()) content.tensors["optimizer/" + name] = t.to(Device::cpu());
+  method_->store(content);
+  content.notes["step"] = std::to_string(step_);
+  content.notes["attempt"] = std::to_string(attempt_);
+  return content;
+}
+
+void Trainer::restore(const engine::TensorFile& content, const std::string& source) {
+  const auto number = [&](const char* name) {
+    auto found = content.notes.find(name);
+    require<engine::DataError>(found != content.notes.end(), "{}: is not a checkpoint of a run: it has no note '{}'", source, name);
+    return std::stoll(found->second);
+  };
+  step_ = number("step");
+  attempt_ = number("attempt");
+  layers::load(*student_, "student/", content, source);
+  if (!warming_up()) method_->begin(*student_);
+  method_->load(content, source);
+  if (finished()) return;
+  start_phase();
+  std::map<std::string, Tensor> state;
+  for (const auto& [name, t] : content.tensors)
+    if (name.starts_with("optimizer/")) state[name.substr(10)] = t.to(device_);
+  optimizer_->load_state(state);
+}
+
+}  // namespace sagcl::semiagcl

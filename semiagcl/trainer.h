@@ -1,0 +1,69 @@
+#pragma once
+#include "layers/optimizer.h"
+#include "semiagcl/training_method.h"
+
+namespace sagcl::semiagcl {
+
+/// The cases a run learns from, in memory. Labels of `unlabelled` are not there.
+struct TrainingData {
+  std::vector<datasets::Sample> labelled, unlabelled;
+  std::int64_t channels = 1, classes = 2;
+};
+
+/// What one step did.
+struct StepReport {
+  std::int64_t step = 0;                ///< steps done, this one included
+  double loss = 0, ramp = 0, learning_rate = 0;
+  std::map<std::string, double> terms;  ///< unweighted
+  std::map<std::string, double> observations;
+  double seconds = 0;
+  bool restarted = false;               ///< the warm-up begins again: a class was never predicted
+};
+
+/// One training run, advanced step by step: supervised warm-up, then the method. Everything random is a function of the
+/// seed and the step, so a run loaded from a checkpoint goes on bit for bit.
+class Trainer {
+ public:
+  /// `data` must outlive the trainer.
+  Trainer(const RunSettings& settings, const TrainingData& data, engine::Device device);
+
+  std::int64_t steps_done() const { return step_; }
+  bool finished() const { return step_ >= settings_.train.steps; }
+
+  /// One step. Throws engine::NonFiniteError naming the operation that first produced NaN or infinity; the weights are then those of
+  /// the step before.
+  StepReport advance();
+
+  layers::Segmenter& student() { return *student_; }
+  layers::Segmenter* teacher() { return method_->teacher(); }
+  layers::Segmenter& evaluated();  ///< student or teacher, as the settings say
+  const RunSettings& settings() const { return settings_; }
+  std::int64_t warmup_steps() const { return warmup_; }
+
+  /// The whole state; NonFiniteError if a weight is not finite: a bad state never becomes a checkpoint.
+  engine::TensorFile checkpoint() const;
+  void restore(const engine::TensorFile& content, const std::string& source);
+
+ private:
+  bool warming_up() const { return step_ < warmup_; }
+  void make_network();
+  void start_phase();
+  void make_optimizer();
+  bool predicts_every_class();
+  bool restart_warm_up();
+  Variable total_loss(const datasets::Batch& batch, std::vector<Term>& terms);
+  double learning_rate() const;
+  [[noreturn]] void explain_not_finite(const datasets::Batch& batch);
+
+  RunSettings settings_;
+  const TrainingData& data_;
+  engine::Device device_;
+  layers::SegmenterSpec spec_;
+  std::int64_t warmup_ = 0, step_ = 0, attempt_ = 0;
+  std::unique_ptr<layers::Segmenter> student_;
+  std::unique_ptr<TrainingMethod> method_;
+  std::unique_ptr<layers::Optimizer> optimizer_;
+  std::unique_ptr<datasets::TwoStreamBatches> batches_;
+};
+
+}  // namespace sagcl::semiagcl

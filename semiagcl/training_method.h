@@ -1,0 +1,83 @@
+#pragma once
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "datasets/batches.h"
+#include "engine/safetensors.h"
+#include "layers/segmenter.h"
+#include "semiagcl/settings.h"
+
+namespace sagcl::semiagcl {
+
+using autograd::Variable;
+using engine::Tensor;
+
+/// What a method sees of one training step. All tensors are on the training device.
+struct StepInput {
+  const datasets::Batch& batch;               ///< labelled samples first
+  const layers::Segmentation& student;        ///< of the strong view of the whole batch
+  layers::Segmenter& network;                 ///< the student itself, for further passes
+  std::int64_t t = 0;                         ///< steps of the method done before, the warm-up not counted
+  std::int64_t total = 1;                     ///< steps of the method in all
+  engine::Generator random;                   ///< of this step
+};
+
+/// One weighted term of the loss: the objective is Σ weight · value.
+struct Term {
+  std::string name;  ///< "sup", "reg", "pl", "rw", …
+  Variable value;    ///< scalar
+  double weight = 1;
+};
+
+/// A way to train a segmenter from few labels: what the unlabelled half of the batch adds to the supervised loss. Each
+/// method is one file; trainer, data and networks are shared.
+class TrainingMethod {
+ public:
+  virtual ~TrainingMethod() = default;
+
+  virtual bool uses_unlabelled() const = 0;
+
+  /// Called once when the warm-up ends (or before the first step without one): a teacher starts from the student.
+  virtual void begin(layers::Segmenter& /*student*/) {}
+
+  /// The terms beside the supervised one. Must not change any state a second call would see: after a non-finite loss the
+  /// step is run again under observation.
+  virtual std::vector<Term> terms(StepInput& /*in*/) { return {}; }
+
+  /// After the optimiser's step: averages the teacher, stores keys, moves thresholds.
+  virtual void after_update(layers::Segmenter& /*student*/, std::int64_t /*t*/) {}
+
+  /// Modules of the method that the optimiser trains, by name; e.g. a projection head.
+  virtual std::vector<std::pair<std::string, layers::Module*>> trained_modules() { return {}; }
+
+  /// The averaged network, if there is one and it has begun.
+  virtual layers::Segmenter* teacher() { return nullptr; }
+
+  /// Numbers worth a line in the log beside the loss terms (thresholds, mean affinity, …).
+  virtual std::map<std::string, double> observations() const { return {}; }
+
+  /// State for a checkpoint and back, under names that begin with "method/".
+  virtual void store(engine::TensorFile& /*content*/) const {}
+  virtual void load(const engine::TensorFile& /*content*/, const std::string& /*source*/) {}
+};
+
+/// What the registry knows of a method.
+struct MethodEntry {
+  const char* name;
+  const char* line;   ///< what it is, in a line
+  const char* paper;
+  std::unique_ptr<TrainingMethod> (*make)(const RunSettings& settings, const layers::SegmenterSpec& spec, engine::Device device);
+};
+
+/// All methods, in the order of --list-methods.
+const std::vector<MethodEntry>& training_methods();
+
+/// UsageError listing the names for an unknown one.
+std::unique_ptr<TrainingMethod> make_training_method(const RunSettings& settings, const layers::SegmenterSpec& spec, engine::Device device);
+
+/// ramp(t, T) with T the method's ramp share of all its steps.
+double ramp_weight(const Method& m, std::int64_t t, std::int64_t total);
+
+}  // namespace sagcl::semiagcl
