@@ -1,0 +1,92 @@
+#include "engine/plugin.h"
+
+#include <dlfcn.h>
+
+#include <atomic>
+#include <cstdlib>
+#include <filesystem>
+#include <map>
+#include <mutex>
+#include <vector>
+
+namespace sagcl::engine {
+namespace {
+
+std::atomic<Precision> chosen_precision{Precision::fp32};
+
+/// The plugin beside the program, in ../lib, or where SAGCL_PLUGINS points; empty when there is none.
+std::string find_plugin(std::string& searched) {
+  std::vector<std::filesystem::path> folders;
+  if (const char* named = std::getenv("SAGCL_PLUGINS")) folders.emplace_back(named);
+  std::error_code error;
+  const auto program = std::filesystem::read_symlink("/proc/self/exe", error);
+  if (!error) folders.insert(folders.end(), {program.parent_path(), program.parent_path().parent_path() / "lib"});
+  for (const auto& folder : folders) {
+    const auto file = folder / "libsagcl_cuda.so";
+    if (std::filesystem::exists(file, error)) return file.string();
+    searched += (searched.empty() ? "" : ", ") + folder.string();
+  }
+  return {};
+}
+
+/// Makes cuda:index usable; the text says what it is or why it cannot be used.
+PluginAnswer start_cuda(int index) {
+  PluginAnswer answer;
+  auto refuse = [&](const std::string& reason) {
+    fmt::format_to_n(answer.text, sizeof answer.text - 1, "{}", reason);
+    return answer;
+  };
+  // The driver first: it is a tenth of a millisecond, while the CUDA libraries behind the plugin take a tenth of a second.
+  if (!dlopen("libcuda.so.1", RTLD_LAZY | RTLD_LOCAL)) return refuse("no CUDA driver on this machine (libcuda.so.1 not found)");
+  std::string searched;
+  const std::string file = find_plugin(searched);
+  if (file.empty()) return refuse("built without CUDA, or libsagcl_cuda.so was moved (looked in " + searched + ")");
+  void* library = dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (!library) return refuse(fmt::format("the CUDA plugin cannot be loaded: {}; put the folder of the CUDA libraries into LD_LIBRARY_PATH", dlerror()));
+  const auto start = reinterpret_cast<PluginStart>(dlsym(library, "sagcl_plugin_start"));
+  if (!start) return refuse(file + " is not a sagcl plugin");
+  start(plugin_version, index, &answer);
+  return answer;
+}
+
+const PluginAnswer& cuda(int index) {
+  static std::mutex mutex;
+  static std::map<int, PluginAnswer> answers;
+  std::lock_guard lock(mutex);
+  if (!answers.count(index)) answers[index] = start_cuda(index);
+  return answers[index];
+}
+
+}  // namespace
+
+Precision precision() { return chosen_precision; }
+void set_precision(Precision precision) { chosen_precision = precision; }
+
+Precision precision_from(const std::string& name) {
+  for (Precision p : {Precision::fp32, Precision::tf32, Precision::bf16})
+    if (name == to_string(p)) return p;
+  fail<UsageError>("precision '{}' is unknown; choose fp32, tf32 or bf16", name);
+}
+
+std::string to_string(Precision precision) {
+  return precision == Precision::fp32 ? "fp32" : precision == Precision::tf32 ? "tf32" : "bf16";
+}
+
+DeviceChoice resolve_device(const std::string& wanted) {
+  if (wanted == "cpu") return {Device::cpu(), "cpu: asked for"};
+  if (wanted == "auto") {
+    const PluginAnswer& answer = cuda(0);
+    if (answer.ready) return {Device::cuda(0), fmt::format("cuda:0: {}", answer.text)};
+    return {Device::cpu(), fmt::format("cpu: {}", answer.text)};
+  }
+  int index = 0;
+  const bool numbered = wanted.rfind("cuda:", 0) == 0 && wanted.size() > 5 && wanted.size() < 9 &&
+                        wanted.find_first_not_of("0123456789", 5) == std::string::npos;
+  if (numbered) index = std::stoi(wanted.substr(5));
+  require<UsageError>(numbered || wanted == "cuda", "device '{}' is unknown; choose auto, cpu, cuda or cuda:N", wanted);
+  const PluginAnswer& answer = cuda(index);
+  require<DeviceError>(answer.ready, "device cuda:{} cannot be used: {}", index, answer.text);
+  return {Device::cuda(index), fmt::format("cuda:{}: {}", index, answer.text)};
+}
+
+}  // namespace sagcl::engine
