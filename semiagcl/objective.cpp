@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 #include "ops/arithmetic.h"
 #include "ops/layout.h"
@@ -39,19 +38,22 @@ Variable objective(const Terms& terms, const Weights& weights) {
 }
 
 TermValues values_of(const Terms& terms, const Weights& w) {
-  const auto value = [](const Variable& v) { return v.defined() ? v.value().item() : std::numeric_limits<double>::quiet_NaN(); };
-  TermValues out{value(terms.sup), value(terms.reg), value(terms.pl), value(terms.rw), 0, w};
-  const double parts[4] = {w.sup * out.sup, w.reg * out.reg, w.pl * out.pl, w.rw * out.rw};
-  const Variable* defined[4] = {&terms.sup, &terms.reg, &terms.pl, &terms.rw};
-  for (int i = 0; i < 4; ++i)
-    if (defined[i]->defined()) out.all += parts[i];
+  TermValues out;
+  out.weights = w;
+  const auto read = [&](const Variable& term, double weight) -> std::optional<double> {
+    if (!term.defined()) return {};
+    const double value = term.value().item();
+    out.all += weight * value;
+    return value;
+  };
+  out.sup = read(terms.sup, w.sup), out.reg = read(terms.reg, w.reg), out.pl = read(terms.pl, w.pl), out.rw = read(terms.rw, w.rw);
   return out;
 }
 
 std::string TermValues::text() const {
   std::string line;
-  const auto part = [&](const char* name, double weight, double value) {
-    if (!std::isnan(value)) line += fmt::format("{}{:.3g} x {} {:.4g}", line.empty() ? "" : " + ", weight, name, value);
+  const auto part = [&](const char* name, double weight, const std::optional<double>& value) {
+    if (value) line += fmt::format("{}{:.3g} x {} {:.4g}", line.empty() ? "" : " + ", weight, name, *value);
   };
   part("sup", weights.sup, sup), part("reg", weights.reg, reg), part("pl", weights.pl, pl), part("rw", weights.rw, rw);
   return fmt::format("all {:.4g} = {}", all, line);

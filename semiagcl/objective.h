@@ -1,4 +1,5 @@
 #pragma once
+#include <optional>
 #include <string>
 
 #include "autograd/tape.h"
@@ -24,9 +25,10 @@ std::int64_t warm_up_steps(std::int64_t steps, const Method& m);
 /// The terms of Eq. 8, scalars; an undefined one is left out.
 struct Terms { Variable sup, reg, pl, rw; };
 
-/// Their values for the log. NaN marks a term that was left out.
+/// Their values for the log; a term that was left out has none.
 struct TermValues {
-  double sup, reg, pl, rw, all;
+  std::optional<double> sup, reg, pl, rw;
+  double all = 0;
   Weights weights;
   std::string text() const;  ///< "all 1.23 = 1 x sup 0.9 + 0.2 x reg …"
 };

@@ -11,6 +11,7 @@
 #include "ops/dice.h"
 #include "ops/layout.h"
 #include "ops/softmax.h"
+#include "semiagcl/objective.h"
 #include "semiagcl/supervised_loss.h"
 
 namespace sagcl::semiagcl {
@@ -63,7 +64,7 @@ class FirstNonFinite final : public autograd::Observer {
 Trainer::Trainer(const RunSettings& settings, const TrainingData& data, Device device)
     : settings_(settings), data_(data), device_(device),
       spec_{.in_channels = data.channels, .classes = data.classes, .width = settings.network.width},
-      warmup_(std::llround(settings.method.warm_up_share * double(settings.train.steps))) {
+      warmup_(warm_up_steps(settings.train.steps, settings.method)) {
   method_ = make_training_method(settings_, spec_, device_);
   require<UsageError>(!data.labelled.empty(), "training needs at least one labelled case");
   require<UsageError>(!method_->uses_unlabelled() || !data.unlabelled.empty(),
@@ -167,7 +168,7 @@ StepReport Trainer::advance() {
   const bool was_warming_up = warming_up();
   const std::int64_t t = step_ - warmup_;
   if (!was_warming_up) {
-    report.ramp = ramp_weight(settings_.method, t, settings_.train.steps - warmup_);
+    report.ramp = ramp_up(double(t), settings_.method.ramp_share * double(settings_.train.steps - warmup_));
     method_->after_update(*student_, t);
     report.observations = method_->observations();
   }

@@ -77,7 +77,4 @@ const std::vector<MethodEntry>& training_methods();
 /// UsageError listing the names for an unknown one.
 std::unique_ptr<TrainingMethod> make_training_method(const RunSettings& settings, const layers::SegmenterSpec& spec, engine::Device device);
 
-/// ramp(t, T) with T the method's ramp share of all its steps.
-double ramp_weight(const Method& m, std::int64_t t, std::int64_t total);
-
 }  // namespace sagcl::semiagcl

@@ -1,0 +1,43 @@
+#include "semiagcl/averaged_network.h"
+
+#include "layers/weights.h"
+#include "ops/layout.h"
+#include "ops/softmax.h"
+
+namespace sagcl::semiagcl {
+
+AveragedNetwork::AveragedNetwork(const RunSettings& settings, const layers::SegmenterSpec& spec, engine::Device device)
+    : decay_(settings.method.ema_decay), dropout_(settings.method.teacher_dropout) {
+  engine::Generator random(settings.train.seed, "teacher");  // overwritten by begin()
+  network_ = layers::make_segmenter(settings.network.name, spec, random);
+  layers::move_to(*network_, device);
+}
+
+void AveragedNetwork::begin(layers::Segmenter& student) {
+  layers::copy_weights(student, *network_);
+  begun_ = true;
+}
+
+AveragedNetwork::Output AveragedNetwork::look(const Tensor& weak, engine::Generator& random, bool update_statistics) {
+  const autograd::NoGrad no_grad;
+  const layers::Pass pass{.training = true, .update_statistics = update_statistics, .dropout = dropout_, .random = &random};
+  const layers::Segmentation out = network_->forward(Variable(weak), pass);
+  return {ops::softmax(out.logits).value(), out.bottleneck.value()};
+}
+
+void AveragedNetwork::follow(layers::Segmenter& student, std::int64_t t) { update_teacher(*network_, student, t, decay_); }
+
+void AveragedNetwork::store(engine::TensorFile& content) const {
+  if (begun_) layers::store(*network_, "teacher/", content);
+}
+
+void AveragedNetwork::load(const engine::TensorFile& content, const std::string& source) {
+  if (begun_) layers::load(*network_, "teacher/", content, source);
+}
+
+Tensor samples(const Tensor& x, std::int64_t begin, std::int64_t count) {
+  if (begin == 0 && count == x.shape()[0]) return x;
+  return ops::slice(Variable(x), 0, begin, count).value();
+}
+
+}  // namespace sagcl::semiagcl

@@ -1,0 +1,36 @@
+#pragma once
+#include "semiagcl/teacher.h"
+#include "semiagcl/training_method.h"
+
+namespace sagcl::semiagcl {
+
+/// A mean teacher: a second network that starts as a copy of the student and follows it by exponential averaging. Methods
+/// with a teacher hold one.
+class AveragedNetwork {
+ public:
+  AveragedNetwork(const RunSettings& settings, const layers::SegmenterSpec& spec, engine::Device device);
+
+  void begin(layers::Segmenter& student);  ///< teacher := student
+  bool begun() const { return begun_; }
+  layers::Segmenter* get() { return begun_ ? network_.get() : nullptr; }
+
+  /// Class probabilities [N,D,H,W,K] and bottleneck on weak views, without recording: batch statistics as the student, dropout
+  /// as the settings say; the running statistics follow these forwards.
+  struct Output { Tensor probabilities, bottleneck; };
+  Output look(const Tensor& weak, engine::Generator& random, bool update_statistics = true);
+
+  void follow(layers::Segmenter& student, std::int64_t t);
+
+  void store(engine::TensorFile& content) const;
+  void load(const engine::TensorFile& content, const std::string& source);
+
+ private:
+  double decay_;
+  bool dropout_, begun_ = false;
+  std::unique_ptr<layers::Segmenter> network_;
+};
+
+/// Samples begin … begin + count - 1 of a batch tensor.
+Tensor samples(const Tensor& x, std::int64_t begin, std::int64_t count);
+
+}  // namespace sagcl::semiagcl

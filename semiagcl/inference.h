@@ -1,0 +1,21 @@
+#pragma once
+#include <array>
+
+#include "layers/segmenter.h"
+#include "semiagcl/settings.h"
+
+namespace sagcl::semiagcl {
+
+using engine::Tensor;
+
+/// Labels every voxel of an image: normalised f32 [D,H,W,C] on the CPU -> u8 [D,H,W], the most likely class.
+/// With evaluation.stride a window of train.patch slides over the volume and overlapping probabilities are averaged; without
+/// it the whole volume goes through at once, padded with zeros on both sides to extents the network can halve. With
+/// data.resize an image is enlarged or reduced to what the network was trained on and its labels are brought back.
+Tensor predict(layers::Segmenter& network, const Tensor& image, std::int64_t classes, const RunSettings& settings, engine::Device device);
+
+/// Images brought to the side data.resize (bilinear, half-pixel centres) and labels likewise (nearest); unchanged for 0.
+Tensor resized_image(const Tensor& image, std::int64_t side);
+Tensor resized_label(const Tensor& label, std::int64_t side);
+
+}  // namespace sagcl::semiagcl

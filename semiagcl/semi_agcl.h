@@ -1,0 +1,43 @@
+#pragma once
+#include "layers/projection_head.h"
+#include "semiagcl/averaged_network.h"
+#include "semiagcl/memory_bank.h"
+#include "semiagcl/patches.h"
+
+namespace sagcl::semiagcl {
+
+/// The paper's method: L_all = L_sup + L_reg + L_PL + L_RW (Eq. 8). One step reads from top to bottom in terms(): the teacher
+/// looks at the weak views; L_reg and the affinity graph compare the two networks; the Top-n patches of every class are
+/// embedded by both encoders and contrasted with hard negatives from the memory bank.
+class SemiAgcl final : public TrainingMethod {
+ public:
+  SemiAgcl(const RunSettings& settings, const layers::SegmenterSpec& spec, engine::Device device);
+
+  bool uses_unlabelled() const override { return true; }
+  void begin(layers::Segmenter& student) override;
+  std::vector<Term> terms(StepInput& in) override;
+  void after_update(layers::Segmenter& student, std::int64_t t) override;
+  std::vector<std::pair<std::string, layers::Module*>> trained_modules() override;
+  layers::Segmenter* teacher() override { return teacher_.get(); }
+  std::map<std::string, double> observations() const override { return observed_; }
+  void store(engine::TensorFile& content) const override;
+  void load(const engine::TensorFile& content, const std::string& source) override;
+
+ private:
+  bool contrasts() const { return method_.mixing != Mixing::none; }
+  Variable embed(const Variable& features, layers::ProjectionHead& head) const;
+  Variable contrast(StepInput& in, std::int64_t first, const AveragedNetwork::Output& seen);
+
+  Method method_;
+  std::int64_t classes_;
+  AveragedNetwork teacher_;
+  std::unique_ptr<layers::ProjectionHead> head_, teacher_head_;
+  MemoryBank bank_;
+  std::map<std::string, double> observed_;
+
+  /// Keys of the running step; they enter the bank only after the update.
+  struct Pending { Tensor keys; std::vector<Pick> picks; std::vector<double> affinity; };
+  Pending pending_;
+};
+
+}  // namespace sagcl::semiagcl
