@@ -80,9 +80,12 @@ Batch make_batch(const std::vector<Sample>& labelled, const std::vector<Sample>&
   return batch;
 }
 
-TwoStreamBatches::TwoStreamBatches(const std::vector<Sample>& labelled, const std::vector<Sample>& unlabelled,
-                                   BatchSpec spec, std::int64_t first_step, std::size_t ahead)
-    : labelled_(labelled), unlabelled_(unlabelled), spec_(std::move(spec)), ahead_(std::max<std::size_t>(1, ahead)) {
+TwoStreamBatches::TwoStreamBatches(std::vector<Sample> labelled, std::vector<Sample> unlabelled, BatchSpec spec,
+                                   std::int64_t first_step, std::size_t ahead)
+    : labelled_(std::move(labelled)),
+      unlabelled_(std::move(unlabelled)),
+      spec_(std::move(spec)),
+      ahead_(std::max<std::size_t>(1, ahead)) {
   require<UsageError>(first_step >= 0, "batches: the first step is {}, it cannot be negative", first_step);
   thread_ = std::thread([this, first_step] { run(first_step); });
 }

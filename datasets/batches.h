@@ -45,12 +45,12 @@ Batch make_batch(const std::vector<Sample>& labelled, const std::vector<Sample>&
                  std::int64_t step);
 
 /// Batches first_step, first_step + 1, ... in order, prepared ahead by one thread that keeps at most `ahead` of them. An
-/// exception in the thread is thrown by the next() that would have returned its batch, and by every later one. The samples
-/// must outlive this object; destroying it stops the thread.
+/// exception in the thread is thrown by the next() that would have returned its batch, and by every later one. Destroying
+/// it stops the thread. Samples are copied, which shares the memory of their tensors.
 class TwoStreamBatches {
  public:
-  TwoStreamBatches(const std::vector<Sample>& labelled, const std::vector<Sample>& unlabelled, BatchSpec spec,
-                   std::int64_t first_step = 0, std::size_t ahead = 3);
+  TwoStreamBatches(std::vector<Sample> labelled, std::vector<Sample> unlabelled, BatchSpec spec, std::int64_t first_step = 0,
+                   std::size_t ahead = 3);
   ~TwoStreamBatches();
   TwoStreamBatches(const TwoStreamBatches&) = delete;
 
@@ -60,8 +60,7 @@ class TwoStreamBatches {
  private:
   void run(std::int64_t step);
 
-  const std::vector<Sample>& labelled_;
-  const std::vector<Sample>& unlabelled_;
+  const std::vector<Sample> labelled_, unlabelled_;
   const BatchSpec spec_;
   const std::size_t ahead_;
   std::mutex mutex_;

@@ -146,7 +146,7 @@ std::string fresh_header(const Geometry& g) {
 bool nifti_is_swapped(std::string_view header) {
   std::int32_t size;
   std::memcpy(&size, header.data(), 4);
-  return size != std::int32_t(NiftiHeader::bytes);
+  return swap_bytes(size) == std::int32_t(NiftiHeader::bytes);
 }
 
 NiftiHeader parse_nifti_header(std::string_view bytes, const std::string& name) {
@@ -158,7 +158,8 @@ NiftiHeader parse_nifti_header(std::string_view bytes, const std::string& name) 
   h.swapped = nifti_is_swapped(copy);
   const Fields f{copy.data(), h.swapped};
   const std::int32_t size = f.get<std::int32_t>(at_size);
-  require<DataError>(size != 540, "{}: is a NIfTI-2 file; convert it with nifti_tool -convert2nifti1", name);
+  require<DataError>(size != 540 && swap_bytes(size) != 540,
+                     "{}: is a NIfTI-2 file; convert it with nifti_tool -convert2nifti1", name);
   require<DataError>(size == std::int32_t(NiftiHeader::bytes),
                      "{}: is not a NIfTI-1 file (its header says {} bytes, not 348)", name, size);
   const std::string_view magic(copy.data() + at_magic, 4);

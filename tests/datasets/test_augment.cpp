@@ -1,0 +1,140 @@
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <map>
+#include <set>
+
+#include "datasets/augment.h"
+#include "datasets/normalise.h"
+
+namespace sagcl::tests {
+namespace {
+
+using namespace sagcl::datasets;
+using engine::Extents;
+using engine::Generator;
+using engine::Shape;
+
+Tensor counting(const Shape& shape) {
+  Tensor t = Tensor::empty(shape);
+  for (std::int64_t i = 0; i < t.size(); ++i) t.data<float>()[i] = float(i + 1);
+  return t;
+}
+
+TEST(Placement, CropFlipTurnByHand) {
+  const Tensor x = counting({1, 2, 3, 1});  // 1 2 3 / 4 5 6
+  const auto get = [&](const Placement& p, const Extents& crop) { return cut(x, crop, p).to_doubles(); };
+  const Extents two{{1, 2, 2}};
+  EXPECT_EQ(get({.start = {{0, 0, 1}}}, two), (std::vector<double>{2, 3, 5, 6}));
+  EXPECT_EQ(get({.start = {{0, 0, 1}}, .flip = {false, false, true}}, two), (std::vector<double>{3, 2, 6, 5}));
+  EXPECT_EQ(get({.start = {{0, 0, 1}}, .flip = {false, true, false}}, two), (std::vector<double>{5, 6, 2, 3}));
+  EXPECT_EQ(get({.start = {{0, 0, 1}}, .quarter_turns = 1}, two), (std::vector<double>{3, 6, 2, 5}));  // counter-clockwise
+  EXPECT_EQ(get({.start = {{0, 0, 1}}, .quarter_turns = 2}, two), (std::vector<double>{6, 5, 3, 2}));
+  EXPECT_EQ(get({.start = {{0, 0, 1}}, .flip = {false, false, true}, .quarter_turns = 1}, two),
+            (std::vector<double>{6, 3, 5, 2}));
+}
+
+/// A volume smaller than the crop is padded with zeros, the smaller half before.
+TEST(Placement, Padding) {
+  const Tensor x = counting({1, 1, 2, 1});
+  EXPECT_EQ(cut(x, {{1, 1, 5}}, {.start = {{0, 0, 0}}}).to_doubles(), (std::vector<double>{0, 1, 2, 0, 0}));
+  EXPECT_EQ(cut(x, {{3, 1, 2}}, {.start = {{0, 0, 0}}}).to_doubles(), (std::vector<double>{0, 0, 1, 2, 0, 0}));
+}
+
+TEST(Placement, LabelsFollowTheirImage) {
+  const Tensor image = counting({3, 4, 5, 1});
+  Tensor label = Tensor::empty({3, 4, 5}, engine::Dtype::u8);
+  for (std::int64_t i = 0; i < 60; ++i) label.data<std::uint8_t>()[i] = std::uint8_t(i + 1);
+  const WeakSpec spec{.crop = {{2, 6, 6}}, .flip = {true, true, true}, .quarter_turns = true};
+  for (std::uint64_t step = 0; step < 50; ++step) {
+    Generator g(5, "crop", step);
+    const Placement p = draw_placement(spec, {{3, 4, 5}}, g);
+    EXPECT_EQ(cut(image, spec.crop, p).to_doubles(), cut(label, spec.crop, p).to_doubles());
+  }
+}
+
+TEST(Placement, EveryPlaceFlipAndTurnOccursEquallyOften) {
+  const WeakSpec spec{.crop = {{1, 2, 2}}, .flip = {false, false, true}, .quarter_turns = true};
+  std::map<std::array<std::int64_t, 4>, int> seen;
+  const int n = 12000;
+  for (int i = 0; i < n; ++i) {
+    Generator g(1, "crop", std::uint64_t(i));
+    const Placement p = draw_placement(spec, {{1, 2, 4}}, g);
+    EXPECT_FALSE(p.flip[0] || p.flip[1]);
+    ++seen[{p.start[1], p.start[2], p.flip[2], p.quarter_turns}];
+  }
+  EXPECT_EQ(seen.size(), 1u * 3 * 2 * 4);
+  for (const auto& [key, count] : seen) EXPECT_NEAR(count, n / 24, 5 * std::sqrt(n / 24.0));  // five standard deviations
+}
+
+TEST(Placement, Mistakes) {
+  Generator g(0, "crop");
+  EXPECT_THROW(draw_placement({.crop = {{1, 2, 3}}, .quarter_turns = true}, {{4, 4, 4}}, g), engine::ShapeError);
+  EXPECT_THROW(draw_placement({.crop = {{0, 2, 3}}}, {{4, 4, 4}}, g), engine::ShapeError);
+  EXPECT_THROW(cut(counting({2, 2, 2, 1}), {{2, 2, 2}}, {.start = {{0, 0, 1}}}), engine::ShapeError);
+}
+
+TEST(Strong, NothingByDefault) {
+  Generator g(0, "intensity");
+  const Tensor x = counting({2, 2, 2, 3});
+  EXPECT_EQ(strengthen(x, {}, g).to_doubles(), x.to_doubles());
+}
+
+TEST(Strong, EachStepByHand) {
+  const Tensor x = Tensor::of<float>({1, 1, 3, 1}, {0, 1, 4});
+  Generator g(0, "intensity");
+  EXPECT_EQ(strengthen(x, {.gain = {2, 2}, .offset = {1, 1}}, g).to_doubles(), (std::vector<double>{1, 3, 9}));
+  // gamma 2 on the range 0..4: 4 (x / 4)^2
+  const std::vector<double> squared =
+      strengthen(x, {.gamma_probability = 1, .log_gamma = {std::log(2), std::log(2)}}, g).to_doubles();
+  EXPECT_NEAR(squared[1], 0.25, 1e-6);
+  EXPECT_NEAR(squared[2], 4, 1e-5);
+  const Tensor rgb = Tensor::of<float>({1, 1, 2, 3}, {0, 3, 6, 2, 3, 4});
+  EXPECT_EQ(strengthen(rgb, {.grey_probability = 1, .grey = {1, 1}}, g).to_doubles(), std::vector<double>(6, 3));
+  // about the channel means 1, 3, 5: (x - m) / 2 + 2 m
+  EXPECT_EQ(strengthen(rgb, {.gain = {.5, .5}, .about_mean = true, .channel_gain = {2, 2}}, g).to_doubles(),
+            (std::vector<double>{1.5, 6, 10.5, 2.5, 6, 9.5}));
+  EXPECT_EQ(strengthen(x, {.clamp_to_unit = true}, g).to_doubles(), (std::vector<double>{0, 1, 1}));
+}
+
+/// The presets' distributions: gain, offset and noise of volumes as measured on constant crops.
+TEST(Strong, RangesOfVolumes) {
+  double low = 10, high = -10, deviation_high = 0;
+  for (std::uint64_t i = 0; i < 400; ++i) {
+    Generator g(3, "intensity", i);
+    const std::vector<double> v = strengthen(Tensor::full({4, 5, 5, 1}, 1), StrongSpec::volumes(), g).to_doubles();
+    double mean = 0, squares = 0;
+    for (double x : v) mean += x / 100;
+    for (double x : v) squares += (x - mean) * (x - mean) / 100;
+    low = std::min(low, mean), high = std::max(high, mean), deviation_high = std::max(deviation_high, std::sqrt(squares));
+  }
+  EXPECT_NEAR(low, 0.4, 0.1);   // .7 - .3
+  EXPECT_NEAR(high, 1.6, 0.1);  // 1.3 + .3
+  EXPECT_NEAR(deviation_high, 0.15, 0.035);
+}
+
+TEST(Strong, ColoursStayInRangeAndRepeat) {
+  for (std::uint64_t i = 0; i < 50; ++i) {
+    Generator a(3, "intensity", i), b(3, "intensity", i);
+    Tensor x = Tensor::empty({1, 6, 6, 3});
+    for (std::int64_t k = 0; k < x.size(); ++k) x.data<float>()[k] = float(k % 11) / 10;
+    const std::vector<double> v = strengthen(x, StrongSpec::colours(), a).to_doubles();
+    EXPECT_EQ(v, strengthen(x, StrongSpec::colours(), b).to_doubles());
+    for (double y : v) EXPECT_TRUE(y >= 0 && y <= 1);
+  }
+}
+
+TEST(Normalise, EachRule) {
+  const Tensor x = Tensor::of<float>({1, 1, 2, 2}, {0, 10, 4, 30});  // channels (0, 4) and (10, 30)
+  const auto get = [&](const char* name) { return normalise(x, normalisation_named(name)).to_doubles(); };
+  EXPECT_EQ(get("none"), x.to_doubles());
+  EXPECT_EQ(get("z_score"), (std::vector<double>{-1, -1, 1, 1}));
+  EXPECT_EQ(get("min_max"), (std::vector<double>{0, 0, 1, 1}));
+  EXPECT_NEAR(get("unit")[3], 30 / 255.0, 1e-7);
+  EXPECT_EQ(normalise(Tensor::full({1, 1, 2, 1}, 5), Normalisation::min_max).to_doubles(), (std::vector<double>{0, 0}));
+  EXPECT_EQ(normalise(Tensor::full({1, 1, 2, 1}, 5), Normalisation::z_score).to_doubles(), (std::vector<double>{0, 0}));
+  EXPECT_THROW(normalisation_named("zscore"), engine::UsageError);
+}
+
+}  // namespace
+}  // namespace sagcl::tests

@@ -1,0 +1,144 @@
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <set>
+
+#include "datasets/batches.h"
+#include "datasets/phantom.h"
+#include "datasets/split.h"
+#include "tests/datasets/scratch.h"
+
+namespace sagcl::tests {
+namespace {
+
+using namespace sagcl::datasets;
+
+std::vector<Sample> samples(std::int64_t from, std::int64_t to, bool with_labels) {
+  std::vector<Sample> all;
+  for (std::int64_t i = from; i < to; ++i) {
+    all.push_back(phantom({.extents = {{6, 8, 7}}}, i));
+    if (!with_labels) all.back().label = {};
+  }
+  return all;
+}
+
+const BatchSpec spec{.labelled = 2,
+                     .unlabelled = 3,
+                     .weak = {.crop = {{4, 6, 8}}, .flip = {false, false, true}},
+                     .strong = StrongSpec::volumes(),
+                     .seed = 9};
+
+bool same_bits(const Tensor& a, const Tensor& b) {
+  return a.shape() == b.shape() && a.dtype() == b.dtype() && std::memcmp(a.bytes_begin(), b.bytes_begin(), a.bytes()) == 0;
+}
+void expect_same(const Batch& a, const Batch& b) {
+  EXPECT_EQ(a.step, b.step);
+  EXPECT_EQ(a.ids, b.ids);
+  EXPECT_EQ(a.places, b.places);
+  EXPECT_TRUE(same_bits(a.weak, b.weak));
+  EXPECT_TRUE(same_bits(a.strong, b.strong));
+  EXPECT_TRUE(same_bits(a.label, b.label));
+}
+
+TEST(Batches, ShapesAndHalves) {
+  const auto labelled = samples(0, 3, true), unlabelled = samples(3, 8, false);
+  const Batch b = make_batch(labelled, unlabelled, spec, 0);
+  EXPECT_EQ(b.weak.shape(), engine::Shape({5, 4, 6, 8, 1}));
+  EXPECT_EQ(b.label.shape(), engine::Shape({5, 4, 6, 8}));
+  EXPECT_EQ(b.labelled, 2);
+  const std::vector<std::int32_t> y = b.label.to_vector<std::int32_t>();
+  for (std::size_t i = 0; i < y.size(); ++i) EXPECT_EQ(y[i] == -1, i >= 2 * 4 * 6 * 8);
+  for (std::size_t j = 0; j < 5; ++j) EXPECT_EQ(b.ids[j] < "phantom_003", j < 2);
+}
+
+/// Both views of a sample show the same place: without strong changes they are the same bits.
+TEST(Batches, ViewsShareTheirPlace) {
+  const auto labelled = samples(0, 3, true), unlabelled = samples(3, 8, false);
+  BatchSpec plain = spec;
+  plain.strong = {};
+  const Batch b = make_batch(labelled, unlabelled, plain, 4);
+  EXPECT_TRUE(same_bits(b.weak, b.strong));
+  const Batch strong = make_batch(labelled, unlabelled, spec, 4);
+  EXPECT_TRUE(same_bits(b.weak, strong.weak));
+  EXPECT_FALSE(same_bits(strong.weak, strong.strong));
+  BatchSpec mild = spec;
+  mild.strong_labelled = false;
+  const Batch half = make_batch(labelled, unlabelled, mild, 4);
+  const std::size_t first = 2 * 4 * 6 * 8 * sizeof(float);
+  EXPECT_EQ(std::memcmp(half.strong.bytes_begin(), half.weak.bytes_begin(), first), 0);
+  EXPECT_TRUE(std::memcmp(static_cast<char*>(half.strong.bytes_begin()) + first,
+                          static_cast<char*>(strong.strong.bytes_begin()) + first, half.strong.bytes() - first) == 0);
+}
+
+TEST(Batches, EveryCaseOncePerEpoch) {
+  for (std::int64_t n : {1, 2, 7, 20})
+    for (std::int64_t epoch = 0; epoch < 5; ++epoch) {
+      std::set<std::int64_t> seen;
+      for (std::int64_t i = 0; i < n; ++i) seen.insert(stream_case(3, "labelled stream", n, epoch * n + i));
+      EXPECT_EQ(std::int64_t(seen.size()), n);
+    }
+}
+
+TEST(Batches, PrefetchedInOrderAndEqualToTheFunction) {
+  const auto labelled = samples(0, 3, true), unlabelled = samples(3, 8, false);
+  TwoStreamBatches stream(labelled, unlabelled, spec);
+  for (std::int64_t t = 0; t < 12; ++t) expect_same(stream.next(), make_batch(labelled, unlabelled, spec, t));
+}
+
+TEST(Batches, ResumeAtAnyStep) {
+  const auto labelled = samples(0, 3, true), unlabelled = samples(3, 8, false);
+  TwoStreamBatches whole(labelled, unlabelled, spec), rest(labelled, unlabelled, spec, 5, 1);
+  for (int t = 0; t < 5; ++t) whole.next();
+  for (int t = 5; t < 9; ++t) expect_same(whole.next(), rest.next());
+}
+
+TEST(Batches, StopsCleanlyWhileTheQueueIsFullOrUnused) {
+  const auto labelled = samples(0, 2, true), unlabelled = samples(2, 4, false);
+  for (int i = 0; i < 20; ++i) {
+    TwoStreamBatches stream(labelled, unlabelled, spec, i, 2);
+    if (i % 2) stream.next();
+  }
+}
+
+TEST(Batches, AnErrorInTheThreadReachesTheConsumer) {
+  const auto labelled = samples(0, 2, false), unlabelled = samples(2, 4, false);  // labels forgotten
+  TwoStreamBatches stream(labelled, unlabelled, spec);
+  for (int i = 0; i < 2; ++i) expect_error<engine::UsageError>([&] { stream.next(); }, {"phantom_", "without its label"});
+  expect_error<engine::UsageError>(
+      [&] {
+        TwoStreamBatches none(labelled, {}, spec);
+        none.next();
+      },
+      {"no unlabelled case"});
+  BatchSpec supervised = spec;
+  supervised.unlabelled = 0;
+  const auto good = samples(0, 2, true);
+  EXPECT_EQ(make_batch(good, {}, supervised, 0).weak.shape()[0], 2);
+}
+
+TEST(Batches, AWrongCropReachesTheConsumer) {
+  const auto labelled = samples(0, 2, true), unlabelled = samples(2, 4, false);
+  BatchSpec wrong = spec;
+  wrong.weak.quarter_turns = true;  // the crop is 6 x 8
+  TwoStreamBatches stream(labelled, unlabelled, wrong);
+  EXPECT_THROW(stream.next(), engine::ShapeError);
+}
+
+TEST(Store, LoadsNormalisedAndHidesLabels) {
+  Scratch scratch;
+  write_phantoms(scratch.path(), {.extents = {{4, 5, 6}}}, 2, 1, 0);
+  const Dataset d = open_dataset(scratch.path());
+  const auto seen = load_samples(d, {"phantom_001", "phantom_000"}, Normalisation::z_score, true);
+  EXPECT_EQ(seen[0].id, "phantom_001");
+  EXPECT_TRUE(seen[0].label.defined());
+  double mean = 0, squares = 0;
+  for (double v : seen[1].image.to_doubles()) mean += v / 120, squares += v * v / 120;
+  EXPECT_NEAR(mean, 0, 1e-6);
+  EXPECT_NEAR(squares, 1, 1e-5);
+  EXPECT_FALSE(load_samples(d, {"phantom_000"}, Normalisation::none, false)[0].label.defined());
+  expect_error([&] { load_samples(d, {"phantom_002"}, Normalisation::none, true); }, {"phantom_002", "no label"});
+  EXPECT_EQ(bytes_in_memory(seen), 2u * 120 * 5);
+}
+
+}  // namespace
+}  // namespace sagcl::tests
