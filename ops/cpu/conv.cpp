@@ -6,6 +6,7 @@
 #include "engine/parallel.h"
 #include "ops/cpu/conv_direct.h"
 #include "ops/cpu/conv_onednn.h"
+#include "ops/cpu/conv_winograd.h"
 #include "ops/cpu/kernels.h"
 #include "ops/kernels/conv_reference.inl"
 
@@ -39,6 +40,17 @@ Tensor widened(const Tensor& b, std::int64_t channels) {
   return wide;
 }
 
+/// Forward or data gradient with our own kernels.
+void gather(const ConvGeometry& g, const Lattice& lattice, const float* source, const float* weights, const float* bias, float* result) {
+  if (const int m = winograd_tile(g, lattice)) return winograd_gather(g, lattice, m, source, weights, bias, result);
+  direct_gather(g, lattice, source, weights, bias, result);
+}
+
+void backward_weight(const ConvGeometry& g, const float* x, const float* dy, float* dw) {
+  if (const int m = winograd_weight_tile(g)) return winograd_backward_weight(g, m, x, dy, dw);
+  direct_backward_weight(g, x, dy, dw);
+}
+
 }  // namespace
 
 void conv_forward(const ConvGeometry& g, const Tensor& x, const Tensor& w, const Tensor& b, Tensor& y) {
@@ -46,7 +58,7 @@ void conv_forward(const ConvGeometry& g, const Tensor& x, const Tensor& w, const
     if (path() == Path::onednn)
       return onednn_forward(g, x.data<float>(), w.data<float>(), data_or_null<float>(b), y.data<float>());
     const ConvGeometry s = simplified(g);
-    return direct_gather(s, forward_lattice(s), x.data<float>(), w.data<float>(), data_or_null<float>(b), y.data<float>());
+    return gather(s, forward_lattice(s), x.data<float>(), w.data<float>(), data_or_null<float>(b), y.data<float>());
   }
   engine::visit_float(x.dtype(), [&]<class T>(engine::Type<T>) {
     engine::parallel_for(y.size(), 64, kernels::ConvForward<T>{g, x.data<T>(), w.data<T>(), data_or_null<T>(b), y.data<T>()});
@@ -59,7 +71,7 @@ void conv_backward_data(const ConvGeometry& g, const Tensor& w, const Tensor& dy
       return onednn_backward_data(g, w.data<float>(), dy.data<float>(), data_or_null<float>(b), dx.data<float>());
     const ConvGeometry s = simplified(g);
     const Tensor bias = widened(b, s.C);
-    return direct_gather(s, backward_lattice(s), dy.data<float>(), w.data<float>(), data_or_null<float>(bias), dx.data<float>());
+    return gather(s, backward_lattice(s), dy.data<float>(), w.data<float>(), data_or_null<float>(bias), dx.data<float>());
   }
   engine::visit_float(dy.dtype(), [&]<class T>(engine::Type<T>) {
     engine::parallel_for(dx.size(), 64,
@@ -70,7 +82,7 @@ void conv_backward_data(const ConvGeometry& g, const Tensor& w, const Tensor& dy
 void conv_backward_weight(const ConvGeometry& g, const Tensor& x, const Tensor& dy, Tensor& dw) {
   if (!by_definition(x)) {
     if (path() == Path::onednn) return onednn_backward_weight(g, x.data<float>(), dy.data<float>(), dw.data<float>());
-    return direct_backward_weight(simplified(g), x.data<float>(), dy.data<float>(), dw.data<float>());
+    return backward_weight(simplified(g), x.data<float>(), dy.data<float>(), dw.data<float>());
   }
   engine::visit_float(x.dtype(), [&]<class T>(engine::Type<T>) {
     engine::parallel_for(dw.size(), 8, kernels::ConvBackwardWeight<T>{g, x.data<T>(), dy.data<T>(), dw.data<T>()});

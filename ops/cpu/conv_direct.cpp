@@ -4,6 +4,7 @@
 #include <atomic>
 
 #include "engine/parallel.h"
+#include "ops/cpu/conv_pack.h"
 #include "ops/cpu/conv_strip.h"
 #include "ops/cpu/kernels.h"
 
@@ -19,7 +20,6 @@ std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; 
 
 /// Source rows of one phase as the kernels see them.
 struct Gather {
-  const ConvGeometry& g;
   const Lattice& l;
   const Kernels& k = kernels();
   std::int64_t blocks = 0;               // vectors of result channels
@@ -29,26 +29,6 @@ struct Gather {
   float* result = nullptr;
 };
 
-std::int64_t depth_of(const Gather& t, const Phase& p) { return p.taps.volume() * t.l.source_channels; }
-
-/// The weights of one phase: panel[block][tap][source channel][lane].
-void pack(const Gather& t, const Phase& p, const float* weights, float* panel) {
-  const std::int64_t taps = p.taps.volume(), C = t.g.C, all = t.g.kernel.volume(), lanes = t.k.lanes;
-  const std::int64_t channels = t.l.source_channels, block_stride = taps * channels * lanes;
-  const std::int64_t per_group = 2 * lanes, groups = ceil_div(t.l.result_channels, per_group);
-  engine::parallel_for(groups * taps, std::max<std::int64_t>(1, 16384 / (per_group * channels)), [&](std::int64_t i) {
-    const std::int64_t group = i / taps, tap = i % taps;
-    Extents j, k;
-    engine::split(tap, p.taps, j);
-    for (int a = 0; a < 3; ++a) k[a] = p.kernel_first[a] + (t.l.forward ? j[a] : -j[a] * t.g.stride[a]);
-    const std::int64_t at = engine::join(0, k, t.g.kernel) * C, first = group * per_group;
-    const std::int64_t width = std::min(per_group, t.l.result_channels - first);
-    float* to = panel + group * 2 * block_stride + tap * channels * lanes;
-    if (t.l.forward) t.k.pack_panel({weights + at + first * all * C, to, width, all * C, channels, 1, block_stride});
-    else t.k.pack_panel({weights + at + first, to, width, 1, channels, all * C, block_stride});
-  });
-}
-
 /// One block of results of one phase.
 void compute(const Gather& t, const Phase& p, const Block& whole, std::int64_t channel0, float* scratch) {
   Block b = whole;
@@ -56,7 +36,7 @@ void compute(const Gather& t, const Phase& p, const Block& whole, std::int64_t c
   if (b.plane >= p.count[0] || b.row0 >= b.row1 || b.column0 >= b.column1) return;
   const Window window{t.l.source, t.l.source_step, p.source_first, p.taps, t.l.source_channels};
   const std::int64_t lanes = t.k.lanes, taps = p.taps[0] * p.taps[1], length = p.taps[2] * t.l.source_channels;
-  const std::int64_t block_stride = depth_of(t, p) * lanes;
+  const std::int64_t block_stride = panel_depth(t.l, p) * lanes;
   Strip strip(window, p.padded(t.l.source, t.l.source_step) && length > 0, t.source, scratch);
   if (taps > 0) strip.fill(b);
 
@@ -90,7 +70,7 @@ void compute(const Gather& t, const Phase& p, const Block& whole, std::int64_t c
 
 void direct_gather(const ConvGeometry& g, const Lattice& lattice, const float* source, const float* weights, const float* bias,
                    float* result) {
-  Gather t{.g = g, .l = lattice};
+  Gather t{.l = lattice};
   t.source = source, t.result = result;
   const std::int64_t lanes = t.k.lanes;
   t.blocks = ceil_div(lattice.result_channels, lanes);
@@ -100,7 +80,7 @@ void direct_gather(const ConvGeometry& g, const Lattice& lattice, const float* s
   Extents most{{0, 0, 0}};
   for (Phase& p : packed.phases) {
     p.panel = floats;
-    floats += ceil_div(t.blocks, 2) * 2 * depth_of(t, p) * lanes;
+    floats += panel_size(lattice, p);
     for (int a = 0; a < 3; ++a) most[a] = std::max(most[a], p.count[a]);
   }
   if (most.volume() == 0 || lattice.N == 0 || lattice.result_channels == 0) return;
@@ -126,8 +106,7 @@ void direct_gather(const ConvGeometry& g, const Lattice& lattice, const float* s
   const std::int64_t bias_floats = bias ? ceil_div(t.blocks, 2) * 2 * lanes : 0;
   Tensor memory = Tensor::empty({floats + bias_floats + engine::threads() * scratch});
   float* panel = memory.data<float>();
-  for (const Phase& p : packed.phases)
-    if (depth_of(t, p) > 0) pack(t, p, weights, panel + p.panel);
+  for (const Phase& p : packed.phases) pack_weights(g, lattice, p, weights, panel + p.panel);
   t.panel = panel;
   if (bias) {
     float* padded = panel + floats;

@@ -11,11 +11,11 @@ bool Phase::padded(const Extents& source, const Extents& source_step) const {
 Lattice forward_lattice(const ConvGeometry& g) {
   Phase whole{.start = {{0, 0, 0}}, .count = g.out, .source_first = {}, .taps = g.kernel, .kernel_first = {{0, 0, 0}}};
   for (int a = 0; a < 3; ++a) whole.source_first[a] = -g.padding[a];
-  return {g.N, g.C, g.O, g.in, g.out, Extents{}, g.stride, 1, true, {whole}};
+  return {g.N, g.C, g.O, g.in, g.out, Extents{}, g.stride, true, {whole}};
 }
 
 Lattice backward_lattice(const ConvGeometry& g) {
-  Lattice l{g.N, g.O, g.C, g.out, g.in, g.stride, Extents{}, -1, false, {}};
+  Lattice l{g.N, g.O, g.C, g.out, g.in, g.stride, Extents{}, false, {}};
   Extents r;
   for (r[0] = 0; r[0] < g.stride[0]; ++r[0])
     for (r[1] = 0; r[1] < g.stride[1]; ++r[1])

@@ -23,8 +23,7 @@ struct Phase {
 struct Lattice {
   std::int64_t N, source_channels, result_channels;
   Extents source, result, step, source_step;
-  std::int64_t kernel_step;         ///< +1 forward; the data gradient walks the kernel backwards in steps of its stride
-  bool forward;
+  bool forward;                     ///< the data gradient walks the kernel backwards in steps of its stride
   std::vector<Phase> phases;
 };
 

@@ -51,12 +51,44 @@ struct PackPanel {
   std::int64_t columns, column_stride, count, k_stride, block_stride;
 };
 
+/// A row of Winograd tiles of one plane [height, width, channels] and their transforms,
+/// transformed[component * component_stride + tile * channels + c]. Channels are a multiple of `lanes`.
+struct WinogradTiles {
+  const float* image;          ///< x or dy; read with zeros outside
+  float* result;               ///< y, written where inside
+  std::int64_t height, width, channels;
+  std::int64_t row, column;    ///< first pixel of the first tile
+  std::int64_t tiles;
+  float* transformed;
+  std::int64_t component_stride;
+  const float* bias;           ///< null for none
+};
+
+/// `count` vectors of 3 x 3 filters, vector n of tap k at k * tap_stride + n * lanes, and their transforms, at
+/// component * component_stride + n * lanes. For the gradient, `slices` partial sums lie slice_stride apart.
+struct WinogradWeights {
+  const float* from;
+  float* to;
+  std::int64_t count, tap_stride, component_stride, slices, slice_stride;
+};
+
+/// The transforms of F(m x m, 3 x 3), see isa/winograd.inl.
+struct WinogradKernels {
+  int m;
+  void (*input)(const WinogradTiles&);
+  void (*gradient)(const WinogradTiles&);
+  void (*output)(const WinogradTiles&);
+  void (*weights)(const WinogradWeights&);
+  void (*weight_gradient)(const WinogradWeights&);
+};
+
 struct Kernels {
   const char* name;
   int lanes;
   void (*gemm_rows)(const GemmRows&);
   void (*outer_sum)(const OuterSum&);
   void (*pack_panel)(const PackPanel&);
+  WinogradKernels winograd2, winograd4;
 };
 
 /// The table in use: the best instruction set that this processor has, unless use_kernels() chose another.

@@ -132,7 +132,9 @@ TEST_P(ConvCpu, AgreesWithTheDefinition) {
           const double error = std::abs(double(fast.data<float>()[i]) - exact.data<double>()[i]);
           worst = std::max(worst, std::isfinite(error) ? error / (scale.data<double>()[i] + 1e-30) : INFINITY);
         }
-        EXPECT_LT(worst, 2e-6) << describe(g, pass, bias);
+        // Winograd's error is proportional to the terms of the whole tile, also where padding leaves few terms of its own.
+        const bool plane3 = g.kernel[1] == 3 && g.kernel[2] == 3 && g.stride == cube(1);
+        EXPECT_LT(worst, plane3 ? 2e-5 : 2e-6) << describe(g, pass, bias);
       }
   }
 }

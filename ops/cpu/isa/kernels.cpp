@@ -2,6 +2,7 @@
 #include "ops/cpu/isa/gemm.inl"
 #include "ops/cpu/isa/outer.inl"
 #include "ops/cpu/isa/pack.inl"
+#include "ops/cpu/isa/winograd.inl"
 
 namespace sagcl::ops::cpu::SAGCL_ISA {
 
@@ -15,6 +16,8 @@ const Kernels table{
     .gemm_rows = gemm_rows,
     .outer_sum = outer_sum,
     .pack_panel = pack_panel,
+    .winograd2 = winograd_table<2>,
+    .winograd4 = winograd_table<4>,
 };
 
 }  // namespace sagcl::ops::cpu::SAGCL_ISA
