@@ -51,7 +51,8 @@ void lower_envelope(double* line, std::int64_t n, std::int64_t stride, double st
 std::vector<double> squared_distance(std::span<const std::uint8_t> marked, const Extents& size, const double spacing[3]) {
   std::vector<double> d(std::size_t(size.volume()));
   const std::int64_t W = size[2], H = size[1], D = size[0];
-  engine::parallel_for(D * H, 64, [&](std::int64_t line) {  // along the rows: steps since the last marked voxel
+  constexpr std::int64_t worth = 1 << 16;  // voxels below which a second thread costs more than it brings
+  engine::parallel_for(D * H, worth / W + 1, [&](std::int64_t line) {  // along the rows: steps since the last marked voxel
     double* row = d.data() + line * W;
     const std::uint8_t* mark = marked.data() + line * W;
     std::int64_t since = -1;
@@ -66,12 +67,12 @@ std::vector<double> squared_distance(std::span<const std::uint8_t> marked, const
     }
   });
   if (H > 1)
-    engine::parallel_ranges(D * W, 64, [&](std::int64_t begin, std::int64_t end) {
+    engine::parallel_ranges(D * W, worth / H + 1, [&](std::int64_t begin, std::int64_t end) {
       Envelope e(H);
       for (std::int64_t i = begin; i < end; ++i) lower_envelope(d.data() + i / W * H * W + i % W, H, W, spacing[1], e);
     });
   if (D > 1)
-    engine::parallel_ranges(H * W, 64, [&](std::int64_t begin, std::int64_t end) {
+    engine::parallel_ranges(H * W, worth / D + 1, [&](std::int64_t begin, std::int64_t end) {
       Envelope e(D);
       for (std::int64_t i = begin; i < end; ++i) lower_envelope(d.data() + i, D, H * W, spacing[0], e);
     });

@@ -12,7 +12,10 @@ using engine::Tensor;
 /// With evaluation.stride a window of train.patch slides over the volume and overlapping probabilities are averaged; without
 /// it the whole volume goes through at once, padded with zeros on both sides to extents the network can halve. With
 /// data.resize an image is enlarged or reduced to what the network was trained on and its labels are brought back.
-Tensor predict(layers::Segmenter& network, const Tensor& image, std::int64_t classes, const RunSettings& settings, engine::Device device);
+Tensor predict(layers::Segmenter& network, const Tensor& image, const RunSettings& settings, engine::Device device);
+
+/// Keeps of every foreground class its largest connected component (26 neighbours); u8 [D,H,W].
+Tensor largest_components(const Tensor& label, std::int64_t classes);
 
 /// Images brought to the side data.resize (bilinear, half-pixel centres) and labels likewise (nearest); unchanged for 0.
 Tensor resized_image(const Tensor& image, std::int64_t side);

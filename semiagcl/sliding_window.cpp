@@ -77,7 +77,7 @@ struct Inside {
 template <class F>
 void for_each_row(const Inside& in, const Extents& window, const Extents& volume, F&& f) {
   const std::int64_t rows = in.last[1] - in.first[1];
-  engine::parallel_for((in.last[0] - in.first[0]) * rows, 256, [&](std::int64_t r) {
+  engine::parallel_for((in.last[0] - in.first[0]) * rows, 1024, [&](std::int64_t r) {
     const Extents p{{in.first[0] + r / rows, in.first[1] + r % rows, in.first[2]}};
     f(p, engine::join(0, p, window), engine::join(0, {{p[0] + in.shift[0], p[1] + in.shift[1], p[2] + in.shift[2]}}, volume));
   });

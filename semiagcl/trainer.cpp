@@ -94,26 +94,26 @@ void Trainer::start_phase() {
 
 void Trainer::make_optimizer() {
   std::map<std::string, Variable*> parameters = layers::parameters_of(*student_);
-  std::vector<std::string> optional;
+  std::set<std::string> optional;
   if (!warming_up())
     for (auto& [name, module] : method_->trained_modules())
       for (auto& [part, p] : layers::parameters_of(*module)) {
         parameters[name + "." + part] = p;
-        optional.push_back(name + "." + part);  // no anchors, no gradient
+        optional.insert(name + "." + part);  // no anchors, no gradient
       }
   const TrainSettings& t = settings_.train;
   if (t.optimizer == "sgd")
-    optimizer_ = std::make_unique<layers::Sgd>(parameters, layers::Sgd::Options{.momentum = t.momentum, .weight_decay = t.weight_decay}, optional);
+    optimizer_ = std::make_unique<layers::Sgd>(parameters, layers::SgdSpec{.momentum = t.momentum, .weight_decay = t.weight_decay}, optional);
   else
-    optimizer_ = std::make_unique<layers::Adam>(parameters, layers::Adam::Options{.weight_decay = t.weight_decay}, optional);
+    optimizer_ = std::make_unique<layers::Adam>(parameters, layers::AdamSpec{.weight_decay = t.weight_decay}, optional);
 }
 
 double Trainer::learning_rate() const {
   const TrainSettings& t = settings_.train;
   const std::int64_t begin = warming_up() ? 0 : warmup_, done = step_ - begin;
   double rate = t.learning_rate;
-  if (!warming_up()) rate *= layers::poly(done, t.steps - begin, t.poly_power);
-  if (t.decay_every > 0) rate *= std::pow(0.1, double(step_ / t.decay_every));
+  if (!warming_up()) rate = layers::poly_decay(rate, done, t.steps - begin, t.poly_power);
+  if (t.decay_every > 0) rate = layers::step_decay(rate, step_, t.decay_every);
   if (done < t.ease_in) rate *= double(done + 1) / double(t.ease_in);
   return rate;
 }

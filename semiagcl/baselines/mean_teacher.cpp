@@ -1,0 +1,18 @@
+#include "semiagcl/baselines/mean_teacher.h"
+
+#include "ops/layout.h"
+#include "semiagcl/consistency.h"
+#include "semiagcl/objective.h"
+
+namespace sagcl::semiagcl {
+
+std::vector<Term> MeanTeacher::terms(StepInput& in) {
+  const std::int64_t first = in.batch.labelled, count = in.batch.weak.shape()[0] - first;
+  engine::Generator dropout = in.random.fork(0);
+  const Tensor target = teacher_.look(samples(in.batch.weak, first, count), dropout).probabilities;
+  const Variable logits = ops::slice(in.student.logits, 0, first, count);
+  const double ramp = ramp_up(double(in.t), method_.ramp_share * double(in.total));
+  return {{"reg", consistency_loss(logits, target, Consistency::mse), ramp * method_.w_reg}};
+}
+
+}  // namespace sagcl::semiagcl

@@ -1,0 +1,168 @@
+#include "semiagcl/metrics.h"
+
+#include <cmath>
+
+#include "engine/random.h"
+#include "semiagcl/components.h"
+#include "semiagcl/distance_transform.h"
+#include "tests/support/golden.h"
+
+using namespace sagcl;
+using namespace sagcl::semiagcl;
+using engine::Dtype;
+using engine::Tensor;
+using tests::Golden;
+
+namespace {
+
+/// A mask of `shape` that is 1 inside the box [low, high).
+Tensor box(const engine::Shape& shape, std::vector<std::int64_t> low, std::vector<std::int64_t> high) {
+  Tensor m = Tensor::zeros(shape, Dtype::u8);
+  for (std::int64_t i = 0; i < m.size(); ++i) {
+    bool in = true;
+    std::int64_t rest = i;
+    for (int a = shape.rank() - 1; a >= 0; --a) {
+      const std::int64_t p = rest % shape[a];
+      rest /= shape[a];
+      in = in && p >= low[std::size_t(a)] && p < high[std::size_t(a)];
+    }
+    m.data<std::uint8_t>()[i] = in;
+  }
+  return m;
+}
+
+MetricSpec spec_of(const Golden& g, const std::string& name) {
+  const std::vector<double> s = g.get(name + "/spacing").to_doubles();
+  MetricSpec spec;
+  for (std::size_t a = 0; a < s.size(); ++a) spec.spacing[3 - s.size() + a] = s[a];
+  return spec;
+}
+
+void check_golden(const char* file) {
+  const Golden g(file);
+  int cases = 0;
+  for (const std::string& name : g.cases()) {
+    if (!g.has(name + "/values")) continue;
+    SCOPED_TRACE(name);
+    const Tensor a = g.get(name + "/a"), b = g.get(name + "/b");
+    const MetricSpec spec = spec_of(g, name);
+    const Scores ab = score(a, b, spec), ba = score(b, a, spec);
+    const std::vector<double> want = g.get(name + "/values").to_doubles();
+    const double got[7] = {ab.dice, ab.jaccard, ab.hd95, ab.asd, ba.asd, ab.assd, ab.hd};
+    for (int i = 0; i < 7; ++i) EXPECT_NEAR(got[i], want[std::size_t(i)], 1e-12 * std::max(1.0, want[std::size_t(i)])) << i;
+    const auto voxels = g.integers(name + "/surface_voxels");
+    EXPECT_EQ(std::int64_t(surface_distances(a, b, spec).size()), voxels[0]);
+    EXPECT_EQ(std::int64_t(surface_distances(b, a, spec).size()), voxels[1]);
+    ++cases;
+  }
+  EXPECT_EQ(cases, 15);
+}
+
+}  // namespace
+
+TEST(Metrics, GoldenImages) { check_golden("metrics_2d"); }
+TEST(Metrics, GoldenVolumes) { check_golden("metrics_3d"); }
+
+TEST(Metrics, WorkedExamplesByScipy) {
+  const Scores flat = score(box({16, 16}, {3, 4}, {9, 12}), box({16, 16}, {5, 2}, {12, 10}));
+  EXPECT_NEAR(flat.dice, .461538, 5e-7);
+  EXPECT_NEAR(flat.jaccard, .3, 1e-15);
+  EXPECT_NEAR(flat.hd95, 3, 1e-15);
+  EXPECT_NEAR(flat.asd, 1.804190, 5e-7);
+  EXPECT_NEAR(score(box({16, 16}, {5, 2}, {12, 10}), box({16, 16}, {3, 4}, {9, 12})).asd, 2.070474, 5e-7);
+
+  const Tensor a = box({12, 12, 12}, {2, 2, 2}, {8, 8, 8});
+  Tensor b = box({12, 12, 12}, {3, 2, 4}, {10, 9, 9});
+  b.data<std::uint8_t>()[0] = 1;
+  const Scores deep = score(a, b);
+  EXPECT_NEAR(deep.dice, .519481, 5e-7);
+  EXPECT_NEAR(deep.jaccard, .350877, 5e-7);
+  EXPECT_NEAR(deep.hd95, 2.236068, 5e-7);
+  EXPECT_NEAR(deep.asd, 1.045406, 5e-7);
+  EXPECT_NEAR(score(b, a).asd, 1.089003, 5e-7);
+
+  const Tensor all = box({4, 4}, {0, 0}, {4, 4}), inner = box({4, 4}, {1, 1}, {3, 3});
+  std::int64_t voxels = 0;
+  for (double v : surface(all).to_doubles()) voxels += v != 0;
+  EXPECT_EQ(voxels, 12);  // the array's edge is surface
+  EXPECT_NEAR(score(all, inner).hd95, 1.414214, 5e-7);
+  EXPECT_NEAR(score(all, inner).asd, 1.138071, 5e-7);
+  EXPECT_NEAR(score(inner, all).asd, 1, 1e-15);
+}
+
+TEST(Metrics, EmptyMasks) {
+  const Tensor none = Tensor::zeros({4, 4, 4}, Dtype::u8), some = box({4, 4, 4}, {1, 1, 1}, {3, 3, 3});
+  const Scores published = score(none, some);
+  EXPECT_EQ(published.dice, 0);
+  EXPECT_EQ(published.hd95, 0);
+  EXPECT_EQ(published.asd, 0);
+  EXPECT_TRUE(published.empty_prediction);
+  EXPECT_EQ(score(none, none).dice, 0);
+  const MetricSpec rule{.empty = EmptyRule::undefined};
+  EXPECT_EQ(score(none, none, rule).dice, 1);
+  EXPECT_EQ(score(none, none, rule).jaccard, 1);
+  EXPECT_EQ(score(none, some, rule).dice, 0);
+  EXPECT_TRUE(std::isnan(score(none, some, rule).hd95));
+  EXPECT_TRUE(std::isnan(score(some, none).hd95));
+  EXPECT_EQ(score(some, none).dice, 0);
+  EXPECT_THROW(surface_distances(none, some), engine::UsageError);
+  EXPECT_THROW(score(none, Tensor::zeros({4, 4}, Dtype::u8)), engine::ShapeError);
+
+  const MeanScores mean = mean_scores({score(some, some), score(none, some, rule), score(some, none)});
+  EXPECT_EQ(mean.cases, 3);
+  EXPECT_EQ(mean.distances, 1);
+  EXPECT_EQ(mean.empty_predictions, 1);
+  EXPECT_EQ(mean.empty_truths, 1);
+  EXPECT_NEAR(mean.mean.dice, 1.0 / 3, 1e-15);
+  EXPECT_EQ(mean.mean.hd95, 0);
+  EXPECT_NEAR(mean.deviation.dice, std::sqrt(1.0 / 3), 1e-15);
+}
+
+TEST(Metrics, MaskOfClass) {
+  const Tensor labels = Tensor::of({1, 4}, std::vector<std::int32_t>{0, 2, -1, 2});
+  EXPECT_EQ(mask_of(labels, 2).to_doubles(), (std::vector<double>{0, 1, 0, 1}));
+}
+
+TEST(DistanceTransform, EqualsBruteForce) {
+  engine::Generator random(3, "distance transform");
+  for (int round = 0; round < 6; ++round) {
+    const Extents size{{1 + random.integer(7), 1 + random.integer(9), 1 + random.integer(8)}};
+    const double spacing[3] = {0.5 + random.uniform(), 0.5 + random.uniform(), 0.5 + random.uniform()};
+    std::vector<std::uint8_t> marked(std::size_t(size.volume()));
+    for (auto& m : marked) m = random.coin(0.08);
+    const std::vector<double> d = squared_distance(marked, size, spacing);
+    Extents p, q;
+    for (std::int64_t i = 0; i < size.volume(); ++i) {
+      double best = INFINITY;
+      engine::split(i, size, p);
+      for (std::int64_t j = 0; j < size.volume(); ++j) {
+        if (!marked[std::size_t(j)]) continue;
+        engine::split(j, size, q);
+        double s = 0;
+        for (int a = 0; a < 3; ++a) s += std::pow(spacing[a] * double(p[a] - q[a]), 2);
+        best = std::min(best, s);
+      }
+      if (best == INFINITY) {
+        EXPECT_EQ(d[std::size_t(i)], INFINITY);
+      } else {
+        EXPECT_NEAR(d[std::size_t(i)], best, 1e-12 * std::max(1.0, best));
+      }
+    }
+  }
+}
+
+TEST(Components, LargestOfTouchingCorners) {
+  // two voxels that share a corner are one component; three in a row further away are larger
+  Tensor m = Tensor::zeros({3, 3, 8}, Dtype::u8);
+  const auto set = [&](std::int64_t z, std::int64_t y, std::int64_t x) { m.data<std::uint8_t>()[(z * 3 + y) * 8 + x] = 1; };
+  set(0, 0, 0), set(1, 1, 1), set(2, 2, 4), set(2, 2, 5), set(2, 2, 6);
+  const Components c = connected_components(m);
+  EXPECT_EQ(c.sizes, (std::vector<std::int64_t>{2, 3}));
+  double kept = 0;
+  for (double v : largest_component(m).to_doubles()) kept += v;
+  EXPECT_EQ(kept, 3);
+  EXPECT_EQ(connected_components(Tensor::zeros({2, 2}, Dtype::u8)).sizes.size(), 0u);
+
+  const Tensor equal = Tensor::of({1, 5}, std::vector<std::uint8_t>{1, 1, 0, 1, 1});  // of equals the first stays
+  EXPECT_EQ(largest_component(equal).to_doubles(), (std::vector<double>{1, 1, 0, 0, 0}));
+}
