@@ -1,0 +1,183 @@
+#include "ops/cuda/conv.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <limits>
+#include <unordered_map>
+
+#include "ops/cuda/cudnn_plans.hpp"
+#include "ops/cuda/plan_file.h"
+#include "ops/cuda/stream.h"
+
+namespace sagcl::ops::cuda {
+namespace {
+
+using engine::Buffer;
+using engine::Precision;
+
+/// The operands of one convolution, whatever the pass writes.
+struct Operands {
+  void *x, *w, *y, *b;
+};
+
+/// cuDNN, the plans made so far, and what earlier runs learned.
+struct Plans {
+  cudnnHandle_t handle = nullptr;
+  PlanFile file;
+  std::unordered_map<std::string, ConvPlan> ready;
+
+  static Plans& get() {
+    static Plans& plans = *new Plans;  // never destroyed: at the end of the program the driver may be gone first
+    return plans;
+  }
+  Plans() : file(default_plan_path(machine()), machine()) {
+    check(cudnnCreate(&handle), "cudnnCreate");
+    check(cudnnSetStream(handle, stream()), "cudnnSetStream");
+  }
+  /// What choices depend on: the GPU, cuDNN, and how much memory engines may take.
+  static std::string machine() {
+    cudaDeviceProp properties;
+    check(cudaGetDeviceProperties(&properties, device().index), "cudaGetDeviceProperties");
+    return fmt::format("{} cudnn {} workspace {}", properties.name, cudnnGetVersion(), workspace_limit() >> 20);
+  }
+};
+
+void execute(cudnnHandle_t handle, const ConvPlan& plan, const Operands& o, bool bias) {
+  const Buffer workspace(device(), std::size_t(std::max<std::int64_t>(plan.workspace, 16)));
+  std::vector<std::int64_t> ids{id_x, id_w, id_y};
+  std::vector<void*> pointers{o.x, o.w, o.y};
+  if (bias) ids.push_back(id_b), pointers.push_back(o.b);
+  Descriptor pack(CUDNN_BACKEND_VARIANT_PACK_DESCRIPTOR);
+  pack.set(CUDNN_ATTR_VARIANT_PACK_UNIQUE_IDS, CUDNN_TYPE_INT64, ids);
+  pack.set(CUDNN_ATTR_VARIANT_PACK_DATA_POINTERS, CUDNN_TYPE_VOID_PTR, pointers);
+  pack.set(CUDNN_ATTR_VARIANT_PACK_WORKSPACE, CUDNN_TYPE_VOID_PTR, workspace.data());
+  pack.finalize();
+  check(cudnnBackendExecute(handle, plan.plan->get(), pack.get()), plan.engine.c_str());
+}
+
+/// Milliseconds of one execution, after one to warm up; infinity if the plan does not run.
+float time_plan(cudnnHandle_t handle, const ConvPlan& plan, const Operands& o, bool bias) {
+  struct Event {
+    cudaEvent_t e;
+    Event() { check(cudaEventCreate(&e), "cudaEventCreate"); }
+    ~Event() { cudaEventDestroy(e); }
+  } begin, end;
+  float best = std::numeric_limits<float>::infinity();
+  try {
+    execute(handle, plan, o, bias);
+    for (int repeat = 0; repeat < 2; ++repeat) {
+      check(cudaEventRecord(begin.e, stream()), "cudaEventRecord");
+      execute(handle, plan, o, bias);
+      check(cudaEventRecord(end.e, stream()), "cudaEventRecord");
+      check(cudaEventSynchronize(end.e), "cudaEventSynchronize");
+      float ms = 0;
+      check(cudaEventElapsedTime(&ms, begin.e, end.e), "cudaEventElapsedTime");
+      best = std::min(best, ms);
+    }
+  } catch (const engine::OutOfMemory&) {
+  } catch (const engine::BackendError&) {
+  }
+  return best;
+}
+
+ConvPlan choose(Plans& plans, const PlanRequest& request, const Operands& o, const std::string& key) {
+  constexpr int candidates = 12;
+  std::vector<ConvPlan> found = conv_plans(request, {plans.handle, nullptr}, candidates, workspace_limit());
+  if (found.empty() || !plans.file.is_kept()) return found.empty() ? ConvPlan{} : found.front();
+  const std::string known = plans.file.find(key);
+  for (const ConvPlan& plan : found)
+    if (plan.engine == known) return plan;
+  std::size_t best = 0;
+  float shortest = std::numeric_limits<float>::infinity();
+  for (std::size_t i = 0; i < found.size(); ++i)
+    if (const float ms = time_plan(plans.handle, found[i], o, request.bias); ms < shortest) shortest = ms, best = i;
+  engine::require<engine::BackendError>(shortest < std::numeric_limits<float>::infinity(), "conv: none of cuDNN's {} plans runs for {}", found.size(), key);
+  if (!plans.file.remember(key, found[best].engine))
+    std::fprintf(stderr, "sagcl: the choice of convolution engines could not be saved; the next run will time them again\n");
+  return found[best];
+}
+
+/// Runs cuDNN's plan for the request; false where it has no engine for it.
+bool run(const PlanRequest& request, const Operands& o) {
+  Plans& plans = Plans::get();
+  const std::string key = request.key();
+  auto found = plans.ready.find(key);
+  if (found == plans.ready.end()) {
+    found = plans.ready.emplace(key, choose(plans, request, o, key)).first;
+    if (!found->second.plan) std::fprintf(stderr, "sagcl: cuDNN has no engine for %s; the slow reference kernel is used\n", key.c_str());
+  }
+  if (!found->second.plan) return false;
+  execute(plans.handle, found->second, o, request.bias);
+  return true;
+}
+
+/// A bf16 copy of a tensor for the time of one call.
+struct Bf16 {
+  Buffer buffer;
+  std::int64_t n;
+  explicit Bf16(std::int64_t size) : buffer(device(), std::size_t(2 * size)), n(size) {}
+  explicit Bf16(const Tensor& t) : Bf16(t.size()) { to_bf16(t.data<float>(), buffer.data(), n); }
+  void* data() const { return buffer.data(); }
+};
+
+void* address(const Tensor& t) { return t.defined() ? t.bytes_begin() : nullptr; }
+
+bool in_f64(const Tensor& t) { return t.dtype() == engine::Dtype::f64; }
+
+}  // namespace
+
+std::int64_t workspace_limit() {
+  static const char* set = std::getenv("SAGCL_CONV_WORKSPACE");
+  static const std::int64_t limit = (set ? std::max(1L, std::atol(set)) : 1024L) << 20;
+  return limit;
+}
+
+void conv_forward(const ConvGeometry& g, const Tensor& x, const Tensor& w, const Tensor& b, Tensor& y) {
+  if (y.size() == 0) return;
+  if (in_f64(y)) return reference_forward(g, x, w, b, y);
+  const PlanRequest request{g, Pass::forward, engine::precision(), b.defined()};
+  bool done = false;
+  if (request.precision == Precision::bf16) {
+    const Bf16 x16(x), w16(w), y16(y.size());
+    const Bf16 b16 = b.defined() ? Bf16(b) : Bf16(1);
+    done = run(request, {x16.data(), w16.data(), y16.data(), b16.data()});
+    if (done) from_bf16(y16.data(), y.data<float>(), y.size());
+  } else {
+    done = run(request, {address(x), address(w), address(y), address(b)});
+  }
+  if (!done) reference_forward(g, x, w, b, y);
+}
+
+void conv_backward_data(const ConvGeometry& g, const Tensor& w, const Tensor& dy, const Tensor& b, Tensor& dx) {
+  if (dx.size() == 0) return;
+  if (in_f64(dx)) return reference_data(g, w, dy, b, dx);
+  const PlanRequest request{g, Pass::data, engine::precision(), false};
+  bool done = false;
+  if (request.precision == Precision::bf16) {
+    const Bf16 w16(w), y16(dy), x16(dx.size());
+    done = run(request, {x16.data(), w16.data(), y16.data(), nullptr});
+    if (done) from_bf16(x16.data(), dx.data<float>(), dx.size());
+  } else {
+    done = run(request, {address(dx), address(w), address(dy), nullptr});
+  }
+  if (!done) return reference_data(g, w, dy, b, dx);
+  if (b.defined()) add_bias(b, dx);
+}
+
+void conv_backward_weight(const ConvGeometry& g, const Tensor& x, const Tensor& dy, Tensor& dw) {
+  if (dw.size() == 0) return;
+  if (in_f64(dw)) return reference_weight(g, x, dy, dw);
+  const PlanRequest request{g, Pass::weight, engine::precision(), false};
+  bool done = false;
+  if (request.precision == Precision::bf16) {
+    const Bf16 x16(x), y16(dy), w16(dw.size());
+    done = run(request, {x16.data(), w16.data(), y16.data(), nullptr});
+    if (done) from_bf16(w16.data(), dw.data<float>(), dw.size());
+  } else {
+    done = run(request, {address(x), address(dw), address(dy), nullptr});
+  }
+  if (!done) reference_weight(g, x, dy, dw);
+}
+
+}  // namespace sagcl::ops::cuda

@@ -1,0 +1,32 @@
+#pragma once
+#include "engine/tensor.h"
+#include "ops/conv_geometry.h"
+
+/// Convolution on the GPU, channels-last; the functions and shapes of ops/backend.h. f32 through cuDNN in the precision that
+/// engine::precision() names, f64 by definition (ops/kernels/conv_reference.inl). Only deterministic engines are used. When
+/// a shape first occurs, the first plans are timed on its data and the fastest is kept, in memory and in a file
+/// (plan_file.h): later runs repeat the choice. Without such a file the heuristic's first plan is taken.
+namespace sagcl::ops::cuda {
+
+using engine::Tensor;
+
+/// The memory that one convolution may take beside its operands: SAGCL_CONV_WORKSPACE in MiB, 1024 unless set.
+std::int64_t workspace_limit();
+
+void conv_forward(const ConvGeometry& g, const Tensor& x, const Tensor& w, const Tensor& b, Tensor& y);
+void conv_backward_data(const ConvGeometry& g, const Tensor& w, const Tensor& dy, const Tensor& b, Tensor& dx);
+void conv_backward_weight(const ConvGeometry& g, const Tensor& x, const Tensor& dy, Tensor& dw);
+
+// --- kernels of our own (conv_kernels.cu) -------------------------------------------------------------------------
+
+/// By definition, f32 or f64; pointers as the pass needs them.
+void reference_forward(const ConvGeometry& g, const Tensor& x, const Tensor& w, const Tensor& b, Tensor& y);
+void reference_data(const ConvGeometry& g, const Tensor& w, const Tensor& dy, const Tensor& b, Tensor& dx);
+void reference_weight(const ConvGeometry& g, const Tensor& x, const Tensor& dy, Tensor& dw);
+/// y[r, c] += b[c], f32.
+void add_bias(const Tensor& b, Tensor& y);
+/// n values to and from bf16, rounded to nearest even.
+void to_bf16(const float* from, void* to, std::int64_t n);
+void from_bf16(const void* from, float* to, std::int64_t n);
+
+}  // namespace sagcl::ops::cuda

@@ -1,0 +1,86 @@
+#include <cuda_bf16.h>
+
+#include "ops/cuda/conv.h"
+#include "ops/cuda/launch_cuda.cuh"
+#include "ops/kernels/conv_reference.inl"
+
+namespace sagcl::ops::cuda {
+namespace {
+
+template <class T>
+const T* pointer(const Tensor& t) { return t.defined() ? t.data<T>() : nullptr; }
+
+struct AddBias {
+  const float* b;
+  float* y;
+  std::int64_t columns;
+  __device__ void operator()(std::int64_t r, std::int64_t c) const { y[r * columns + c] += b[c]; }
+};
+
+/// Four values per call: 16 bytes on the wide side.
+struct ToBf16 {
+  const float* from;
+  __nv_bfloat16* to;
+  std::int64_t n;
+  __device__ void operator()(std::int64_t i) const {
+    if (4 * i + 3 < n) {
+      const float4 v = reinterpret_cast<const float4*>(from)[i];
+      reinterpret_cast<__nv_bfloat162*>(to)[2 * i] = __floats2bfloat162_rn(v.x, v.y);
+      reinterpret_cast<__nv_bfloat162*>(to)[2 * i + 1] = __floats2bfloat162_rn(v.z, v.w);
+    } else {
+      for (std::int64_t k = 4 * i; k < n; ++k) to[k] = __float2bfloat16_rn(from[k]);
+    }
+  }
+};
+
+struct FromBf16 {
+  const __nv_bfloat16* from;
+  float* to;
+  std::int64_t n;
+  __device__ void operator()(std::int64_t i) const {
+    if (4 * i + 3 < n) {
+      const __nv_bfloat162 a = reinterpret_cast<const __nv_bfloat162*>(from)[2 * i], b = reinterpret_cast<const __nv_bfloat162*>(from)[2 * i + 1];
+      reinterpret_cast<float4*>(to)[i] = make_float4(__low2float(a), __high2float(a), __low2float(b), __high2float(b));
+    } else {
+      for (std::int64_t k = 4 * i; k < n; ++k) to[k] = __bfloat162float(from[k]);
+    }
+  }
+};
+
+}  // namespace
+
+void reference_forward(const ConvGeometry& g, const Tensor& x, const Tensor& w, const Tensor& b, Tensor& y) {
+  engine::visit_float(y.dtype(), [&](auto type) {
+    using T = typename decltype(type)::type;
+    CudaLaunch::for_each(y.size(), kernels::ConvForward<T>{g, x.data<T>(), w.data<T>(), pointer<T>(b), y.data<T>()});
+  });
+}
+
+void reference_data(const ConvGeometry& g, const Tensor& w, const Tensor& dy, const Tensor& b, Tensor& dx) {
+  engine::visit_float(dx.dtype(), [&](auto type) {
+    using T = typename decltype(type)::type;
+    CudaLaunch::for_each(dx.size(), kernels::ConvBackwardData<T>{g, w.data<T>(), dy.data<T>(), pointer<T>(b), dx.data<T>()});
+  });
+}
+
+void reference_weight(const ConvGeometry& g, const Tensor& x, const Tensor& dy, Tensor& dw) {
+  engine::visit_float(dw.dtype(), [&](auto type) {
+    using T = typename decltype(type)::type;
+    CudaLaunch::for_each(dw.size(), kernels::ConvBackwardWeight<T>{g, x.data<T>(), dy.data<T>(), dw.data<T>()});
+  });
+}
+
+void add_bias(const Tensor& b, Tensor& y) {
+  const std::int64_t columns = b.size();
+  CudaLaunch::for_rows(y.size() / columns, columns, AddBias{b.data<float>(), y.data<float>(), columns});
+}
+
+void to_bf16(const float* from, void* to, std::int64_t n) {
+  CudaLaunch::for_each((n + 3) / 4, ToBf16{from, static_cast<__nv_bfloat16*>(to), n});
+}
+
+void from_bf16(const void* from, float* to, std::int64_t n) {
+  CudaLaunch::for_each((n + 3) / 4, FromBf16{static_cast<const __nv_bfloat16*>(from), to, n});
+}
+
+}  // namespace sagcl::ops::cuda

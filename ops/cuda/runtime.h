@@ -1,0 +1,19 @@
+#pragma once
+#include "engine/memory.h"
+
+namespace sagcl::ops::cuda {
+
+/// Device memory and copies for the engine. Copies are ordered with the kernels: all use the one stream.
+class CudaRuntime final : public engine::DeviceRuntime {
+ public:
+  void* allocate(std::size_t bytes) override;
+  void release(void* memory) override;
+  void copy_from_host(void* device, const void* host, std::size_t bytes) override;
+  void copy_to_host(void* host, const void* device, std::size_t bytes) override;
+  void copy_within(void* to, const void* from, std::size_t bytes) override;
+  void zero(void* memory, std::size_t bytes) override;
+  void synchronize() override;
+  void add_into(void* sum, const void* term, engine::Dtype dtype, std::int64_t n) override;
+};
+
+}  // namespace sagcl::ops::cuda

@@ -1,0 +1,22 @@
+#pragma once
+#include <cuda_runtime.h>
+
+#include <cstddef>
+
+#include "engine/place.h"
+
+/// The one GPU this process drives. All work goes to one stream, in the order of the calls, so a block of memory may be
+/// reused as soon as its owner is gone.
+namespace sagcl::ops::cuda {
+
+/// Chooses the GPU and creates the stream; BackendError when that fails. Called once, before anything else here.
+void open_device(int index);
+engine::Device device();
+cudaStream_t stream();
+
+/// BackendError with the place and the runtime's text unless `status` is success.
+void check(cudaError_t status, const char* what);
+/// After a kernel launch. With SAGCL_CUDA_SYNC=1 in the environment it also waits, so that a fault names its kernel.
+void check_launch(const char* kernel);
+
+}  // namespace sagcl::ops::cuda
