@@ -46,7 +46,11 @@ void compute(const Gather& t, const Phase& p, const Block& whole, std::int64_t c
   GemmRows m{};
   m.rows = b.column1 - b.column0, m.run_length = length, m.runs = runs, m.block_stride = block_stride;
   m.a_stride = t.l.source_step[2] * t.l.source_channels, m.c_stride = t.l.step[2] * t.l.result_channels;
+  // Read ahead where the rows are used in place: the same voxels of the next row of results, or further on in a long row.
+  const std::int64_t row_ahead = t.l.source_step[1] * t.l.source[2] * t.l.source_channels;
+  const std::int64_t wanted = p.count[1] > 1 ? row_ahead : 64 * m.a_stride;
   for (std::int64_t channel = channel0; channel < channel1; channel += 2 * lanes) {
+    const std::int64_t ahead = strip.copied() || channel > channel0 ? 0 : wanted;
     m.columns = std::min<std::int64_t>(2 * lanes, channel1 - channel);
     m.bias = t.bias ? t.bias + channel : nullptr;
     const float* panel = t.panel + p.panel + channel / lanes * block_stride;
@@ -56,7 +60,7 @@ void compute(const Gather& t, const Phase& p, const Block& whole, std::int64_t c
         m.run_count = 0;
         for (std::int64_t tap = first; tap < std::min(first + chunk, taps); ++tap)
           if (const float* a = strip.row(row, tap / p.taps[1], tap % p.taps[1]))
-            runs[m.run_count++] = {a, panel + tap * length * lanes};
+            runs[m.run_count++] = {a, panel + tap * length * lanes, a + ahead};
         if (m.run_count == 0 && m.accumulate) continue;
         const Extents at{{p.start[0] + b.plane * t.l.step[0], p.start[1] + row * t.l.step[1], p.start[2] + b.column0 * t.l.step[2]}};
         m.c = t.result + engine::join(b.image, at, t.l.result) * t.l.result_channels + channel;

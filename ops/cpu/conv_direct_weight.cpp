@@ -31,7 +31,7 @@ struct Plan {
   std::int64_t rows = 1, columns = 1;    // of y in one strip
   std::int64_t column_blocks = 1, row_blocks = 1, strips = 1;
   std::int64_t slices = 1, tap_groups = 1, channel_groups = 1, channels_per_group = 1;
-  std::int64_t strip_scratch = 0, scratch = 0;
+  std::int64_t strip_scratch = 0, gathered_floats = 0, scratch = 0;  // floats of one thread
 };
 
 Plan make_plan(const ConvGeometry& g) {
@@ -43,6 +43,7 @@ Plan make_plan(const ConvGeometry& g) {
   p.padded = -first[2] > 0 || (g.out[2] - 1) * g.stride[2] + first[2] + g.kernel[2] > g.in[2];
   p.K = g.kernel.volume() * g.C;
   p.gathered = g.kernel[2] * g.C % lanes != 0;
+  p.padded |= p.gathered;  // its copies read up to three floats beyond a row
   p.K_padded = p.gathered ? ceil_div(p.K, lanes) * lanes : p.K;
   p.columns = std::min(g.out[2], longest_row);
   const std::int64_t row_cost = Strip::scratch(p.window, true, 1, p.columns, g.kernel[0]) + p.columns * (g.O + (p.gathered ? p.K_padded : 0));
@@ -57,23 +58,30 @@ Plan make_plan(const ConvGeometry& g) {
   p.channel_groups = std::clamp<std::int64_t>(wanted_groups, 1, ceil_div(g.O, 16));
   p.channels_per_group = ceil_div(ceil_div(g.O, p.channel_groups), 16) * 16;
   p.channel_groups = ceil_div(g.O, p.channels_per_group);
-  p.strip_scratch = whole_lines(Strip::scratch(p.window, p.padded, p.rows, p.columns, p.tap_groups > 1 ? 1 : g.kernel[0]));
-  p.scratch = p.strip_scratch + whole_lines(p.gathered ? p.rows * p.columns * p.K_padded : 0);
+  p.strip_scratch = whole_lines(Strip::scratch(p.window, p.padded, p.rows, p.columns, p.tap_groups > 1 ? 1 : g.kernel[0]) + 4);
+  p.gathered_floats = whole_lines(p.gathered ? p.rows * p.columns * p.K_padded + 4 : 0);
+  p.scratch = p.strip_scratch + p.gathered_floats + whole_lines(p.gathered ? g.kernel[2] * g.C + 4 : 0);
   return p;
 }
 
-/// All taps of every voxel of a strip, one voxel per row of K_padded floats.
-void gather_taps(const Plan& p, const Strip& strip, const Block& b, float* to) {
-  const std::int64_t length = p.g.kernel[2] * p.g.C, step = p.g.stride[2] * p.g.C, columns = b.column1 - b.column0;
-  for (std::int64_t row = b.row0; row < b.row1; ++row, to += columns * p.K_padded) {
-    for (std::int64_t tap = 0; tap < p.g.kernel[0] * p.g.kernel[1]; ++tap) {
-      const float* from = strip.row(row, tap / p.g.kernel[1], tap % p.g.kernel[1]);
-      float* out = to + tap * length;
-      for (std::int64_t t = 0; t < columns; ++t, out += p.K_padded)
-        for (std::int64_t i = 0; i < length; ++i) out[i] = from ? from[t * step + i] : 0.0f;
+/// All taps of every voxel of a strip, one voxel per row of K_padded floats. Copies in steps of four floats: what it
+/// writes beyond a tap is overwritten by the next one, and beyond the last tap it lands in columns that nobody reads.
+void gather_taps(const Plan& p, const Strip& strip, const Block& b, const float* zeros, std::vector<Run>& rows, float* to) {
+  const std::int64_t length = p.g.kernel[2] * p.g.C, step = p.g.stride[2] * p.g.C, taps = p.g.kernel[0] * p.g.kernel[1];
+  for (std::int64_t row = b.row0; row < b.row1; ++row) {
+    rows.resize(std::size_t(taps));
+    for (std::int64_t tap = 0; tap < taps; ++tap) {
+      rows[std::size_t(tap)].a = strip.row(row, tap / p.g.kernel[1], tap % p.g.kernel[1]);
+      if (!rows[std::size_t(tap)].a) rows[std::size_t(tap)].a = zeros;
     }
-    for (std::int64_t t = 0; t < columns; ++t)
-      for (std::int64_t i = p.K; i < p.K_padded; ++i) to[t * p.K_padded + i] = 0.0f;
+    for (std::int64_t t = 0; t < b.column1 - b.column0; ++t, to += p.K_padded) {
+      float* out = to;
+      for (Run& r : rows) {
+        for (std::int64_t i = 0; i < length; i += 4) std::memcpy(out + i, r.a + i, 4 * sizeof(float));
+        if (r.a != zeros) r.a += step;
+        out += length;
+      }
+    }
   }
 }
 
@@ -103,6 +111,8 @@ void sum_slice(const Plan& p, std::int64_t slice, std::int64_t tap_group, std::i
     const std::int64_t from = p.gathered ? 0 : tap0 * length, to = p.gathered ? p.K_padded : tap1 * length;
     std::memset(sums + o * p.K_padded + from, 0, std::size_t(to - from) * sizeof(float));
   }
+  std::vector<Run> rows;
+  if (p.gathered) std::fill_n(scratch + p.strip_scratch + p.gathered_floats, length + 4, 0.0f);
   Strip strip(p.window, p.padded, x, scratch);
   for (std::int64_t s = p.strips * slice / p.slices; s < p.strips * (slice + 1) / p.slices; ++s) {
     const std::int64_t row = s / p.column_blocks % p.row_blocks * p.rows, plane = s / p.column_blocks / p.row_blocks;
@@ -114,11 +124,12 @@ void sum_slice(const Plan& p, std::int64_t slice, std::int64_t tap_group, std::i
       return dy + engine::join(b.image, Extents{{b.plane, r, b.column0}}, g.out) * g.O + channel0;
     };
     const auto line = [&](const float* a, std::int64_t r) {
-      lines.push_back({{a, a + lanes, a + 2 * lanes}, gradient(r), b.column1 - b.column0});
+      const float* const dy_row = gradient(r);
+      lines.push_back({{a, a + lanes, a + 2 * lanes}, dy_row, dy_row + p.rows * g.out[2] * g.O, b.column1 - b.column0});
     };
     if (p.gathered) {
       float* taps = scratch + p.strip_scratch;
-      gather_taps(p, strip, b, taps);
+      gather_taps(p, strip, b, taps + p.gathered_floats, rows, taps);
       lines.clear();
       for (std::int64_t r = b.row0; r < b.row1; ++r) line(taps + (r - b.row0) * (b.column1 - b.column0) * p.K_padded, r);
       add_outer(p, lines, p.K_padded, p.K_padded, channels, sums + channel0 * p.K_padded);

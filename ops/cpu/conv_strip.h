@@ -27,6 +27,7 @@ class Strip {
       : w_(w), padded_(padded), source_(source), scratch_(scratch) {}
 
   void fill(const Block& block);
+  bool copied() const { return padded_; }
 
   /// First element of the first tap of result (plane, row, column0) for one depth and height tap; null outside the image.
   const float* row(std::int64_t row, std::int64_t depth_tap, std::int64_t height_tap) const;

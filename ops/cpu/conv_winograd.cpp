@@ -50,14 +50,16 @@ void compute(const Pass& t, const WinogradColumn& c, float* scratch) {
   const std::int64_t slot_floats = p.components * p.component_in, tiles = c.rows * p.tile_columns;
   float* const products = scratch + p.slots * slot_floats;
   WinogradTiles in{};
-  in.height = t.l.source[1], in.width = t.l.source[2], in.channels = C, in.tiles = p.tile_columns, in.component_stride = p.component_in;
+  in.height = t.l.source[1], in.width = t.l.source[2], in.pixel_stride = in.channels = C, in.tiles = p.tile_columns, in.component_stride = p.component_in;
   in.column = phase.source_first[2];
   WinogradTiles out{};
-  out.height = t.l.result[1], out.width = t.l.result[2], out.channels = O, out.tiles = p.tile_columns, out.component_stride = p.component_out;
+  out.height = t.l.result[1], out.width = t.l.result[2], out.pixel_stride = out.channels = O, out.tiles = p.tile_columns, out.component_stride = p.component_out;
   out.bias = t.bias;
   Run runs[8];
   GemmRows m{};
   m.rows = tiles, m.columns = O, m.run_length = C, m.a_stride = C, m.c_stride = O, m.block_stride = p.depth * C * lanes, m.runs = runs;
+
+  const std::int64_t part = std::min<std::int64_t>(c.rows * p.m + 2, in.height) * in.width * C / p.components;
 
   std::int64_t ready = c.plane0 + p.first;  // source planes below are transformed
   for (std::int64_t plane = c.plane0; plane < c.plane1; plane += p.step) {
@@ -77,8 +79,12 @@ void compute(const Pass& t, const WinogradColumn& c, float* scratch) {
         for (std::int64_t tap = 0; tap < p.depth; ++tap) {
           const std::int64_t s = q + p.first + tap;
           if (s < 0 || s >= p.source_planes) continue;
-          runs[m.run_count++] = {scratch + (s + p.depth) % p.slots * slot_floats + component * p.component_in,
-                                 t.filters + component * t.filter_stride + tap * C * lanes};
+          const float* a = scratch + (s + p.depth) % p.slots * slot_floats + component * p.component_in;
+          // The rows of the next plane to be transformed are fetched meanwhile, a part with every component.
+          const float* next = t.source + (((c.image * p.source_planes + std::min(ready + q - plane, p.source_planes - 1)) * in.height +
+                                           std::max<std::int64_t>(0, c.row0 * p.m + phase.source_first[1])) * in.width) * C;
+          runs[m.run_count] = {a, t.filters + component * t.filter_stride + tap * C * lanes, m.run_count ? a : next + component * part};
+          ++m.run_count;
         }
         m.c = products + ((q - plane) * p.components + component) * p.component_out;
         k.gemm_rows(m);

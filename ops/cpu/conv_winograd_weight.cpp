@@ -32,9 +32,11 @@ void add_column(const Pass& t, const WinogradColumn& c, std::int64_t channel, fl
   const std::int64_t out_floats = p.components * p.component_out, row_floats = p.depth * g.C;
   float* const gradients = scratch + p.slots * slot_floats;
   WinogradTiles in{}, out{};
-  in.height = g.in[1], in.width = g.in[2], in.channels = g.C, in.column = -g.padding[2], in.tiles = p.tile_columns, in.component_stride = p.component_in;
-  out.height = g.out[1], out.width = g.out[2], out.channels = g.O, out.tiles = p.tile_columns, out.component_stride = p.component_out;
+  in.height = g.in[1], in.width = g.in[2], in.pixel_stride = in.channels = g.C, in.column = -g.padding[2], in.tiles = p.tile_columns, in.component_stride = p.component_in;
+  out.height = g.out[1], out.width = g.out[2], out.pixel_stride = g.O, out.channels = t.group, out.tiles = p.tile_columns, out.component_stride = p.component_out;
   const std::int64_t per_depth = g.C / lanes, vectors = p.depth * per_depth;
+
+  const std::int64_t part = c.rows * p.m * g.out[2] * std::max(g.C, t.group) / p.components;
 
   std::int64_t ready = c.plane0 + p.first;
   for (std::int64_t plane = c.plane0; plane < c.plane1; plane += p.step) {
@@ -54,14 +56,18 @@ void add_column(const Pass& t, const WinogradColumn& c, std::int64_t channel, fl
     }
     for (std::int64_t q = plane; q < end; ++q)
       for (std::int64_t r = 0; r < c.rows; ++r) {
-        out.image = t.dy + (c.image * p.planes + q) * out.height * out.width * g.O;
+        out.image = t.dy + (c.image * p.planes + q) * out.height * out.width * g.O + channel;
         out.row = (c.row0 + r) * p.m;
-        out.transformed = gradients + (q - plane) * out_floats + r * p.tile_columns * g.O;
+        out.transformed = gradients + (q - plane) * out_floats + r * p.tile_columns * t.group;
         p.transforms->gradient(out);
       }
+    // What the next step will transform is fetched meanwhile, a part with every component.
+    const std::int64_t next_plane = std::min(ready, p.source_planes - 1), next_row = c.row0 * p.m;
+    const float* const next_x = t.x + ((c.image * p.source_planes + next_plane) * g.in[1] + next_row) * g.in[2] * g.C;
+    const float* const next_dy = t.dy + ((c.image * p.planes + std::min(end, p.planes - 1)) * g.out[1] + next_row) * g.out[2] * g.O + channel;
     for (std::int64_t component = 0; component < p.components; ++component)
       for (std::int64_t v = 0; v < vectors;) {
-        OuterSum o{.lines = lines.data(), .line_count = end - plane, .a_stride = g.C, .g_stride = g.O, .rows = t.group,
+        OuterSum o{.lines = lines.data(), .line_count = end - plane, .a_stride = g.C, .g_stride = t.group, .rows = t.group,
                    .vectors = int(vectors - v == 4 ? 2 : std::min<std::int64_t>(3, vectors - v)), .d = {}, .d_stride = row_floats};
         float* d = sums + (component * g.O + channel) * row_floats;
         for (int j = 0; j < o.vectors; ++j) {
@@ -72,7 +78,8 @@ void add_column(const Pass& t, const WinogradColumn& c, std::int64_t channel, fl
         }
         for (std::int64_t q = plane; q < end; ++q) {
           OuterLine& line = lines[std::size_t(q - plane)];
-          line.g = gradients + (q - plane) * out_floats + component * p.component_out + channel;
+          line.next = (v == 0 ? next_x : next_dy) + component * part;
+          line.g = gradients + (q - plane) * out_floats + component * p.component_out;
           line.count = tiles;
         }
         k.outer_sum(o);
@@ -84,12 +91,11 @@ void add_column(const Pass& t, const WinogradColumn& c, std::int64_t channel, fl
 }  // namespace
 
 void winograd_backward_weight(const ConvGeometry& g, int m, const float* x, const float* dy, float* dw) {
-  const WinogradPlan p = winograd_plan(m, g.kernel[0], -g.padding[0], g.N, g.out[0], g.in[0], g.out[1], g.out[2], g.C, g.O, cache_floats());
-  const std::int64_t component = g.O * p.depth * g.C, slice_floats = p.components * component;
-  Pass t{p, g, x, dy, 1, g.O, nullptr};
-  t.slices = std::clamp<std::int64_t>(std::min(sum_floats / slice_floats, p.columns()), 1, most_slices);
-  const std::int64_t groups = std::clamp<std::int64_t>(wanted_items / t.slices, 1, g.O / 16);
-  t.group = ceil_div(g.O / 16, groups) * 16;
+  const std::int64_t component = g.O * g.kernel[0] * g.C, slice_floats = (m + 2) * (m + 2) * component;
+  const std::int64_t slices = std::clamp<std::int64_t>(sum_floats / slice_floats, 1, most_slices);
+  const std::int64_t groups = std::clamp<std::int64_t>(wanted_items / slices, 1, g.O / 16), group = ceil_div(g.O / 16, groups) * 16;
+  const WinogradPlan p = winograd_plan(m, g.kernel[0], -g.padding[0], g.N, g.out[0], g.in[0], g.out[1], g.out[2], g.C, group, cache_floats());
+  Pass t{p, g, x, dy, std::min(slices, p.columns()), group, nullptr};
   const std::int64_t group_count = ceil_div(g.O, t.group);
   Tensor memory = Tensor::empty({t.slices * slice_floats + engine::threads() * p.scratch()});
   t.sums = memory.data<float>();

@@ -7,9 +7,10 @@
 /// memory in one thread; everything about geometry, threads and scratch memory is decided by their callers.
 namespace sagcl::ops::cpu {
 
-/// A stretch of the reduction of GemmRows: `a` holds the first row's elements, `b` the packed weights they meet.
+/// A stretch of the reduction of GemmRows: `a` holds the first row's elements, `b` the packed weights they meet. While it
+/// is computed the memory after `next` is fetched into the cache, one line per reduction step; `a` where nothing is wanted.
 struct Run {
-  const float *a, *b;
+  const float *a, *b, *next;
 };
 
 /// c[r, j] (+)= bias[j] + Σ_runs Σ_k a[r * a_stride + k] b[j / lanes * block_stride + k * lanes + j % lanes]
@@ -29,6 +30,7 @@ struct GemmRows {
 struct OuterLine {
   const float* a[3];
   const float* g;
+  const float* next;  ///< fetched into the cache meanwhile, one line per voxel
   std::int64_t count;
 };
 
@@ -51,12 +53,12 @@ struct PackPanel {
   std::int64_t columns, column_stride, count, k_stride, block_stride;
 };
 
-/// A row of Winograd tiles of one plane [height, width, channels] and their transforms,
+/// A row of Winograd tiles of one plane [height, width, pixel_stride] and the transforms of `channels` of its channels,
 /// transformed[component * component_stride + tile * channels + c]. Channels are a multiple of `lanes`.
 struct WinogradTiles {
   const float* image;          ///< x or dy; read with zeros outside
   float* result;               ///< y, written where inside
-  std::int64_t height, width, channels;
+  std::int64_t height, width, pixel_stride, channels;
   std::int64_t row, column;    ///< first pixel of the first tile
   std::int64_t tiles;
   float* transformed;

@@ -24,6 +24,11 @@ void gemm_tile(const GemmRows& g, int64_t row, int64_t column) {
       else
         acc[i][j] = g.bias ? load(g.bias + column + j * lanes) : zero();
     }
+  if (!g.accumulate && g.run_count * g.run_length >= 16)
+#pragma GCC unroll 16
+    for (int i = 0; i < T; ++i)
+#pragma GCC unroll 4
+      for (int j = 0; j < B * lanes; j += 16) fetch_to_write(c + i * g.c_stride + j);
   for (int s = 0; s < g.run_count; ++s) {
     const float* b = g.runs[s].b + column / lanes * block;
     const float* p[groups];  // every fourth row; hidden from the compiler, which would keep a pointer for each row
@@ -34,7 +39,10 @@ void gemm_tile(const GemmRows& g, int64_t row, int64_t column) {
       asm("" : "+r"(p[q]));
     }
     asm("" : "+r"(one), "+r"(three));
+    const float* next = g.runs[s].next + row * stride;
     for (int64_t k = 0; k < g.run_length; ++k) {
+      fetch(next);
+      next += 16;
       Vec w[B];
 #pragma GCC unroll 4
       for (int j = 0; j < B; ++j) w[j] = load(b + j * block);

@@ -18,11 +18,14 @@ void outer_tile(const OuterSum& o, int64_t row) {
   for (int64_t n = 0; n < o.line_count; ++n) {
     const OuterLine& line = o.lines[n];
     const float* g = line.g + row;
+    const float* next = line.next;
     const float* a[B];
 #pragma GCC unroll 4
     for (int j = 0; j < B; ++j) a[j] = line.a[j];
     for (int64_t t = line.count; t > 0; --t) {
       Vec v[B];
+      fetch(next);
+      next += 16;
 #pragma GCC unroll 4
       for (int j = 0; j < B; ++j) v[j] = load(a[j]), a[j] += a_stride;
 #pragma GCC unroll 16

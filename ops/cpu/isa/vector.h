@@ -27,6 +27,10 @@ SAGCL_INLINE Vec load(const float* p) { return *reinterpret_cast<const LooseVec*
 SAGCL_INLINE void store(float* p, Vec v) { *reinterpret_cast<LooseVec*>(p) = v; }
 SAGCL_INLINE Vec zero() { return Vec{}; }
 
+/// Memory wanted soon, in the second-level cache; memory about to be written, in the first.
+SAGCL_INLINE void fetch(const float* p) { __builtin_prefetch(p, 0, 2); }
+SAGCL_INLINE void fetch_to_write(const float* p) { __builtin_prefetch(p, 1, 3); }
+
 /// The first `count` lanes; the others are zero.
 inline Vec load_part(const float* p, int64_t count) {
   alignas(64) float t[lanes] = {};

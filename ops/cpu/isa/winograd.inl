@@ -49,18 +49,18 @@ template <> struct Filter<4> {
 template <int n, class Column>
 SAGCL_INLINE void read_patch(const WinogradTiles& w, const float* image, int64_t row, int64_t column, Column&& each) {
   const bool inside = row >= 0 && column >= 0 && row + n <= w.height && column + n <= w.width;
-  const float* corner = image + (row * w.width + column) * w.channels;
+  const float* corner = image + (row * w.width + column) * w.pixel_stride;
 #pragma GCC unroll 6
   for (int j = 0; j < n; ++j) {
     Vec d[n];
     if (inside) {
 #pragma GCC unroll 6
-      for (int i = 0; i < n; ++i) d[i] = load(corner + (i * w.width + j) * w.channels);
+      for (int i = 0; i < n; ++i) d[i] = load(corner + (i * w.width + j) * w.pixel_stride);
     } else {
 #pragma GCC unroll 6
       for (int i = 0; i < n; ++i) {
         const int64_t r = row + i, c = column + j;
-        d[i] = r < 0 || c < 0 || r >= w.height || c >= w.width ? zero() : load(corner + (i * w.width + j) * w.channels);
+        d[i] = r < 0 || c < 0 || r >= w.height || c >= w.width ? zero() : load(corner + (i * w.width + j) * w.pixel_stride);
       }
     }
     each(j, d);
@@ -135,13 +135,13 @@ void winograd_output(const WinogradTiles& w) {
       const Vec bias = w.bias ? load(w.bias + c) : zero();
       const int64_t column = w.column + tile * M;
       const int64_t rows = smaller(M, w.height - w.row), columns = smaller(M, w.width - column);
-      float* to = w.result + (w.row * w.width + column) * w.channels + c;
+      float* to = w.result + (w.row * w.width + column) * w.pixel_stride + c;
       for (int64_t i = 0; i < rows; ++i) {
         Vec o[M];
         Filter<M>::results(t[i], o);
 #pragma GCC unroll 4
         for (int j = 0; j < M; ++j)
-          if (j < columns) store(to + (i * w.width + j) * w.channels, o[j] + bias);
+          if (j < columns) store(to + (i * w.width + j) * w.pixel_stride, o[j] + bias);
       }
     }
 }
