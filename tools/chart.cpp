@@ -100,7 +100,7 @@ std::string polyline(const Frame& f, const Points& points, double factor, const 
       open = false;
       continue;
     }
-    path += (open ? "L" : "M") + coordinate(f.px(x)) + " " + coordinate(f.py(y * factor));
+    path += fmt::format("{}{} {}", open ? 'L' : 'M', coordinate(f.px(x)), coordinate(f.py(y * factor)));
     open = true;
   }
   return fmt::format("<path d=\"{}\" fill=\"none\" stroke=\"{}\" stroke-width=\"{}\" stroke-opacity=\"{}\" stroke-linejoin=\"round\"/>",

@@ -1,5 +1,7 @@
 #include "tools/contour.h"
 
+#include <fmt/format.h>
+
 #include <map>
 
 #include "tools/html.h"
@@ -38,7 +40,7 @@ std::string outline(const ClassPlane& plane, std::uint8_t which) {
     bool open = false;
     for (;;) {
       const Side& s = sides[current];
-      path += (open ? "L" : "M") + coordinate(double(s.x0 + s.x1) / 2) + " " + coordinate(double(s.y0 + s.y1) / 2);
+      path += fmt::format("{}{} {}", open ? 'L' : 'M', coordinate(double(s.x0 + s.x1) / 2), coordinate(double(s.y0 + s.y1) / 2));
       open = true;
       const auto next = starting.find({s.x1, s.y1});
       if (next == starting.end()) break;  // back at the first side
