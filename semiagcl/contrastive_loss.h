@@ -11,10 +11,10 @@ using engine::Tensor;
 
 /// What anchors q [B, dim] are contrasted with. All of it is constant: keys come from the teacher and the bank.
 struct Contrast {
-  Tensor keys;                                       ///< [R, dim] positive keys k⁺ of all anchors
-  std::vector<std::vector<std::int64_t>> positives;  ///< of each anchor, its rows of `keys`, at least one
-  Tensor own;                                        ///< [B, M, dim] negatives of each anchor: H of Eq. 7; or undefined
-  Tensor shared;                                     ///< [M, dim] negatives common to all anchors: Q of Eq. 4; or undefined
+  Tensor keys = {};                                  ///< [R, dim] positive keys k⁺ of all anchors
+  std::vector<std::vector<std::int64_t>> positives = {};  ///< of each anchor, its rows of `keys`, at least one
+  Tensor own = {};                                   ///< [B, M, dim] negatives of each anchor: H of Eq. 7; or undefined
+  Tensor shared = {};                                ///< [M, dim] negatives common to all anchors: Q of Eq. 4; or undefined
   double tau = 0.2;                                  ///< temperature τ
 };
 

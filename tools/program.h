@@ -1,5 +1,4 @@
 #pragma once
-#include <CLI/CLI.hpp>
 #include <cstdio>
 #include <filesystem>
 #include <functional>
@@ -7,6 +6,10 @@
 #include <vector>
 
 #include "engine/error.h"
+
+namespace CLI {
+class App;  // programs include <CLI/CLI.hpp>; what only prints or checks need not wait for it
+}
 
 /// What all programs share: exit codes, one clear message on stderr, results on stdout, spelling suggestions.
 namespace sagcl::tools {

@@ -25,7 +25,9 @@ OverlayCase load_case(const RunRecord& run, const datasets::Dataset& data, const
   OverlayCase overlay;
   overlay.truth = datasets::load_label(one, image, data.labels, data.n_classes()).classes;
   const fs::path file = prediction_file(run, id);
-  overlay.prediction = datasets::apply_rule({}, datasets::read_label_values(file), data.n_classes(), file.string());
+  // Masks of data whose labels are cut at a threshold are written as 0 and 255; all others hold classes.
+  const datasets::LabelRule rule = data.labels.threshold > 0 ? data.labels : datasets::LabelRule{};
+  overlay.prediction = datasets::apply_rule(rule, datasets::read_label_values(file), data.n_classes(), file.string());
   overlay.image = image.voxels, overlay.spacing = image.geometry.spacing;
   overlay.upside_down = !image.geometry.nifti_header.empty();
   return overlay;

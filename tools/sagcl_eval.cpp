@@ -1,3 +1,5 @@
+#include <CLI/CLI.hpp>
+
 #include "datasets/label_rule.h"
 #include "tools/evaluation.h"
 #include "tools/mask_folder.h"

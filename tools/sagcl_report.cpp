@@ -1,3 +1,5 @@
+#include <CLI/CLI.hpp>
+
 #include "tools/program.h"
 #include "tools/report.h"
 

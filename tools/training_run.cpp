@@ -1,0 +1,322 @@
+#include "tools/training_run.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <csignal>
+#include <nlohmann/json.hpp>
+
+#include "datasets/nifti.h"
+#include "datasets/png.h"
+#include "engine/parallel.h"
+#include "engine/plugin.h"
+#include "semiagcl/inference.h"
+#include "tools/config.h"
+#include "tools/program.h"
+#include "tools/progress.h"
+#include "tools/report.h"
+#include "tools/run_writer.h"
+#include "tools/signals.h"
+
+namespace sagcl::tools {
+
+using datasets::Amount;
+using datasets::Sample;
+using engine::fail;
+using engine::require;
+using engine::Tensor;
+using engine::UsageError;
+using semiagcl::RunSettings;
+using semiagcl::StepReport;
+using semiagcl::Trainer;
+
+Amount amount_of(const std::string& key, const std::string& text) {
+  std::int64_t count = 0;
+  auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), count);
+  if (error == std::errc() && end == text.data() + text.size()) return count;
+  double share = 0;
+  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), share);
+  if (parsed.ec == std::errc() && parsed.ptr == text.data() + text.size()) {
+    require<UsageError>(share >= 0 && share <= 1, "{} = {}: a share lies between 0 and 1; a count is a whole number", key, text);
+    return share;
+  }
+  std::vector<std::string> ids;
+  for (std::size_t begin = 0; begin <= text.size();) {
+    const std::size_t comma = std::min(text.find(',', begin), text.size());
+    ids.push_back(text.substr(begin, comma - begin));
+    begin = comma + 1;
+  }
+  require<UsageError>(std::find(ids.begin(), ids.end(), "") == ids.end(), "{} = '{}': expected a count, a share or ids a,b,c", key, text);
+  return ids;
+}
+
+namespace {
+
+datasets::SplitRule split_rule(const RunSettings& s) {
+  using Rule = datasets::SplitRule;
+  const auto choose = [](const std::string& key, const std::string& name, const std::vector<std::string>& names) {
+    const auto found = std::find(names.begin(), names.end(), name);
+    require<UsageError>(found != names.end(), "{} = '{}': choose one of {}", key, name, fmt::join(names, ", "));
+    return int(found - names.begin());
+  };
+  Rule rule;
+  rule.pick = Rule::Pick(choose("data.split_pick", s.data.split_pick, {"last", "every", "seeded"}));
+  rule.labelled_pick = Rule::Labelled(choose("data.labeled_pick", s.data.labeled_pick, {"first", "spread", "seeded"}));
+  rule.test = amount_of("data.test", s.data.test);
+  rule.validation = amount_of("data.validation", s.data.validation);
+  rule.labelled = amount_of("data.labeled", s.data.labeled);
+  rule.seed = s.train.seed;
+  return rule;
+}
+
+std::vector<Sample> load_resized(const RunData& data, const std::vector<std::string>& ids, const RunSettings& s, bool with_labels) {
+  std::vector<Sample> samples = datasets::load_samples(data.dataset, ids, datasets::normalisation_named(s.data.normalise), with_labels);
+  for (Sample& sample : samples) {
+    sample.image = semiagcl::resized_image(sample.image, s.data.resize);
+    if (sample.label.defined()) sample.label = semiagcl::resized_label(sample.label, s.data.resize);
+  }
+  return samples;
+}
+
+}  // namespace
+
+RunData load_run_data(const RunSettings& s, const std::filesystem::path& split_file) {
+  RunData data;
+  data.dataset = datasets::open_dataset(s.data.folder);
+  data.split = std::filesystem::exists(split_file) ? datasets::read_split(split_file, data.dataset)
+                                                   : datasets::make_split(data.dataset, split_rule(s));
+  data.training.channels = data.dataset.channels;
+  data.training.classes = data.dataset.n_classes();
+  data.training.labelled = load_resized(data, data.split.labelled, s, true);
+  data.training.unlabelled = load_resized(data, data.split.unlabelled, s, false);
+  return data;
+}
+
+Checkpoint newest_checkpoint(const std::filesystem::path& run) {
+  std::vector<std::filesystem::path> files;
+  std::error_code missing;
+  for (const auto& entry : std::filesystem::directory_iterator(run / "checkpoints", missing))
+    if (entry.path().extension() == ".safetensors") files.push_back(entry.path());
+  std::sort(files.rbegin(), files.rend());  // step-0000600 after step-0000500
+  for (const auto& file : files) try {
+      return {file, engine::read_safetensors(file)};
+    } catch (const engine::DataError& e) {
+      say(fmt::format("warning: {}; trying the checkpoint before it", e.what()));
+    }
+  fail<UsageError>("{}: holds no readable checkpoint to resume from; start a new run without --resume", run.string());
+}
+
+namespace {
+
+/// Predicts cases one by one; stops early when a signal asks for it.
+class CaseLoop {
+ public:
+  CaseLoop(const RunData& data, const RunSettings& settings, engine::Device device) : data_(data), settings_(settings), device_(device) {}
+
+  /// Calls f(sample, prediction) for each case; false if a signal came.
+  template <class F>
+  bool run(layers::Segmenter& network, const std::vector<std::string>& ids, F&& f) const {
+    for (const std::string& id : ids) {
+      if (stop_signal()) return false;
+      const Sample sample =
+          datasets::load_samples(data_.dataset, {id}, datasets::normalisation_named(settings_.data.normalise), true).front();
+      Tensor prediction = semiagcl::predict(network, sample.image, settings_, device_);
+      if (settings_.evaluation.largest_component) prediction = semiagcl::largest_components(prediction, data_.training.classes);
+      f(sample, prediction);
+    }
+    return true;
+  }
+
+ private:
+  const RunData& data_;
+  const RunSettings& settings_;
+  engine::Device device_;
+};
+
+/// Mean foreground Dice and Dice per class; both masks empty count 1.
+ValidationPoint validate(const CaseLoop& loop, layers::Segmenter& network, const std::vector<std::string>& ids, std::int64_t classes,
+                         std::int64_t step, const std::string& name) {
+  ValidationPoint point{step, name, 0, std::vector<double>(std::size_t(classes - 1), 0.0)};
+  std::int64_t n = 0;
+  loop.run(network, ids, [&](const Sample& sample, const Tensor& prediction) {
+    ++n;
+    for (std::int64_t k = 1; k < classes; ++k) {
+      std::int64_t both = 0, sum = 0;
+      for (std::int64_t v = 0; v < prediction.size(); ++v) {
+        const bool a = prediction.data<std::uint8_t>()[v] == k, b = sample.label.data<std::uint8_t>()[v] == k;
+        both += a && b, sum += a + b;
+      }
+      point.per_class[std::size_t(k - 1)] += sum ? 2.0 * double(both) / double(sum) : 1.0;
+    }
+  });
+  for (double& d : point.per_class) d /= double(std::max<std::int64_t>(n, 1)), point.dice += d / double(classes - 1);
+  return point;
+}
+
+class Session {
+ public:
+  explicit Session(const TrainOptions& options)
+      : options_(options), choice_(engine::resolve_device(options.device)), data_(load_run_data(options.settings, options.out / "split.json")),
+        trainer_(options_.settings, data_.training, choice_.device), loop_(data_, options_.settings, choice_.device) {}
+
+  int run();
+
+ private:
+  void introduce() const;
+  int dry_run();
+  void begin();
+  void save();
+  void log(const StepReport& report, Progress& progress);
+  bool finish();
+  int interrupted();
+
+  const TrainOptions& options_;
+  engine::DeviceChoice choice_;
+  RunData data_;
+  Trainer trainer_;
+  CaseLoop loop_;
+  std::unique_ptr<RunWriter> writer_;
+  double seconds_ = 0;
+};
+
+void Session::introduce() const {
+  const auto& s = options_.settings;
+  say(fmt::format("data     {}: {} labelled, {} unlabelled, {} validation, {} test cases; classes {}", data_.dataset.name,
+                  data_.split.labelled.size(), data_.split.unlabelled.size(), data_.split.validation.size(), data_.split.test.size(),
+                  fmt::join(data_.dataset.classes, ", ")));
+  const std::int64_t count = layers::count_parameters(const_cast<Trainer&>(trainer_).student());
+  say(fmt::format("network  {} of width {}: {} parameters; patch {}, batch {}", s.network.name, s.network.width, count,
+                  fmt::join(s.train.patch, "x"), s.train.batch));
+  say(fmt::format("method   {}: {} steps ({} supervised warm-up), {} at {}, seed {}", s.train.method, s.train.steps, trainer_.warmup_steps(),
+                  s.train.optimizer, s.train.learning_rate, s.train.seed));
+  say(fmt::format("device   {}, {} threads", choice_.text, engine::threads()));
+}
+
+/// One real step, nothing written.
+int Session::dry_run() {
+  trainer_.advance();
+  const double first = trainer_.finished() ? 0 : trainer_.advance().seconds;
+  const auto memory = engine::allocator(choice_.device).statistics();
+  say(fmt::format("dry run: about {:.2f} s per step, {} for all {} steps; {:.0f} MiB at the peak; nothing was written", first,
+                  duration_text(first * double(options_.settings.train.steps)), options_.settings.train.steps, double(memory.peak) / (1 << 20)));
+  return exit_ok;
+}
+
+/// A new run folder, or the state of an old one.
+void Session::begin() {
+  writer_ = std::make_unique<RunWriter>(options_.out);
+  if (options_.resume) {
+    const Checkpoint checkpoint = newest_checkpoint(options_.out);
+    trainer_.restore(checkpoint.content, checkpoint.file.string());
+    writer_->forget_after(trainer_.steps_done());
+    seconds_ = writer_->seconds_so_far();
+    say(fmt::format("resumed  {} at step {}", checkpoint.file.string(), trainer_.steps_done()));
+    return;
+  }
+  writer_->start(to_toml(options_.settings), options_.command, choice_.text);
+  datasets::write_split(options_.out / "split.json", data_.dataset, data_.split);
+}
+
+void Session::save() {
+  engine::TensorFile content = trainer_.checkpoint();
+  content.notes["config"] = to_toml(options_.settings);
+  content.notes["classes"] = nlohmann::json(data_.dataset.classes).dump();
+  content.notes["channels"] = std::to_string(data_.training.channels);
+  writer_->checkpoint(trainer_.steps_done(), content);
+  writer_->status("running", trainer_.steps_done(), seconds_, "");
+}
+
+void Session::log(const StepReport& report, Progress& progress) {
+  writer_->train(report);
+  std::string detail = fmt::format("loss {:.4f}", report.loss);
+  for (const auto& [name, value] : report.terms) detail += fmt::format("  {} {:.4f}", name, value);
+  progress.update(report.step, detail);
+  if (report.restarted) progress.message("the warm-up left a class that is never predicted: it starts again with other weights");
+  const auto& s = options_.settings;
+  if (s.evaluation.every > 0 && report.step % s.evaluation.every == 0 && !trainer_.finished() && !data_.split.validation.empty()) {
+    const ValidationPoint student = validate(loop_, trainer_.student(), data_.split.validation, data_.training.classes, report.step, "student");
+    if (stop_signal()) return;
+    writer_->validation(student);
+    progress.message(fmt::format("step {}: validation Dice {:.4f}", report.step, student.dice));
+    if (trainer_.teacher())
+      writer_->validation(validate(loop_, *trainer_.teacher(), data_.split.validation, data_.training.classes, report.step, "teacher"));
+  }
+  if (report.step % s.evaluation.checkpoint_every == 0 && !trainer_.finished()) save();
+}
+
+/// Predictions and figures on the test cases, and on them the teacher's Dice; false if a signal came.
+bool Session::finish() {
+  const auto& ids = data_.split.test;
+  if (ids.empty()) {
+    say("no test cases were set aside (data.test = 0), so nothing is evaluated");
+    return true;
+  }
+  const auto& s = options_.settings;
+  Evaluation evaluation;
+  evaluation.unit = s.evaluation.millimetres ? "mm" : "voxel";
+  evaluation.classes.assign(data_.dataset.classes.begin() + 1, data_.dataset.classes.end());
+  Progress progress({.label = "evaluate", .total = std::int64_t(ids.size())});
+  std::int64_t done = 0;
+  const bool whole = loop_.run(trainer_.evaluated(), ids, [&](const Sample& sample, const Tensor& prediction) {
+    writer_->prediction(sample, prediction, data_.dataset);
+    add_case(evaluation, sample.id, prediction, sample.label, sample.geometry.spacing);
+    progress.update(++done);
+  });
+  progress.finish();
+  if (!whole) return false;
+  summarise(evaluation);
+  write_evaluation(options_.out / "evaluation.json", evaluation);
+  for (const bool teacher : {false, true}) {
+    layers::Segmenter* network = teacher ? trainer_.teacher() : &trainer_.student();
+    if (network)
+      writer_->validation(validate(loop_, *network, ids, data_.training.classes, trainer_.steps_done(), teacher ? "teacher" : "student"));
+  }
+  fmt::print("{}", to_text(evaluation));
+  std::fflush(stdout);
+  return !stop_signal();
+}
+
+int Session::interrupted() {
+  save();
+  writer_->status("interrupted", trainer_.steps_done(), seconds_, "");
+  say(fmt::format("stopped at step {}; saved in {}", trainer_.steps_done(), (options_.out / "checkpoints").string()));
+  say_next(fmt::format("sagcl-train --resume --out {}", shell_quoted(options_.out.string())));
+  return stop_signal() == SIGTERM ? exit_terminated : exit_interrupted;
+}
+
+int Session::run() {
+  introduce();
+  if (options_.dry_run) return dry_run();
+  begin();
+  catch_signals();
+  try {
+    const std::int64_t first = trainer_.steps_done();
+    Progress progress({.label = "train", .total = options_.settings.train.steps, .start = first});
+    while (!trainer_.finished()) {
+      if (stop_signal() || (options_.stop_after > 0 && trainer_.steps_done() - first >= options_.stop_after)) {
+        progress.finish();
+        return interrupted();
+      }
+      const StepReport report = trainer_.advance();
+      seconds_ += report.seconds;
+      log(report, progress);
+    }
+    progress.finish();
+    save();
+    if (!finish()) return interrupted();
+  } catch (const engine::NonFiniteError& e) {
+    writer_->status("failed", trainer_.steps_done(), seconds_, e.what());
+    throw;
+  }
+  writer_->status("finished", trainer_.steps_done(), seconds_, "");
+  if (options_.no_report) return exit_ok;
+  const std::filesystem::path report = write_report(options_.out);
+  say(fmt::format("report   {}", std::filesystem::absolute(report).string()));
+  return exit_ok;
+}
+
+}  // namespace
+
+int train(const TrainOptions& options) { return Session(options).run(); }
+
+}  // namespace sagcl::tools
