@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numbers>
 #include <vector>
 
 namespace sagcl::datasets {
@@ -41,6 +42,23 @@ void grey(float* x, std::int64_t voxels, std::int64_t channels, double share) {
   }
 }
 
+/// x += sigma N(0, 1). Each block of four random words gives four normal numbers (Box-Muller, both of each pair): the noise
+/// of a volume is most of the work of a batch, and one number per draw would make it four times as long.
+void add_noise(float* x, std::int64_t n, float sigma, const engine::RandomKey& key) {
+  for (std::int64_t i = 0; i < n; i += 4) {
+    const std::uint64_t block = std::uint64_t(i) / 4;
+    const engine::Words random =
+        engine::philox({{std::uint32_t(block), std::uint32_t(block >> 32), key.stream0, key.stream1}}, key.key0, key.key1);
+    float normal[4];
+    for (int pair = 0; pair < 4; pair += 2) {
+      const float radius = std::sqrt(-2 * std::log(1 - engine::unit(random.w[pair])));
+      const float angle = 2 * std::numbers::pi_v<float> * engine::unit(random.w[pair + 1]);
+      normal[pair] = radius * std::cos(angle), normal[pair + 1] = radius * std::sin(angle);
+    }
+    for (std::int64_t j = 0; j < std::min<std::int64_t>(4, n - i); ++j) x[i + j] += sigma * normal[j];
+  }
+}
+
 }  // namespace
 
 StrongSpec StrongSpec::volumes() {
@@ -67,8 +85,7 @@ Tensor strengthen(const Tensor& voxels, const StrongSpec& spec, engine::Generato
   if (spec.gamma_probability > 0 && random.coin(spec.gamma_probability)) gamma(x, n, std::exp(draw(spec.log_gamma, random)));
   if (channels > 1 && spec.grey_probability > 0 && random.coin(spec.grey_probability))
     grey(x, n / channels, channels, draw(spec.grey, random));
-  if (const float sigma = float(draw(spec.noise, random)); sigma > 0)
-    for (std::int64_t i = 0; i < n; ++i) x[i] += sigma * float(random.normal());
+  if (const float sigma = float(draw(spec.noise, random)); sigma > 0) add_noise(x, n, sigma, random.next_key());
   if (spec.clamp_to_unit)
     for (std::int64_t i = 0; i < n; ++i) x[i] = std::clamp(x[i], 0.f, 1.f);
   return out;

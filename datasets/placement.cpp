@@ -19,26 +19,37 @@ Extents untransform(Extents p, const Extents& crop, const Placement& place) {
   return p;
 }
 
+/// Flips and turns map the crop's axes onto the volume's, so one step along an axis of the crop is a fixed step in the
+/// volume.
 template <class T>
 Tensor cut_typed(const Tensor& volume, const Extents& crop, const Placement& place, std::int64_t channels,
                  const Shape& result) {
   const Extents size{{volume.shape()[0], volume.shape()[1], volume.shape()[2]}};
-  Extents pad;
-  for (int a = 0; a < 3; ++a) pad[a] = std::max<std::int64_t>(crop[a] - size[a], 0) / 2;
+  const Extents corner = untransform({{0, 0, 0}}, crop, place);
+  Extents first, step[3];
+  for (int a = 0; a < 3; ++a) {
+    const std::int64_t pad = std::max<std::int64_t>(crop[a] - size[a], 0) / 2;
+    first[a] = corner[a] + place.start[a] - pad;
+    Extents next{{0, 0, 0}};
+    next[a] = 1;
+    next = untransform(next, crop, place);
+    for (int b = 0; b < 3; ++b) step[a][b] = next[b] - corner[b];
+  }
+  const auto within = [&](const Extents& s) {
+    return s[0] >= 0 && s[0] < size[0] && s[1] >= 0 && s[1] < size[1] && s[2] >= 0 && s[2] < size[2];
+  };
   Tensor out = Tensor::zeros(result, volume.dtype());
   const T* from = volume.data<T>();
   T* to = out.data<T>();
-  for (std::int64_t i = 0; i < crop.volume(); ++i, to += channels) {
-    Extents p;
-    engine::split(i, crop, p);
-    Extents s = untransform(p, crop, place);
-    bool within = true;
-    for (int a = 0; a < 3; ++a) {
-      s[a] += place.start[a] - pad[a];
-      within = within && s[a] >= 0 && s[a] < size[a];
+  for (std::int64_t z = 0; z < crop[0]; ++z)
+    for (std::int64_t y = 0; y < crop[1]; ++y) {
+      Extents s;
+      for (int b = 0; b < 3; ++b) s[b] = first[b] + z * step[0][b] + y * step[1][b];
+      for (std::int64_t x = 0; x < crop[2]; ++x, to += channels) {
+        if (within(s)) std::copy_n(from + engine::join(0, s, size) * channels, channels, to);
+        for (int b = 0; b < 3; ++b) s[b] += step[2][b];
+      }
     }
-    if (within) std::copy_n(from + engine::join(0, s, size) * channels, channels, to);
-  }
   return out;
 }
 

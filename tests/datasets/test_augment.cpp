@@ -113,6 +113,24 @@ TEST(Strong, RangesOfVolumes) {
   EXPECT_NEAR(deviation_high, 0.15, 0.035);
 }
 
+/// Noise of standard deviation 1: mean 0, variance 1, fourth moment 3, and neighbours that do not depend on each other.
+TEST(Strong, NoiseIsNormal) {
+  Generator g(11, "intensity");
+  const std::int64_t n = 400'002;  // no multiple of four
+  const Tensor x = strengthen(Tensor::zeros({1, 1, n, 1}), {.noise = {1, 1}}, g);
+  const float* p = x.data<float>();
+  double mean = 0, second = 0, fourth = 0, neighbours = 0;
+  for (std::int64_t i = 0; i < n; ++i) {
+    const double v = double(p[i]);
+    mean += v / double(n), second += v * v / double(n), fourth += v * v * v * v / double(n);
+    if (i > 0) neighbours += v * double(p[i - 1]) / double(n);
+  }
+  EXPECT_NEAR(mean, 0, 0.008);
+  EXPECT_NEAR(second, 1, 0.011);
+  EXPECT_NEAR(fourth, 3, 0.08);
+  EXPECT_NEAR(neighbours, 0, 0.008);
+}
+
 TEST(Strong, ColoursStayInRangeAndRepeat) {
   for (std::uint64_t i = 0; i < 50; ++i) {
     Generator a(3, "intensity", i), b(3, "intensity", i);
