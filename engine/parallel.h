@@ -1,12 +1,18 @@
 #pragma once
 #include <algorithm>
 #include <cstdint>
+#include <functional>
 #include <vector>
 
 namespace sagcl::engine {
 
 int threads();              ///< number of threads used by loops below
 void set_threads(int n);    ///< n >= 1
+
+/// Runs part(p) for p in [0, parts) on up to threads() threads, the caller among them, and waits. A call from inside a part
+/// runs its parts one after the other. An exception of a part is thrown again here. Waiting threads sleep: training
+/// beside other work must not spin.
+void run_parts(std::int64_t parts, const std::function<void(std::int64_t)>& part);
 
 /// f(begin, end) for consecutive ranges that cover [0, n), spread over the threads. `grain` is the number of indices
 /// below which a second thread does not pay. Which thread gets which range never changes what is computed.
@@ -15,8 +21,7 @@ void parallel_ranges(std::int64_t n, std::int64_t grain, F&& f) {
   if (n <= 0) return;
   const std::int64_t parts = std::min<std::int64_t>(threads(), (n + grain - 1) / grain);
   if (parts <= 1) return f(std::int64_t(0), n);
-#pragma omp parallel for schedule(static, 1) num_threads(int(parts))
-  for (std::int64_t p = 0; p < parts; ++p) f(n * p / parts, n * (p + 1) / parts);
+  run_parts(parts, [&](std::int64_t p) { f(n * p / parts, n * (p + 1) / parts); });
 }
 
 /// f(i) for i in [0, n), spread over the threads when n >= grain.
