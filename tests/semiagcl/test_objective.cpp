@@ -1,0 +1,201 @@
+#include "semiagcl/objective.h"
+
+#include <cmath>
+
+#include "autograd/gradcheck.h"
+#include "ops/arithmetic.h"
+#include "ops/gather.h"
+#include "ops/reduce.h"
+#include "ops/softmax.h"
+#include "semiagcl/affinity.h"
+#include "semiagcl/affinity_loss.h"
+#include "semiagcl/consistency.h"
+#include "semiagcl/contrastive_loss.h"
+#include "semiagcl/hard_negatives.h"
+#include "semiagcl/supervised_loss.h"
+#include "semiagcl/teacher.h"
+#include "tests/support/golden.h"
+
+using namespace sagcl;
+using namespace sagcl::semiagcl;
+using autograd::Tape;
+using engine::Dtype;
+using engine::Tensor;
+using tests::close;
+using tests::Golden;
+
+TEST(Consistency, GoldenSoftCrossEntropy) {
+  const Golden g("agcl_schedule");
+  for (const std::string name : {"l_reg_2d_c4", "l_reg_3d_c2", "l_reg_large"})
+    for (Dtype dtype : {Dtype::f64, Dtype::f32}) {
+      SCOPED_TRACE(name);
+      const double tolerance = dtype == Dtype::f64 ? 1e-13 : 2e-6;
+      Variable student = Variable::parameter(g.get(name + "/student_logits", dtype));
+      const Tensor teacher = ops::softmax(Variable(g.get(name + "/teacher_logits", dtype))).value();
+      Tape tape;
+      const Variable loss = consistency_loss(student, teacher, Consistency::soft_ce);
+      EXPECT_TRUE(close(loss.value(), g.get(name + "/loss"), tolerance));
+      tape.backward(loss);
+      EXPECT_TRUE(close(student.grad(), g.get(name + "/dstudent_logits"), tolerance));
+    }
+}
+
+TEST(Consistency, GradcheckOfEveryForm) {
+  const Tensor teacher = ops::softmax(Variable(tests::random_tensor({1, 1, 3, 2, 3}, 1))).value();
+  for (Consistency form : {Consistency::soft_ce, Consistency::sharpened_ce, Consistency::ce_argmax, Consistency::dice_ce_argmax, Consistency::mse}) {
+    const auto result = autograd::gradcheck([&](const std::vector<Variable>& in) { return consistency_loss(in[0], teacher, form); },
+                                            {tests::random_tensor({1, 1, 3, 2, 3}, 2)});
+    EXPECT_TRUE(result.passed) << names(form)[std::size_t(form)] << ": " << result.text();
+  }
+}
+
+TEST(Consistency, ByHand) {
+  // student and teacher undecided between two classes: soft CE is ln 2, MSE is 0; the first of equals is the argmax
+  const Variable z(Tensor::zeros({1, 1, 1, 1, 2}, Dtype::f64));
+  const Tensor half = Tensor::full({1, 1, 1, 1, 2}, 0.5, Dtype::f64);
+  EXPECT_NEAR(consistency_loss(z, half, Consistency::soft_ce).value().item(), std::log(2.0), 1e-15);
+  EXPECT_EQ(consistency_loss(z, half, Consistency::mse).value().item(), 0);
+  EXPECT_EQ(most_likely(half).item(), 0);
+  const std::vector<double> sharp = sharpened(Tensor::of({2}, std::vector<double>{0.6, 0.4})).to_doubles();
+  EXPECT_NEAR(sharp[0], 0.36 / 0.52, 1e-15);
+}
+
+TEST(Objective, GoldenRamps) {
+  const Golden g("agcl_schedule");
+  for (const std::string name : {"ramp_40", "ramp_200", "ramp_6000"}) {
+    const auto t = g.integers(name + "/t");
+    const std::vector<double> want = g.get(name + "/y").to_doubles();
+    for (std::size_t i = 0; i < t.size(); ++i) EXPECT_NEAR(ramp_up(double(t[i]), g.number(name + "/attr.length")), want[i], 1e-15);
+  }
+  const double by_hand[5] = {.006738, .060055, .286505, .731616, 1};
+  for (int i = 0; i < 5; ++i) EXPECT_NEAR(ramp_up(10 * i, 40), by_hand[i], 5e-7);
+  // UA-MT's weight and uncertainty threshold are this ramp
+  const auto t = g.integers("ua_mt/t");
+  const std::vector<double> weight = g.get("ua_mt/weight").to_doubles(), threshold = g.get("ua_mt/threshold").to_doubles();
+  for (std::size_t i = 0; i < t.size(); ++i) {
+    EXPECT_NEAR(0.1 * ramp_up(double(t[i] / 150), 40), weight[i], 1e-15);
+    EXPECT_NEAR((0.75 + 0.25 * ramp_up(double(t[i]), 6000)) * std::log(2.0), threshold[i], 1e-15);
+  }
+}
+
+TEST(Objective, WeightsRiseAfterTheWarmUp) {
+  Method m;
+  m.warm_up_share = 0.25, m.ramp_share = 0.2, m.w_pl = 0.5;
+  EXPECT_EQ(weights_at(249, 1000, m).reg, 0);
+  EXPECT_NEAR(weights_at(250, 1000, m).reg, std::exp(-5.0), 1e-15);
+  EXPECT_EQ(weights_at(400, 1000, m).reg, 1);  // 250 + 0.2 * 750
+  EXPECT_EQ(weights_at(400, 1000, m).pl, 0.5);
+  m.kernel = Kernel::none, m.mixing = Mixing::none;
+  EXPECT_EQ(weights_at(999, 1000, m).pl, 0);
+  EXPECT_EQ(weights_at(999, 1000, m).rw, 0);
+}
+
+TEST(Objective, LeavesOutUndefinedTerms) {
+  const Terms terms{.sup = Variable(Tensor::full({}, 2, Dtype::f64)), .reg = {}, .pl = Variable(Tensor::full({1}, 3, Dtype::f64)), .rw = {}};
+  const Weights w{.pl = 0.5};
+  EXPECT_EQ(objective(terms, w).value().item(), 3.5);
+  const TermValues values = values_of(terms, w);
+  EXPECT_EQ(values.all, 3.5);
+  EXPECT_FALSE(values.rw.has_value());
+  EXPECT_EQ(values.text(), "all 3.5 = 1 x sup 2 + 0.5 x pl 3");
+  EXPECT_THROW(objective({}, w), engine::UsageError);
+}
+
+TEST(Objective, GoldenEq8) {
+  const Golden g("agcl_total");
+  for (const std::string name : {"eq8_2d_c4", "eq8_3d_c2"})
+    for (Dtype dtype : {Dtype::f64, Dtype::f32}) {
+      SCOPED_TRACE(name + (dtype == Dtype::f64 ? " f64" : " f32"));
+      const bool exact = dtype == Dtype::f64;
+      const auto get = [&](const char* what) { return g.get(name + "/" + what, dtype); };
+      Variable labelled = Variable::parameter(get("labelled_logits")), student = Variable::parameter(get("student_logits")), z = Variable::parameter(get("z"));
+      const Tensor teacher = ops::softmax(Variable(get("teacher_logits"))).value(), queue = get("queue");
+      const auto patch = g.integers(name + "/attr.patch"), pair = g.integers(name + "/pair");
+      const std::vector<double> affinities = g.get(name + "/queue_affinity").to_doubles();
+      Method m;
+      for (int a = 0; a < 3; ++a) m.patch_grid[a] = teacher.shape()[a + 1] / patch[std::size_t(a)];
+      const std::int64_t B = z.shape()[0], H = std::int64_t(pair.size()) / B / 2, dim = z.shape()[1];
+      std::vector<std::int32_t> first, second;
+      std::vector<double> weight;
+      for (std::size_t i = 0; i < pair.size(); i += 2) {
+        first.push_back(std::int32_t(pair[i])), second.push_back(std::int32_t(pair[i + 1]));
+        weight.push_back(affinities[std::size_t(pair[i])]);
+      }
+      const auto take = [&](const std::vector<std::int32_t>& rows) {
+        return ops::gather(Variable(queue), Tensor::of({std::int64_t(rows.size())}, rows)).value();
+      };
+      Contrast contrast{.keys = get("k"), .positives = {}, .own = mix(take(first), take(second), weight).reshape({B, H, dim}), .tau = g.number(name + "/attr.tau")};
+      for (std::int64_t b = 0; b < B; ++b) contrast.positives.push_back({b});
+
+      Tape tape;
+      Terms terms;
+      terms.sup = supervised_loss(labelled, g.get(name + "/label"));
+      terms.reg = consistency_loss(student, teacher, Consistency::soft_ce);
+      terms.pl = affinity_loss(affinity_graph(teacher, ops::softmax(student), m).a, m);
+      terms.rw = ops::mean(contrastive_losses(ops::l2_normalize(z), contrast));
+      const std::vector<double> w = g.get(name + "/attr.weights_reg_pl_rw").to_doubles();
+      const Weights weights{1, w[0], w[1], w[2]};
+      const Variable all = objective(terms, weights);
+      const TermValues values = values_of(terms, weights);
+      const double tolerance = exact ? 1e-12 : 3e-6;
+      EXPECT_NEAR(*values.sup, g.number(name + "/L_sup"), tolerance);
+      EXPECT_NEAR(*values.reg, g.number(name + "/L_reg"), tolerance);
+      EXPECT_NEAR(*values.pl, g.number(name + "/L_pl"), tolerance);
+      EXPECT_NEAR(*values.rw, g.number(name + "/L_rw"), tolerance);
+      EXPECT_NEAR(all.value().item(), g.number(name + "/L_all"), exact ? 5e-12 : 6e-6);
+      EXPECT_NEAR(values.all, g.number(name + "/L_all"), exact ? 5e-12 : 6e-6);
+      tape.backward(all);
+      EXPECT_TRUE(close(labelled.grad(), g.get(name + "/dlabelled_logits"), exact ? 1e-12 : 1e-4));
+      EXPECT_TRUE(close(student.grad(), g.get(name + "/dstudent_logits"), exact ? 1e-11 : 1e-4));
+      EXPECT_TRUE(close(z.grad(), g.get(name + "/dz"), exact ? 1e-12 : 1e-4));
+    }
+}
+
+TEST(Teacher, GoldenMovingAverage) {
+  const Golden g("agcl_schedule");
+  for (const std::string name : {"ema_start", "ema_crossing", "ema_late_0.99"})
+    for (Dtype dtype : {Dtype::f64, Dtype::f32}) {
+      SCOPED_TRACE(name);
+      const std::vector<double> students = g.get(name + "/students").to_doubles(), alpha = g.get(name + "/alpha").to_doubles(), want = g.get(name + "/teacher").to_doubles();
+      Variable teacher = Variable::parameter(g.get(name + "/teacher0", dtype).clone()), student = Variable::parameter(teacher.value().clone());
+      const std::size_t n = std::size_t(teacher.value().size());
+      for (std::size_t t = 0; t < 3; ++t) {
+        const double a = ema_alpha(std::int64_t(g.number(name + "/attr.step0")) + std::int64_t(t), g.number(name + "/attr.decay"));
+        EXPECT_NEAR(a, alpha[t], 1e-15);
+        student.value_for_update().copy_from(Tensor::of(student.shape(), std::vector<double>(students.begin() + std::ptrdiff_t(t * n), students.begin() + std::ptrdiff_t((t + 1) * n))).to(dtype));
+        ema_update({{"w", &teacher}}, {{"w", &student}}, a);
+        const std::vector<double> got = teacher.value().to_doubles();
+        for (std::size_t i = 0; i < n; ++i) EXPECT_NEAR(got[i], want[t * n + i], dtype == Dtype::f64 ? 1e-13 : 2e-6);
+      }
+    }
+  Variable a = Variable::parameter(Tensor::zeros({2})), b = Variable::parameter(Tensor::zeros({3}));
+  EXPECT_THROW(ema_update({{"w", &a}}, {{"w", &b}}, 0.5), engine::UsageError);
+  EXPECT_THROW(ema_update({{"w", &a}}, {{"v", &a}}, 0.5), engine::UsageError);
+}
+
+namespace {
+/// One parameter and one buffer.
+struct Tiny final : layers::Module {
+  Variable w = Variable::parameter(Tensor::zeros({2}, Dtype::f64));
+  Tensor statistics = Tensor::zeros({2}, Dtype::f64);
+  explicit Tiny(double value) {
+    w.value_for_update() = Tensor::full({2}, value, Dtype::f64);
+    statistics = Tensor::full({2}, value, Dtype::f64);
+  }
+  void describe(layers::Parts& parts) override { parts.parameter("w", w), parts.buffer("statistics", statistics); }
+};
+}  // namespace
+
+TEST(Teacher, BufferPolicies) {
+  Tiny student(1);
+  for (const auto& [policy, want] : {std::pair{Buffers::own, 0.0}, {Buffers::copied, 1.0}, {Buffers::averaged, 0.25}}) {
+    Tiny teacher(0);
+    update_teacher(teacher, student, 1000, 0.75, policy);
+    EXPECT_EQ(teacher.w.value().to_doubles(), (std::vector<double>{0.25, 0.25}));
+    EXPECT_EQ(teacher.statistics.to_doubles(), (std::vector<double>{want, want}));
+    EXPECT_EQ(student.statistics.to_doubles(), (std::vector<double>{1, 1}));
+  }
+  Tiny teacher(0);
+  update_teacher(teacher, student, 0, 0.999);  // the first step copies the student
+  EXPECT_EQ(teacher.w.value().to_doubles(), (std::vector<double>{1, 1}));
+}
