@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <atomic>
-#include <cstdlib>
 
 #include "engine/parallel.h"
 #include "ops/cpu/conv_pack.h"
@@ -11,7 +10,7 @@
 namespace sagcl::ops::cpu {
 namespace {
 
-std::int64_t cache_floats() { static const std::int64_t n = std::getenv("WCACHE") ? atoll(std::getenv("WCACHE")) * 256 : 160 * 1024; return n; }
+constexpr std::int64_t cache_floats = 160 * 1024;  // transforms of one thread: most of a second-level cache
 
 bool plane_filter(const Extents& kernel, const Extents& stride) {
   return kernel[1] == 3 && kernel[2] == 3 && stride == Extents{} && kernel[0] <= 8;
@@ -20,9 +19,10 @@ bool plane_filter(const Extents& kernel, const Extents& stride) {
 /// Estimated multiply-adds of F(m x m, 3 x 3), the transforms counted by what they cost beside the products.
 double winograd_cost(int m, const Extents& size, std::int64_t images, std::int64_t depth, std::int64_t in, std::int64_t out) {
   const double components = (m + 2) * (m + 2), scale = components / 36;
+  const double weights = components * double(depth * in * out);
   const double tiles = double(images) * double(size[0] * ceil_div(size[1], m) * ceil_div(size[2], m));
   return tiles * (components * double(depth * in * out) + scale * (250.0 * double(in) + 200.0 * double(out))) +
-         scale * 150.0 * double(depth * in * out);
+         (weights > 2.5e6 ? 36.0 : 12.0) * weights;  // written and read back, through memory when they are many
 }
 
 int best_tile(const Extents& size, std::int64_t images, std::int64_t depth, std::int64_t in, std::int64_t out) {
@@ -117,7 +117,7 @@ void winograd_gather(const ConvGeometry& g, const Lattice& lattice, int m, const
   const Phase& phase = lattice.phases.front();
   const std::int64_t C = lattice.source_channels, O = lattice.result_channels, lanes = kernels().lanes, depth = g.kernel[0];
   const WinogradPlan p = winograd_plan(m, depth, phase.source_first[0], lattice.N, lattice.result[0], lattice.source[0], lattice.result[1],
-                                       lattice.result[2], C, O, cache_floats());
+                                       lattice.result[2], C, O, cache_floats);
   const std::int64_t filter_stride = depth * C * O;
   Tensor filters = Tensor::empty({p.components * filter_stride});
   {
