@@ -23,6 +23,7 @@ else()
   option(SAGCL_CUDA "build the CUDA plugin" OFF)
 endif()
 
+find_package(Threads REQUIRED)
 find_package(OpenMP QUIET COMPONENTS CXX)
 sagcl_need("OpenMP" g++ "${OpenMP_CXX_FOUND}" "${OpenMP_CXX_VERSION}")
 find_package(fmt QUIET)
