@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <limits>
 
 #include "datasets/gzip.h"
 #include "datasets/nifti_header.h"
@@ -17,52 +18,52 @@ using engine::Shape;
 
 namespace {
 
+constexpr double largest_f32 = std::numeric_limits<float>::max();
 constexpr std::size_t trailing_bytes = 65536;  // some writers pad; more is a sign of a wrong header
 
-/// Stored values of one type -> f32 [D, H, W, C]. On disk the channel is the slowest axis, here it is the fastest.
-template <class Stored> Tensor convert(const char* source, const NiftiHeader& h) {
-  Tensor t = Tensor::empty(h.shape);
-  float* out = t.data<float>();
+/// Converts `count` stored values from number `first` on to their places in f32 [D, H, W, C]. On disk the channel is the
+/// slowest axis, in the tensor the fastest.
+template <class Stored>
+void convert(const char* source, std::int64_t first, std::int64_t count, const NiftiHeader& h, float* out) {
   const std::int64_t channels = h.shape[3], voxels = h.shape.size() / channels;
   const bool scaled = h.slope != 1 || h.intercept != 0;
-  for (std::int64_t c = 0; c < channels; ++c)
-    for (std::int64_t v = 0; v < voxels; ++v, source += sizeof(Stored)) {
-      char raw[sizeof(Stored)];
-      std::memcpy(raw, source, sizeof raw);
-      if (h.swapped) std::reverse(raw, raw + sizeof raw);
-      Stored value;
-      std::memcpy(&value, raw, sizeof raw);
-      // A double beyond f32's range becomes infinite here (casting it would be undefined) and is refused where cases are
-      // loaded.
-      const double wide = scaled ? double(value) * h.slope + h.intercept : double(value);
-      out[v * channels + c] = std::abs(wide) > 3.4028234663852886e38 ? std::copysign(INFINITY, float(wide > 0 ? 1 : -1))
-                                                                     : float(wide);
-    }
-  return t;
+  std::int64_t channel = first / voxels, voxel = first % voxels;
+  for (std::int64_t i = 0; i < count; ++i, source += sizeof(Stored)) {
+    char raw[sizeof(Stored)];
+    std::memcpy(raw, source, sizeof raw);
+    if (h.swapped) std::reverse(raw, raw + sizeof raw);
+    Stored value;
+    std::memcpy(&value, raw, sizeof raw);
+    // Beyond f32's range a value becomes infinite (a cast would be undefined), and is refused where cases are loaded.
+    const double wide = scaled ? double(value) * h.slope + h.intercept : double(value);
+    out[voxel * channels + channel] = std::abs(wide) > largest_f32 ? std::copysign(INFINITY, float(wide > 0 ? 1 : -1))
+                                                                   : float(wide);
+    if (++voxel == voxels) voxel = 0, ++channel;
+  }
 }
 
-Tensor convert_any(const char* source, const NiftiHeader& h) {
+void convert_any(const char* source, std::int64_t first, std::int64_t count, const NiftiHeader& h, float* out) {
   switch (h.datatype) {
     case 2:
-      return convert<std::uint8_t>(source, h);
+      return convert<std::uint8_t>(source, first, count, h, out);
     case 4:
-      return convert<std::int16_t>(source, h);
+      return convert<std::int16_t>(source, first, count, h, out);
     case 8:
-      return convert<std::int32_t>(source, h);
+      return convert<std::int32_t>(source, first, count, h, out);
     case 16:
-      return convert<float>(source, h);
+      return convert<float>(source, first, count, h, out);
     case 64:
-      return convert<double>(source, h);
+      return convert<double>(source, first, count, h, out);
     case 256:
-      return convert<std::int8_t>(source, h);
+      return convert<std::int8_t>(source, first, count, h, out);
     case 512:
-      return convert<std::uint16_t>(source, h);
+      return convert<std::uint16_t>(source, first, count, h, out);
     case 768:
-      return convert<std::uint32_t>(source, h);
+      return convert<std::uint32_t>(source, first, count, h, out);
     case 1024:
-      return convert<std::int64_t>(source, h);
+      return convert<std::int64_t>(source, first, count, h, out);
     default:
-      return convert<std::uint64_t>(source, h);
+      return convert<std::uint64_t>(source, first, count, h, out);
   }
 }
 
@@ -81,10 +82,16 @@ Image decode_compressed(std::string_view bytes, const std::string& name) {
     in.read_exactly(skipped, n, "the part before the first voxel");
     left -= n;
   }
-  std::string data(h.data_bytes(), '\0');
-  in.read_exactly(data.data(), data.size(), fmt::format("a volume of {}", h.shape));
+  // Piece by piece, so that memory is touched only for what the stream really holds.
+  Tensor voxels = Tensor::empty(h.shape);
+  char piece[8 * 4096];
+  for (std::int64_t done = 0; done < voxels.size();) {
+    const std::int64_t count = std::min<std::int64_t>(4096, voxels.size() - done);
+    in.read_exactly(piece, std::size_t(count) * h.voxel_bytes, fmt::format("a volume of {}", h.shape));
+    convert_any(piece, done, count, h, voxels.data<float>());
+    done += count;
+  }
   in.finish(trailing_bytes);
-  Tensor voxels = convert_any(data.data(), h);
   return {std::move(voxels), std::move(h.geometry)};
 }
 
@@ -97,7 +104,8 @@ Image decode_nifti(std::string_view bytes, const std::string& name) {
   require<DataError>(needed <= bytes.size(),
                      "{}: a volume of {} from byte {} needs {} bytes, the file has {}; copy or download it again", name,
                      h.shape, h.voxel_offset, needed, bytes.size());
-  Tensor voxels = convert_any(bytes.data() + h.voxel_offset, h);
+  Tensor voxels = Tensor::empty(h.shape);
+  convert_any(bytes.data() + h.voxel_offset, 0, voxels.size(), h, voxels.data<float>());
   return {std::move(voxels), std::move(h.geometry)};
 }
 

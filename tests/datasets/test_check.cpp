@@ -1,0 +1,68 @@
+#include <gtest/gtest.h>
+
+#include "datasets/check.h"
+#include "datasets/nifti.h"
+#include "datasets/phantom.h"
+#include "tests/datasets/scratch.h"
+
+namespace sagcl::tests {
+namespace {
+
+using namespace sagcl::datasets;
+
+TEST(Check, TheRepositorysDataIsClean) {
+  const std::filesystem::path data = std::filesystem::path(SAGCL_SOURCE_DIR) / "data";
+  for (const char* name : {"hippocampus", "glands"}) {
+    const DatasetReport r = check_dataset(open_dataset(data / name));
+    for (const Problem& p : r.problems) ADD_FAILURE() << p.case_id << ": " << p.text;
+    EXPECT_TRUE(r.usable());
+  }
+}
+
+TEST(Check, EveryProblemIsCollected) {
+  Scratch s;
+  write_phantoms(s.path(), {.extents = {{4, 5, 6}}}, 5, 1, 1);
+  const auto image = [&](int i) { return s / fmt::format("imagesTr/phantom_{:03}.nii.gz", i); };
+  const auto label = [&](int i) { return s / fmt::format("labelsTr/phantom_{:03}.nii.gz", i); };
+  write_nifti(label(1), Tensor::full({4, 5, 6}, 9, engine::Dtype::u8), {});
+  std::filesystem::copy_file(image(3), image(2), std::filesystem::copy_options::overwrite_existing);
+  write_nifti(image(4), Tensor::zeros({4, 5, 6}), {});
+  write_nifti(label(4), Tensor::zeros({4, 5, 6}, engine::Dtype::u8), {});
+  put(s / "dataset.json", R"({"labels": {"background": 0, "x": 1, "y": 2, "z": 3}})");
+  const Dataset d = open_dataset(s.path());
+  const DatasetReport r = check_dataset(d);
+  EXPECT_EQ(r.cases, 6);
+  EXPECT_EQ(r.labelled, 5);
+  EXPECT_EQ(r.test, 1);
+  EXPECT_FALSE(r.usable());
+  const auto found = [&](const std::string& id, const std::string& part, bool fatal) {
+    for (const Problem& p : r.problems)
+      if (p.case_id == id && p.fatal == fatal && p.text.find(part) != std::string::npos) return true;
+    return false;
+  };
+  EXPECT_TRUE(found("phantom_001", "9 (120 times)", true));
+  EXPECT_TRUE(found("phantom_003", "same image as phantom_002", false));
+  EXPECT_TRUE(found("phantom_004", "every voxel is 0", false));
+  EXPECT_TRUE(found("phantom_004", "all background", false));
+  EXPECT_TRUE(found("", "class 3 (z) occurs in no label", false));
+  EXPECT_EQ(r.problems.size(), 5u);
+  EXPECT_EQ(r.smallest, (std::array<std::int64_t, 3>{4, 5, 6}));
+}
+
+TEST(Check, VoxelSizesThatDiffer) {
+  Scratch s;
+  write_phantoms(s.path(), {.extents = {{4, 5, 6}}}, 2, 0, 0);
+  Geometry wide;
+  wide.spacing = {5, 1, 1};
+  wide.affine[10] = 5;
+  const Sample p = phantom({.extents = {{4, 5, 6}}}, 1);
+  write_nifti(s / "imagesTr/phantom_001.nii.gz", p.image, wide);
+  write_nifti(s / "labelsTr/phantom_001.nii.gz", p.label, wide);
+  const DatasetReport r = check_dataset(open_dataset(s.path()));
+  ASSERT_EQ(r.problems.size(), 1u);
+  EXPECT_NE(r.problems[0].text.find("between 1 and 5 mm along z"), std::string::npos) << r.problems[0].text;
+  EXPECT_TRUE(r.usable());
+}
+
+}  // namespace
+}  // namespace sagcl::tests
