@@ -4,12 +4,15 @@
 #include "ops/cuda/decompositions.h"
 #include "ops/cuda/launch_cuda.cuh"
 #include "ops/cuda/matmul.hpp"
+#include "ops/cuda/norm.h"
+#include "ops/cuda/updates.h"
 #include "ops/kernels/shared_backend.inl"
 
 namespace sagcl::ops::cuda {
 namespace {
 
-/// The GPU: the shared kernels, cuDNN's convolutions, cuBLAS, cuSOLVER.
+/// The GPU: the shared kernels, cuDNN's convolutions, cuBLAS, cuSOLVER, and kernels of our own where the shared body would
+/// leave memory bandwidth or launches unused.
 class CudaBackend final : public SharedBackend<CudaLaunch> {
  public:
   void matmul(const MatmulGeometry& g, const Tensor& a, const Tensor& b, Tensor& y) override { cuda::matmul(g, a, b, y); }
@@ -26,6 +29,23 @@ class CudaBackend final : public SharedBackend<CudaLaunch> {
     cuda::nuclear_norm(spec, a, value, subgradient);
   }
   void svd(const Tensor& a, Tensor& u, Tensor& s, Tensor& vt) override { cuda::svd(a, u, s, vt); }
+  void norm_statistics(const NormGeometry& g, const Tensor& x, Tensor& mean, Tensor& variance) override {
+    if (norm_is_fast(g, x)) cuda::norm_statistics(g, x, mean, variance);
+    else SharedBackend::norm_statistics(g, x, mean, variance);
+  }
+  void norm_apply(const NormGeometry& g, Activation act, double eps, const Tensor& x, const Tensor& mean, const Tensor& variance,
+                  const Tensor& gamma, const Tensor& beta, Tensor& y) override {
+    if (norm_is_fast(g, x)) cuda::norm_apply(g, act, eps, x, mean, variance, gamma, beta, y);
+    else SharedBackend::norm_apply(g, act, eps, x, mean, variance, gamma, beta, y);
+  }
+  void norm_backward(const NormGeometry& g, Activation act, double eps, bool fixed, const Tensor& x, const Tensor& mean, const Tensor& variance,
+                     const Tensor& gamma, const Tensor& beta, const Tensor& dy, Tensor& dx, Tensor& dgamma, Tensor& dbeta) override {
+    if (norm_is_fast(g, x)) cuda::norm_backward(g, act, eps, fixed, x, mean, variance, gamma, beta, dy, dx, dgamma, dbeta);
+    else SharedBackend::norm_backward(g, act, eps, fixed, x, mean, variance, gamma, beta, dy, dx, dgamma, dbeta);
+  }
+  void adam(const AdamStep& step, const std::vector<AdamSlot>& slots) override { cuda::adam(step, slots); }
+  void sgd(const SgdStep& step, const std::vector<SgdSlot>& slots) override { cuda::sgd(step, slots); }
+  void average(double alpha, const std::vector<std::pair<Tensor, Tensor>>& pairs) override { cuda::average(alpha, pairs); }
 };
 
 }  // namespace

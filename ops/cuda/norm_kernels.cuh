@@ -1,0 +1,213 @@
+#pragma once
+// Kernels of normalisation that run at the speed of the memory: 16 bytes per access, one pass for the statistics, the
+// activation and its mask inside. x is [outer, rows, C] as in ops/kernels/norm.inl; C is divisible by 4, f32.
+#include <cstdint>
+
+namespace sagcl::ops::cuda {
+
+constexpr int norm_threads = 256;
+
+/// How [rows, C] is spread: a block takes `rows_each` rows; its threads form `height` rows of `lanes` times 4 channels.
+struct NormPlan {
+  std::int64_t outer, rows, C, chunks, rows_each;
+  int lanes, height;
+
+  NormPlan(std::int64_t o, std::int64_t r, std::int64_t c) : outer(o), rows(r), C(c), lanes(int(c / 4)), height(norm_threads / lanes) {
+    constexpr std::int64_t blocks = 1056, shortest = 8;
+    const std::int64_t most = (rows + height * shortest - 1) / (height * shortest), wanted = blocks / outer;
+    chunks = wanted < 1 ? 1 : wanted < most ? wanted : most;
+    rows_each = (rows + chunks - 1) / chunks;
+    chunks = (rows + rows_each - 1) / rows_each;
+  }
+};
+
+/// Number, mean and sum of squared deviations; two sets joined by Chan's formula.
+struct Moments {
+  float n = 0, mean = 0, m2 = 0;
+  __host__ __device__ void join(const Moments& b) {
+    if (b.n == 0) return;
+    const float total = n + b.n, delta = b.mean - mean, share = b.n / total;
+    mean += delta * share;
+    m2 += b.m2 + delta * delta * n * share;
+    n = total;
+  }
+};
+
+/// partial[o, chunk, C]: the moments of each channel over the chunk. A thread takes 8 rows at a time: their mean and squared
+/// deviations are formed in registers by two passes, then joined to what it has.
+__global__ void __launch_bounds__(norm_threads) moments_kernel(NormPlan p, const float4* x, Moments* partial) {
+  __shared__ Moments shared[norm_threads * 4];
+  const int t = int(threadIdx.x), lane = t % p.lanes, y = t / p.lanes;
+  const std::int64_t o = blockIdx.x / p.chunks, chunk = blockIdx.x % p.chunks;
+  const std::int64_t begin = chunk * p.rows_each, end = begin + p.rows_each < p.rows ? begin + p.rows_each : p.rows;
+  const float4* column = x + o * p.rows * p.lanes + lane;
+  Moments sum[4];
+  if (y < p.height)
+    for (std::int64_t r = begin + y; r < end; r += 8 * p.height) {
+      float v[8][4];
+      int n = 0;
+#pragma unroll
+      for (int k = 0; k < 8; ++k) {
+        const std::int64_t row = r + k * p.height;
+        const bool inside = row < end;
+        const float4 q = inside ? column[row * p.lanes] : float4{0, 0, 0, 0};
+        v[k][0] = q.x, v[k][1] = q.y, v[k][2] = q.z, v[k][3] = q.w;
+        n += inside;
+      }
+      const float share = 1.0f / float(n);
+#pragma unroll
+      for (int c = 0; c < 4; ++c) {
+        float mean = 0, m2 = 0;
+#pragma unroll
+        for (int k = 0; k < 8; ++k) mean += v[k][c];  // rows beyond the end are zeros
+        mean *= share;
+#pragma unroll
+        for (int k = 0; k < 8; ++k) m2 += k < n ? (v[k][c] - mean) * (v[k][c] - mean) : 0.0f;
+        sum[c].join({float(n), mean, m2});
+      }
+    }
+  for (int c = 0; c < 4; ++c) shared[t * 4 + c] = sum[c];
+  __syncthreads();
+  for (int step = norm_threads / 2; step > 0; step /= 2) {
+    if (y < step && y + step < p.height)
+      for (int c = 0; c < 4; ++c) shared[t * 4 + c].join(shared[(t + step * p.lanes) * 4 + c]);
+    __syncthreads();
+  }
+  if (y == 0)
+    for (int c = 0; c < 4; ++c) partial[blockIdx.x * p.C + lane * 4 + c] = shared[t * 4 + c];
+}
+
+/// One block per set: joins the moments of its channels and chunks, in double.
+__global__ void __launch_bounds__(norm_threads) join_moments_kernel(std::int64_t chunks, std::int64_t C, std::int64_t channels, const Moments* partial,
+                                                                    float* mean, float* variance) {
+  __shared__ double n[norm_threads], mu[norm_threads], m2[norm_threads];
+  const int t = int(threadIdx.x);
+  const std::int64_t groups = C / channels, o = blockIdx.x / groups, first = blockIdx.x % groups * channels;
+  double count = 0, average = 0, squares = 0;
+  const auto join = [&](double n1, double mean1, double m21) {
+    if (n1 == 0) return;
+    const double total = count + n1, delta = mean1 - average;
+    average += delta * n1 / total;
+    squares += m21 + delta * delta * count * n1 / total;
+    count = total;
+  };
+  for (std::int64_t i = t; i < chunks * channels; i += norm_threads) {
+    const Moments& m = partial[(o * chunks + i / channels) * C + first + i % channels];
+    join(m.n, m.mean, m.m2);
+  }
+  n[t] = count, mu[t] = average, m2[t] = squares;
+  __syncthreads();
+  for (int step = norm_threads / 2; step > 0; step /= 2) {
+    if (t < step) {
+      join(n[t + step], mu[t + step], m2[t + step]);
+      n[t] = count, mu[t] = average, m2[t] = squares;
+    }
+    __syncthreads();
+  }
+  if (t == 0) mean[blockIdx.x] = float(average), variance[blockIdx.x] = float(squares / count);
+}
+
+/// What the passes over x need of a channel, in tables of [outer, C] one after another: mean, 1/sqrt(variance + eps), γ, β,
+/// and for the backward pass the means over the set of γ g and γ g x̂.
+struct NormTable {
+  float* at;
+  std::int64_t cells;
+  __host__ __device__ float* mean() const { return at; }
+  __host__ __device__ float* inverse() const { return at + cells; }
+  __host__ __device__ float* gamma() const { return at + 2 * cells; }
+  __host__ __device__ float* beta() const { return at + 3 * cells; }
+  __host__ __device__ float* pull() const { return at + 4 * cells; }
+  __host__ __device__ float* pull_x() const { return at + 5 * cells; }
+};
+
+/// Four channels of a table.
+struct Channels4 {
+  float mean[4], inverse[4], gamma[4], beta[4];
+  __device__ Channels4(const NormTable& t, std::int64_t cell) {
+    for (int c = 0; c < 4; ++c) mean[c] = t.mean()[cell + c], inverse[c] = t.inverse()[cell + c], gamma[c] = t.gamma()[cell + c], beta[c] = t.beta()[cell + c];
+  }
+  __device__ float normal(float x, int c) const { return (x - mean[c]) * inverse[c]; }
+  __device__ float activated(float x, int c, float slope) const {
+    const float v = normal(x, c) * gamma[c] + beta[c];
+    return v > 0 ? v : slope * v;
+  }
+  /// The gradient that arrives at γ x̂ + β.
+  __device__ float behind(float normal_x, float dy, int c, float slope) const { return normal_x * gamma[c] + beta[c] > 0 ? dy : slope * dy; }
+};
+
+/// y = act(γ x̂ + β)
+__global__ void __launch_bounds__(norm_threads) norm_apply_kernel(NormPlan p, NormTable table, float slope, const float4* x, float4* y) {
+  const int t = int(threadIdx.x), lane = t % p.lanes, row = t / p.lanes;
+  const std::int64_t o = blockIdx.x / p.chunks, chunk = blockIdx.x % p.chunks;
+  if (row >= p.height) return;
+  const Channels4 k(table, o * p.C + lane * 4);
+  const std::int64_t begin = chunk * p.rows_each, end = begin + p.rows_each < p.rows ? begin + p.rows_each : p.rows;
+  const std::int64_t base = o * p.rows * p.lanes + lane;
+#pragma unroll 4
+  for (std::int64_t r = begin + row; r < end; r += p.height) {
+    const float4 v = x[base + r * p.lanes];
+    y[base + r * p.lanes] = float4{k.activated(v.x, 0, slope), k.activated(v.y, 1, slope), k.activated(v.z, 2, slope), k.activated(v.w, 3, slope)};
+  }
+}
+
+/// partial[{Σ g, Σ g x̂}, o, chunk, C]
+__global__ void __launch_bounds__(norm_threads) norm_sums_kernel(NormPlan p, NormTable table, float slope, const float4* x, const float4* dy, double* partial) {
+  __shared__ float shared[2][norm_threads * 4];
+  const int t = int(threadIdx.x), lane = t % p.lanes, y = t / p.lanes;
+  const std::int64_t o = blockIdx.x / p.chunks, chunk = blockIdx.x % p.chunks;
+  float sum[4] = {}, sum_x[4] = {};
+  if (y < p.height) {
+    const Channels4 k(table, o * p.C + lane * 4);
+    const std::int64_t begin = chunk * p.rows_each, end = begin + p.rows_each < p.rows ? begin + p.rows_each : p.rows;
+    const std::int64_t base = o * p.rows * p.lanes + lane;
+#pragma unroll 4
+    for (std::int64_t r = begin + y; r < end; r += p.height) {
+      const float4 a = x[base + r * p.lanes], b = dy[base + r * p.lanes];
+      const float v[4] = {a.x, a.y, a.z, a.w}, d[4] = {b.x, b.y, b.z, b.w};
+#pragma unroll
+      for (int c = 0; c < 4; ++c) {
+        const float normal = k.normal(v[c], c), g = k.behind(normal, d[c], c, slope);
+        sum[c] += g;
+        sum_x[c] += g * normal;
+      }
+    }
+  }
+  for (int c = 0; c < 4; ++c) shared[0][t * 4 + c] = sum[c], shared[1][t * 4 + c] = sum_x[c];
+  __syncthreads();
+  for (int step = norm_threads / 2; step > 0; step /= 2) {
+    if (y < step && y + step < p.height)
+      for (int c = 0; c < 4; ++c)
+        for (int s = 0; s < 2; ++s) shared[s][t * 4 + c] += shared[s][(t + step * p.lanes) * 4 + c];
+    __syncthreads();
+  }
+  if (y == 0)
+    for (int c = 0; c < 4; ++c)
+      for (int s = 0; s < 2; ++s) partial[(s * p.outer * p.chunks + blockIdx.x) * p.C + lane * 4 + c] = double(shared[s][t * 4 + c]);
+}
+
+/// dx = (γ g - mean(γ g) - x̂ mean(γ g x̂)) / sqrt(variance + eps)
+__global__ void __launch_bounds__(norm_threads) norm_input_kernel(NormPlan p, NormTable table, float slope, const float4* x, const float4* dy, float4* dx) {
+  const int t = int(threadIdx.x), lane = t % p.lanes, row = t / p.lanes;
+  const std::int64_t o = blockIdx.x / p.chunks, chunk = blockIdx.x % p.chunks;
+  if (row >= p.height) return;
+  const std::int64_t cell = o * p.C + lane * 4;
+  const Channels4 k(table, cell);
+  float pull[4], pull_x[4];
+  for (int c = 0; c < 4; ++c) pull[c] = table.pull()[cell + c], pull_x[c] = table.pull_x()[cell + c];
+  const std::int64_t begin = chunk * p.rows_each, end = begin + p.rows_each < p.rows ? begin + p.rows_each : p.rows;
+  const std::int64_t base = o * p.rows * p.lanes + lane;
+#pragma unroll 4
+  for (std::int64_t r = begin + row; r < end; r += p.height) {
+    const float4 a = x[base + r * p.lanes], b = dy[base + r * p.lanes];
+    const float v[4] = {a.x, a.y, a.z, a.w}, d[4] = {b.x, b.y, b.z, b.w};
+    float out[4];
+#pragma unroll
+    for (int c = 0; c < 4; ++c) {
+      const float normal = k.normal(v[c], c);
+      out[c] = k.inverse[c] * (k.gamma[c] * k.behind(normal, d[c], c, slope) - pull[c] - normal * pull_x[c]);
+    }
+    dx[base + r * p.lanes] = float4{out[0], out[1], out[2], out[3]};
+  }
+}
+
+}  // namespace sagcl::ops::cuda

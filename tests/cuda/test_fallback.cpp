@@ -1,0 +1,60 @@
+// What the program does where there is no GPU. With one, these tests skip themselves.
+#include <dlfcn.h>
+#include <gtest/gtest.h>
+
+#include "engine/plugin.h"
+#include "ops/backend.h"
+
+namespace sagcl::engine {
+namespace {
+
+bool has_driver() { return dlopen("libcuda.so.1", RTLD_LAZY) != nullptr; }
+
+TEST(Fallback, AutoTakesTheCpuAndSaysWhy) {
+  if (has_driver()) GTEST_SKIP() << "there is a CUDA driver";
+  const DeviceChoice choice = resolve_device("auto");
+  EXPECT_EQ(choice.device, Device::cpu());
+  EXPECT_EQ(choice.text, "cpu: no CUDA driver on this machine (libcuda.so.1 not found)");
+}
+
+TEST(Fallback, AskingForTheGpuFailsWithTheReason) {
+  if (has_driver()) GTEST_SKIP() << "there is a CUDA driver";
+  for (const char* wanted : {"cuda", "cuda:0", "cuda:3"}) {
+    try {
+      resolve_device(wanted);
+      FAIL() << wanted;
+    } catch (const DeviceError& e) {
+      EXPECT_NE(std::string(e.what()).find("libcuda.so.1"), std::string::npos) << e.what();
+    }
+  }
+}
+
+TEST(Fallback, DeviceNames) {
+  EXPECT_EQ(resolve_device("cpu").device, Device::cpu());
+  for (const char* wrong : {"", "gpu", "cuda:", "cuda:x", "cuda:-1", "cuda:1234"}) EXPECT_THROW(resolve_device(wrong), UsageError) << wrong;
+}
+
+TEST(Fallback, PrecisionNames) {
+  for (const Precision p : {Precision::fp32, Precision::tf32, Precision::bf16}) EXPECT_EQ(precision_from(to_string(p)), p);
+  EXPECT_THROW(precision_from("fp16"), UsageError);
+}
+
+/// Opened by hand, past the probe for a driver: every symbol is found, and the entry answers instead of failing.
+TEST(Plugin, LoadsAndSaysThatThereIsNoGpu) {
+  if (has_driver()) GTEST_SKIP() << "there is a CUDA driver";
+  (void)ops::backend(Device::cpu());  // the plugin needs the registry of backends in this program
+  void* library = dlopen(SAGCL_BINARY_DIR "/bin/libsagcl_cuda.so", RTLD_NOW | RTLD_LOCAL);
+  ASSERT_NE(library, nullptr) << dlerror();
+  const auto start = reinterpret_cast<PluginStart>(dlsym(library, "sagcl_plugin_start"));
+  ASSERT_NE(start, nullptr);
+  PluginAnswer answer;
+  start(plugin_version, 0, &answer);
+  EXPECT_FALSE(answer.ready);
+  EXPECT_NE(std::string(answer.text), "");
+  start(plugin_version + 1, 0, &answer);
+  EXPECT_FALSE(answer.ready);
+  EXPECT_NE(std::string(answer.text).find("build both anew"), std::string::npos) << answer.text;
+}
+
+}  // namespace
+}  // namespace sagcl::engine

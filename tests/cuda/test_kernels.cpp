@@ -1,0 +1,170 @@
+// The GPU's own kernels on the emulator, against plain loops.
+#include "tests/cuda/emulator.h"
+
+#include <gtest/gtest.h>
+
+#include "engine/random.h"
+#include "ops/cuda/loops.cuh"
+#include "ops/cuda/norm_kernels.cuh"
+
+namespace sagcl::ops::cuda {
+namespace {
+
+using emulator::Order;
+
+constexpr Order orders[] = {Order::forward, Order::backward, Order::shuffled};
+
+template <class F>
+void launch(std::int64_t blocks, Order order, F kernel) {
+  emulator::Block::current().launch(unsigned(blocks), block_threads, order, kernel);
+}
+
+std::vector<float> noise(std::int64_t n, double offset, const char* name) {
+  engine::Generator random(2, name);
+  std::vector<float> values(static_cast<std::size_t>(n));
+  for (float& v : values) v = float(offset + random.normal());
+  return values;
+}
+
+TEST(Divisor, DividesLikeTheProcessor) {
+  for (std::uint32_t d : {1u, 2u, 3u, 5u, 7u, 16u, 48u, 255u, 641u, 65535u, 65537u, 1000003u, 2147483647u}) {
+    const Divisor divisor(d);
+    for (std::uint32_t n : {0u, 1u, 2u, 15u, 16u, 47u, 48u, 641u, 65536u, 99999999u, 2147483646u, 2147483647u}) EXPECT_EQ(divisor.divide(n), n / d) << n << " / " << d;
+  }
+}
+
+struct Squares {
+  std::int64_t reduced, inner;
+  const float* x;
+  std::array<float, 2> operator()(std::int64_t o, std::int64_t r, std::int64_t i) const {
+    const float v = x[(o * reduced + r) * inner + i];
+    return {{v, v * v}};
+  }
+};
+
+/// Both stages as CudaLaunch runs them.
+std::vector<double> sums_on_emulator(std::int64_t outer, std::int64_t reduced, std::int64_t inner, const std::vector<float>& x, Order order) {
+  std::vector<double> out(static_cast<std::size_t>(2 * outer * inner));
+  const SumPlan plan(outer, reduced, inner);
+  std::vector<double> partial(static_cast<std::size_t>(2 * outer * plan.chunks * inner), std::nan(""));
+  launch(plan.grid(), order, [&] { sums_kernel<2, float>(plan, Squares{reduced, inner, x.data()}, partial.data()); });
+  SumPlan join(outer, plan.chunks, inner);
+  join.chunks = 1, join.rows = plan.chunks;
+  launch(join.grid(), order, [&] { sums_kernel<2, double>(join, PartialSum<2>{outer, plan.chunks, inner, partial.data()}, out.data()); });
+  return out;
+}
+
+TEST(EmulatedKernels, ColumnSums) {
+  const struct { std::int64_t outer, reduced, inner; } cases[] = {{1, 5000, 1}, {2, 700, 3}, {3, 333, 16}, {1, 64, 300}, {5, 17, 256}, {1, 1, 1}};
+  for (const auto& c : cases) {
+    const std::vector<float> x = noise(c.outer * c.reduced * c.inner, 0.5, "sums");
+    const std::vector<double> first = sums_on_emulator(c.outer, c.reduced, c.inner, x, Order::forward);
+    for (const Order order : orders) EXPECT_EQ(sums_on_emulator(c.outer, c.reduced, c.inner, x, order), first);
+    for (std::int64_t o = 0; o < c.outer; ++o)
+      for (std::int64_t i = 0; i < c.inner; ++i) {
+        double sum = 0, squares = 0;
+        for (std::int64_t r = 0; r < c.reduced; ++r) {
+          const double v = double(x[std::size_t((o * c.reduced + r) * c.inner + i)]);
+          sum += v, squares += v * v;
+        }
+        EXPECT_NEAR(first[std::size_t(o * c.inner + i)], sum, 1e-5 * double(c.reduced));
+        EXPECT_NEAR(first[std::size_t((c.outer + o) * c.inner + i)], squares, 1e-6 * squares + 1e-6);
+      }
+  }
+}
+
+/// Mean and variance of sets of `channels` channels, x far from 0 to show cancellation if there were any.
+TEST(EmulatedKernels, NormStatistics) {
+  const struct { std::int64_t outer, rows, C, channels; } cases[] = {{1, 3001, 16, 1}, {3, 257, 8, 1}, {2, 100, 12, 3}, {1, 9, 256, 1}, {2, 5, 4, 4}};
+  for (const auto& c : cases) {
+    const std::vector<float> x = noise(c.outer * c.rows * c.C, 100, "norm");
+    const NormPlan plan(c.outer, c.rows, c.C);
+    const std::int64_t groups = c.C / c.channels;
+    for (const Order order : orders) {
+      std::vector<Moments> partial(static_cast<std::size_t>(plan.outer * plan.chunks * plan.C));
+      std::vector<float> mean(static_cast<std::size_t>(c.outer * groups)), variance(mean.size());
+      launch(plan.outer * plan.chunks, order, [&] { moments_kernel(plan, reinterpret_cast<const float4*>(x.data()), partial.data()); });
+      launch(c.outer * groups, order, [&] { join_moments_kernel(plan.chunks, c.C, c.channels, partial.data(), mean.data(), variance.data()); });
+      for (std::int64_t o = 0; o < c.outer; ++o)
+        for (std::int64_t g = 0; g < groups; ++g) {
+          double sum = 0, squares = 0;
+          const double n = double(c.rows * c.channels);
+          const auto each = [&](auto f) {
+            for (std::int64_t r = 0; r < c.rows; ++r)
+              for (std::int64_t k = 0; k < c.channels; ++k) f(double(x[std::size_t((o * c.rows + r) * c.C + g * c.channels + k)]));
+          };
+          each([&](double v) { sum += v; });
+          each([&](double v) { squares += (v - sum / n) * (v - sum / n); });
+          EXPECT_NEAR(mean[std::size_t(o * groups + g)], sum / n, 2e-5);
+          EXPECT_NEAR(variance[std::size_t(o * groups + g)], squares / n, 1e-5 * squares / n + 1e-7);
+        }
+    }
+  }
+}
+
+/// y, the sums and dx of one batch norm with LeakyReLU.
+TEST(EmulatedKernels, NormApplyAndBackward) {
+  const std::int64_t rows = 515, C = 20;
+  const float slope = 0.1f;
+  const std::vector<float> x = noise(rows * C, 1, "x"), dy = noise(rows * C, 0, "dy");
+  std::vector<float> cells = noise(6 * C, 0, "table");
+  for (std::int64_t c = 0; c < C; ++c) cells[std::size_t(C + c)] = std::abs(cells[std::size_t(C + c)]) + 0.5f;
+  const NormTable table{cells.data(), C};
+  const NormPlan plan(1, rows, C);
+  for (const Order order : orders) {
+    std::vector<float> y(x.size()), dx(x.size());
+    std::vector<double> partial(static_cast<std::size_t>(2 * plan.chunks * C));
+    const auto *xs = reinterpret_cast<const float4*>(x.data()), *ds = reinterpret_cast<const float4*>(dy.data());
+    launch(plan.chunks, order, [&] { norm_apply_kernel(plan, table, slope, xs, reinterpret_cast<float4*>(y.data())); });
+    launch(plan.chunks, order, [&] { norm_sums_kernel(plan, table, slope, xs, ds, partial.data()); });
+    launch(plan.chunks, order, [&] { norm_input_kernel(plan, table, slope, xs, ds, reinterpret_cast<float4*>(dx.data())); });
+    for (std::int64_t c = 0; c < C; ++c) {
+      const double mean = table.mean()[c], inverse = table.inverse()[c], gamma = table.gamma()[c], beta = table.beta()[c];
+      double sum = 0, sum_x = 0, ours = 0, ours_x = 0;
+      for (std::int64_t r = 0; r < rows; ++r) {
+        const std::size_t i = std::size_t(r * C + c);
+        const double normal = (double(x[i]) - mean) * inverse, v = normal * gamma + beta, g = (v > 0 ? 1 : double(slope)) * double(dy[i]);
+        if (std::abs(v) < 1e-5) continue;  // on which side of 0 it falls is a matter of rounding
+        EXPECT_NEAR(y[i], v > 0 ? v : double(slope) * v, 1e-5);
+        EXPECT_NEAR(dx[i], inverse * (gamma * g - table.pull()[c] - normal * table.pull_x()[c]), 1e-4);
+        sum += g, sum_x += g * normal;
+      }
+      for (std::int64_t k = 0; k < plan.chunks; ++k) ours += partial[std::size_t(k * C + c)], ours_x += partial[std::size_t((plan.chunks + k) * C + c)];
+      EXPECT_NEAR(ours, sum, 1e-3);
+      EXPECT_NEAR(ours_x, sum_x, 1e-3);
+    }
+  }
+}
+
+/// A block sum whose last barrier is missing, planted: the emulator must see it.
+void racy_sum(const float* x, float* out, bool with_barrier) {
+  __shared__ float shared[block_threads];
+  const int t = int(threadIdx.x);
+  shared[t] = x[t];
+  __syncthreads();
+  for (int step = block_threads / 2; step > 0; step /= 2) {
+    if (t < step) shared[t] += shared[t + step];
+    if (with_barrier) __syncthreads();
+  }
+  if (t == 0) *out = shared[0];
+}
+
+TEST(Emulator, FindsAMissingBarrier) {
+  const std::vector<float> x(block_threads, 1.0f);
+  for (const bool with_barrier : {true, false}) {
+    bool all_right = true;
+    for (const Order order : orders) {
+      float sum = 0;
+      launch(1, order, [&] { racy_sum(x.data(), &sum, with_barrier); });
+      all_right = all_right && sum == float(block_threads);
+    }
+    EXPECT_EQ(all_right, with_barrier);
+  }
+}
+
+TEST(Emulator, RefusesABarrierThatSomeThreadsMiss) {
+  EXPECT_THROW(launch(1, Order::forward, [] { if (threadIdx.x < 10) __syncthreads(); }), std::logic_error);
+}
+
+}  // namespace
+}  // namespace sagcl::ops::cuda

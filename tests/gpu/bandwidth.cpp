@@ -1,0 +1,87 @@
+#include "engine/random.h"
+#include "tests/gpu/gpu_check.h"
+
+namespace sagcl::gpu {
+
+using engine::Dtype;
+using engine::Shape;
+
+namespace {
+
+Tensor noise(const Shape& shape, Device device) {
+  engine::Generator random(1, "bandwidth");
+  std::vector<float> values(std::size_t(shape.size()));
+  for (float& v : values) v = float(random.uniform(-1, 1));
+  return Tensor::of(shape, values).to(device);
+}
+
+}  // namespace
+
+int bandwidths(const Options& options) {
+  const Device at = options.device;
+  ops::Backend& device = ops::backend(at);
+  const std::int64_t N = 4, V = 112 * 112 * 80, C = 16;
+  const Tensor x = noise({N, V, C}, at), dy = noise({N, V, C}, at), gamma = noise({C}, at), beta = noise({C}, at);
+  Tensor y = Tensor::empty_like(x), mean = Tensor::empty({C}, Dtype::f32, at), variance = Tensor::empty_like(mean), dgamma = mean.clone(), dbeta = mean.clone();
+  const double bytes = double(x.bytes());
+  double copy = 0;
+  // `passes`: how often the large tensor must be read or written at the least.
+  const auto measure = [&](const char* name, double moved, const std::function<void()>& f) {
+    const double ms = time_ms(at, 20, f), rate = moved / ms / 1e9;
+    if (copy == 0) copy = rate;
+    report(options, "bandwidth", name, fmt::format("\"ms\": {:.4f}, \"TBps\": {:.3f}, \"of_copy\": {:.2f}", ms, rate, rate / copy));
+  };
+  measure("copy", 2 * bytes, [&] { engine::runtime(at).copy_within(y.bytes_begin(), x.bytes_begin(), x.bytes()); });
+  measure("scale_add", 3 * bytes, [&] { device.scale_add(1, x, 2, dy, y); });
+  const ops::NormGeometry batch{.N = N, .V = V, .C = C, .images = N, .channels = 1}, instance{.N = N, .V = V, .C = C};
+  Tensor many = Tensor::empty({N * C}, Dtype::f32, at), many_variance = Tensor::empty_like(many);
+  measure("norm_statistics", bytes, [&] { device.norm_statistics(batch, x, mean, variance); });
+  measure("norm_apply + ReLU", 2 * bytes, [&] { device.norm_apply(batch, {0}, 1e-5, x, mean, variance, gamma, beta, y); });
+  measure("norm_backward + ReLU", 5 * bytes, [&] { device.norm_backward(batch, {0}, 1e-5, false, x, mean, variance, gamma, beta, dy, y, dgamma, dbeta); });
+  measure("instance norm_statistics", bytes, [&] { device.norm_statistics(instance, x, many, many_variance); });
+  measure("sum over voxels (bias gradient)", bytes, [&] { device.sum(x, {1, N * V, C}, 1, mean); });
+  measure("channel dropout", 2 * bytes, [&] { device.dropout({0.5, {}, true}, x, y); });
+  measure("element dropout", 2 * bytes, [&] { device.dropout({0.5, {}, false}, x, y); });
+  {
+    const std::int64_t rows = N * V, classes = 2;
+    const Tensor z = noise({rows, classes}, at);
+    Tensor dz = Tensor::empty_like(z), loss = Tensor::zeros({1}, Dtype::f32, at), count = loss.clone(), labels = Tensor::zeros({rows}, Dtype::i32, at);
+    const Tensor one = Tensor::full({1}, 1, Dtype::f32, at);
+    const double scores = double(z.bytes()), marks = double(labels.bytes());
+    measure("softmax, 2 classes", 2 * scores, [&] { device.softmax(false, z, dz); });
+    measure("cross_entropy", scores + marks, [&] { device.cross_entropy(z, labels, loss, count); });
+    measure("cross_entropy_backward", 2 * scores + marks, [&] { device.cross_entropy_backward(z, labels, count, one, dz); });
+  }
+  {
+    const std::int64_t n = 24, c = 16;
+    const ops::PoolGeometry pool{n, c, {{1, 256, 256}}, {{1, 128, 128}}, {{1, 2, 2}}, {{1, 2, 2}}};
+    const ops::ResizeGeometry up{n, c, {{1, 128, 128}}, {{1, 256, 256}}, true, true};
+    const Tensor whole = noise({n, 1, 256, 256, c}, at), half = noise({n, 1, 128, 128, c}, at);
+    Tensor large = Tensor::empty_like(whole), little = Tensor::empty_like(half), index = Tensor::empty(half.shape(), Dtype::u8, at);
+    Tensor both = Tensor::empty({n, 1, 256, 256, 2 * c}, Dtype::f32, at);
+    const double l = double(whole.bytes()), s = double(half.bytes());
+    measure("max_pool", l + s * 1.25, [&] { device.max_pool(pool, whole, little, index); });
+    measure("max_pool_backward", l + s * 1.25, [&] { device.max_pool_backward(pool, index, half, large); });
+    measure("resize x2", l + s, [&] { device.resize(up, half, large); });
+    measure("resize x2 backward", l + s, [&] { device.resize_backward(up, whole, little); });
+    measure("copy_block (concatenation)", 2 * l, [&] {
+      device.copy_block({{n, 1, 256, 256, c}, {n, 1, 256, 256, 2 * c}, {}, {0, 0, 0, 0, c}, {n, 1, 256, 256, c}}, whole, both);
+    });
+  }
+  {
+    std::vector<ops::AdamSlot> slots;
+    std::vector<std::pair<Tensor, Tensor>> pairs;
+    double size = 0;
+    for (int i = 0; i < 120; ++i) {
+      const Tensor p = noise({i % 4 == 0 ? 300000 : 64}, at);
+      slots.push_back({p, p.clone(), Tensor::zeros_like(p), Tensor::zeros_like(p)});
+      pairs.emplace_back(p.clone(), p);
+      size += double(p.bytes());
+    }
+    measure("adam, 9 million parameters", 7 * size, [&] { device.adam({.lr = 1e-3, .t = 1}, slots); });
+    measure("teacher average", 3 * size, [&] { device.average(0.99, pairs); });
+  }
+  return 0;
+}
+
+}  // namespace sagcl::gpu

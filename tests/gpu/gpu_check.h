@@ -1,0 +1,39 @@
+#pragma once
+#include <functional>
+#include <string>
+
+#include "engine/plugin.h"
+#include "ops/backend.h"
+
+/// What `sagcl-gpu-check` can do; each returns the number of failures. Rows go to the screen as a table and, with
+/// --json FILE, to that file, one JSON object a line.
+namespace sagcl::gpu {
+
+using engine::Device;
+using engine::Tensor;
+
+struct Options {
+  Device device;
+  std::string json;         ///< empty: screen only
+  std::string only;         ///< run only what contains this text
+  bool small = false;       ///< sizes for compute-sanitizer
+  int steps = 20;
+};
+
+int op_parity(const Options& options);        ///< every operation, f64 and f32, value and gradients, GPU against CPU
+int op_repeat(const Options& options);        ///< every operation twice on the GPU: equal bits
+int conv_sweep(const Options& options);       ///< all layer shapes of both networks, three passes and precisions, against f64
+int step_parity(const Options& options);      ///< training steps of both networks, GPU against CPU, and twice bit for bit
+int step_times(const Options& options);       ///< the steps that tools/gpu-peers.py times in PyTorch
+int bandwidths(const Options& options);       ///< memory-bound kernels against a copy
+
+/// One row: name, then value columns "key=value" for the screen, and a JSON object of the same.
+void report(const Options& options, const std::string& stage, const std::string& name, const std::string& json_fields);
+
+/// Milliseconds of f(), the mean of `repeats` after two to warm up, by the host's clock around a synchronisation.
+double time_ms(Device device, int repeats, const std::function<void()>& f);
+
+/// ||a - b|| / ||b|| over all elements; infinity when a is not finite.
+double relative_error(const Tensor& a, const Tensor& b);
+
+}  // namespace sagcl::gpu

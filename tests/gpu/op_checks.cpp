@@ -1,0 +1,78 @@
+#include <cstring>
+
+#include "tests/gpu/gpu_check.h"
+#include "tests/support/op_cases.h"
+
+namespace sagcl::gpu {
+
+using engine::Dtype;
+using tests::OpCase;
+using tests::OpResult;
+
+namespace {
+
+template <class F>
+int for_each_case(const Options& options, const char* stage, F f) {
+  int failures = 0, count = 0;
+  for (const OpCase& c : tests::op_cases()) {
+    if (c.name.find(options.only) == std::string::npos) continue;
+    ++count;
+    try {
+      failures += f(c);
+    } catch (const std::exception& e) {
+      report(options, stage, c.name, fmt::format("\"ok\": false, \"error\": \"{}\"", e.what()));
+      ++failures;
+    }
+  }
+  fmt::print("{}: {} cases, {} failed\n", stage, count, failures);
+  return failures;
+}
+
+std::vector<Tensor> all_of(const OpResult& r) {
+  std::vector<Tensor> all = r.gradients;
+  all.insert(all.begin(), r.value);
+  return all;
+}
+
+double worst_error(const OpResult& a, const OpResult& b) {
+  const std::vector<Tensor> x = all_of(a), y = all_of(b);
+  double worst = 0;
+  for (std::size_t i = 0; i < x.size(); ++i) worst = std::max(worst, relative_error(x[i], y[i]));
+  return worst;
+}
+
+}  // namespace
+
+int op_parity(const Options& options) {
+  engine::set_precision(engine::Precision::fp32);
+  return for_each_case(options, "parity", [&](const OpCase& c) {
+    int bad = 0;
+    for (const Dtype dtype : {Dtype::f64, Dtype::f32}) {
+      if (dtype == Dtype::f32 && c.f64_only) continue;
+      const OpResult reference = tests::evaluate(c, tests::draw_inputs(c, Dtype::f64));
+      const OpResult ours = tests::evaluate(c, tests::draw_inputs(c, dtype, options.device));
+      const double error = worst_error(ours, reference), limit = dtype == Dtype::f64 ? 1e-9 : c.f32_tolerance;
+      const bool ok = error <= limit;
+      bad += !ok;
+      report(options, "parity", c.name, fmt::format("\"dtype\": \"{}\", \"error\": {:.1e}, \"limit\": {:.0e}, \"ok\": {}", dtype, error, limit, ok));
+    }
+    return bad;
+  });
+}
+
+int op_repeat(const Options& options) {
+  engine::set_precision(engine::Precision::fp32);
+  return for_each_case(options, "repeat", [&](const OpCase& c) {
+    const std::vector<Tensor> inputs = tests::draw_inputs(c, c.f64_only ? Dtype::f64 : Dtype::f32, options.device);
+    const std::vector<Tensor> first = all_of(tests::evaluate(c, inputs)), second = all_of(tests::evaluate(c, inputs));
+    int different = 0;
+    for (std::size_t i = 0; i < first.size(); ++i) {
+      const std::vector<double> a = first[i].to_doubles(), b = second[i].to_doubles();
+      different += std::memcmp(a.data(), b.data(), a.size() * sizeof(double)) != 0;
+    }
+    if (different) report(options, "repeat", c.name, "\"ok\": false");
+    return different ? 1 : 0;
+  });
+}
+
+}  // namespace sagcl::gpu

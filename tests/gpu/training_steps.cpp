@@ -1,0 +1,128 @@
+#include <chrono>
+#include <cmath>
+
+#include "autograd/tape.h"
+#include "layers/optimizer.h"
+#include "layers/segmenter.h"
+#include "ops/cross_entropy.h"
+#include "tests/gpu/gpu_check.h"
+
+namespace sagcl::gpu {
+
+using autograd::Variable;
+using engine::Extents;
+using engine::Precision;
+
+namespace {
+
+/// A network, perhaps a teacher that follows it, and one batch: what gpu-peers.py trains.
+class Training {
+ public:
+  Training(const std::string& net, const Extents& size, std::int64_t batch, std::int64_t teacher_batch, std::int64_t width, Device device)
+      : device_(device), random_(3, "dropout"), teacher_batch_(teacher_batch) {
+    const layers::SegmenterSpec spec{.in_channels = 1, .classes = net == "vnet" ? 2 : 4, .width = width};
+    engine::Generator start(0, "weights");
+    student_ = layers::make_segmenter(net, spec, start);
+    teacher_ = layers::make_segmenter(net, spec, start);
+    layers::move_to(*student_, device);
+    layers::move_to(*teacher_, device);
+    engine::Generator data(1, "data");
+    std::vector<float> x(std::size_t(batch * size.volume()));
+    std::vector<std::int32_t> y(x.size());
+    for (float& v : x) v = float(data.normal());
+    for (std::int32_t& v : y) v = std::int32_t(data.integer(spec.classes));
+    x_ = Tensor::of({batch, size[0], size[1], size[2], 1}, x).to(device);
+    y_ = Tensor::of({batch, size[0], size[1], size[2]}, y).to(device);
+    if (teacher_batch > 0) {
+      x.resize(std::size_t(teacher_batch * size.volume()));
+      unlabelled_ = Tensor::of({teacher_batch, size[0], size[1], size[2], 1}, x).to(device);
+    }
+    adam_ = std::make_unique<layers::Adam>(layers::parameters_of(*student_));
+  }
+
+  /// The loss, left on the device.
+  Tensor step() {
+    const layers::Pass pass{.training = true, .random = &random_};
+    autograd::Tape tape;
+    const Variable loss = ops::cross_entropy(student_->forward(Variable(x_), pass).logits, y_);
+    if (teacher_batch_ > 0) {
+      const autograd::NoGrad off;
+      teacher_->forward(Variable(unlabelled_), {.training = true, .dropout = false});
+    }
+    tape.backward(loss);
+    adam_->step(1e-4);
+    if (teacher_batch_ > 0) {
+      std::vector<std::pair<Tensor, Tensor>> pairs;
+      const auto students = layers::parameters_of(*student_);
+      for (const auto& [name, p] : layers::parameters_of(*teacher_)) pairs.emplace_back(p->value(), students.at(name)->value());
+      ops::backend(device_).average(0.99, pairs);
+    }
+    return loss.value();
+  }
+
+  layers::Segmenter& student() { return *student_; }
+
+ private:
+  Device device_;
+  engine::Generator random_;
+  std::int64_t teacher_batch_;
+  std::unique_ptr<layers::Segmenter> student_, teacher_;
+  std::unique_ptr<layers::Adam> adam_;
+  Tensor x_, y_, unlabelled_;
+};
+
+struct Net { const char* name; Extents size, tiny; std::int64_t batch, tiny_batch; };
+
+}  // namespace
+
+int step_parity(const Options& options) {
+  int failures = 0;
+  const Net nets[] = {{"vnet", {}, {{32, 32, 16}}, 0, 2}, {"unet", {}, {{1, 64, 64}}, 0, 2}};
+  engine::set_precision(Precision::fp32);
+  for (const Net& n : nets) {
+    const int steps = options.small ? 2 : 10;
+    Training cpu(n.name, n.tiny, n.tiny_batch, 1, 8, Device::cpu()), one(n.name, n.tiny, n.tiny_batch, 1, 8, options.device),
+        two(n.name, n.tiny, n.tiny_batch, 1, 8, options.device);
+    double worst = 0, last = 0;
+    bool equal = true;
+    for (int i = 0; i < steps; ++i) {
+      const double a = cpu.step().item(), b = one.step().item(), c = two.step().item();
+      worst = std::max(worst, std::abs(a - b) / std::abs(a));
+      equal = equal && b == c;
+      last = b;
+    }
+    for (const auto& [name, p] : layers::parameters_of(one.student()))
+      equal = equal && p->value().to_doubles() == layers::parameters_of(two.student()).at(name)->value().to_doubles();
+    const bool ok = worst < 1e-3 && equal;
+    failures += !ok;
+    report(options, "steps", n.name, fmt::format("\"steps\": {}, \"loss\": {:.6f}, \"loss_error\": {:.1e}, \"bit_equal\": {}, \"ok\": {}", steps, last, worst, equal, ok));
+  }
+  return failures;
+}
+
+int step_times(const Options& options) {
+  const struct { const char* name; const char* net; Extents size; std::int64_t batch; } cases[] = {
+      {"vnet112", "vnet", {{112, 112, 80}}, 4}, {"vnet64", "vnet", {{64, 64, 48}}, 4}, {"unet256", "unet", {{1, 256, 256}}, 24}};
+  for (const auto& c : cases)
+    for (const Precision precision : {Precision::fp32, Precision::tf32, Precision::bf16})
+      for (const std::int64_t teacher : {std::int64_t(0), c.batch / 2}) {
+        if (std::string(c.name).find(options.only) == std::string::npos) continue;
+        engine::set_precision(precision);
+        Training training(c.net, c.size, c.batch, teacher, 16, options.device);
+        engine::allocator(options.device).empty_cache();
+        const auto begin = std::chrono::steady_clock::now();
+        Tensor loss;
+        for (int i = 0; i < 8; ++i) loss = training.step();
+        engine::runtime(options.device).synchronize();
+        const double warm = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+        engine::allocator(options.device).reset_peak();
+        const double ms = time_ms(options.device, options.steps, [&] { loss = training.step(); });
+        const auto memory = engine::allocator(options.device).statistics();
+        report(options, "bench", c.name, fmt::format("\"precision\": \"{}\", \"teacher\": {}, \"ms\": {:.3f}, \"peak_MiB\": {}, \"warm_up_s\": {:.1f}, \"loss\": {:.5f}",
+                                                     engine::to_string(precision), teacher, ms, memory.peak >> 20, warm, loss.item()));
+      }
+  engine::set_precision(Precision::fp32);
+  return 0;
+}
+
+}  // namespace sagcl::gpu

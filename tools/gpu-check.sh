@@ -1,0 +1,89 @@
+#!/bin/bash
+# Checks the CUDA backend on a machine with a GPU and measures it; needs no network.
+#
+#   tools/gpu-check.sh [-b FOLDER_OF_PROGRAMS] [-o RESULTS] [STAGE...]
+#
+# FOLDER_OF_PROGRAMS holds sagcl-gpu-check, libsagcl_cuda.so and perhaps lib/ with what they need (default: build/bin).
+# Stages, all by default: machine parity repeat conv steps sanitizer bandwidth bench peers peers-compiled kernels.
+# Each writes RESULTS/STAGE.log; rows also go to RESULTS/results.jsonl. A stage that passed is not run again: remove its
+# .done file to repeat it. Exit code: the number of stages that failed.
+set -u
+here=$(cd "$(dirname "$0")" && pwd)
+bin=$here/../build/bin
+out=gpu-results
+while getopts b:o: option; do
+  case $option in b) bin=$OPTARG ;; o) out=$OPTARG ;; *) exit 2 ;; esac
+done
+shift $((OPTIND - 1))
+[ $# -gt 0 ] && stages=("$@") || stages=(machine parity repeat conv steps sanitizer bandwidth bench peers peers-compiled kernels)
+mkdir -p "$out"
+out=$(cd "$out" && pwd)
+bin=$(cd "$bin" && pwd) || exit 2
+
+# CUDA and cuDNN: those that Python's packages bring come first, as they are often newer than the system's.
+libraries=$bin/lib
+for root in $(python3 -c 'import nvidia; print(*nvidia.__path__)' 2>/dev/null); do
+  for folder in "$root"/cudnn/lib "$root"/cu13/lib "$root"/cublas/lib "$root"/cusolver/lib; do
+    [ -d "$folder" ] && libraries=$libraries:$folder
+  done
+done
+export LD_LIBRARY_PATH=$libraries:/usr/local/cuda/lib64${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
+export SAGCL_PLANS=${SAGCL_PLANS:-$out/plans.txt}
+export PYTHONUNBUFFERED=1
+check() { timeout "$1" "$bin/sagcl-gpu-check" --json "$out/results.jsonl" "${@:2}"; }
+
+machine() {
+  nvidia-smi --query-gpu=name,driver_version,memory.total --format=csv,noheader
+  "$bin/sagcl-gpu-properties" >"$out/device-properties.json" && cat "$out/device-properties.json"
+  ldd "$bin/libsagcl_cuda.so" | grep -E 'cudnn|cublas|cusolver|not found'
+  lscpu | grep -E 'Model name|^CPU\(s\)'
+}
+parity() { check 500 parity; }
+repeat() { check 200 repeat; }
+conv() { check 500 conv; }
+steps() { check 300 steps; }
+sanitizer() {
+  command -v compute-sanitizer >/dev/null || { echo "compute-sanitizer is not installed"; return 1; }
+  local failed=0
+  # memcheck on every operation that runs kernels of ours; racecheck on those that use shared memory
+  SAGCL_PLANS=off timeout 280 compute-sanitizer --tool memcheck --error-exitcode 9 "$bin/sagcl-gpu-check" repeat --small >"$out/memcheck.log" 2>&1 || failed=1
+  tail -3 "$out/memcheck.log"
+  for family in norm sum cross dice nuclear; do
+    SAGCL_PLANS=off timeout 120 compute-sanitizer --tool racecheck --error-exitcode 9 "$bin/sagcl-gpu-check" repeat --small --only $family >"$out/racecheck-$family.log" 2>&1 || failed=1
+    echo "racecheck $family: $(tail -1 "$out/racecheck-$family.log")"
+  done
+  return $failed
+}
+bandwidth() { check 200 bandwidth; }
+bench() { check 500 bench; }
+peers() { timeout 300 python3 "$here/gpu-peers.py" --steps 20 --json "$out/peers.json"; }
+peers_compiled() { timeout 580 python3 "$here/gpu-peers.py" --steps 20 --compile --json "$out/peers-compiled.json"; }
+# Where the time of a V-Net and a U-Net step goes, kernel by kernel.
+kernels() {
+  command -v ncu >/dev/null || { echo "ncu is not installed"; return 1; }
+  local net
+  for net in vnet112 unet256; do
+    timeout 200 ncu --clock-control none --metrics gpu__time_duration.sum --csv --launch-skip 6000 --launch-count 1500 \
+      "$bin/sagcl-gpu-check" bench --only $net --steps 4 >"$out/kernels-$net.csv" 2>&1
+    python3 "$here/gpu-kernel-times.py" "$out/kernels-$net.csv" | head -40
+  done
+}
+
+failed=0
+for stage in "${stages[@]}"; do
+  if [ -e "$out/$stage.done" ]; then
+    echo "== $stage: done before"
+    continue
+  fi
+  echo "== $stage"
+  begin=$(date +%s)
+  "${stage//-/_}" 2>&1 | tee "$out/$stage.log"
+  if [ "${PIPESTATUS[0]}" -eq 0 ]; then
+    touch "$out/$stage.done"
+    echo "== $stage passed in $(($(date +%s) - begin)) s"
+  else
+    failed=$((failed + 1))
+    echo "== $stage FAILED after $(($(date +%s) - begin)) s"
+  fi
+done
+exit $failed
