@@ -55,8 +55,8 @@ void for_each_matrix(const char* what, const Tensor& a, F f) {
   const T* values = a.data<T>();
   std::vector<lapack_int> status(std::size_t(graphs), 0);
   constexpr lapack_int not_finite = -1000;
-  const OneThread guard;
   engine::parallel_for(graphs, 2, [&](std::int64_t g) {
+    const OneThread guard;
     const bool finite = std::all_of(values + g * size, values + (g + 1) * size, [](T v) { return std::isfinite(v); });
     status[std::size_t(g)] = finite ? f(g) : not_finite;
   });

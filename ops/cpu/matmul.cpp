@@ -47,8 +47,8 @@ void product(const MatmulGeometry& g, const T* a, const T* b, T* y) {
   const Blocks blocks(g);
   const std::int64_t lda = g.transpose_a ? g.m : g.k, ldb = g.transpose_b ? g.k : g.n;
   const std::int64_t flops = 2 * blocks.rows * blocks.columns * g.k, worth = 1 << 18;
-  const OneThread guard;
   engine::parallel_for(g.batch * blocks.count, 1 + worth / std::max<std::int64_t>(1, flops), [&](std::int64_t i) {
+    const OneThread guard;
     const std::int64_t batch = i / blocks.count, block = i % blocks.count;
     const std::int64_t row = g.m >= g.n ? block * blocks.rows : 0, column = g.m >= g.n ? 0 : block * blocks.columns;
     const Gemm part{.transpose_a = g.transpose_a, .transpose_b = g.transpose_b, .m = std::min(blocks.rows, g.m - row),

@@ -17,8 +17,8 @@ struct Gemm {
 void gemm(const Gemm& g, const float* a, const float* b, float* c);
 void gemm(const Gemm& g, const double* a, const double* b, double* c);
 
-/// Keeps vendor libraries on the calling thread until the end of the scope: their own threading would change the order
-/// of sums with the number of threads. Inside a parallel region they do so by themselves.
+/// Keeps vendor libraries on the calling thread until the end of the scope: their own threads would change the order of
+/// sums, and our loops already use all cores. Each thread that calls a library needs one.
 class OneThread {
  public:
   OneThread();
