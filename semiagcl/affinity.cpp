@@ -29,7 +29,8 @@ Variable join_graphs(const Variable& vectors) {
 }
 
 Tensor median_bandwidth2(const Tensor& teacher_vectors, ops::Metric metric, double low, double high) {
-  require(teacher_vectors.shape().rank() == 3, "median_bandwidth2: expected [graphs, nodes, features], got {}", teacher_vectors.shape());
+  require(teacher_vectors.shape().rank() == 3, "median_bandwidth2: expected [graphs, nodes, features], got {}",
+          teacher_vectors.shape());
   const std::int64_t G = teacher_vectors.shape()[0], N = teacher_vectors.shape()[1];
   const Variable t(teacher_vectors);
   const std::vector<double> d = ops::pairwise_distance(t, t, metric).value().to_doubles();
@@ -65,9 +66,10 @@ AffinityGraph affinity_graph(const Tensor& teacher_probabilities, const Variable
   Variable t = patch_vectors(Variable(teacher_probabilities), m.patch_grid, m.patch_vector, l1 ? 1 : 0.5);
   Variable s = patch_vectors(student_probabilities, m.patch_grid, m.patch_vector, l1 ? 1 : 0.5);
   if (m.graph == GraphOver::batch) t = join_graphs(t), s = join_graphs(s);
-  const Tensor sigma2 = m.bandwidth == Bandwidth::adaptive
-                            ? median_bandwidth2(t.value(), metric, m.bandwidth2_low, m.bandwidth2_high)
-                            : Tensor::full({t.shape()[0]}, m.bandwidth_fixed * m.bandwidth_fixed, t.value().dtype(), t.value().device());
+  const Tensor sigma2 =
+      m.bandwidth == Bandwidth::adaptive
+          ? median_bandwidth2(t.value(), metric, m.bandwidth2_low, m.bandwidth2_high)
+          : Tensor::full({t.shape()[0]}, m.bandwidth_fixed * m.bandwidth_fixed, t.value().dtype(), t.value().device());
   return {affinity(t.value(), s, metric, sigma2), sigma2};
 }
 

@@ -40,20 +40,22 @@ void within(const char* field, double v, double low, double high) {
 void check(const Method& m) {
   for (int a = 0; a < 3; ++a) positive("patch_grid", double(m.patch_grid[a]));
   within("low_percentile", m.low_percentile, 0, 100), within("high_percentile", m.high_percentile, 0, 100);
-  require<UsageError>(m.low_percentile < m.high_percentile, "low_percentile {} is not below high_percentile {}", m.low_percentile,
-                      m.high_percentile);
-  positive("top_n", double(m.top_n)), within("top_n_share", m.top_n_share, 1e-9, 1), within("min_confidence", m.min_confidence, 0, 1);
+  require<UsageError>(m.low_percentile < m.high_percentile, "low_percentile {} is not below high_percentile {}",
+                      m.low_percentile, m.high_percentile);
+  positive("top_n", double(m.top_n)), within("top_n_share", m.top_n_share, 1e-9, 1);
+  within("min_confidence", m.min_confidence, 0, 1);
   positive("bandwidth_fixed", m.bandwidth_fixed), positive("bandwidth2_low", m.bandwidth2_low);
-  require<UsageError>(m.bandwidth2_low <= m.bandwidth2_high, "bandwidth2_low {} is above bandwidth2_high {}", m.bandwidth2_low,
-                      m.bandwidth2_high);
+  require<UsageError>(m.bandwidth2_low <= m.bandwidth2_high, "bandwidth2_low {} is above bandwidth2_high {}",
+                      m.bandwidth2_low, m.bandwidth2_high);
   within("drop", m.drop, 0, 1), positive("tau", m.tau);
-  positive("bank_size", double(m.bank_size)), positive("n_closest", double(m.n_closest)), positive("n_hard", double(m.n_hard));
-  positive("min_negatives", double(m.min_negatives));
+  positive("bank_size", double(m.bank_size)), positive("n_closest", double(m.n_closest));
+  positive("n_hard", double(m.n_hard)), positive("min_negatives", double(m.min_negatives));
   within("threshold_start", m.threshold_start, 0, 1), within("threshold_decay", m.threshold_decay, 0, 1);
   within("threshold_low", m.threshold_low, 0, m.threshold_high), within("threshold_high", m.threshold_high, 0, 1);
   positive("projection_hidden", double(m.projection_hidden)), positive("projection_dim", double(m.projection_dim));
   within("w_reg", m.w_reg, 0, 1e6), within("w_pl", m.w_pl, 0, 1e6), within("w_rw", m.w_rw, 0, 1e6);
-  within("ramp_share", m.ramp_share, 0, 1), within("ema_decay", m.ema_decay, 0, 1), within("warm_up_share", m.warm_up_share, 0, 1);
+  within("ramp_share", m.ramp_share, 0, 1), within("ema_decay", m.ema_decay, 0, 1);
+  within("warm_up_share", m.warm_up_share, 0, 1);
 }
 
 #define SAGCL_NAMES(type, ...)                               \

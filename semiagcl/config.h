@@ -36,7 +36,7 @@ struct Method {
   std::string preset = "paper";
 
   // --- III-A, Eq. 1: patches and sampling -----------------------------------------------------------------------------
-  Extents patch_grid{{2, 2, 2}};      ///< patches per axis. Not in the paper; 2x2x2 cuts LA crops into 56x56x40. 2-D: {1,4,4}
+  Extents patch_grid{{2, 2, 2}};      ///< patches per axis; not in the paper. LA crops become 56x56x40. 2-D: {1,4,4}
   Score score = Score::entropy;       ///< Table V
   bool entropy_of_confidence = false; ///< Eq. 1 on C^k alone instead of X ⊙ C^k (the form of PatchCL's released code)
   double low_percentile = 0.5;        ///< per-image range of Eq. 1; Eq. 1 needs [0,1], z-scored images are not
@@ -50,7 +50,7 @@ struct Method {
   PatchVector patch_vector = PatchVector::flat;  ///< ŷ^i; divided by √voxels (L2) or voxels (L1): independent of patch size
   GraphOver graph = GraphOver::image;            ///< as Listing 1; `batch` joins all patches when there are at most 256
   Bandwidth bandwidth = Bandwidth::adaptive;     ///< σ: "adaptive" without a rule; half the median teacher-teacher distance
-  double bandwidth_fixed = 1;                    ///< σ when fixed; 1 is the reading of Listing 1 (γ in σ's place), nearly inert
+  double bandwidth_fixed = 1;                    ///< σ when fixed; 1 is Listing 1 (γ in σ's place), nearly inert
   double bandwidth2_low = 1e-4;                  ///< clamp of the adaptive σ²
   double bandwidth2_high = 1;
 

@@ -26,7 +26,8 @@ Tensor sharpened(const Tensor& q) {
 }
 
 Variable consistency_loss(const Variable& student_logits, const Tensor& q, Consistency form) {
-  engine::require(student_logits.shape() == q.shape(), "consistency_loss: student {} and teacher {} differ", student_logits.shape(), q.shape());
+  engine::require(student_logits.shape() == q.shape(), "consistency_loss: student {} and teacher {} differ",
+                  student_logits.shape(), q.shape());
   switch (form) {
     // Departs from the paper: "the cross entropy loss between the outputs" does not say which is the target, or whether it
     // is soft. The teacher is the target; the other forms are ours, because soft CE keeps the teacher's softness.

@@ -22,7 +22,8 @@ void check(const Variable& q, const Contrast& c) {
   require(s.rank() == 2, "contrastive_losses: anchors must be [B, dim], got {}", s);
   require(c.keys.defined() && c.keys.shape().rank() == 2 && c.keys.shape()[1] == s[1],
           "contrastive_losses: keys must be [R, {}], got {}", s[1], c.keys.shape());
-  require(std::int64_t(c.positives.size()) == s[0], "contrastive_losses: {} lists of positives for {} anchors", c.positives.size(), s[0]);
+  require(std::int64_t(c.positives.size()) == s[0], "contrastive_losses: {} lists of positives for {} anchors",
+          c.positives.size(), s[0]);
   require(!c.own.defined() || (c.own.shape().rank() == 3 && c.own.shape()[0] == s[0] && c.own.shape()[2] == s[1]),
           "contrastive_losses: own negatives must be [{}, M, {}], got {}", s[0], s[1], c.own.shape());
   require(!c.shared.defined() || (c.shared.shape().rank() == 2 && c.shared.shape()[1] == s[1]),
@@ -65,21 +66,25 @@ Variable contrastive_losses(const Variable& q, const Contrast& c) {
     const Variable z = ops::matmul(ops::reshape(scaled, {B, 1, dim}), constant(c.own), {.transpose_b = true});
     parts.push_back(ops::reshape(z, {B, c.own.shape()[1]}));
   }
-  if (c.shared.defined() && c.shared.shape()[0] > 0) parts.push_back(ops::matmul(scaled, constant(c.shared), {.transpose_b = true}));
+  if (c.shared.defined() && c.shared.shape()[0] > 0)
+    parts.push_back(ops::matmul(scaled, constant(c.shared), {.transpose_b = true}));
   const Variable negative = log_sum_exp(parts.size() == 1 ? parts[0] : ops::concat(parts, 1));  // [B, 1]
 
   // Every anchor meets every key: positive and summed negatives are a two-way softmax, of which the positives count.
   const Variable positive = ops::matmul(scaled, constant(c.keys), {.transpose_b = true});  // [B, R]
   const Variable ones(Tensor::full({1, R}, 1.0, q.value().dtype(), q.value().device()));
-  const Variable two = ops::concat({ops::reshape(positive, {B * R, 1}), ops::reshape(ops::matmul(negative, ones), {B * R, 1})}, 1);
+  const Variable two =
+      ops::concat({ops::reshape(positive, {B * R, 1}), ops::reshape(ops::matmul(negative, ones), {B * R, 1})}, 1);
   const Variable loss = ops::scale(ops::slice(ops::log_softmax(two), 1, 0, 1), -1);  // Eq. 4, Eq. 7
   // Departs from the paper: it speaks of one k⁺; an anchor's loss is the average over all its positives.
   return ops::sum_axis(ops::multiply(ops::reshape(loss, {B, R}), Variable(positive_weights(c, q.value()))), 1);
 }
 
 ClosedForm contrastive_gradient(const Tensor& q, const Tensor& k, const Tensor& negatives, double tau) {
-  require(q.shape().rank() == 2 && q.shape() == k.shape() && negatives.shape().rank() == 2 && negatives.shape()[1] == q.shape()[1],
-          "contrastive_gradient: q {} and k {} must be [B, dim], negatives {} [M, dim]", q.shape(), k.shape(), negatives.shape());
+  require(q.shape().rank() == 2 && q.shape() == k.shape() && negatives.shape().rank() == 2 &&
+              negatives.shape()[1] == q.shape()[1],
+          "contrastive_gradient: q {} and k {} must be [B, dim], negatives {} [M, dim]", q.shape(), k.shape(),
+          negatives.shape());
   const std::int64_t B = q.shape()[0], dim = q.shape()[1], M = negatives.shape()[0];
   const std::vector<double> anchor = q.to_doubles(), key = k.to_doubles(), bank = negatives.to_doubles();
   std::vector<double> dq(std::size_t(B * dim), 0.0), p(std::size_t(B * (1 + M)));

@@ -12,7 +12,8 @@ constexpr double infinite = std::numeric_limits<double>::infinity();
 
 /// Room for one line's lower envelope.
 struct Envelope {
-  explicit Envelope(std::int64_t n) : value(static_cast<std::size_t>(n)), apex(static_cast<std::size_t>(n)), from(static_cast<std::size_t>(n) + 1) {}
+  explicit Envelope(std::int64_t n)
+      : value(static_cast<std::size_t>(n)), apex(static_cast<std::size_t>(n)), from(static_cast<std::size_t>(n) + 1) {}
   std::vector<double> value;       // the line, copied: the result overwrites it
   std::vector<std::int64_t> apex;  // parabolas of the envelope, left to right
   std::vector<double> from;        // apex[k] is lowest on [from[k], from[k+1]]

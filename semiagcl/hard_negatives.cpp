@@ -40,7 +40,8 @@ std::vector<std::vector<std::int64_t>> closest_keys(const Tensor& queries, const
   return closest;
 }
 
-std::vector<std::uint8_t> allowed_by_threshold(const std::vector<std::int64_t>& closest, std::span<const double> affinity, double theta) {
+std::vector<std::uint8_t> allowed_by_threshold(const std::vector<std::int64_t>& closest, std::span<const double> affinity,
+                                               double theta) {
   std::vector<std::uint8_t> allowed;
   for (std::int64_t r : closest) allowed.push_back(affinity[std::size_t(r)] <= theta);
   // Departs from the paper: it does not say what happens when no key lies below θ; then all the closest may be drawn.
@@ -48,8 +49,8 @@ std::vector<std::uint8_t> allowed_by_threshold(const std::vector<std::int64_t>& 
   return allowed;
 }
 
-std::vector<Pair> draw_pairs(const std::vector<std::int64_t>& closest, const std::vector<std::uint8_t>& allowed, std::int64_t n_hard,
-                             engine::Generator& random) {
+std::vector<Pair> draw_pairs(const std::vector<std::int64_t>& closest, const std::vector<std::uint8_t>& allowed,
+                             std::int64_t n_hard, engine::Generator& random) {
   std::vector<std::int64_t> first;
   for (std::size_t c = 0; c < closest.size(); ++c)
     if (allowed[c]) first.push_back(closest[c]);
@@ -107,14 +108,17 @@ double mixing_weight(const Pair& pair, std::span<const double> affinity, Mixing 
 
 }  // namespace
 
-Tensor hard_negatives(const Tensor& queries, const MemoryBank::Keys& others, double theta, const Method& m, engine::Generator& random) {
+Tensor hard_negatives(const Tensor& queries, const MemoryBank::Keys& others, double theta, const Method& m,
+                      engine::Generator& random) {
   require<UsageError>(others.keys.shape()[0] > 0, "hard_negatives: the banks of all other classes are empty");
   const Tensor keys = others.keys.to(queries.dtype());
   std::vector<Pair> pairs;
   std::vector<double> weight;
   for (const std::vector<std::int64_t>& closest : closest_keys(queries, keys, m.n_closest)) {
-    const std::vector<Pair> drawn = draw_pairs(closest, allowed_by_threshold(closest, others.affinity, theta), m.n_hard, random);
-    for (const Pair& pair : drawn) pairs.push_back(pair), weight.push_back(mixing_weight(pair, others.affinity, m.mixing, random));
+    const std::vector<Pair> drawn =
+        draw_pairs(closest, allowed_by_threshold(closest, others.affinity, theta), m.n_hard, random);
+    for (const Pair& pair : drawn)
+      pairs.push_back(pair), weight.push_back(mixing_weight(pair, others.affinity, m.mixing, random));
   }
   const Tensor h = mix(rows_of(keys, pairs, &Pair::i), rows_of(keys, pairs, &Pair::j), weight);
   return h.reshape({queries.shape()[0], m.n_hard, queries.shape()[1]}).to(queries.device());

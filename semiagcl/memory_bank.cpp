@@ -25,7 +25,8 @@ double median(std::vector<double>& v) {
 double next_threshold(double theta, std::vector<double> affinities, const Method& m) {
   if (affinities.empty()) return theta;
   // Departs from the paper: it names a dynamic threshold θ in (0,1) and gives neither value nor rule.
-  return std::clamp(m.threshold_decay * theta + (1 - m.threshold_decay) * median(affinities), m.threshold_low, m.threshold_high);
+  return std::clamp(m.threshold_decay * theta + (1 - m.threshold_decay) * median(affinities), m.threshold_low,
+                    m.threshold_high);
 }
 
 MemoryBank::MemoryBank(std::int64_t n_classes, const Method& m, Dtype dtype)
@@ -47,7 +48,8 @@ void MemoryBank::push(std::int64_t label, const Tensor& keys, std::span<const do
     for (std::int64_t r = 0; r < rows.shape()[0]; ++r) {
       const T* row = rows.data<T>() + r * dim;
       const double length = std::sqrt(std::inner_product(row, row + dim, row, 0.0));
-      require<UsageError>(std::abs(length - 1) < 1e-3, "MemoryBank: key {} of class {} has length {}, keys are unit vectors", r, label, length);
+      require<UsageError>(std::abs(length - 1) < 1e-3, "MemoryBank: key {} of class {} has length {}, keys are unit vectors",
+                          r, label, length);
       const double a = affinity[std::size_t(r)];
       require<UsageError>(a >= 0 && a <= 1, "MemoryBank: affinity {} of key {} of class {} is not in [0,1]", a, r, label);
       std::copy_n(row, dim, keys_.data<T>() + (label * size + next_[k]) * dim);
@@ -123,18 +125,21 @@ void MemoryBank::load(const std::map<std::string, Tensor>& saved) {
   for (const auto& [name, mine] : state()) {
     auto found = saved.find(name);
     require<UsageError>(found != saved.end(), "MemoryBank: the saved state has no {}", name);
-    require<UsageError>(found->second.shape() == mine.shape() && found->second.dtype() == mine.dtype(),
-                        "MemoryBank: saved {} is {} {}, this bank's is {} {}; bank_size, projection_dim and classes must agree", name,
-                        found->second.dtype(), found->second.shape(), mine.dtype(), mine.shape());
+    require<UsageError>(
+        found->second.shape() == mine.shape() && found->second.dtype() == mine.dtype(),
+        "MemoryBank: saved {} is {} {}, this bank's is {} {}; bank_size, projection_dim and classes must agree", name,
+        found->second.dtype(), found->second.shape(), mine.dtype(), mine.shape());
   }
   const std::int64_t size = keys_.shape()[1];
   const auto count = saved.at("count").to_vector<std::int32_t>(), next = saved.at("next").to_vector<std::int32_t>();
   for (std::size_t k = 0; k < count.size(); ++k)
     require<UsageError>(count[k] >= 0 && count[k] <= size && next[k] >= 0 && next[k] < size,
-                        "MemoryBank: saved count {} and position {} of class {} do not fit a bank of {}", count[k], next[k], k, size);
+                        "MemoryBank: saved count {} and position {} of class {} do not fit a bank of {}", count[k], next[k],
+                        k, size);
   keys_.copy_from(saved.at("keys"));
   const std::vector<double> a = saved.at("affinity").to_doubles(), threshold = saved.at("threshold").to_doubles();
-  for (std::size_t k = 0; k < a_.size(); ++k) std::copy_n(a.begin() + std::ptrdiff_t(std::int64_t(k) * size), size, a_[k].begin());
+  for (std::size_t k = 0; k < a_.size(); ++k)
+    std::copy_n(a.begin() + std::ptrdiff_t(std::int64_t(k) * size), size, a_[k].begin());
   count_.assign(count.begin(), count.end()), next_.assign(next.begin(), next.end());
   theta_ = threshold[0], updated_ = threshold[1] != 0;
 }

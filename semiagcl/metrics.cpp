@@ -48,7 +48,8 @@ std::vector<std::uint8_t> surface_of(const Mask& m) {
         if (!m.inside[std::size_t(i)]) continue;
         bool outer = false;
         for (int a = m.flat ? 1 : 0; a < 3; ++a)
-          outer = outer || p[a] == 0 || p[a] == m.size[a] - 1 || !m.inside[std::size_t(i - stride[a])] || !m.inside[std::size_t(i + stride[a])];
+          outer = outer || p[a] == 0 || p[a] == m.size[a] - 1 || !m.inside[std::size_t(i - stride[a])] ||
+                  !m.inside[std::size_t(i + stride[a])];
         surface[std::size_t(i)] = outer;
       }
   return surface;
@@ -77,7 +78,8 @@ struct Surfaces {
 };
 
 /// Distances from the marked voxels of `from` to the nearest of `to`.
-std::vector<double> distances(const std::vector<std::uint8_t>& from, const std::vector<std::uint8_t>& to, const Extents& size, const double* spacing) {
+std::vector<double> distances(const std::vector<std::uint8_t>& from, const std::vector<std::uint8_t>& to,
+                              const Extents& size, const double* spacing) {
   const std::vector<double> squared = squared_distance(to, size, spacing);
   std::vector<double> d;
   for (std::size_t i = 0; i < from.size(); ++i)
@@ -129,7 +131,8 @@ std::vector<double> surface_distances(const Tensor& from, const Tensor& to, cons
 }
 
 Scores score(const Tensor& prediction, const Tensor& truth, const MetricSpec& spec) {
-  require(prediction.shape() == truth.shape(), "score: prediction {} and truth {} differ", prediction.shape(), truth.shape());
+  require(prediction.shape() == truth.shape(), "score: prediction {} and truth {} differ", prediction.shape(),
+          truth.shape());
   const Mask a(prediction), b(truth);
   const std::array<double, 3> spacing = spacing_of(spec);
   Scores out;

@@ -46,7 +46,8 @@ TermValues values_of(const Terms& terms, const Weights& w) {
     out.all += weight * value;
     return value;
   };
-  out.sup = read(terms.sup, w.sup), out.reg = read(terms.reg, w.reg), out.pl = read(terms.pl, w.pl), out.rw = read(terms.rw, w.rw);
+  out.sup = read(terms.sup, w.sup), out.reg = read(terms.reg, w.reg), out.pl = read(terms.pl, w.pl),
+  out.rw = read(terms.rw, w.rw);
   return out;
 }
 

@@ -9,7 +9,8 @@ namespace sagcl::semiagcl {
 
 using autograd::Variable;
 
-/// Gaussian ramp-up exp(−5 (1 − min(t, length)/length)²) (Laine & Aila 2017): .0067 at 0, 1 from `length` on; 1 for length 0.
+/// Gaussian ramp-up exp(−5 (1 − min(t, length)/length)²) (Laine & Aila 2017): .0067 at 0, 1 from `length` on; 1 for length
+/// 0.
 double ramp_up(double t, double length);
 
 /// Weights of Eq. 8's terms.

@@ -18,7 +18,8 @@ using engine::visit_float;
 std::int64_t patches_per_image(const Shape& x, const Extents& grid) {
   require(x.rank() == 5, "patches: expected [N,D,H,W,C], got {}", x);
   for (int a = 0; a < 3; ++a)
-    require(grid[a] > 0 && x[a + 1] % grid[a] == 0, "patches: {} cannot be cut into {} patches per axis", x, engine::to_string(grid));
+    require(grid[a] > 0 && x[a + 1] % grid[a] == 0, "patches: {} cannot be cut into {} patches per axis", x,
+            engine::to_string(grid));
   return grid.volume();
 }
 
@@ -123,7 +124,8 @@ Tensor unit_range(const Tensor& x, double low, double high) {
 
 Tensor patch_entropy(const Tensor& image, const Tensor& class_map, const Extents& grid, EntropyForm form) {
   check_map(image.shape(), class_map.shape(), "patch_entropy");
-  require<engine::DtypeError>(image.dtype() == class_map.dtype(), "patch_entropy: image {} and class map {}", image.dtype(), class_map.dtype());
+  require<engine::DtypeError>(image.dtype() == class_map.dtype(), "patch_entropy: image {} and class map {}", image.dtype(),
+                              class_map.dtype());
   const Tensor x = image.to(Device::cpu()), c = class_map.to(Device::cpu());
   const std::int64_t C = x.shape()[4], K = c.shape()[4];
   return visit_float(x.dtype(), [&]<class T>(Type<T>) {
@@ -174,7 +176,8 @@ Tensor patch_cosine(const Tensor& image, const Tensor& class_map, const Extents&
         const Tensor patch = attended_patches(grey, map, grid, {{p, k}});
         const T *a = patch.data<T>(), *b = reference.data<T>() + k * length;
         double ab = 0, aa = 0, bb = 0;
-        for (std::int64_t i = 0; i < length; ++i) ab += double(a[i]) * b[i], aa += double(a[i]) * a[i], bb += double(b[i]) * b[i];
+        for (std::int64_t i = 0; i < length; ++i)
+          ab += double(a[i]) * b[i], aa += double(a[i]) * a[i], bb += double(b[i]) * b[i];
         out.data<T>()[p * K + k] = T(aa > 0 && bb > 0 ? ab / std::sqrt(aa * bb) : 0);
       }
     });
@@ -184,15 +187,18 @@ Tensor patch_cosine(const Tensor& image, const Tensor& class_map, const Extents&
 
 Tensor attended_patches(const Tensor& image, const Tensor& class_map, const Extents& grid, const std::vector<Pick>& picks) {
   check_map(image.shape(), class_map.shape(), "attended_patches");
-  require<engine::DtypeError>(image.dtype() == class_map.dtype(), "attended_patches: image {} and class map {}", image.dtype(), class_map.dtype());
+  require<engine::DtypeError>(image.dtype() == class_map.dtype(), "attended_patches: image {} and class map {}",
+                              image.dtype(), class_map.dtype());
   const std::int64_t per_image = patches_per_image(image.shape(), grid), C = image.shape()[4], K = class_map.shape()[4];
   const Extents size = inner(image.shape());
   for (const Pick& pick : picks)
-    require<engine::UsageError>(pick.patch >= 0 && pick.patch < image.shape()[0] * per_image && pick.label >= 0 && pick.label < K,
-                                "attended_patches: patch {} of class {}, there are {} patches and {} classes", pick.patch, pick.label,
-                                image.shape()[0] * per_image, K);
+    require<engine::UsageError>(
+        pick.patch >= 0 && pick.patch < image.shape()[0] * per_image && pick.label >= 0 && pick.label < K,
+        "attended_patches: patch {} of class {}, there are {} patches and {} classes", pick.patch, pick.label,
+        image.shape()[0] * per_image, K);
   const Tensor x = image.to(Device::cpu()), c = class_map.to(Device::cpu());
-  Tensor out = Tensor::empty({std::int64_t(picks.size()), size[0] / grid[0], size[1] / grid[1], size[2] / grid[2], C}, x.dtype());
+  Tensor out =
+      Tensor::empty({std::int64_t(picks.size()), size[0] / grid[0], size[1] / grid[1], size[2] / grid[2], C}, x.dtype());
   visit_float(x.dtype(), [&]<class T>(Type<T>) {
     engine::parallel_for(std::int64_t(picks.size()), 1, [&](std::int64_t i) {
       T* y = out.data<T>() + i * (size.volume() / per_image) * C;
@@ -207,7 +213,8 @@ Tensor attended_patches(const Tensor& image, const Tensor& class_map, const Exte
 }
 
 Tensor one_hot(const Tensor& labels, std::int64_t n_classes, Dtype dtype) {
-  require(labels.shape().rank() == 4 && n_classes > 0, "one_hot: expected labels [N,D,H,W] and n_classes > 0, got {} and {}", labels.shape(), n_classes);
+  require(labels.shape().rank() == 4 && n_classes > 0, "one_hot: expected labels [N,D,H,W] and n_classes > 0, got {} and {}",
+          labels.shape(), n_classes);
   const Tensor host = labels.to(Device::cpu());
   const Shape& s = labels.shape();
   Tensor out = Tensor::zeros({s[0], s[1], s[2], s[3], n_classes}, dtype);
@@ -215,7 +222,8 @@ Tensor one_hot(const Tensor& labels, std::int64_t n_classes, Dtype dtype) {
     visit_any(host.dtype(), [&]<class L>(Type<L>) {
       for (std::int64_t i = 0; i < host.size(); ++i) {
         const std::int64_t k = std::int64_t(host.data<L>()[i]);
-        require<engine::DataError>(k >= -1 && k < n_classes, "one_hot: label {} at voxel {}, there are {} classes", k, i, n_classes);
+        require<engine::DataError>(k >= -1 && k < n_classes, "one_hot: label {} at voxel {}, there are {} classes", k, i,
+                                   n_classes);
         if (k >= 0) out.data<T>()[i * n_classes + k] = 1;
       }
     });

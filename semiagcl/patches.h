@@ -30,7 +30,8 @@ enum class EntropyForm { clamped, plain };
 
 /// Eq. 1, the average patch entropy Ent^k: the mean over a patch of h(x c_k), h(v) = −v ln v − (1−v) ln(1−v).
 /// image [N,D,H,W,C] in [0,1] (averaged over C), class map [N,D,H,W,K] -> [N, P, K] in nats.
-Tensor patch_entropy(const Tensor& image, const Tensor& class_map, const Extents& grid, EntropyForm form = EntropyForm::clamped);
+Tensor patch_entropy(const Tensor& image, const Tensor& class_map, const Extents& grid,
+                     EntropyForm form = EntropyForm::clamped);
 
 /// The same of the class map alone, h(c_k): the form of PatchCL's released code.
 Tensor patch_entropy_of_confidence(const Tensor& class_map, const Extents& grid, EntropyForm form = EntropyForm::clamped);

@@ -15,7 +15,9 @@ using engine::UsageError;
 namespace {
 
 /// Rows begin … begin + count - 1 of a tensor [R, dim].
-Tensor rows(const Tensor& x, std::int64_t begin, std::int64_t count) { return ops::slice(Variable(x), 0, begin, count).value(); }
+Tensor rows(const Tensor& x, std::int64_t begin, std::int64_t count) {
+  return ops::slice(Variable(x), 0, begin, count).value();
+}
 
 /// A run of picks of one class.
 struct Run { std::int64_t label, begin, count; };
@@ -25,7 +27,8 @@ std::vector<Run> runs_of(const std::vector<Pick>& picks) {
   for (std::size_t r = 0; r < picks.size(); ++r) {
     if (runs.empty() || runs.back().label != picks[r].label) {
       for (const Run& run : runs)
-        require<UsageError>(run.label != picks[r].label, "picks of class {} are not together; they must come class by class", run.label);
+        require<UsageError>(run.label != picks[r].label, "picks of class {} are not together; they must come class by class",
+                            run.label);
       runs.push_back({picks[r].label, std::int64_t(r), 0});
     }
     ++runs.back().count;
@@ -35,8 +38,8 @@ std::vector<Run> runs_of(const std::vector<Pick>& picks) {
 
 }  // namespace
 
-Variable reweighted_loss(const Variable& q, const Tensor& keys, const std::vector<Pick>& picks, const MemoryBank& bank, const Method& m,
-                         engine::Generator& random) {
+Variable reweighted_loss(const Variable& q, const Tensor& keys, const std::vector<Pick>& picks, const MemoryBank& bank,
+                         const Method& m, engine::Generator& random) {
   require(q.shape().rank() == 2 && q.shape() == keys.shape() && q.shape()[0] == std::int64_t(picks.size()),
           "reweighted_loss: q {} and keys {} must be [{}, dim], one row per pick", q.shape(), keys.shape(), picks.size());
   std::vector<Variable> losses;
@@ -64,8 +67,8 @@ void remember(MemoryBank& bank, const Tensor& keys, const std::vector<Pick>& pic
     std::vector<double> a;
     for (std::int64_t r = run.begin; r < run.begin + run.count; ++r) {
       const std::int64_t patch = picks[std::size_t(r)].patch;
-      require<UsageError>(patch >= 0 && patch < std::int64_t(affinity.size()), "remember: patch {} has no affinity, there are {}", patch,
-                          affinity.size());
+      require<UsageError>(patch >= 0 && patch < std::int64_t(affinity.size()),
+                          "remember: patch {} has no affinity, there are {}", patch, affinity.size());
       a.push_back(affinity[std::size_t(patch)]);
     }
     bank.push(run.label, rows(keys, run.begin, run.count), a);
@@ -73,7 +76,8 @@ void remember(MemoryBank& bank, const Tensor& keys, const std::vector<Pick>& pic
   bank.update_threshold();
 }
 
-Variable roi_features(const Variable& bottleneck, const Tensor& class_map, const Extents& grid, const std::vector<Pick>& picks) {
+Variable roi_features(const Variable& bottleneck, const Tensor& class_map, const Extents& grid,
+                      const std::vector<Pick>& picks) {
   const engine::Shape &f = bottleneck.shape(), &c = class_map.shape();
   const std::int64_t per_image = patches_per_image(c, grid), K = c[4];
   require(f.rank() == 5 && f[0] == c[0], "roi_features: bottleneck {} and class map {} hold different batches", f, c);
@@ -85,7 +89,8 @@ Variable roi_features(const Variable& bottleneck, const Tensor& class_map, const
     for (std::size_t r = 0; r < picks.size(); ++r) {
       Extents at, p;
       const std::int64_t image = picks[r].patch / per_image;
-      require<UsageError>(image < c[0] && picks[r].label < K, "roi_features: no patch {} of class {}", picks[r].patch, picks[r].label);
+      require<UsageError>(image < c[0] && picks[r].label < K, "roi_features: no patch {} of class {}", picks[r].patch,
+                          picks[r].label);
       engine::split(picks[r].patch % per_image, grid, at);
       double* row = weight.data() + r * std::size_t(columns);
       double total = 0;
@@ -100,7 +105,9 @@ Variable roi_features(const Variable& bottleneck, const Tensor& class_map, const
         for (std::int64_t i = 0; i < columns; ++i) row[i] /= total;
     }
   });
-  const Tensor w = Tensor::of({std::int64_t(picks.size()), columns}, weight).to(bottleneck.value().dtype()).to(bottleneck.value().device());
+  const Tensor w = Tensor::of({std::int64_t(picks.size()), columns}, weight)
+                       .to(bottleneck.value().dtype())
+                       .to(bottleneck.value().device());
   return ops::matmul(Variable(w), ops::reshape(bottleneck, {columns, f[4]}));
 }
 

@@ -32,9 +32,11 @@ Tensor sampling_score(const Tensor& image, const Tensor& class_map, const Method
   return patch_entropy(unit, class_map, m.patch_grid);
 }
 
-std::vector<std::vector<std::int64_t>> class_centric_patches(const Tensor& score, const Tensor& confidence, const Method& m) {
+std::vector<std::vector<std::int64_t>> class_centric_patches(const Tensor& score, const Tensor& confidence,
+                                                             const Method& m) {
   engine::require(score.shape().rank() == 3 && score.shape() == confidence.shape(),
-                  "class_centric_patches: score {} and confidence {} must both be [N, patches, classes]", score.shape(), confidence.shape());
+                  "class_centric_patches: score {} and confidence {} must both be [N, patches, classes]", score.shape(),
+                  confidence.shape());
   const std::int64_t patches = score.shape()[0] * score.shape()[1], K = score.shape()[2];
   const std::vector<double> s = score.to_doubles(), c = confidence.to_doubles();
   std::vector<std::vector<std::int64_t>> chosen(static_cast<std::size_t>(K));
@@ -42,7 +44,8 @@ std::vector<std::vector<std::int64_t>> class_centric_patches(const Tensor& score
     std::vector<std::int64_t> candidates;
     std::vector<double> values;
     for (std::int64_t p = 0; p < patches; ++p)
-      if (c[std::size_t(p * K + k)] >= m.min_confidence) candidates.push_back(p), values.push_back(s[std::size_t(p * K + k)]);
+      if (c[std::size_t(p * K + k)] >= m.min_confidence)
+        candidates.push_back(p), values.push_back(s[std::size_t(p * K + k)]);
     for (std::int64_t i : top_n(values, capped_top_n(m.top_n, patches, m.top_n_share)))
       chosen[std::size_t(k)].push_back(candidates[std::size_t(i)]);
   }

@@ -15,7 +15,8 @@ using engine::Type;
 using engine::UsageError;
 
 std::vector<std::int64_t> window_starts(std::int64_t length, std::int64_t window, std::int64_t stride) {
-  require<UsageError>(window > 0 && stride > 0 && length >= window, "window_starts: window {} with stride {} in a length of {}", window, stride, length);
+  require<UsageError>(window > 0 && stride > 0 && length >= window,
+                      "window_starts: window {} with stride {} in a length of {}", window, stride, length);
   const std::int64_t last = length - window, n = (last + stride - 1) / stride + 1;
   std::vector<std::int64_t> starts;
   for (std::int64_t i = 0; i < n; ++i) starts.push_back(std::min(i * stride, last));
@@ -46,12 +47,14 @@ namespace {
 std::vector<double> axis_weight(std::int64_t window, const WindowSpec& spec) {
   std::vector<double> w(static_cast<std::size_t>(window), 1.0);
   const double centre = double(window - 1) / 2, sigma = spec.gaussian_share * double(window);
-  for (std::int64_t i = 0; spec.gaussian && i < window; ++i) w[std::size_t(i)] = std::exp(-0.5 * std::pow((double(i) - centre) / sigma, 2));
+  for (std::int64_t i = 0; spec.gaussian && i < window; ++i)
+    w[std::size_t(i)] = std::exp(-0.5 * std::pow((double(i) - centre) / sigma, 2));
   return w;
 }
 
 /// Sum of the weights of all windows over each voxel of an axis, without the padding.
-std::vector<double> total_weight(const std::vector<std::int64_t>& starts, const std::vector<double>& weight, std::int64_t before, std::int64_t length) {
+std::vector<double> total_weight(const std::vector<std::int64_t>& starts, const std::vector<double>& weight,
+                                 std::int64_t before, std::int64_t length) {
   std::vector<double> total(static_cast<std::size_t>(length), 0.0);
   for (std::int64_t s : starts)
     for (std::size_t i = 0; i < weight.size(); ++i) {
@@ -79,7 +82,8 @@ void for_each_row(const Inside& in, const Extents& window, const Extents& volume
   const std::int64_t rows = in.last[1] - in.first[1];
   engine::parallel_for((in.last[0] - in.first[0]) * rows, 1024, [&](std::int64_t r) {
     const Extents p{{in.first[0] + r / rows, in.first[1] + r % rows, in.first[2]}};
-    f(p, engine::join(0, p, window), engine::join(0, {{p[0] + in.shift[0], p[1] + in.shift[1], p[2] + in.shift[2]}}, volume));
+    f(p, engine::join(0, p, window),
+      engine::join(0, {{p[0] + in.shift[0], p[1] + in.shift[1], p[2] + in.shift[2]}}, volume));
   });
 }
 
@@ -89,13 +93,14 @@ Tensor sliding_window(const Tensor& volume, const WindowSpec& spec, const Probab
   const Shape& s = volume.shape();
   require(s.rank() == 4, "sliding_window: expected [D,H,W,channels], got {}", s);
   for (int a = 0; a < 3; ++a)
-    require<UsageError>(spec.stride[a] > 0 && spec.stride[a] <= spec.window[a], "sliding_window: stride {} along axis {} must lie in [1, {}]", spec.stride[a],
-                        a, spec.window[a]);
+    require<UsageError>(spec.stride[a] > 0 && spec.stride[a] <= spec.window[a],
+                        "sliding_window: stride {} along axis {} must lie in [1, {}]", spec.stride[a], a, spec.window[a]);
   require<UsageError>(spec.batch > 0, "sliding_window: {} windows per call", spec.batch);
   const Extents size{{s[0], s[1], s[2]}}, window = spec.window;
   const WindowPlan plan = plan_windows(size, spec);
   const std::vector<Extents> windows = plan.all();
-  const std::vector<double> weight[3] = {axis_weight(window[0], spec), axis_weight(window[1], spec), axis_weight(window[2], spec)};
+  const std::vector<double> weight[3] = {axis_weight(window[0], spec), axis_weight(window[1], spec),
+                                         axis_weight(window[2], spec)};
   const Tensor host = volume.to(Device::cpu());
   const std::int64_t channels = s[3];
   Tensor mean;
@@ -106,7 +111,8 @@ Tensor sliding_window(const Tensor& volume, const WindowSpec& spec, const Probab
       for (std::int64_t b = 0; b < count; ++b) {
         const Inside in(windows[first + std::size_t(b)], plan, window, size);
         for_each_row(in, window, size, [&](const Extents&, std::int64_t to, std::int64_t from) {
-          std::copy_n(host.data<T>() + from * channels, (in.last[2] - in.first[2]) * channels, x.data<T>() + (b * window.volume() + to) * channels);
+          std::copy_n(host.data<T>() + from * channels, (in.last[2] - in.first[2]) * channels,
+                      x.data<T>() + (b * window.volume() + to) * channels);
         });
       }
     });

@@ -15,7 +15,7 @@ using engine::Tensor;
 struct WindowSpec {
   Extents window{{112, 112, 80}};
   Extents stride{{18, 18, 4}};
-  bool gaussian = false;        ///< weight probabilities by a Gaussian around the window's centre, else all alike (the field)
+  bool gaussian = false;  ///< weight probabilities by a Gaussian around the window's centre, else all alike (the field)
   double gaussian_share = 0.125;///< its σ as a share of the window, per axis
   std::int64_t batch = 1;       ///< windows per call
 };

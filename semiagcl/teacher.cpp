@@ -16,16 +16,18 @@ namespace {
 
 /// Matches two name -> part maps; `tensor` makes an updatable tensor of a part.
 template <class Part, class F>
-std::vector<std::pair<Tensor, Tensor>> pairs_of(const std::map<std::string, Part*>& teacher, const std::map<std::string, Part*>& student,
-                                                F&& tensor) {
+std::vector<std::pair<Tensor, Tensor>> pairs_of(const std::map<std::string, Part*>& teacher,
+                                                const std::map<std::string, Part*>& student, F&& tensor) {
   std::vector<std::pair<Tensor, Tensor>> pairs;
-  require<UsageError>(teacher.size() == student.size(), "update_teacher: the teacher has {} parts, the student {}", teacher.size(), student.size());
+  require<UsageError>(teacher.size() == student.size(), "update_teacher: the teacher has {} parts, the student {}",
+                      teacher.size(), student.size());
   for (const auto& [name, t] : teacher) {
     auto s = student.find(name);
     require<UsageError>(s != student.end(), "update_teacher: the student has no {}", name);
     const auto pair = std::pair{tensor(*t), tensor(*s->second)};
-    require<UsageError>(pair.first.shape() == pair.second.shape(), "update_teacher: {} is {} in the teacher, {} in the student", name,
-                        pair.first.shape(), pair.second.shape());
+    require<UsageError>(pair.first.shape() == pair.second.shape(),
+                        "update_teacher: {} is {} in the teacher, {} in the student", name, pair.first.shape(),
+                        pair.second.shape());
     pairs.push_back(pair);
   }
   return pairs;
@@ -37,7 +39,8 @@ void average(double alpha, const std::vector<std::pair<Tensor, Tensor>>& pairs) 
 
 }  // namespace
 
-void ema_update(const std::map<std::string, Variable*>& teacher, const std::map<std::string, Variable*>& student, double alpha) {
+void ema_update(const std::map<std::string, Variable*>& teacher, const std::map<std::string, Variable*>& student,
+                double alpha) {
   average(alpha, pairs_of(teacher, student, [](Variable& v) { return v.value_for_update(); }));
 }
 

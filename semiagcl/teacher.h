@@ -20,9 +20,11 @@ double ema_alpha(std::int64_t step, double decay);
 enum class Buffers { own, copied, averaged };
 
 /// θ_T ← α θ_T + (1 − α) θ_S for every parameter, by name. UsageError when names or shapes differ or a tape holds records.
-void ema_update(const std::map<std::string, Variable*>& teacher, const std::map<std::string, Variable*>& student, double alpha);
+void ema_update(const std::map<std::string, Variable*>& teacher, const std::map<std::string, Variable*>& student,
+                double alpha);
 
 /// The whole update of one step: parameters by ema_alpha(step, decay), buffers as asked.
-void update_teacher(layers::Module& teacher, layers::Module& student, std::int64_t step, double decay, Buffers buffers = Buffers::own);
+void update_teacher(layers::Module& teacher, layers::Module& student, std::int64_t step, double decay,
+                    Buffers buffers = Buffers::own);
 
 }  // namespace sagcl::semiagcl

@@ -93,7 +93,8 @@ TEST(AffinityLoss, GoldenValuesAndGradientsEq3) {
       SCOPED_TRACE(name + (dtype == Dtype::f64 ? " f64" : " f32"));
       const bool exact = dtype == Dtype::f64;
       const Case c(g, name, dtype);
-      Method m = method(-g.number(name + "/attr.gamma"), 1, g.number(name + "/attr.printed_sign") != 0 ? Sign::printed : Sign::resolved);
+      Method m = method(-g.number(name + "/attr.gamma"), 1,
+                        g.number(name + "/attr.printed_sign") != 0 ? Sign::printed : Sign::resolved);
       m.drop = g.number(name + "/attr.drop");
       Variable student = Variable::parameter(c.student);
       Tape tape;
@@ -106,7 +107,8 @@ TEST(AffinityLoss, GoldenValuesAndGradientsEq3) {
       EXPECT_NEAR(loss.value().item(), g.number(name + "/loss"), exact ? 1e-13 : 5e-6);
       tape.backward(loss);
       // single precision cannot tell a singular value of 1e-9 from rounding: those cases are for f64
-      const bool degenerate = name.ends_with("duplicates") || name.ends_with("small_singular") || name.ends_with("constant_student");
+      const bool degenerate =
+          name.ends_with("duplicates") || name.ends_with("small_singular") || name.ends_with("constant_student");
       if (name.ends_with("equal")) {  // agreement: the gradient is 0, the reference holds its rounding
         for (double v : student.grad().to_doubles()) EXPECT_NEAR(v, 0, exact ? 1e-15 : 1e-7);
       } else if (exact || !degenerate) {
@@ -146,7 +148,9 @@ TEST(AffinityLoss, WorkedExample) {
 TEST(AffinityLoss, NeverNegativeAndZeroAtAgreement) {
   for (std::uint64_t seed = 1; seed <= 20; ++seed) {
     const Tensor t = vectors(seed), s = vectors(100 + seed), sigma2 = Tensor::full({2}, 0.3, Dtype::f64);
-    for (double loss : affinity_losses(affinity(t, Variable(s), ops::Metric::squared_l2, sigma2), method(1)).value().to_doubles()) EXPECT_GE(loss, -1e-14);
+    for (double loss :
+         affinity_losses(affinity(t, Variable(s), ops::Metric::squared_l2, sigma2), method(1)).value().to_doubles())
+      EXPECT_GE(loss, -1e-14);
     const Variable same = affinity(t, Variable(t), ops::Metric::squared_l2, sigma2);
     for (double loss : affinity_losses(same, method(1)).value().to_doubles()) EXPECT_NEAR(loss, 0, 1e-14);
     for (double a : diagonal(same.value())) EXPECT_EQ(a, 1);
@@ -167,6 +171,22 @@ TEST(AffinityLoss, EqualWeightsDoNotAskForAgreementButUnequalOnesDo) {
   EXPECT_NEAR(affinity_loss(a, stable()).value().item(), -0.05, 1e-16);
 }
 
+TEST(AffinityLoss, PolarIterationGivesTheSameValueAndGradient) {
+  const Tensor t = vectors(5), sigma2 = Tensor::full({2}, 0.2, Dtype::f64);
+  Tensor value[2], gradient[2];
+  for (int polar = 0; polar < 2; ++polar) {
+    Method m = paper();
+    m.polar = polar == 1;
+    Variable student = Variable::parameter(vectors(6));
+    Tape tape;
+    const Variable loss = affinity_loss(affinity(t, student, ops::Metric::squared_l2, sigma2), m);
+    tape.backward(loss);
+    value[polar] = loss.value(), gradient[polar] = student.grad();
+  }
+  EXPECT_TRUE(close(value[1], value[0], 1e-10));
+  EXPECT_TRUE(close(gradient[1], gradient[0], 1e-9));
+}
+
 TEST(AffinityLoss, Gradcheck) {
   for (ops::Metric metric : {ops::Metric::squared_l2, ops::Metric::l1})
     for (const Method& m : {paper(), stable(), method(0), method(1, 1, Sign::printed)}) {
@@ -183,7 +203,9 @@ TEST(AffinityLoss, GradcheckFromLogits) {
     for (GraphOver over : {GraphOver::image, GraphOver::batch}) {
       Method m = stable();
       m.patch_grid = {{1, 2, 2}}, m.patch_vector = vector, m.graph = over;
-      const auto f = [&](const std::vector<Variable>& in) { return affinity_loss(affinity_graph(teacher, ops::softmax(in[0]), m).a, m); };
+      const auto f = [&](const std::vector<Variable>& in) {
+        return affinity_loss(affinity_graph(teacher, ops::softmax(in[0]), m).a, m);
+      };
       const auto result = autograd::gradcheck(f, {tests::random_tensor({2, 1, 4, 4, 3}, 8)});
       EXPECT_TRUE(result.passed) << result.text();
     }
@@ -198,7 +220,8 @@ TEST(Affinity, SettingsChooseTheGraph) {
   EXPECT_EQ(affinity_graph(p, Variable(p), m).a.shape(), (engine::Shape{1, 8, 8}));
   m.bandwidth = Bandwidth::fixed, m.bandwidth_fixed = 0.5;
   EXPECT_EQ(affinity_graph(p, Variable(p), m).sigma2.item(), 0.25);
-  m.patch_grid = {{1, 1, 1}}, m.graph = GraphOver::image, m.bandwidth = Bandwidth::adaptive;  // one patch: no pair to take a median of
+  m.patch_grid = {{1, 1, 1}}, m.graph = GraphOver::image,
+  m.bandwidth = Bandwidth::adaptive;  // one patch: no pair to take a median of
   EXPECT_EQ(affinity_graph(p, Variable(p), m).sigma2.to_doubles(), (std::vector<double>{1, 1}));
   EXPECT_EQ(diagonal(affinity_graph(p, Variable(p), m).a.value()), (std::vector<double>{1, 1}));
 }
@@ -214,7 +237,8 @@ TEST(Affinity, GoldenSingularValueThresholding) {
       const std::vector<double> taus = g.get(name + "/tau").to_doubles(), want = g.get(name + "/y").to_doubles();
       for (std::size_t t = 0; t < taus.size(); ++t) {
         const std::vector<double> got = ops::singular_value_threshold(one, taus[t]).to_doubles();
-        for (std::size_t i = 0; i < got.size(); ++i) EXPECT_NEAR(got[i], want[t * got.size() + i], tolerance * 3) << "tau " << taus[t];
+        for (std::size_t i = 0; i < got.size(); ++i)
+          EXPECT_NEAR(got[i], want[t * got.size() + i], tolerance * 3) << "tau " << taus[t];
       }
     }
 }

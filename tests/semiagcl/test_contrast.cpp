@@ -88,7 +88,10 @@ TEST(Contrast, GoldenSeveralPositives) {
     const Tensor keys = g.get("positives/keys", dtype);
     const std::int64_t B = keys.shape()[0], P = keys.shape()[1], dim = keys.shape()[2];
     const auto n = g.integers("positives/n_positives");
-    Contrast c{.keys = keys.reshape({B * P, dim}), .positives = {}, .shared = g.get("positives/queue", dtype), .tau = g.number("positives/attr.tau")};
+    Contrast c{.keys = keys.reshape({B * P, dim}),
+               .positives = {},
+               .shared = g.get("positives/queue", dtype),
+               .tau = g.number("positives/attr.tau")};
     for (std::int64_t b = 0; b < B; ++b) {
       c.positives.emplace_back();
       for (std::int64_t j = 0; j < n[std::size_t(b)]; ++j) c.positives.back().push_back(b * P + j);
@@ -105,8 +108,10 @@ TEST(Contrast, GoldenSeveralPositives) {
 TEST(HardNegatives, GoldenSelectionMixingAndEq7) {
   const Golden g("agcl_contrast");
   const std::string name = "hard_negatives/";
-  const auto q_class = g.integers(name + "q_class"), queue_class = g.integers(name + "queue_class"), pairs = g.integers(name + "pair");
-  const auto closest = g.integers(name + "closest"), allowed = g.integers(name + "allowed"), fallback = g.integers(name + "allowed_fallback");
+  const auto q_class = g.integers(name + "q_class"), queue_class = g.integers(name + "queue_class"),
+             pairs = g.integers(name + "pair");
+  const auto closest = g.integers(name + "closest"), allowed = g.integers(name + "allowed"),
+             fallback = g.integers(name + "allowed_fallback");
   const std::int64_t B = std::int64_t(q_class.size()), N = std::int64_t(g.number(name + "attr.n_closest"));
   const std::int64_t H = g.get(name + "pair").shape()[1], dim = g.get(name + "q").shape()[1];
   const std::vector<double> a = g.get(name + "queue_affinity").to_doubles(), w = g.get(name + "random_weight").to_doubles();
@@ -122,7 +127,8 @@ TEST(HardNegatives, GoldenSelectionMixingAndEq7) {
       for (std::size_t r = 0; r < queue_class.size(); ++r)
         if (queue_class[r] != q_class[std::size_t(b)]) others.push_back(std::int64_t(r)), affinity.push_back(a[r]);
       const auto mine = closest_keys(rows(q, {b}).to(dtype), rows(queue, others).to(dtype), N)[0];
-      for (std::int64_t i = 0; i < N; ++i) EXPECT_EQ(others[std::size_t(mine[std::size_t(i)])], closest[std::size_t(b * N + i)]);
+      for (std::int64_t i = 0; i < N; ++i)
+        EXPECT_EQ(others[std::size_t(mine[std::size_t(i)])], closest[std::size_t(b * N + i)]);
       const auto ok = allowed_by_threshold(mine, affinity, g.number(name + "attr.theta"));
       const auto all = allowed_by_threshold(mine, affinity, g.number(name + "attr.theta_fallback"));
       for (std::int64_t i = 0; i < N; ++i) {
@@ -143,7 +149,8 @@ TEST(HardNegatives, GoldenSelectionMixingAndEq7) {
     Variable anchors = Variable::parameter(q);
     {
       Tape tape;
-      const Variable per = contrastive_losses(anchors, {.keys = k, .positives = itself(B), .own = h.reshape({B, H, dim}), .tau = g.number(name + "attr.tau")});
+      const Variable per = contrastive_losses(
+          anchors, {.keys = k, .positives = itself(B), .own = h.reshape({B, H, dim}), .tau = g.number(name + "attr.tau")});
       EXPECT_TRUE(close(per.value(), g.get(name + "loss_rw_per_anchor"), tolerance));
       const Variable mean = ops::mean(per);
       EXPECT_NEAR(mean.value().item(), g.number(name + "loss_rw"), tolerance * 10);
@@ -151,7 +158,8 @@ TEST(HardNegatives, GoldenSelectionMixingAndEq7) {
       EXPECT_TRUE(close(anchors.grad(), g.get(name + "dq_rw"), tolerance));
     }
     // with the queue beside H: the queue differs by class, so one anchor at a time
-    const std::vector<double> want = g.get(name + "loss_rw_append_queue_per_anchor").to_doubles(), slopes = g.get(name + "dq_rw_append_queue").to_doubles();
+    const std::vector<double> want = g.get(name + "loss_rw_append_queue_per_anchor").to_doubles(),
+                              slopes = g.get(name + "dq_rw_append_queue").to_doubles();
     for (std::int64_t b = 0; b < B; ++b) {
       std::vector<std::int64_t> others, own;
       for (std::size_t r = 0; r < queue_class.size(); ++r)
@@ -159,12 +167,16 @@ TEST(HardNegatives, GoldenSelectionMixingAndEq7) {
       for (std::int64_t i = 0; i < H; ++i) own.push_back(b * H + i);
       Variable anchor = Variable::parameter(rows(q, {b}).to(dtype));
       Tape tape;
-      const Variable loss = contrastive_losses(anchor, {.keys = rows(k, {b}).to(dtype), .positives = {{0}}, .own = rows(h, own).to(dtype).reshape({1, H, dim}),
-                                                        .shared = rows(queue, others).to(dtype), .tau = g.number(name + "attr.tau")});
+      const Variable loss = contrastive_losses(anchor, {.keys = rows(k, {b}).to(dtype),
+                                                        .positives = {{0}},
+                                                        .own = rows(h, own).to(dtype).reshape({1, H, dim}),
+                                                        .shared = rows(queue, others).to(dtype),
+                                                        .tau = g.number(name + "attr.tau")});
       EXPECT_NEAR(loss.value().item(), want[std::size_t(b)], tolerance * 10);
       tape.backward(loss);
       const std::vector<double> mine = anchor.grad().to_doubles();
-      for (std::int64_t d = 0; d < dim; ++d) EXPECT_NEAR(mine[std::size_t(d)] / double(B), slopes[std::size_t(b * dim + d)], tolerance);
+      for (std::int64_t d = 0; d < dim; ++d)
+        EXPECT_NEAR(mine[std::size_t(d)] / double(B), slopes[std::size_t(b * dim + d)], tolerance);
     }
   }
 }
@@ -188,7 +200,8 @@ TEST(HardNegatives, AreUnitVectorsForEveryMixing) {
     EXPECT_TRUE(tests::identical(h, hard_negatives(unit_rows(3, 4, 2), others, 0.4, m, again)));
   }
   Generator random(1, "negatives");
-  EXPECT_THROW(hard_negatives(unit_rows(3, 4, 2), {Tensor::zeros({0, 4}, Dtype::f64), {}}, 0.4, m, random), engine::UsageError);
+  EXPECT_THROW(hard_negatives(unit_rows(3, 4, 2), {Tensor::zeros({0, 4}, Dtype::f64), {}}, 0.4, m, random),
+               engine::UsageError);
 }
 
 TEST(HardNegatives, DrawOnlyFromTheClosestAndBelowTheThreshold) {
@@ -202,17 +215,19 @@ TEST(HardNegatives, DrawOnlyFromTheClosestAndBelowTheThreshold) {
 TEST(Contrast, Gradcheck) {
   const Tensor keys = unit_rows(3, 4, 1), own = unit_rows(2 * 5, 4, 2).reshape({2, 5, 4}), shared = unit_rows(6, 4, 3);
   const Contrast c{.keys = keys, .positives = {{0, 2}, {1}}, .own = own, .shared = shared, .tau = 0.5};
-  const auto result = autograd::gradcheck([&](const std::vector<Variable>& in) { return contrastive_losses(ops::l2_normalize(in[0]), c); },
-                                          {tests::random_tensor({2, 4}, 4)});
+  const auto result =
+      autograd::gradcheck([&](const std::vector<Variable>& in) { return contrastive_losses(ops::l2_normalize(in[0]), c); },
+                          {tests::random_tensor({2, 4}, 4)});
   EXPECT_TRUE(result.passed) << result.text();
 }
 
 TEST(Contrast, Errors) {
   const Variable q(unit_rows(2, 4, 1));
   const Tensor k = unit_rows(2, 4, 2);
-  EXPECT_THROW(contrastive_losses(q, {.keys = k, .positives = itself(2)}), engine::UsageError);                         // no negatives
-  EXPECT_THROW(contrastive_losses(q, {.keys = k, .positives = {{0}, {}}, .shared = k}), engine::UsageError);           // no positive
-  EXPECT_THROW(contrastive_losses(q, {.keys = k, .positives = {{0}}, .shared = k}), engine::ShapeError);               // lists of one anchor
+  EXPECT_THROW(contrastive_losses(q, {.keys = k, .positives = itself(2)}), engine::UsageError);               // no negatives
+  EXPECT_THROW(contrastive_losses(q, {.keys = k, .positives = {{0}, {}}, .shared = k}), engine::UsageError);  // no positive
+  EXPECT_THROW(contrastive_losses(q, {.keys = k, .positives = {{0}}, .shared = k}),
+               engine::ShapeError);  // lists of one anchor
   EXPECT_THROW(contrastive_losses(q, {.keys = unit_rows(2, 3, 2), .positives = itself(2), .shared = k}), engine::ShapeError);
 }
 
@@ -271,6 +286,9 @@ TEST(Reweighting, RoiFeaturesAreWeightedMeans) {
   EXPECT_EQ(v.value().to_doubles()[1], 0);  // no weight in the lower half
   const Tensor class_map = Tensor::full({1, 1, 4, 4, 1}, 0.5, Dtype::f64);
   const auto result = autograd::gradcheck(
-      [&](const std::vector<Variable>& in) { return roi_features(in[0], class_map, {{1, 2, 1}}, {{0, 0}, {1, 0}}); }, {tests::random_tensor({1, 1, 2, 2, 3}, 2)});
+      [&](const std::vector<Variable>& in) {
+        return roi_features(in[0], class_map, {{1, 2, 1}}, {{0, 0}, {1, 0}});
+      },
+      {tests::random_tensor({1, 1, 2, 2, 3}, 2)});
   EXPECT_TRUE(result.passed) << result.text();
 }

@@ -78,7 +78,8 @@ TEST(MemoryBank, GoldenThreshold) {
     theta = next_threshold(theta, {v.begin() + std::ptrdiff_t(s) * n, v.begin() + std::ptrdiff_t(s + 1) * n}, m);
     EXPECT_NEAR(theta, want[s], 1e-15);
   }
-  EXPECT_NEAR(next_threshold(0.05, {v.begin() + 5 * n, v.begin() + 6 * n}, m), g.number("threshold_update/theta_low_start"), 1e-15);
+  EXPECT_NEAR(next_threshold(0.05, {v.begin() + 5 * n, v.begin() + 6 * n}, m), g.number("threshold_update/theta_low_start"),
+              1e-15);
   EXPECT_EQ(next_threshold(0.3, {}, m), 0.3);
 }
 

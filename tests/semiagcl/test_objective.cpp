@@ -42,9 +42,11 @@ TEST(Consistency, GoldenSoftCrossEntropy) {
 
 TEST(Consistency, GradcheckOfEveryForm) {
   const Tensor teacher = ops::softmax(Variable(tests::random_tensor({1, 1, 3, 2, 3}, 1))).value();
-  for (Consistency form : {Consistency::soft_ce, Consistency::sharpened_ce, Consistency::ce_argmax, Consistency::dice_ce_argmax, Consistency::mse}) {
-    const auto result = autograd::gradcheck([&](const std::vector<Variable>& in) { return consistency_loss(in[0], teacher, form); },
-                                            {tests::random_tensor({1, 1, 3, 2, 3}, 2)});
+  for (Consistency form : {Consistency::soft_ce, Consistency::sharpened_ce, Consistency::ce_argmax,
+                           Consistency::dice_ce_argmax, Consistency::mse}) {
+    const auto result =
+        autograd::gradcheck([&](const std::vector<Variable>& in) { return consistency_loss(in[0], teacher, form); },
+                            {tests::random_tensor({1, 1, 3, 2, 3}, 2)});
     EXPECT_TRUE(result.passed) << names(form)[std::size_t(form)] << ": " << result.text();
   }
 }
@@ -65,7 +67,8 @@ TEST(Objective, GoldenRamps) {
   for (const std::string name : {"ramp_40", "ramp_200", "ramp_6000"}) {
     const auto t = g.integers(name + "/t");
     const std::vector<double> want = g.get(name + "/y").to_doubles();
-    for (std::size_t i = 0; i < t.size(); ++i) EXPECT_NEAR(ramp_up(double(t[i]), g.number(name + "/attr.length")), want[i], 1e-15);
+    for (std::size_t i = 0; i < t.size(); ++i)
+      EXPECT_NEAR(ramp_up(double(t[i]), g.number(name + "/attr.length")), want[i], 1e-15);
   }
   const double by_hand[5] = {.006738, .060055, .286505, .731616, 1};
   for (int i = 0; i < 5; ++i) EXPECT_NEAR(ramp_up(10 * i, 40), by_hand[i], 5e-7);
@@ -91,7 +94,10 @@ TEST(Objective, WeightsRiseAfterTheWarmUp) {
 }
 
 TEST(Objective, LeavesOutUndefinedTerms) {
-  const Terms terms{.sup = Variable(Tensor::full({}, 2, Dtype::f64)), .reg = {}, .pl = Variable(Tensor::full({1}, 3, Dtype::f64)), .rw = {}};
+  const Terms terms{.sup = Variable(Tensor::full({}, 2, Dtype::f64)),
+                    .reg = {},
+                    .pl = Variable(Tensor::full({1}, 3, Dtype::f64)),
+                    .rw = {}};
   const Weights w{.pl = 0.5};
   EXPECT_EQ(objective(terms, w).value().item(), 3.5);
   const TermValues values = values_of(terms, w);
@@ -108,7 +114,8 @@ TEST(Objective, GoldenEq8) {
       SCOPED_TRACE(name + (dtype == Dtype::f64 ? " f64" : " f32"));
       const bool exact = dtype == Dtype::f64;
       const auto get = [&](const char* what) { return g.get(name + "/" + what, dtype); };
-      Variable labelled = Variable::parameter(get("labelled_logits")), student = Variable::parameter(get("student_logits")), z = Variable::parameter(get("z"));
+      Variable labelled = Variable::parameter(get("labelled_logits")), student = Variable::parameter(get("student_logits")),
+               z = Variable::parameter(get("z"));
       const Tensor teacher = ops::softmax(Variable(get("teacher_logits"))).value(), queue = get("queue");
       const auto patch = g.integers(name + "/attr.patch"), pair = g.integers(name + "/pair");
       const std::vector<double> affinities = g.get(name + "/queue_affinity").to_doubles();
@@ -124,7 +131,10 @@ TEST(Objective, GoldenEq8) {
       const auto take = [&](const std::vector<std::int32_t>& rows) {
         return ops::gather(Variable(queue), Tensor::of({std::int64_t(rows.size())}, rows)).value();
       };
-      Contrast contrast{.keys = get("k"), .positives = {}, .own = mix(take(first), take(second), weight).reshape({B, H, dim}), .tau = g.number(name + "/attr.tau")};
+      Contrast contrast{.keys = get("k"),
+                        .positives = {},
+                        .own = mix(take(first), take(second), weight).reshape({B, H, dim}),
+                        .tau = g.number(name + "/attr.tau")};
       for (std::int64_t b = 0; b < B; ++b) contrast.positives.push_back({b});
 
       Tape tape;
@@ -156,13 +166,19 @@ TEST(Teacher, GoldenMovingAverage) {
   for (const std::string name : {"ema_start", "ema_crossing", "ema_late_0.99"})
     for (Dtype dtype : {Dtype::f64, Dtype::f32}) {
       SCOPED_TRACE(name);
-      const std::vector<double> students = g.get(name + "/students").to_doubles(), alpha = g.get(name + "/alpha").to_doubles(), want = g.get(name + "/teacher").to_doubles();
-      Variable teacher = Variable::parameter(g.get(name + "/teacher0", dtype).clone()), student = Variable::parameter(teacher.value().clone());
+      const std::vector<double> students = g.get(name + "/students").to_doubles(),
+                                alpha = g.get(name + "/alpha").to_doubles(), want = g.get(name + "/teacher").to_doubles();
+      Variable teacher = Variable::parameter(g.get(name + "/teacher0", dtype).clone()),
+               student = Variable::parameter(teacher.value().clone());
       const std::size_t n = std::size_t(teacher.value().size());
       for (std::size_t t = 0; t < 3; ++t) {
-        const double a = ema_alpha(std::int64_t(g.number(name + "/attr.step0")) + std::int64_t(t), g.number(name + "/attr.decay"));
+        const double a =
+            ema_alpha(std::int64_t(g.number(name + "/attr.step0")) + std::int64_t(t), g.number(name + "/attr.decay"));
         EXPECT_NEAR(a, alpha[t], 1e-15);
-        student.value_for_update().copy_from(Tensor::of(student.shape(), std::vector<double>(students.begin() + std::ptrdiff_t(t * n), students.begin() + std::ptrdiff_t((t + 1) * n))).to(dtype));
+        student.value_for_update().copy_from(
+            Tensor::of(student.shape(), std::vector<double>(students.begin() + std::ptrdiff_t(t * n),
+                                                            students.begin() + std::ptrdiff_t((t + 1) * n)))
+                .to(dtype));
         ema_update({{"w", &teacher}}, {{"w", &student}}, a);
         const std::vector<double> got = teacher.value().to_doubles();
         for (std::size_t i = 0; i < n; ++i) EXPECT_NEAR(got[i], want[t * n + i], dtype == Dtype::f64 ? 1e-13 : 2e-6);

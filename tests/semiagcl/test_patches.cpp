@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "engine/parallel.h"
 #include "semiagcl/sampling.h"
 #include "tests/support/golden.h"
 
@@ -25,7 +26,8 @@ TEST(Patches, GoldenEntropyEq1) {
     for (Dtype dtype : {Dtype::f64, Dtype::f32}) {
       SCOPED_TRACE(name);
       const double tolerance = dtype == Dtype::f64 ? 1e-14 : 1e-6;
-      const Tensor image = g.get(name + "/image", dtype), map = g.get(name + "/conf", dtype), hot = g.get(name + "/conf_onehot", dtype);
+      const Tensor image = g.get(name + "/image", dtype), map = g.get(name + "/conf", dtype),
+                   hot = g.get(name + "/conf_onehot", dtype);
       const Extents grid = grid_of(image.shape(), g.integers(name + "/attr.patch"));
       EXPECT_TRUE(close(patch_entropy(image, map, grid), g.get(name + "/ent_clamped"), tolerance));
       EXPECT_TRUE(close(patch_entropy(image, map, grid, EntropyForm::plain), g.get(name + "/ent_plain"), tolerance));
@@ -37,7 +39,8 @@ TEST(Patches, GoldenEntropyEq1) {
 
 TEST(Patches, EntropyByHand) {
   // one patch of two voxels with confidence 1: x = 1/2 has entropy ln 2, x = 1 has none
-  const Tensor x = Tensor::of({1, 1, 1, 2, 1}, std::vector<double>{0.5, 1}), one = Tensor::full({1, 1, 1, 2, 1}, 1, Dtype::f64);
+  const Tensor x = Tensor::of({1, 1, 1, 2, 1}, std::vector<double>{0.5, 1}),
+               one = Tensor::full({1, 1, 1, 2, 1}, 1, Dtype::f64);
   EXPECT_NEAR(patch_entropy(x, one, {{1, 1, 1}}, EntropyForm::plain).item(), std::log(2.0) / 2, 1e-16);
 }
 
@@ -98,7 +101,8 @@ TEST(Sampling, GoldenTopN) {
 TEST(Sampling, ClassesWithoutPatches) {
   // 8 patches, 2 classes; class 1 hardly occurs: it gets no patch however high its score
   std::vector<double> score, confidence;
-  for (int p = 0; p < 8; ++p) score.insert(score.end(), {double(p % 4), 9.0}), confidence.insert(confidence.end(), {0.5, 0.001});
+  for (int p = 0; p < 8; ++p)
+    score.insert(score.end(), {double(p % 4), 9.0}), confidence.insert(confidence.end(), {0.5, 0.001});
   Method m;
   const Tensor s = Tensor::of({2, 4, 2}, score), c = Tensor::of({2, 4, 2}, confidence);
   const auto chosen = class_centric_patches(s, c, m);
@@ -110,8 +114,24 @@ TEST(Sampling, ClassesWithoutPatches) {
   EXPECT_EQ(picks[1].label, 0);
 }
 
+TEST(Patches, DoNotDependOnTheNumberOfThreads) {
+  const Tensor x = tests::random_tensor({2, 8, 24, 24, 1}, 11, Dtype::f32),
+               map = unit_range(tests::random_tensor(x.shape(), 12, Dtype::f32));
+  const Extents grid{{2, 3, 3}};
+  const int before = engine::threads();
+  std::vector<Tensor> results;
+  for (int threads : {1, 2, 8}) {
+    engine::set_threads(threads);
+    results.push_back(patch_entropy(unit_range(x), map, grid));
+  }
+  engine::set_threads(before);
+  EXPECT_TRUE(tests::identical(results[0], results[1]));
+  EXPECT_TRUE(tests::identical(results[0], results[2]));
+}
+
 TEST(Sampling, EveryScoreOfTableV) {
-  const Tensor x = tests::random_tensor({2, 1, 8, 8, 3}, 5), map = one_hot(Tensor::zeros({2, 1, 8, 8}, Dtype::i32), 2, Dtype::f64);
+  const Tensor x = tests::random_tensor({2, 1, 8, 8, 3}, 5),
+               map = one_hot(Tensor::zeros({2, 1, 8, 8}, Dtype::i32), 2, Dtype::f64);
   Method m;
   m.patch_grid = {{1, 2, 2}};
   for (Score score : {Score::entropy, Score::confidence, Score::cosine}) {

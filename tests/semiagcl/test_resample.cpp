@@ -13,7 +13,8 @@ TEST(Resample, GoldenZoomIndices) {
   std::size_t at = 0;
   for (std::size_t i = 0; i < in.size(); ++i) {
     const std::vector<std::int64_t> mine = zoom_index(in[i], out[i]);
-    EXPECT_EQ(mine, (std::vector<std::int64_t>(index.begin() + std::ptrdiff_t(at), index.begin() + std::ptrdiff_t(at) + std::ptrdiff_t(out[i]))))
+    EXPECT_EQ(mine, (std::vector<std::int64_t>(index.begin() + std::ptrdiff_t(at),
+                                               index.begin() + std::ptrdiff_t(at) + std::ptrdiff_t(out[i]))))
         << in[i] << " to " << out[i];
     at += std::size_t(out[i]);
   }
@@ -36,7 +37,8 @@ TEST(Resample, GoldenRotations) {
     const std::vector<double> all = y.to_doubles();
     for (std::size_t a = 0; a < angles.size(); ++a) {
       const std::vector<double> mine = rotate_nearest(x, double(angles[a])).to_doubles();
-      EXPECT_EQ(mine, (std::vector<double>(all.begin() + std::ptrdiff_t(a * mine.size()), all.begin() + std::ptrdiff_t((a + 1) * mine.size()))))
+      EXPECT_EQ(mine, (std::vector<double>(all.begin() + std::ptrdiff_t(a * mine.size()),
+                                           all.begin() + std::ptrdiff_t((a + 1) * mine.size()))))
           << name << " by " << angles[a];
     }
   }

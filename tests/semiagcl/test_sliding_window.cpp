@@ -23,7 +23,8 @@ Probabilities table_softmax(const Tensor& table) {
     const std::vector<double> t = table.to_doubles(), v = x.to_doubles();
     std::vector<double> p;
     for (std::int64_t i = 0; i < n * V; ++i) {
-      const double a = v[std::size_t(i)] * t[std::size_t(2 * (i % V))], b = v[std::size_t(i)] * t[std::size_t(2 * (i % V) + 1)];
+      const double a = v[std::size_t(i)] * t[std::size_t(2 * (i % V))],
+                   b = v[std::size_t(i)] * t[std::size_t(2 * (i % V) + 1)];
       const double top = std::max(a, b), ea = std::exp(a - top), eb = std::exp(b - top);
       p.push_back(ea / (ea + eb)), p.push_back(eb / (ea + eb));
     }
@@ -39,8 +40,9 @@ TEST(SlidingWindow, GoldenStartsAndPadding) {
   for (const std::string& name : g.cases()) {
     if (!g.has(name + "/starts")) continue;
     SCOPED_TRACE(name);
-    const WindowPlan plan = plan_windows(extents(g.integers(name + "/attr.volume")),
-                                         {.window = extents(g.integers(name + "/attr.patch")), .stride = extents(g.integers(name + "/attr.stride"))});
+    const WindowPlan plan = plan_windows(
+        extents(g.integers(name + "/attr.volume")),
+        {.window = extents(g.integers(name + "/attr.patch")), .stride = extents(g.integers(name + "/attr.stride"))});
     EXPECT_EQ(list(plan.before), g.integers(name + "/pad_before"));
     EXPECT_EQ(list(plan.after), g.integers(name + "/pad_after"));
     std::vector<std::int64_t> starts;
@@ -62,7 +64,8 @@ TEST(SlidingWindow, GoldenAverages) {
         const engine::Shape s = image.shape();
         const WindowSpec spec{.window = extents(g.integers(std::string(name) + "/attr.patch")),
                               .stride = extents(g.integers(std::string(name) + "/attr.stride")), .batch = batch};
-        const Tensor mean = sliding_window(image.reshape({s[0], s[1], s[2], 1}), spec, table_softmax(g.get(std::string(name) + "/table")));
+        const Tensor mean =
+            sliding_window(image.reshape({s[0], s[1], s[2], 1}), spec, table_softmax(g.get(std::string(name) + "/table")));
         EXPECT_TRUE(close(mean, g.get(std::string(name) + "/mean_probability"), dtype == Dtype::f64 ? 1e-13 : 1e-6));
       }
 }
@@ -70,7 +73,8 @@ TEST(SlidingWindow, GoldenAverages) {
 TEST(SlidingWindow, GaussianWeightsStillSumToOne) {
   const Tensor image = tests::random_tensor({5, 7, 6, 2}, 1);
   const WindowSpec spec{.window = {{4, 4, 4}}, .stride = {{2, 1, 2}}, .gaussian = true};
-  const Tensor mean = sliding_window(image, spec, [](const Tensor& x) { return Tensor::full(x.shape().with(4, 3), 1.0 / 3, x.dtype()); });
+  const Tensor mean =
+      sliding_window(image, spec, [](const Tensor& x) { return Tensor::full(x.shape().with(4, 3), 1.0 / 3, x.dtype()); });
   EXPECT_TRUE(close(mean, Tensor::full({5, 7, 6, 3}, 1.0 / 3, Dtype::f64), 1e-14));
   // a pointwise function comes back unchanged whatever the weights
   const Tensor same = sliding_window(image, spec, [](const Tensor& x) { return x; });
@@ -79,7 +83,11 @@ TEST(SlidingWindow, GaussianWeightsStillSumToOne) {
 
 TEST(SlidingWindow, Errors) {
   const Tensor image = Tensor::zeros({4, 4, 4, 1});
-  EXPECT_THROW(sliding_window(image, {.window = {{2, 2, 2}}, .stride = {{3, 2, 2}}}, [](const Tensor& x) { return x; }), engine::UsageError);
-  EXPECT_THROW(sliding_window(image, {.window = {{2, 2, 2}}, .stride = {{2, 2, 2}}}, [](const Tensor&) { return Tensor::zeros({1, 2, 2, 1, 1}); }),
+  EXPECT_THROW(sliding_window(image, {.window = {{2, 2, 2}}, .stride = {{3, 2, 2}}}, [](const Tensor& x) { return x; }),
+               engine::UsageError);
+  EXPECT_THROW(sliding_window(image, {.window = {{2, 2, 2}}, .stride = {{2, 2, 2}}},
+                              [](const Tensor&) {
+                                return Tensor::zeros({1, 2, 2, 1, 1});
+                              }),
                engine::ShapeError);
 }
