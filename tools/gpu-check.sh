@@ -63,8 +63,8 @@ kernels() {
   command -v ncu >/dev/null || { echo "ncu is not installed"; return 1; }
   local net
   for net in vnet112 unet256; do
-    timeout 200 ncu --clock-control none --metrics gpu__time_duration.sum --csv --launch-skip 6000 --launch-count 1500 \
-      "$bin/sagcl-gpu-check" bench --only $net --steps 4 >"$out/kernels-$net.csv" 2>&1
+    timeout 250 ncu --clock-control none --metrics gpu__time_duration.sum --csv --launch-skip 4000 --launch-count 2500 \
+      "$bin/sagcl-gpu-check" bench --only $net --precision tf32 --steps 4 >"$out/kernels-$net.csv" 2>&1
     python3 "$here/gpu-kernel-times.py" "$out/kernels-$net.csv" | head -40
   done
 }

@@ -4,7 +4,9 @@
 #include "ops/cuda/decompositions.h"
 #include "ops/cuda/launch_cuda.cuh"
 #include "ops/cuda/matmul.hpp"
+#include "ops/cuda/images.h"
 #include "ops/cuda/norm.h"
+#include "ops/cuda/streams.h"
 #include "ops/cuda/updates.h"
 #include "ops/kernels/shared_backend.inl"
 
@@ -42,6 +44,27 @@ class CudaBackend final : public SharedBackend<CudaLaunch> {
                      const Tensor& gamma, const Tensor& beta, const Tensor& dy, Tensor& dx, Tensor& dgamma, Tensor& dbeta) override {
     if (norm_is_fast(g, x)) cuda::norm_backward(g, act, eps, fixed, x, mean, variance, gamma, beta, dy, dx, dgamma, dbeta);
     else SharedBackend::norm_backward(g, act, eps, fixed, x, mean, variance, gamma, beta, dy, dx, dgamma, dbeta);
+  }
+  void dropout(const DropoutSpec& spec, const Tensor& x, Tensor& y) override {
+    if (!cuda::dropout(spec, x, y)) SharedBackend::dropout(spec, x, y);
+  }
+  void sum(const Tensor& x, const Axes& v, double scale, Tensor& y) override {
+    if (!cuda::sum(x, v, scale, y)) SharedBackend::sum(x, v, scale, y);
+  }
+  void copy_block(const BlockCopy& block, const Tensor& x, Tensor& y) override {
+    if (!cuda::copy_block(block, x, y)) SharedBackend::copy_block(block, x, y);
+  }
+  void max_pool(const PoolGeometry& g, const Tensor& x, Tensor& y, Tensor& index) override {
+    if (!cuda::max_pool(g, x, y, index)) SharedBackend::max_pool(g, x, y, index);
+  }
+  void max_pool_backward(const PoolGeometry& g, const Tensor& index, const Tensor& dy, Tensor& dx) override {
+    if (!cuda::max_pool_backward(g, index, dy, dx)) SharedBackend::max_pool_backward(g, index, dy, dx);
+  }
+  void resize(const ResizeGeometry& g, const Tensor& x, Tensor& y) override {
+    if (!cuda::resize(g, x, y)) SharedBackend::resize(g, x, y);
+  }
+  void resize_backward(const ResizeGeometry& g, const Tensor& dy, Tensor& dx) override {
+    if (!cuda::resize_backward(g, dy, dx)) SharedBackend::resize_backward(g, dy, dx);
   }
   void adam(const AdamStep& step, const std::vector<AdamSlot>& slots) override { cuda::adam(step, slots); }
   void sgd(const SgdStep& step, const std::vector<SgdSlot>& slots) override { cuda::sgd(step, slots); }

@@ -9,6 +9,7 @@
 #include "ops/cuda/cudnn_plans.hpp"
 #include "ops/cuda/plan_file.h"
 #include "ops/cuda/stream.h"
+#include "ops/cuda/streams.h"
 
 namespace sagcl::ops::cuda {
 namespace {
@@ -56,8 +57,9 @@ void execute(cudnnHandle_t handle, const ConvPlan& plan, const Operands& o, bool
   check(cudnnBackendExecute(handle, plan.plan->get(), pack.get()), plan.engine.c_str());
 }
 
-/// Milliseconds of one execution, after one to warm up; infinity if the plan does not run.
-float time_plan(cudnnHandle_t handle, const ConvPlan& plan, const Operands& o, bool bias) {
+/// Milliseconds of one execution, after one to warm up; infinity if the plan does not run. One that is far from the
+/// shortest so far is not run again.
+float time_plan(cudnnHandle_t handle, const ConvPlan& plan, const Operands& o, bool bias, float shortest) {
   struct Event {
     cudaEvent_t e;
     Event() { check(cudaEventCreate(&e), "cudaEventCreate"); }
@@ -66,7 +68,7 @@ float time_plan(cudnnHandle_t handle, const ConvPlan& plan, const Operands& o, b
   float best = std::numeric_limits<float>::infinity();
   try {
     execute(handle, plan, o, bias);
-    for (int repeat = 0; repeat < 2; ++repeat) {
+    for (int repeat = 0; repeat < 3 && best > 0 && !(best < 1e30f && best > 1.5f * shortest); ++repeat) {
       check(cudaEventRecord(begin.e, stream()), "cudaEventRecord");
       execute(handle, plan, o, bias);
       check(cudaEventRecord(end.e, stream()), "cudaEventRecord");
@@ -82,7 +84,7 @@ float time_plan(cudnnHandle_t handle, const ConvPlan& plan, const Operands& o, b
 }
 
 ConvPlan choose(Plans& plans, const PlanRequest& request, const Operands& o, const std::string& key) {
-  constexpr int candidates = 12;
+  constexpr int candidates = 32;
   std::vector<ConvPlan> found = conv_plans(request, {plans.handle, nullptr}, candidates, workspace_limit());
   if (found.empty() || !plans.file.is_kept()) return found.empty() ? ConvPlan{} : found.front();
   const std::string known = plans.file.find(key);
@@ -91,7 +93,7 @@ ConvPlan choose(Plans& plans, const PlanRequest& request, const Operands& o, con
   std::size_t best = 0;
   float shortest = std::numeric_limits<float>::infinity();
   for (std::size_t i = 0; i < found.size(); ++i)
-    if (const float ms = time_plan(plans.handle, found[i], o, request.bias); ms < shortest) shortest = ms, best = i;
+    if (const float ms = time_plan(plans.handle, found[i], o, request.bias, shortest); ms < shortest) shortest = ms, best = i;
   engine::require<engine::BackendError>(shortest < std::numeric_limits<float>::infinity(), "conv: none of cuDNN's {} plans runs for {}", found.size(), key);
   if (!plans.file.remember(key, found[best].engine))
     std::fprintf(stderr, "sagcl: the choice of convolution engines could not be saved; the next run will time them again\n");

@@ -10,13 +10,6 @@ namespace {
 template <class T>
 const T* pointer(const Tensor& t) { return t.defined() ? t.data<T>() : nullptr; }
 
-struct AddBias {
-  const float* b;
-  float* y;
-  std::int64_t columns;
-  __device__ void operator()(std::int64_t r, std::int64_t c) const { y[r * columns + c] += b[c]; }
-};
-
 /// Four values per call: 16 bytes on the wide side.
 struct ToBf16 {
   const float* from;
@@ -68,11 +61,6 @@ void reference_weight(const ConvGeometry& g, const Tensor& x, const Tensor& dy, 
     using T = typename decltype(type)::type;
     CudaLaunch::for_each(dw.size(), kernels::ConvBackwardWeight<T>{g, x.data<T>(), dy.data<T>(), dw.data<T>()});
   });
-}
-
-void add_bias(const Tensor& b, Tensor& y) {
-  const std::int64_t columns = b.size();
-  CudaLaunch::for_rows(y.size() / columns, columns, AddBias{b.data<float>(), y.data<float>(), columns});
 }
 
 void to_bf16(const float* from, void* to, std::int64_t n) {

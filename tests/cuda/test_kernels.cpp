@@ -96,7 +96,7 @@ TEST(EmulatedKernels, NormStatistics) {
           each([&](double v) { sum += v; });
           each([&](double v) { squares += (v - sum / n) * (v - sum / n); });
           EXPECT_NEAR(mean[std::size_t(o * groups + g)], sum / n, 2e-5);
-          EXPECT_NEAR(variance[std::size_t(o * groups + g)], squares / n, 1e-5 * squares / n + 1e-7);
+          EXPECT_NEAR(variance[std::size_t(o * groups + g)], squares / n, 5e-5 * squares / n);  // means are kept in float
         }
     }
   }

@@ -1,4 +1,4 @@
-// sagcl-gpu-check COMMAND... [--device cuda:N] [--json FILE] [--only TEXT] [--steps N] [--small]
+// sagcl-gpu-check COMMAND... [--device cuda:N] [--json FILE] [--only TEXT] [--precision P] [--steps N] [--small]
 // Commands: parity repeat conv steps bench bandwidth all. Exit code 77 where there is no GPU: the tests count as skipped.
 #include "tests/gpu/gpu_check.h"
 
@@ -52,6 +52,7 @@ int main(int argc, char** argv) {
     else if (word == "--device" && has_value) device = argv[++i];
     else if (word == "--json" && has_value) options.json = argv[++i];
     else if (word == "--only" && has_value) options.only = argv[++i];
+    else if (word == "--precision" && has_value) options.precision = argv[++i];
     else if (word == "--steps" && has_value) options.steps = std::stoi(argv[++i]);
     else if (word == "all") wanted = {"parity", "repeat", "conv", "steps", "bandwidth", "bench"};
     else if (commands.count(word)) wanted.push_back(word);

@@ -16,6 +16,7 @@ struct Options {
   Device device;
   std::string json;         ///< empty: screen only
   std::string only;         ///< run only what contains this text
+  std::string precision;    ///< of the timed steps; empty: all three
   bool small = false;       ///< sizes for compute-sanitizer
   int steps = 20;
 };

@@ -83,19 +83,22 @@ int step_parity(const Options& options) {
     const int steps = options.small ? 2 : 10;
     Training cpu(n.name, n.tiny, n.tiny_batch, 1, 8, Device::cpu()), one(n.name, n.tiny, n.tiny_batch, 1, 8, options.device),
         two(n.name, n.tiny, n.tiny_batch, 1, 8, options.device);
-    double worst = 0, last = 0;
+    // Adam divides by the size of the gradient: where that is near 0, rounding decides the direction, so runs drift apart.
+    double first = 0, worst = 0, last = 0;
     bool equal = true;
     for (int i = 0; i < steps; ++i) {
       const double a = cpu.step().item(), b = one.step().item(), c = two.step().item();
       worst = std::max(worst, std::abs(a - b) / std::abs(a));
+      if (i == 0) first = worst;
       equal = equal && b == c;
       last = b;
     }
     for (const auto& [name, p] : layers::parameters_of(one.student()))
       equal = equal && p->value().to_doubles() == layers::parameters_of(two.student()).at(name)->value().to_doubles();
-    const bool ok = worst < 1e-3 && equal;
+    const bool ok = first < 1e-5 && worst < 1e-2 && equal;
     failures += !ok;
-    report(options, "steps", n.name, fmt::format("\"steps\": {}, \"loss\": {:.6f}, \"loss_error\": {:.1e}, \"bit_equal\": {}, \"ok\": {}", steps, last, worst, equal, ok));
+    report(options, "steps", n.name, fmt::format("\"steps\": {}, \"loss\": {:.6f}, \"first_loss_error\": {:.1e}, \"worst_loss_error\": {:.1e}, \"bit_equal\": {}, \"ok\": {}",
+                                             steps, last, first, worst, equal, ok));
   }
   return failures;
 }
@@ -107,6 +110,7 @@ int step_times(const Options& options) {
     for (const Precision precision : {Precision::fp32, Precision::tf32, Precision::bf16})
       for (const std::int64_t teacher : {std::int64_t(0), c.batch / 2}) {
         if (std::string(c.name).find(options.only) == std::string::npos) continue;
+        if (!options.precision.empty() && options.precision != engine::to_string(precision)) continue;
         engine::set_precision(precision);
         Training training(c.net, c.size, c.batch, teacher, 16, options.device);
         engine::allocator(options.device).empty_cache();

@@ -1,0 +1,213 @@
+#include "ops/cuda/images.h"
+
+#include "ops/cuda/launch_cuda.cuh"
+#include "ops/kernels/resize.inl"
+
+namespace sagcl::ops::cuda {
+namespace {
+
+const float4* fours(const Tensor& t) { return reinterpret_cast<const float4*>(t.data<float>()); }
+float4* fours(Tensor& t) { return reinterpret_cast<float4*>(t.data<float>()); }
+
+/// Sizes for 32-bit positions: voxel i of [N, D, H, W] without slow divisions.
+struct Volume {
+  int d, h, w;
+  Divisor by_d, by_h, by_w;
+  explicit Volume(const Extents& e)
+      : d(int(e[0])), h(int(e[1])), w(int(e[2])), by_d(std::uint32_t(d)), by_h(std::uint32_t(h)), by_w(std::uint32_t(w)) {}
+  __host__ __device__ int split(std::int64_t voxel, int p[3]) const {
+    const std::uint32_t i = std::uint32_t(voxel), row = by_w.divide(i), slice = by_h.divide(row), n = by_d.divide(slice);
+    p[2] = int(i - row * std::uint32_t(w));
+    p[1] = int(row - slice * std::uint32_t(h));
+    p[0] = int(slice - n * std::uint32_t(d));
+    return int(n);
+  }
+  __host__ __device__ std::int64_t join(int n, int z, int y, int x) const { return ((std::int64_t(n) * d + z) * h + y) * w + x; }
+};
+
+bool in_fours(std::int64_t C, const Tensor& t, std::int64_t voxels) {
+  return t.dtype() == engine::Dtype::f32 && C % 4 == 0 && voxels * (C / 4) < (std::int64_t(1) << 31);
+}
+
+/// Windows that tile x without gap or overlap.
+struct Tiling {
+  Volume in, out;
+  int window[3];
+  int lanes;  // C / 4
+  explicit Tiling(const PoolGeometry& g)
+      : in(g.in), out(g.out), window{int(g.window[0]), int(g.window[1]), int(g.window[2])}, lanes(int(g.C / 4)) {}
+  static bool fits(const PoolGeometry& g) {
+    for (int a = 0; a < 3; ++a)
+      if (g.window[a] != g.stride[a] || g.in[a] != g.out[a] * g.window[a]) return false;
+    return true;
+  }
+  /// f(tap, address of the voxel's four channels in x) for the window of output voxel r.
+  template <class F>
+  __device__ void for_window(std::int64_t r, std::int64_t lane, F f) const {
+    int p[3];
+    const int n = out.split(r, p);
+    int tap = 0;
+    for (int z = 0; z < window[0]; ++z)
+      for (int y = 0; y < window[1]; ++y)
+        for (int x = 0; x < window[2]; ++x, ++tap)
+          f(tap, in.join(n, p[0] * window[0] + z, p[1] * window[1] + y, p[2] * window[2] + x) * lanes + lane);
+  }
+};
+
+/// The first of equals; a NaN wins, as in ops/kernels/pool.inl.
+__device__ void take(float v, int tap, float& best, unsigned char& where) {
+  if (tap == 0 || v > best || (v != v && best == best)) best = v, where = static_cast<unsigned char>(tap);
+}
+
+struct TiledMaxPool {
+  Tiling t;
+  const float4* x;
+  float4* y;
+  uchar4* index;
+  __device__ void operator()(std::int64_t r, std::int64_t lane) const {
+    float4 best = {0, 0, 0, 0};
+    uchar4 where = {0, 0, 0, 0};
+    t.for_window(r, lane, [&](int tap, std::int64_t at) {
+      const float4 v = x[at];
+      take(v.x, tap, best.x, where.x);
+      take(v.y, tap, best.y, where.y);
+      take(v.z, tap, best.z, where.z);
+      take(v.w, tap, best.w, where.w);
+    });
+    y[r * t.lanes + lane] = best;
+    index[r * t.lanes + lane] = where;
+  }
+};
+
+struct TiledMaxPoolBackward {
+  Tiling t;
+  const uchar4* index;
+  const float4* dy;
+  float4* dx;
+  __device__ void operator()(std::int64_t r, std::int64_t lane) const {
+    const float4 d = dy[r * t.lanes + lane];
+    const uchar4 k = index[r * t.lanes + lane];
+    t.for_window(r, lane, [&](int tap, std::int64_t at) {
+      dx[at] = float4{k.x == tap ? d.x : 0, k.y == tap ? d.y : 0, k.z == tap ? d.z : 0, k.w == tap ? d.w : 0};
+    });
+  }
+};
+
+/// What one output position reads along an axis, in single precision, and for an input position the outputs that read it.
+struct Reads { int low, high; float at_low, at_high; };
+struct Readers { int first, last; };
+
+/// A table holds the three axes one after another; it is filled from the functions of ops/kernels/resize.inl.
+struct FillReads {
+  ResizeGeometry g;
+  Reads* reads;
+  __device__ void operator()(std::int64_t i) const {
+    int a = 0;
+    std::int64_t o = i;
+    while (o >= g.out[a]) o -= g.out[a++];
+    const kernels::Tap t = kernels::tap_of(g, a, o);
+    reads[i] = Reads{int(t.low), int(t.high), float(1 - t.weight), float(t.weight)};
+  }
+};
+
+struct FillReaders {
+  ResizeGeometry g;
+  Readers* readers;
+  __device__ void operator()(std::int64_t i) const {
+    int a = 0;
+    std::int64_t q = i, first, last;
+    while (q >= g.in[a]) q -= g.in[a++];
+    kernels::readers(g, a, q, first, last);
+    readers[i] = Readers{int(first), int(last)};
+  }
+};
+
+std::int64_t edge(const Extents& e) { return e[0] + e[1] + e[2]; }
+
+struct ResizeFours {
+  Volume in, out;
+  int lanes;
+  const Reads* reads;
+  const float4* x;
+  float4* y;
+  __device__ void operator()(std::int64_t r, std::int64_t lane) const {
+    int p[3];
+    const int n = out.split(r, p);
+    const Reads z = reads[p[0]], h = reads[out.d + p[1]], w = reads[out.d + out.h + p[2]];
+    float4 sum = {0, 0, 0, 0};
+    for (int corner = 0; corner < 8; ++corner) {
+      const bool cz = corner & 4, ch = corner & 2, cw = corner & 1;
+      const float weight = (cz ? z.at_high : z.at_low) * (ch ? h.at_high : h.at_low) * (cw ? w.at_high : w.at_low);
+      if (weight == 0) continue;
+      const float4 v = x[in.join(n, cz ? z.high : z.low, ch ? h.high : h.low, cw ? w.high : w.low) * lanes + lane];
+      sum.x += weight * v.x, sum.y += weight * v.y, sum.z += weight * v.z, sum.w += weight * v.w;
+    }
+    y[r * lanes + lane] = sum;
+  }
+};
+
+struct ResizeBackwardFours {
+  Volume in, out;
+  int lanes;
+  const Reads* reads;
+  const Readers* readers;
+  const float4* dy;
+  float4* dx;
+  __device__ static float share(const Reads& t, int q) { return (t.low == q ? t.at_low : 0.0f) + (t.high == q ? t.at_high : 0.0f); }
+  __device__ void operator()(std::int64_t r, std::int64_t lane) const {
+    int q[3];
+    const int n = in.split(r, q);
+    const Readers rz = readers[q[0]], rh = readers[in.d + q[1]], rw = readers[in.d + in.h + q[2]];
+    float4 sum = {0, 0, 0, 0};
+    for (int z = rz.first; z <= rz.last; ++z)
+      for (int h = rh.first; h <= rh.last; ++h) {
+        const float outer = share(reads[z], q[0]) * share(reads[out.d + h], q[1]);
+        if (outer == 0) continue;
+        for (int w = rw.first; w <= rw.last; ++w) {
+          const float weight = outer * share(reads[out.d + out.h + w], q[2]);
+          if (weight == 0) continue;
+          const float4 v = dy[out.join(n, z, h, w) * lanes + lane];
+          sum.x += weight * v.x, sum.y += weight * v.y, sum.z += weight * v.z, sum.w += weight * v.w;
+        }
+      }
+    dx[r * lanes + lane] = sum;
+  }
+};
+
+}  // namespace
+
+bool max_pool(const PoolGeometry& g, const Tensor& x, Tensor& y, Tensor& index) {
+  if (!in_fours(g.C, x, g.N * g.in.volume()) || !Tiling::fits(g)) return false;
+  CudaLaunch::for_rows(g.N * g.out.volume(), g.C / 4, TiledMaxPool{Tiling(g), fours(x), fours(y), reinterpret_cast<uchar4*>(index.data<std::uint8_t>())});
+  return true;
+}
+
+bool max_pool_backward(const PoolGeometry& g, const Tensor& index, const Tensor& dy, Tensor& dx) {
+  if (!in_fours(g.C, dx, g.N * g.in.volume()) || !Tiling::fits(g)) return false;
+  CudaLaunch::for_rows(g.N * g.out.volume(), g.C / 4,
+                       TiledMaxPoolBackward{Tiling(g), reinterpret_cast<const uchar4*>(index.data<std::uint8_t>()), fours(dy), fours(dx)});
+  return true;
+}
+
+bool resize(const ResizeGeometry& g, const Tensor& x, Tensor& y) {
+  if (!in_fours(g.C, x, g.N * std::max(g.in.volume(), g.out.volume()))) return false;
+  const engine::Buffer table(device(), std::size_t(edge(g.out)) * sizeof(Reads));
+  auto* reads = static_cast<Reads*>(table.data());
+  CudaLaunch::for_each(edge(g.out), FillReads{g, reads});
+  CudaLaunch::for_rows(g.N * g.out.volume(), g.C / 4, ResizeFours{Volume(g.in), Volume(g.out), int(g.C / 4), reads, fours(x), fours(y)});
+  return true;
+}
+
+bool resize_backward(const ResizeGeometry& g, const Tensor& dy, Tensor& dx) {
+  if (!in_fours(g.C, dx, g.N * std::max(g.in.volume(), g.out.volume()))) return false;
+  const engine::Buffer table(device(), std::size_t(edge(g.out)) * sizeof(Reads)), back(device(), std::size_t(edge(g.in)) * sizeof(Readers));
+  auto* reads = static_cast<Reads*>(table.data());
+  auto* readers = static_cast<Readers*>(back.data());
+  CudaLaunch::for_each(edge(g.out), FillReads{g, reads});
+  CudaLaunch::for_each(edge(g.in), FillReaders{g, readers});
+  CudaLaunch::for_rows(g.N * g.in.volume(), g.C / 4,
+                       ResizeBackwardFours{Volume(g.in), Volume(g.out), int(g.C / 4), reads, readers, fours(dy), fours(dx)});
+  return true;
+}
+
+}  // namespace sagcl::ops::cuda
