@@ -155,11 +155,17 @@ StepReport Trainer::advance() {
   StepReport report;
   report.learning_rate = learning_rate();
   std::vector<Term> terms;
-  {
+  try {
     autograd::Tape tape;
     const Variable loss = total_loss(batch, terms);
     report.loss = loss.value().item();
     if (std::isfinite(report.loss)) tape.backward(loss);
+  } catch (const engine::UsageError&) {  // an operation may refuse a NaN before it reaches the loss
+    explain_not_finite(batch);
+    throw;
+  } catch (const engine::BackendError&) {
+    explain_not_finite(batch);
+    throw;
   }
   if (!std::isfinite(report.loss)) explain_not_finite(batch);
   for (const Term& term : terms) report.terms[term.name] = term.value.value().item();
@@ -210,9 +216,11 @@ bool Trainer::restart_warm_up() {
 void Trainer::explain_not_finite(const datasets::Batch& batch) {
   FirstNonFinite observer;
   std::vector<Term> terms;
-  {
+  try {
     autograd::Tape tape({.observer = &observer});
     total_loss(batch, terms);
+  } catch (const engine::Error&) {
+    if (observer.found.empty()) return;  // not a matter of finite values: the caller's error stands
   }
   std::string values;
   for (const Term& term : terms) values += fmt::format(" {} = {}", term.name, term.value.value().item());

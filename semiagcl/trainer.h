@@ -53,7 +53,7 @@ class Trainer {
   bool restart_warm_up();
   Variable total_loss(const datasets::Batch& batch, std::vector<Term>& terms);
   double learning_rate() const;
-  [[noreturn]] void explain_not_finite(const datasets::Batch& batch);
+  void explain_not_finite(const datasets::Batch& batch);
 
   RunSettings settings_;
   const TrainingData& data_;

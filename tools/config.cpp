@@ -205,6 +205,12 @@ void check(const RunSettings& s) {
     const std::int64_t extent = s.train.patch[a];
     if (flat && a == 0) require<UsageError>(extent == 1, "train.patch: images have depth 1, got {}", extent);
     else require<UsageError>(extent >= 16 && extent % 16 == 0, "train.patch: {} is not a multiple of 16; the network halves it four times", extent);
+    const bool encodes_patches = s.train.method == "semi-agcl" && s.method.mixing != semiagcl::Mixing::none &&
+                                 s.method.embedding == semiagcl::Embedding::patch && !(flat && a == 0);
+    require<UsageError>(!encodes_patches || extent / s.method.patch_grid[int(a)] >= 16,
+                        "method.patch_grid: {} patches leave {} voxels of an extent of {}; the encoder halves a patch four times and "
+                        "needs 16. Use fewer patches, a larger train.patch, or method.embedding=roi",
+                        s.method.patch_grid[int(a)], extent / s.method.patch_grid[int(a)], extent);
     require<UsageError>(extent % s.method.patch_grid[int(a)] == 0, "method.patch_grid: {} patches do not divide an extent of {}",
                         s.method.patch_grid[int(a)], extent);
   }
