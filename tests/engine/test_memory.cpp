@@ -1,0 +1,125 @@
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <cstring>
+
+#include "engine/memory.h"
+#include "tests/support/golden.h"
+#include "tests/support/throws.h"
+
+namespace sagcl::tests {
+namespace {
+
+using engine::CachingAllocator;
+
+/// A device with room for a given number of bytes, in main memory.
+class SmallDevice final : public engine::DeviceRuntime {
+ public:
+  explicit SmallDevice(std::size_t room) : room_(room) {}
+  void* allocate(std::size_t bytes) override {
+    if (used + bytes > room_) return nullptr;
+    auto* block = static_cast<std::size_t*>(std::malloc(bytes + 64));
+    *block = bytes;
+    used += bytes;
+    return reinterpret_cast<char*>(block) + 64;
+  }
+  void release(void* memory) override {
+    void* block = static_cast<char*>(memory) - 64;
+    used -= *static_cast<std::size_t*>(block);
+    std::free(block);
+  }
+  void copy_from_host(void* to, const void* from, std::size_t n) override { std::memcpy(to, from, n); }
+  void copy_to_host(void* to, const void* from, std::size_t n) override { std::memcpy(to, from, n); }
+  void copy_within(void* to, const void* from, std::size_t n) override { std::memcpy(to, from, n); }
+  void zero(void* memory, std::size_t n) override { std::memset(memory, 0, n); }
+  void synchronize() override {}
+  void add_into(void*, const void*, engine::Dtype, std::int64_t) override {}
+  std::size_t used = 0;
+
+ private:
+  std::size_t room_;
+};
+
+TEST(CachingAllocator, HandsReleasedBlocksOutAgain) {
+  SmallDevice device(1 << 20);
+  CachingAllocator allocator(device, "small");
+  void* a = allocator.allocate(1000);  // rounded up to 1024
+  EXPECT_EQ(allocator.statistics().in_use, 1024u);
+  allocator.release(a);
+  EXPECT_EQ(allocator.statistics().in_use, 0u);
+  EXPECT_EQ(allocator.statistics().cached, 1024u);
+  EXPECT_EQ(allocator.allocate(1024), a);
+  EXPECT_EQ(allocator.statistics().requests, 2u);
+  EXPECT_EQ(allocator.statistics().from_device, 1u);
+  allocator.release(a);
+  allocator.empty_cache();
+  EXPECT_EQ(device.used, 0u);
+}
+
+TEST(CachingAllocator, WastesLittle) {
+  SmallDevice device(1 << 20);
+  CachingAllocator allocator(device, "small");
+  void* large = allocator.allocate(100000);
+  allocator.release(large);
+  void* small = allocator.allocate(1000);  // must not take the large block
+  EXPECT_NE(small, large);
+  EXPECT_EQ(allocator.statistics().in_use, 1024u);
+  void* nearly = allocator.allocate(95000);
+  EXPECT_EQ(nearly, large);
+  allocator.release(small);
+  allocator.release(nearly);
+}
+
+TEST(CachingAllocator, RemembersTheHighestUse) {
+  SmallDevice device(1 << 20);
+  CachingAllocator allocator(device, "small");
+  void *a = allocator.allocate(64000), *b = allocator.allocate(64000);
+  allocator.release(a);
+  EXPECT_EQ(allocator.statistics().peak, 128000u);
+  allocator.reset_peak();
+  EXPECT_EQ(allocator.statistics().peak, 64000u);
+  allocator.release(b);
+}
+
+TEST(CachingAllocator, EmptiesItsCacheBeforeItGivesUp) {
+  SmallDevice device(1 << 20);
+  CachingAllocator allocator(device, "small");
+  allocator.release(allocator.allocate(700000));
+  void* other = allocator.allocate(400000);  // fits only when the kept block goes back
+  EXPECT_EQ(device.used, 400000u);
+  allocator.release(other);
+}
+
+TEST(CachingAllocator, SaysWhoAskedForHowMuch) {
+  SmallDevice device(1 << 20);
+  CachingAllocator allocator(device, "small");
+  void* held = allocator.allocate(1 << 19);
+  const engine::OperationName name("conv");
+  EXPECT_TRUE(throws<engine::OutOfMemory>([&] { allocator.allocate(1 << 20); },
+                                          "conv: out of memory on small: asked for 1.0 MiB, 0.5 MiB in use, highest so far 0.5 MiB"));
+  allocator.release(held);
+}
+
+TEST(OperationName, Nests) {
+  const engine::OperationName outer("outer");
+  {
+    const engine::OperationName inner("inner");
+    EXPECT_STREQ(engine::OperationName::current(), "inner");
+  }
+  EXPECT_STREQ(engine::OperationName::current(), "outer");
+}
+
+TEST(Device, TensorsLiveOnARegisteredOne) {
+  static SmallDevice device(1 << 20);
+  const engine::Device place = engine::Device::cuda(40);
+  engine::register_device(place, device);
+  EXPECT_TRUE(engine::is_registered(place));
+  const Tensor x = Tensor::of<float>({3}, {1, 2, 3}).to(place);
+  EXPECT_EQ(x.device(), place);
+  EXPECT_EQ(x.clone().to_vector<float>(), (std::vector<float>{1, 2, 3}));
+  EXPECT_EQ(engine::allocator(place).statistics().in_use, 64u);
+  EXPECT_TRUE(throws<engine::OutOfMemory>([&] { Tensor::zeros({1 << 20}, engine::Dtype::f32, place); }, "out of memory on cuda:40"));
+}
+
+}  // namespace
+}  // namespace sagcl::tests
