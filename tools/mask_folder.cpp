@@ -79,18 +79,33 @@ LoadedPair load_pair(const MaskPair& pair, const datasets::LabelRule& rule, std:
   return {checked.classes, datasets::apply_rule(rule, reference, classes, pair.reference.string()), geometry.spacing};
 }
 
+namespace {
+
+double largest_value(const Tensor& values) {
+  double largest = 0;
+  engine::visit_any(values.dtype(), [&](auto type) {
+    using T = typename decltype(type)::type;
+    const T* p = values.data<T>();
+    for (std::int64_t i = 0; i < values.size(); ++i) largest = std::max(largest, double(p[i]));
+  });
+  return largest;
+}
+
+}  // namespace
+
 std::int64_t count_classes(const std::vector<MaskPair>& pairs, const datasets::LabelRule& rule) {
+  std::int64_t largest = 1;
+  for (const auto& [value, c] : rule.map) largest = std::max(largest, c);
+  if (!rule.map.empty()) return largest + 1;
   constexpr std::int64_t most = 64;
-  int largest = 0;
   for (const MaskPair& pair : pairs)
     for (const fs::path& file : {pair.prediction, pair.reference}) {
-      const Tensor mask = datasets::apply_rule(rule, datasets::read_label_values(file), 256, file.string());
-      const auto* p = mask.data<std::uint8_t>();
-      largest = std::max<int>(largest, mask.size() ? *std::max_element(p, p + mask.size()) : 0);
-      require<DataError>(largest < most, "{}: holds the value {}; if this stands for a class, give --map {}=1 (or the class it means)",
-                         file.string(), largest, largest);
+      const double value = largest_value(datasets::read_label_values(file));
+      require<DataError>(value < most, "{}: holds the value {}; if this stands for a class, give --map {}=1 (or the class it means)",
+                         file.string(), value, value);
+      largest = std::max(largest, std::int64_t(value));
     }
-  return std::max(2, largest + 1);
+  return largest + 1;
 }
 
 datasets::LabelRule parse_map(const std::string& text) {

@@ -38,8 +38,8 @@ struct LoadedPair {
 /// text names both files and the remedy.
 LoadedPair load_pair(const MaskPair& pair, const datasets::LabelRule& rule, std::int64_t classes);
 
-/// 1 + the largest class in any of the masks; DataError if that is above 64, which is what a mask stored as 0 and 255 looks
-/// like, with the map that reads it.
+/// 1 + the largest class that the rule's map names, or without a map that any of the masks holds, and at least 2. DataError for a
+/// value of 64 or more, which is what a mask stored as 0 and 255 looks like, with the map that reads it.
 std::int64_t count_classes(const std::vector<MaskPair>& pairs, const datasets::LabelRule& rule);
 
 /// "255=1,128=2" -> {255: 1, 128: 2}; 0 stays 0. UsageError otherwise.

@@ -129,7 +129,7 @@ std::vector<std::string> overlay_figures(const OverlayCase& one) {
   double longest = 0;
   for (int a = 0; a < 3; ++a) longest = std::max(longest, double(s[a]) * one.spacing[std::size_t(a)]);
   std::vector<std::string> figures;
-  for (int axis = 0; axis < 3; ++axis) figures.push_back(figure(one, axis, centre[std::size_t(axis)], 300 / longest));
+  for (int axis = 0; axis < 3; ++axis) figures.push_back(figure(one, axis, centre[std::size_t(axis)], 330 / longest));
   return figures;
 }
 

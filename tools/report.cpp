@@ -22,14 +22,15 @@ h1 { font-size:26px; margin:0; letter-spacing:-.01em; } h2 { font-size:18px; mar
 p { margin:6px 0; } .quiet { color:var(--quiet); }
 section { background:var(--paper); border:1px solid var(--line); border-radius:10px; padding:20px 22px; margin-top:18px; }
 .expectation { border-left:4px solid var(--accent); padding:6px 12px; background:#f0f7fc; border-radius:0 6px 6px 0; margin-top:14px; }
-.cards { display:grid; grid-template-columns:repeat(auto-fit,minmax(130px,1fr)); gap:12px; margin-top:16px; }
-.card { background:var(--paper); border:1px solid var(--line); border-radius:10px; padding:10px 14px; }
-.card b { display:block; font-size:22px; font-variant-numeric:tabular-nums; line-height:1.25; } .card span { color:var(--quiet); font-size:12.5px; }
+.cards { display:grid; grid-template-columns:repeat(auto-fit,minmax(118px,1fr)); gap:10px; margin-top:16px; }
+.card { background:var(--paper); border:1px solid var(--line); border-radius:10px; padding:10px 12px; }
+.card b { display:block; font-size:19px; white-space:nowrap; font-variant-numeric:tabular-nums; line-height:1.25; } .card span { color:var(--quiet); font-size:12.5px; }
 .scroll { overflow-x:auto; }
 table { border-collapse:collapse; width:100%; font-size:13.5px; font-variant-numeric:tabular-nums; }
 th { text-align:right; font-weight:600; color:var(--quiet); border-bottom:2px solid var(--line); padding:4px 8px; vertical-align:bottom; }
 td { text-align:right; border-bottom:1px solid var(--line); padding:4px 8px; white-space:nowrap; }
 th:first-child,td:first-child { text-align:left; } th.group { text-align:center; } tr.this td { font-weight:600; background:#f0f7fc; }
+table.dense { font-size:12.5px; } table.dense th,table.dense td { padding:4px 5px; }
 tr.mean td { font-weight:600; border-top:2px solid var(--line); } td.bad { color:#b42318; }
 td .bar { display:inline-block; height:9px; border-radius:2px; background:#9ccbe6; margin-right:7px; vertical-align:1px; }
 .charts { display:grid; grid-template-columns:repeat(auto-fit,minmax(340px,1fr)); gap:10px 18px; }
@@ -66,7 +67,7 @@ std::string key_figures(const RunRecord& run) {
   if (run.evaluation) {
     const Evaluation& e = *run.evaluation;
     out += card(number(100 * e.foreground_mean.dice, 1) + " %", "mean foreground Dice");
-    out += card(number(e.foreground_mean.hd95, 2) + " " + e.unit, "HD95");
+    out += card(number(e.foreground_mean.hd95, 2), e.unit == "mm" ? "HD95, mm" : "HD95, voxels");
     out += card(fmt::format("{}", e.cases.size()), "test cases");
     if (e.empty_predictions) out += card(fmt::format("{}", e.empty_predictions), "empty predictions");
   }

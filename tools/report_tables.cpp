@@ -35,17 +35,17 @@ std::string comparison_row(const RunRecord& run, const std::vector<std::string>&
   std::string row = (first ? "<tr class=\"this\"><td>" : "<tr><td>") + escaped(run.name()) + "</td>";
   row += cell(run.settings.train.method) + cell(run.labelled ? std::to_string(*run.labelled) : "-") + cell(std::to_string(run.steps())) +
          cell(std::to_string(run.settings.train.seed));
+  row += cell(seconds_text(run.seconds()));
   if (run.evaluation) {
     const Evaluation& e = *run.evaluation;
-    row += score_cells(e.foreground_mean);
+    row += cell(std::to_string(e.empty_predictions), e.empty_predictions > 0) + score_cells(e.foreground_mean);
     if (classes.size() > 1)
       for (std::size_t k = 0; k < classes.size(); ++k)
         row += e.classes == classes ? score_cells(e.mean[k]) : cell("-") + cell("-") + cell("-") + cell("-");
-    row += cell(std::to_string(e.empty_predictions), e.empty_predictions > 0);
   } else {
     for (std::size_t k = 0; k < 4 * (classes.size() > 1 ? classes.size() + 1 : 1) + 1; ++k) row += cell("-");
   }
-  return row + cell(seconds_text(run.seconds())) + "</tr>\n";
+  return row + "</tr>\n";
 }
 
 }  // namespace
@@ -62,11 +62,11 @@ std::string comparison_section(const std::vector<RunRecord>& runs) {
       largest = std::max(largest, dice);
     }
   if (!bars.empty()) out += bar_chart("Mean foreground Dice on the test cases", bars, largest);
-  out += "<div class=\"scroll\"><table><thead><tr><th rowspan=\"2\">run</th><th rowspan=\"2\">method</th><th rowspan=\"2\">labels</th>"
-         "<th rowspan=\"2\">steps</th><th rowspan=\"2\">seed</th><th colspan=\"4\" class=\"group\">foreground mean</th>";
+  out += "<div class=\"scroll\"><table class=\"dense\"><thead><tr><th rowspan=\"2\">run</th><th rowspan=\"2\">method</th><th rowspan=\"2\">labels</th>"
+         "<th rowspan=\"2\">steps</th><th rowspan=\"2\">seed</th><th rowspan=\"2\">time</th><th rowspan=\"2\">empty</th><th colspan=\"4\" class=\"group\">foreground mean</th>";
   if (classes.size() > 1)
     for (const auto& c : classes) out += "<th colspan=\"4\" class=\"group\">" + escaped(c) + "</th>";
-  out += "<th rowspan=\"2\">empty</th><th rowspan=\"2\">time</th></tr><tr>";
+  out += "</tr><tr>";
   for (std::size_t k = 0; k < (classes.size() > 1 ? classes.size() + 1 : 1); ++k) out += score_heads;
   out += "</tr></thead><tbody>\n";
   for (std::size_t i = 0; i < runs.size(); ++i) out += comparison_row(runs[i], classes, i == 0);

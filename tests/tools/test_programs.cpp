@@ -1,0 +1,219 @@
+#include <cmath>
+
+#include "datasets/nifti.h"
+#include "datasets/png.h"
+#include "engine/safetensors.h"
+#include "layers/weights.h"
+#include "tests/tools/tools_support.h"
+#include "tools/config.h"
+#include "tools/evaluation.h"
+
+// The programs as a user meets them: exit codes, messages, files.
+using namespace sagcl;
+using tests::box;
+using tests::contains;
+using tests::run;
+
+namespace {
+
+engine::Tensor plane(const engine::Tensor& mask, int factor = 1) {
+  engine::Tensor p = mask.reshape({mask.shape()[1], mask.shape()[2]}).clone();
+  for (std::int64_t i = 0; i < p.size(); ++i) p.data<std::uint8_t>()[i] = std::uint8_t(p.data<std::uint8_t>()[i] * factor);
+  return p;
+}
+
+struct Folders {
+  tests::Scratch scratch;
+  Folders() {
+    for (const char* f : {"pred", "ref"}) std::filesystem::create_directories(scratch / f);
+  }
+  std::string operator()(const std::string& name) const { return (scratch / name).string(); }
+};
+
+/// A checkpoint of an untrained network, as sagcl-train writes them.
+void write_checkpoint(const std::filesystem::path& file, const std::string& net, std::int64_t channels) {
+  semiagcl::RunSettings s;
+  s.network.name = net, s.network.width = 2;
+  s.evaluation.stride = {};
+  engine::Generator random(1, "weights");
+  const auto network = layers::make_segmenter(net, {.in_channels = channels, .classes = 3, .width = 2}, random);
+  engine::TensorFile content;
+  layers::store(*network, "student/", content);
+  content.notes = {{"config", tools::to_toml(s)}, {"classes", R"(["background","a","b"])"}, {"channels", std::to_string(channels)}, {"step", "7"}};
+  engine::write_safetensors(file, content);
+}
+
+}  // namespace
+
+TEST(Programs, HelpListsExitCodesAndExamples) {
+  for (const char* program : {"sagcl-train", "sagcl-eval", "sagcl-predict", "sagcl-report", "sagcl-bench"}) {
+    const auto help = run(program, {"--help"});
+    EXPECT_EQ(help.code, 0) << program << help.err;
+    EXPECT_TRUE(contains(help.out, "Exit codes: 0 done; 1 internal error; 2 command line")) << program;
+    EXPECT_TRUE(contains(help.out, std::string("  ") + program + " ")) << program;
+    EXPECT_TRUE(contains(run(program, {"--version"}).out, "sagcl 0.")) << program;
+  }
+}
+
+TEST(Programs, UnknownOptionsAreUsageErrorsWithASuggestion) {
+  const auto typo = run("sagcl-eval", {"--pred", "a", "--ref", "b", "--jsn", "c"});
+  EXPECT_EQ(typo.code, 2);
+  EXPECT_TRUE(contains(typo.err, "sagcl-eval: error: unknown argument --jsn (did you mean --json?)"));
+  EXPECT_EQ(typo.out, "");
+  EXPECT_EQ(run("sagcl-eval", {}).code, 2);
+  EXPECT_EQ(run("sagcl-eval", {"--pred", "a", "--ref", "b", "--unit", "inch"}).code, 2);
+  EXPECT_EQ(run("sagcl-bench", {"stepp"}).code, 2);
+}
+
+TEST(Programs, MessagesAreColouredOnlyWhenWanted) {
+  EXPECT_EQ(run("sagcl-eval", {}, "NO_COLOR=1").err.find('\033'), std::string::npos);
+  EXPECT_EQ(run("sagcl-eval", {}).err.find('\033'), std::string::npos);  // not a terminal
+  EXPECT_TRUE(contains(run("sagcl-eval", {}, "FORCE_COLOR=1").err, "\033[31;1merror:"));
+}
+
+TEST(Evaluate, FoldersOfPngMasks) {
+  Folders f;
+  datasets::write_png(f("pred") + "/a.png", plane(box({1, 16, 16}, {0, 3, 4}, {1, 9, 12})));
+  datasets::write_png(f("ref") + "/a.png", plane(box({1, 16, 16}, {0, 5, 2}, {1, 12, 10})));
+  const auto outcome = run("sagcl-eval", {"--pred", f("pred"), "--ref", f("ref"), "--json", f("out.json"), "--names", "gland"});
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_TRUE(contains(outcome.out, "46.15"));  // Dice
+  EXPECT_TRUE(contains(outcome.out, "gland"));
+  const tools::Evaluation e = tools::read_evaluation(f("out.json"));
+  EXPECT_NEAR(e.foreground_mean.dice, 0.461538, 1e-6);
+  EXPECT_NEAR(e.mean[0].hd95, 3, 1e-6);
+}
+
+TEST(Evaluate, MasksStoredAs0And255NeedAMap) {
+  Folders f;
+  for (const char* folder : {"pred", "ref"}) datasets::write_png(f(folder) + "/a.png", plane(box({1, 4, 4}, {0, 1, 1}, {1, 3, 3}), 255));
+  const auto refused = run("sagcl-eval", {"--pred", f("pred"), "--ref", f("ref")});
+  EXPECT_EQ(refused.code, 65);
+  EXPECT_TRUE(contains(refused.err, "--map 255=1"));
+  const auto accepted = run("sagcl-eval", {"--pred", f("pred"), "--ref", f("ref"), "--map", "255=1"});
+  EXPECT_EQ(accepted.code, 0) << accepted.err;
+  EXPECT_TRUE(contains(accepted.out, "100.00"));
+  EXPECT_EQ(run("sagcl-eval", {"--pred", f("pred"), "--ref", f("ref"), "--map", "255:1"}).code, 2);
+}
+
+TEST(Evaluate, MillimetresComeFromTheReference) {
+  Folders f;
+  datasets::Geometry g;
+  g.spacing = {2, 2, 2};
+  g.affine = {2, 0, 0, 0, 0, 2, 0, 0, 0, 0, 2, 0, 0, 0, 0, 1};
+  datasets::write_nifti(f("pred") + "/a.nii.gz", box({4, 4, 8}, {1, 1, 1}, {3, 3, 3}), g);
+  datasets::write_nifti(f("ref") + "/a.nii.gz", box({4, 4, 8}, {1, 1, 3}, {3, 3, 5}), g);
+  ASSERT_EQ(run("sagcl-eval", {"--pred", f("pred"), "--ref", f("ref"), "--json", f("mm.json"), "--unit", "mm"}).code, 0);
+  ASSERT_EQ(run("sagcl-eval", {"--pred", f("pred"), "--ref", f("ref"), "--json", f("v.json")}).code, 0);
+  EXPECT_DOUBLE_EQ(tools::read_evaluation(f("mm.json")).mean[0].hd95, 2 * tools::read_evaluation(f("v.json")).mean[0].hd95);
+}
+
+TEST(Evaluate, NamesWhatIsMissingOrDoesNotMatch) {
+  Folders f;
+  EXPECT_EQ(run("sagcl-eval", {"--pred", f("nowhere"), "--ref", f("ref")}).code, 66);
+  EXPECT_EQ(run("sagcl-eval", {"--pred", f("pred"), "--ref", f("ref")}).code, 66);  // empty folders
+  for (const char* id : {"a", "b"}) datasets::write_png(f("ref") + "/" + id + ".png", plane(box({1, 4, 4}, {0, 1, 1}, {1, 3, 3})));
+  datasets::write_png(f("pred") + "/a.png", plane(box({1, 4, 4}, {0, 1, 1}, {1, 3, 3})));
+  const auto missing = run("sagcl-eval", {"--pred", f("pred"), "--ref", f("ref")});
+  EXPECT_EQ(missing.code, 65);
+  EXPECT_TRUE(contains(missing.err, "no prediction for 1 of 2 references (b)"));
+  datasets::write_png(f("pred") + "/b.png", plane(box({1, 4, 5}, {0, 1, 1}, {1, 3, 3})));
+  const auto extents = run("sagcl-eval", {"--pred", f("pred"), "--ref", f("ref")});
+  EXPECT_EQ(extents.code, 65);
+  EXPECT_TRUE(contains(extents.err, "b.png: has extents [1, 4, 5]"));
+  tests::put(f("pred") + "/b.png", "not a png");
+  EXPECT_EQ(run("sagcl-eval", {"--pred", f("pred"), "--ref", f("ref")}).code, 65);
+}
+
+TEST(Evaluate, AnUnwritableFileIsAnIoError) {
+  Folders f;
+  for (const char* folder : {"pred", "ref"}) datasets::write_png(f(folder) + "/a.png", plane(box({1, 4, 4}, {0, 1, 1}, {1, 3, 3})));
+  const auto outcome = run("sagcl-eval", {"--pred", f("pred"), "--ref", f("ref"), "--json", f("nowhere/deep/out.json")});
+  EXPECT_EQ(outcome.code, 74) << outcome.err;
+}
+
+TEST(Predict, GivesAMaskPerImageWithItsGeometry) {
+  Folders f;
+  write_checkpoint(f("c.safetensors"), "vnet", 1);
+  datasets::Geometry g;
+  g.spacing = {2, 1, 1};
+  g.affine = {1, 0, 0, -7, 0, 1, 0, 3, 0, 0, 2, 1, 0, 0, 0, 1};
+  engine::Tensor image = engine::Tensor::zeros({17, 20, 16});
+  for (std::int64_t i = 0; i < image.size(); ++i) image.data<float>()[i] = float(i % 13);
+  datasets::write_nifti(f("pred") + "/case_1.nii.gz", image, g);
+  const auto outcome = run("sagcl-predict", {"--checkpoint", f("c.safetensors"), "--input", f("pred"), "--output", f("masks"), "--device", "cpu"});
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_EQ(outcome.out, f("masks") + "/case_1.nii.gz\n");
+  EXPECT_TRUE(contains(outcome.err, "next: sagcl-eval --pred"));
+  const datasets::Image mask = datasets::read_nifti(f("masks") + "/case_1.nii.gz");
+  EXPECT_EQ(mask.voxels.shape(), (engine::Shape{17, 20, 16, 1}));
+  EXPECT_EQ(mask.geometry.affine, g.affine);
+  const std::string once = tests::content_of(f("masks") + "/case_1.nii.gz");
+  ASSERT_EQ(run("sagcl-predict", {"--checkpoint", f("c.safetensors"), "--input", f("pred"), "--output", f("again"), "--threads", "1", "--device", "cpu"}).code, 0);
+  EXPECT_EQ(once, tests::content_of(f("again") + "/case_1.nii.gz"));  // whatever the number of threads
+}
+
+TEST(Predict, ReadsColouredTilesAndWritesPalettes) {
+  Folders f;
+  write_checkpoint(f("c.safetensors"), "unet", 3);
+  datasets::write_png(f("pred") + "/tile.png", engine::Tensor::full({20, 33, 3}, 90, engine::Dtype::u8));
+  const auto outcome = run("sagcl-predict", {"--checkpoint", f("c.safetensors"), "--input", f("pred"), "--output", f("masks"), "--device", "cpu"});
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  const engine::Tensor mask = datasets::read_png_label(f("masks") + "/tile.png");
+  EXPECT_EQ(mask.shape(), (engine::Shape{1, 20, 33}));
+  for (std::int64_t i = 0; i < mask.size(); ++i) ASSERT_LT(mask.data<std::int32_t>()[i], 3);
+}
+
+TEST(Predict, RefusesWhatIsNotACheckpoint) {
+  Folders f;
+  datasets::write_png(f("pred") + "/tile.png", engine::Tensor::full({16, 16}, 90, engine::Dtype::u8));
+  const auto with = [&](const std::string& file, std::vector<std::string> more = {}) {
+    std::vector<std::string> arguments = {"--checkpoint", f(file), "--input", f("pred"), "--output", f("masks"), "--device", "cpu"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return run("sagcl-predict", arguments);
+  };
+  EXPECT_EQ(with("absent.safetensors").code, 66);
+  tests::put(f("text.safetensors"), "hello, this is text");
+  EXPECT_EQ(with("text.safetensors").code, 65);
+  engine::TensorFile other;
+  other.tensors["x"] = engine::Tensor::zeros({2});
+  engine::write_safetensors(f("other.safetensors"), other);
+  const auto no_notes = with("other.safetensors");
+  EXPECT_EQ(no_notes.code, 65);
+  EXPECT_TRUE(contains(no_notes.err, "not a checkpoint of sagcl-train"));
+  write_checkpoint(f("c.safetensors"), "unet", 1);
+  const auto no_teacher = with("c.safetensors", {"--network", "teacher"});
+  EXPECT_EQ(no_teacher.code, 2);
+  EXPECT_TRUE(contains(no_teacher.err, "use --network student"));
+  const auto same = run("sagcl-predict", {"--checkpoint", f("c.safetensors"), "--input", f("pred"), "--output", f("pred")});
+  EXPECT_EQ(same.code, 2);
+  EXPECT_TRUE(contains(same.err, "choose another"));
+}
+
+TEST(Predict, RefusesImagesThatAreNotFit) {
+  Folders f;
+  write_checkpoint(f("c.safetensors"), "vnet", 1);
+  engine::Tensor image = engine::Tensor::zeros({16, 16, 16});
+  image.data<float>()[5] = NAN;
+  datasets::write_nifti(f("pred") + "/bad.nii.gz", image, {});
+  const auto outcome = run("sagcl-predict", {"--checkpoint", f("c.safetensors"), "--input", f("pred"), "--output", f("masks"), "--device", "cpu"});
+  EXPECT_EQ(outcome.code, 65);
+  EXPECT_TRUE(contains(outcome.err, "bad.nii.gz"));
+  EXPECT_TRUE(contains(outcome.err, "NaN"));
+}
+
+TEST(Bench, PrintsOneLineOfJsonPerStepMeasurement) {
+  const auto outcome = run("sagcl-bench", {"step", "--net", "unet", "--shape", "32,32", "--width", "4", "--steps", "2", "--warm", "1", "--threads", "1", "--device", "cpu"});
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  for (const char* field : {"\"step_median\":", "\"peak_MiB\":", "\"allocator_MiB\":", "\"parameters\":", "\"net\":\"unet\"", "\"shape\":[32,32]"})
+    EXPECT_TRUE(contains(outcome.out, field));
+  EXPECT_EQ(std::count(outcome.out.begin(), outcome.out.end(), '\n'), 1);
+  EXPECT_EQ(run("sagcl-bench", {"step", "--shape", "32,32"}).code, 2);  // vnet needs three extents
+}
+
+TEST(Bench, TimesOneOperation) {
+  const auto outcome = run("sagcl-bench", {"ops", "--filter", "nuclear_norm/4x8x8", "--seconds", "0.01", "--device", "cpu"});
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_TRUE(contains(outcome.out, "nuclear_norm/4x8x8"));
+  EXPECT_EQ(run("sagcl-bench", {"ops", "--filter", "no such thing", "--device", "cpu"}).code, 2);
+}

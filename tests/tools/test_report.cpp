@@ -1,0 +1,102 @@
+#include "datasets/nifti.h"
+#include "tests/tools/tools_support.h"
+#include "tools/config.h"
+#include "tools/report.h"
+
+using namespace sagcl;
+using tests::box;
+using tests::contains;
+
+namespace {
+
+/// A data set of two volumes and a run on it, as sagcl-train would leave them.
+class Report : public testing::Test {
+ protected:
+  void SetUp() override {
+    const engine::Shape s{8, 8, 8};
+    for (const char* id : {"h_1", "h_2"}) {
+      for (const char* part : {"imagesTr", "labelsTr"}) std::filesystem::create_directories(folder_ / "data" / part);
+      datasets::write_nifti(folder_ / "data" / "imagesTr" / (std::string(id) + ".nii.gz"), engine::Tensor::full(s, 1), {});
+      datasets::write_nifti(folder_ / "data" / "labelsTr" / (std::string(id) + ".nii.gz"), box(s, {1, 1, 1}, {5, 5, 5}), {});
+    }
+    tests::put(folder_ / "data" / "dataset.json", R"({"name":"tiny","labels":{"0":"background","1":"hippo <campus>"}})");
+    make_run("run-a", {4, 5, 5});
+  }
+
+  std::filesystem::path make_run(const std::string& name, std::vector<std::int64_t> to) {
+    const std::filesystem::path run = folder_.path() / name;
+    semiagcl::RunSettings settings;
+    settings.data.folder = (folder_ / "data").string();
+    settings.expectation = "Expect little & be glad.";
+    settings.train.steps = 30;
+    tests::put(run / "config.toml", tools::to_toml(settings));
+    tests::put(run / "command.txt", "sagcl-train --preset <none>\n");
+    tests::put(run / "env.json", R"({"cpu":{"model":"abacus"}})");
+    tests::put(run / "status.json", R"({"state":"finished","seconds":61})");
+    std::string lines;
+    for (int i = 1; i <= 30; ++i) lines += fmt::format("{{\"step\":{},\"phase\":\"train\",\"loss\":{},\"terms\":{{\"sup\":1,\"pl\":0.5,\"odd\":2}},\"ramp\":0.1,\"seconds\":2}}\n", i, 1.0 / i);
+    lines += "{\"step\":30,\"phase\":\"validation\",\"network\":\"student\",\"dice\":0.8,\"per_class\":[0.8]}\n";
+    lines += "{\"step\":30,\"phase\":\"validation\",\"network\":\"teacher\",\"dice\":0.9,\"per_class\":[0.9]}\n";
+    tests::put(run / "metrics.jsonl", lines);
+    tools::Evaluation e;
+    e.classes = {"hippo <campus>"};
+    std::filesystem::create_directories(run / "predictions");
+    for (const char* id : {"h_1", "h_2"}) {
+      const auto mask = box({8, 8, 8}, {1, 1, 1}, to);
+      datasets::write_nifti(run / "predictions" / (std::string(id) + ".nii.gz"), mask, {});
+      tools::add_case(e, id, mask, box({8, 8, 8}, {1, 1, 1}, {5, 5, 5}), {1, 1, 1});
+      to[2] -= 2;
+    }
+    tools::summarise(e);
+    tools::write_evaluation(run / "evaluation.json", e);
+    return run;
+  }
+
+  tests::Scratch folder_;
+};
+
+}  // namespace
+
+TEST_F(Report, HoldsItsParts) {
+  const std::string page = tests::content_of(tools::write_report(folder_ / "run-a"));
+  for (const char* part : {"<!DOCTYPE html>", "Expect little &amp; be glad.", "L_sup: supervised", "L_PL: affinity graph", ">odd<", "Validation: mean foreground Dice",
+                           "student", "teacher", "hippo &lt;campus&gt;", "Best case", "Worst case", "data:image/png;base64,", "abacus",
+                           "sagcl-train --preset &lt;none&gt;", "[train]", "1 min 01 s"})
+    EXPECT_TRUE(contains(page, part));
+  EXPECT_EQ(page.find("<script"), std::string::npos);
+  EXPECT_EQ(page.find("http"), std::string::npos);
+  EXPECT_EQ(page.find("hippo <campus>"), std::string::npos);  // nothing unescaped
+  EXPECT_EQ(page.find("Comparison"), std::string::npos);
+}
+
+TEST_F(Report, ComparesRuns) {
+  const auto other = make_run("run-b", {5, 5, 5});
+  const std::string page = tools::report_page(folder_ / "run-a", {.compare = {other, folder_ / "run-a"}, .expectation = "Something else."});
+  EXPECT_TRUE(contains(page, "Comparison"));
+  EXPECT_TRUE(contains(page, "run-b"));
+  EXPECT_TRUE(contains(page, "Something else."));
+  EXPECT_EQ(page.find("Expect little"), std::string::npos);
+  std::size_t rows = 0;
+  for (std::size_t at = page.find("<tr class=\"this\">"); at != std::string::npos; at = page.find("<tr class=\"this\">", at + 1)) ++rows;
+  EXPECT_EQ(rows, 1u);  // the run itself is not listed twice
+}
+
+TEST_F(Report, StandsWithoutPicturesWhenTheDataWentAway) {
+  std::filesystem::remove_all(folder_ / "data");
+  const std::string page = tools::report_page(folder_ / "run-a");
+  EXPECT_TRUE(contains(page, "No pictures:"));
+  EXPECT_TRUE(contains(page, "All 2 test cases"));
+}
+
+TEST_F(Report, StandsWithoutEvaluationAndSteps) {
+  std::filesystem::remove(folder_ / "run-a" / "evaluation.json");
+  std::filesystem::remove(folder_ / "run-a" / "metrics.jsonl");
+  EXPECT_TRUE(contains(tools::report_page(folder_ / "run-a"), "has no steps yet"));
+}
+
+TEST_F(Report, ProgramPrintsTheFile) {
+  const auto outcome = tests::run("sagcl-report", {(folder_ / "run-a").string()});
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_EQ(outcome.out, (folder_ / "run-a" / "report.html").string() + "\n");
+  EXPECT_TRUE(std::filesystem::exists(folder_ / "run-a" / "report.html"));
+}

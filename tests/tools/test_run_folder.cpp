@@ -1,0 +1,75 @@
+#include <cmath>
+
+#include "tests/tools/tools_support.h"
+#include "tools/config.h"
+#include "tools/run_folder.h"
+
+using namespace sagcl;
+using tests::contains;
+
+namespace {
+
+struct Metrics {
+  std::vector<tools::TrainPoint> train;
+  std::vector<tools::ValidationPoint> validation;
+  explicit Metrics(const std::string& text) { tools::parse_metrics(text, "metrics.jsonl", train, validation); }
+};
+
+}  // namespace
+
+TEST(RunFolder, ReadsTheLinesOfATraining) {
+  const Metrics m(
+      "{\"step\":1,\"phase\":\"train\",\"loss\":0.9,\"terms\":{\"sup\":0.8,\"reg\":0.1},\"ramp\":0.5,\"lr\":1e-3,\"theta\":0.4,\"a_ii\":0.9,\"seconds\":0.25}\n"
+      "{\"step\":2,\"phase\":\"train\",\"loss\":null,\"terms\":{},\"seconds\":0.5}\n"
+      "{\"step\":2,\"phase\":\"validation\",\"network\":\"teacher\",\"dice\":0.75,\"per_class\":[0.7,0.8]}\n");
+  ASSERT_EQ(m.train.size(), 2u);
+  EXPECT_EQ(m.train[0].terms.at("reg"), 0.1);
+  EXPECT_EQ(m.train[0].other.at("theta"), 0.4);
+  EXPECT_EQ(m.train[0].seconds, 0.25);
+  EXPECT_TRUE(std::isnan(m.train[1].loss));
+  ASSERT_EQ(m.validation.size(), 1u);
+  EXPECT_EQ(m.validation[0].network, "teacher");
+  EXPECT_EQ(m.validation[0].per_class, (std::vector<double>{0.7, 0.8}));
+}
+
+TEST(RunFolder, ALastLineThatWasCutOffIsPassedOver) {
+  const Metrics m("{\"step\":1,\"phase\":\"train\",\"loss\":1}\n{\"step\":2,\"phase\":\"tra");
+  EXPECT_EQ(m.train.size(), 1u);
+}
+
+TEST(RunFolder, StepsWrittenAgainAfterAResumeCountOnce) {
+  const Metrics m(
+      "{\"step\":1,\"phase\":\"train\",\"loss\":1}\n{\"step\":2,\"phase\":\"train\",\"loss\":2}\n"
+      "{\"step\":2,\"phase\":\"validation\",\"network\":\"student\",\"dice\":0.1}\n{\"step\":3,\"phase\":\"train\",\"loss\":3}\n"
+      "{\"step\":2,\"phase\":\"train\",\"loss\":20}\n{\"step\":2,\"phase\":\"validation\",\"network\":\"student\",\"dice\":0.2}\n");
+  ASSERT_EQ(m.train.size(), 2u);
+  EXPECT_EQ(m.train[1].loss, 20);
+  ASSERT_EQ(m.validation.size(), 1u);
+  EXPECT_EQ(m.validation[0].dice, 0.2);
+}
+
+TEST(RunFolder, ABadLineIsNamed) {
+  try {
+    Metrics("{\"step\":1,\"phase\":\"train\"}\nrubbish\n");
+    FAIL() << "accepted";
+  } catch (const engine::DataError& e) {
+    EXPECT_TRUE(contains(e.what(), "metrics.jsonl:2"));
+  }
+}
+
+TEST(RunFolder, NeedsAConfiguration) {
+  tests::Scratch folder;
+  EXPECT_THROW(tools::read_run(folder / "absent"), engine::MissingInput);
+  EXPECT_THROW(tools::read_run(folder.path()), engine::MissingInput);
+  semiagcl::RunSettings settings;
+  settings.train.seed = 17;
+  tests::put(folder / "config.toml", tools::to_toml(settings));
+  const tools::RunRecord run = tools::read_run(folder.path());
+  EXPECT_EQ(run.settings.train.seed, 17u);
+  EXPECT_FALSE(run.evaluation.has_value());
+  EXPECT_TRUE(std::isnan(run.seconds()));
+  tests::put(folder / "status.json", R"({"state":"finished","step":600,"seconds":81.5})");
+  EXPECT_EQ(tools::read_run(folder.path()).seconds(), 81.5);
+  tests::put(folder / "status.json", "[]");
+  EXPECT_THROW(tools::read_run(folder.path()), engine::DataError);
+}
