@@ -25,6 +25,7 @@ struct Gather {
   std::int64_t blocks = 0;               // vectors of result channels
   std::int64_t rows = 1, columns = 1;    // of results per item
   std::int64_t channel_group = 0;        // result channels per item
+  bool dots = false;                     // few result channels: the weights are read as they are
   const float *source = nullptr, *panel = nullptr, *bias = nullptr;
   float* result = nullptr;
 };
@@ -45,6 +46,7 @@ void compute(const Gather& t, const Phase& p, const Block& whole, std::int64_t c
   Run runs[64];
   GemmRows m{};
   m.rows = b.column1 - b.column0, m.run_length = length, m.runs = runs, m.block_stride = block_stride;
+  if (t.dots) m.block_stride = panel_depth(t.l, p);
   m.a_stride = t.l.source_step[2] * t.l.source_channels, m.c_stride = t.l.step[2] * t.l.result_channels;
   // Read ahead where the rows are used in place: the same voxels of the next row of results, or further on in a long row.
   const std::int64_t row_ahead = t.l.source_step[1] * t.l.source[2] * t.l.source_channels;
@@ -60,11 +62,11 @@ void compute(const Gather& t, const Phase& p, const Block& whole, std::int64_t c
         m.run_count = 0;
         for (std::int64_t tap = first; tap < std::min(first + chunk, taps); ++tap)
           if (const float* a = strip.row(row, tap / p.taps[1], tap % p.taps[1]))
-            runs[m.run_count++] = {a, panel + tap * length * lanes, a + ahead};
+            runs[m.run_count++] = {a, panel + tap * length * (t.dots ? 1 : lanes), a + ahead};
         if (m.run_count == 0 && m.accumulate) continue;
         const Extents at{{p.start[0] + b.plane * t.l.step[0], p.start[1] + row * t.l.step[1], p.start[2] + b.column0 * t.l.step[2]}};
         m.c = t.result + engine::join(b.image, at, t.l.result) * t.l.result_channels + channel;
-        t.k.gemm_rows(m);
+        (t.dots ? t.k.dot_rows : t.k.gemm_rows)(m);
       }
     }
   }
@@ -79,12 +81,14 @@ void direct_gather(const ConvGeometry& g, const Lattice& lattice, const float* s
   const std::int64_t lanes = t.k.lanes;
   t.blocks = ceil_div(lattice.result_channels, lanes);
 
+  t.dots = lattice.forward && lattice.result_channels <= 4 && g.kernel[2] * g.C % lanes == 0;
+
   Lattice packed = lattice;
   std::int64_t floats = 0, scratch = 0;
   Extents most{{0, 0, 0}};
   for (Phase& p : packed.phases) {
     p.panel = floats;
-    floats += panel_size(lattice, p);
+    if (!t.dots) floats += panel_size(lattice, p);
     for (int a = 0; a < 3; ++a) most[a] = std::max(most[a], p.count[a]);
   }
   if (most.volume() == 0 || lattice.N == 0 || lattice.result_channels == 0) return;
@@ -110,8 +114,9 @@ void direct_gather(const ConvGeometry& g, const Lattice& lattice, const float* s
   const std::int64_t bias_floats = bias ? ceil_div(t.blocks, 2) * 2 * lanes : 0;
   Tensor memory = Tensor::empty({floats + bias_floats + engine::threads() * scratch});
   float* panel = memory.data<float>();
-  for (const Phase& p : packed.phases) pack_weights(g, lattice, p, weights, panel + p.panel);
-  t.panel = panel;
+  if (!t.dots)
+    for (const Phase& p : packed.phases) pack_weights(g, lattice, p, weights, panel + p.panel);
+  t.panel = t.dots ? weights : panel;
   if (bias) {
     float* padded = panel + floats;
     std::fill_n(std::copy_n(bias, lattice.result_channels, padded), bias_floats - lattice.result_channels, 0.0f);

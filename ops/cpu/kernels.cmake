@@ -13,3 +13,8 @@ if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64|amd64")
   sagcl_kernels(avx512 -mavx512f -mavx512dq -mavx512vl -mavx512bw -mfma -mprefer-vector-width=512)
   target_compile_definitions(sagcl_ops PRIVATE SAGCL_X86_KERNELS)
 endif()
+
+# Sources that use vectorised(): neither errno after a square root nor floating-point traps matter, and both would keep
+# loops scalar. Nothing is contracted, so that every instruction set computes the same bits.
+set_source_files_properties(${PROJECT_SOURCE_DIR}/ops/cpu/distances.cpp ${PROJECT_SOURCE_DIR}/ops/cpu/updates.cpp
+  ${PROJECT_SOURCE_DIR}/ops/cpu/voxel_losses.cpp PROPERTIES COMPILE_OPTIONS "-O3;-fno-math-errno;-fno-trapping-math;-ffp-contract=off")

@@ -88,6 +88,7 @@ struct Kernels {
   const char* name;
   int lanes;
   void (*gemm_rows)(const GemmRows&);
+  void (*dot_rows)(const GemmRows&);  ///< up to 4 columns, run_length a multiple of lanes, column j's weights at b + j * block_stride
   void (*outer_sum)(const OuterSum&);
   void (*pack_panel)(const PackPanel&);
   WinogradKernels winograd2, winograd4;

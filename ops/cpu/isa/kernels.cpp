@@ -1,4 +1,5 @@
 // Compiled once per instruction set (ops/cpu/kernels.cmake).
+#include "ops/cpu/isa/dot.inl"
 #include "ops/cpu/isa/gemm.inl"
 #include "ops/cpu/isa/outer.inl"
 #include "ops/cpu/isa/pack.inl"
@@ -14,6 +15,7 @@ const Kernels table{
     .name = SAGCL_TEXT(SAGCL_ISA),
     .lanes = lanes,
     .gemm_rows = gemm_rows,
+    .dot_rows = dot_rows,
     .outer_sum = outer_sum,
     .pack_panel = pack_panel,
     .winograd2 = winograd_table<2>,
