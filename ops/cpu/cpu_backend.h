@@ -4,7 +4,8 @@
 
 namespace sagcl::ops::cpu {
 
-/// The CPU: the shared kernels, our own convolutions, and vendor libraries for products and decompositions.
+/// The CPU: the shared kernels, faster f32 forms of some of them (ops/cpu/fast.h), our own convolutions, and vendor
+/// libraries for products and decompositions.
 class CpuBackend final : public SharedBackend<CpuLaunch> {
  public:
   void matmul(const MatmulGeometry& g, const Tensor& a, const Tensor& b, Tensor& y) override;
@@ -13,6 +14,33 @@ class CpuBackend final : public SharedBackend<CpuLaunch> {
   void conv_backward_weight(const ConvGeometry& g, const Tensor& x, const Tensor& dy, Tensor& dw) override;
   void nuclear_norm(const NuclearNormSpec& spec, const Tensor& a, Tensor& value, Tensor& subgradient) override;
   void svd(const Tensor& a, Tensor& u, Tensor& s, Tensor& vt) override;
+
+  void norm_statistics(const NormGeometry& g, const Tensor& x, Tensor& mean, Tensor& variance) override;
+  void norm_apply(const NormGeometry& g, Activation act, double eps, const Tensor& x, const Tensor& mean, const Tensor& variance,
+                  const Tensor& gamma, const Tensor& beta, Tensor& y) override;
+  void norm_backward(const NormGeometry& g, Activation act, double eps, bool fixed, const Tensor& x, const Tensor& mean,
+                     const Tensor& variance, const Tensor& gamma, const Tensor& beta, const Tensor& dy, Tensor& dx, Tensor& dgamma,
+                     Tensor& dbeta) override;
+  void sum(const Tensor& x, const Axes& v, double scale, Tensor& y) override;
+  void dropout(const DropoutSpec& spec, const Tensor& x, Tensor& y) override;
+  void softmax(bool logarithm, const Tensor& x, Tensor& y) override;
+  void softmax_backward(bool logarithm, const Tensor& y, const Tensor& dy, Tensor& dx) override;
+  void max_pool(const PoolGeometry& g, const Tensor& x, Tensor& y, Tensor& index) override;
+  void max_pool_backward(const PoolGeometry& g, const Tensor& index, const Tensor& dy, Tensor& dx) override;
+  void resize(const ResizeGeometry& g, const Tensor& x, Tensor& y) override;
+  void resize_backward(const ResizeGeometry& g, const Tensor& dy, Tensor& dx) override;
+  void copy_block(const BlockCopy& block, const Tensor& x, Tensor& y) override;
+  void patches(const Extents& grid, bool inverse, const Tensor& x, Tensor& y) override;
+
+  void pairwise_distance(Metric metric, const Tensor& a, const Tensor& b, Tensor& d) override;
+  void pairwise_distance_backward(Metric metric, const Tensor& a, const Tensor& b, const Tensor& dd, Tensor& da, Tensor& db) override;
+  void gaussian_kernel(const Tensor& d, const Tensor& sigma2, Tensor& k) override;
+  void cross_entropy(const Tensor& z, const Tensor& labels, Tensor& loss, Tensor& count) override;
+  void cross_entropy_backward(const Tensor& z, const Tensor& labels, const Tensor& count, const Tensor& dloss, Tensor& dz) override;
+  void soft_cross_entropy(const Tensor& z, const Tensor& q, Tensor& loss) override;
+  void soft_cross_entropy_backward(const Tensor& z, const Tensor& q, const Tensor& dloss, Tensor& dz) override;
+  void dice_sums(bool squared, const Tensor& p, const Tensor& y, const Tensor& labels, Tensor& sums) override;
+  void adam(const AdamStep& step, const std::vector<AdamSlot>& slots) override;
 };
 
 }  // namespace sagcl::ops::cpu

@@ -22,7 +22,7 @@ class EveryOperation : public testing::TestWithParam<std::size_t> {
 };
 
 TEST_P(EveryOperation, HasTheGradientOfItsValue) {
-  const autograd::GradcheckResult result = autograd::gradcheck(op().f, draw_inputs(op()), {.tolerance = op().gradient_tolerance});
+  const autograd::GradcheckResult result = autograd::gradcheck(op().f, draw_inputs(op()), {.step = op().gradient_step, .tolerance = op().gradient_tolerance});
   EXPECT_TRUE(result.passed) << result.text();
 }
 

@@ -37,6 +37,7 @@ struct OpCase {
   double gradient_tolerance = 1e-7;                                   ///< relative, of the f64 gradient check
   double f32_tolerance = 1e-5;                                        ///< relative, f32 against f64, value and gradients
   bool f64_only = false;                                              ///< no f32 comparison (an ill-conditioned case)
+  double gradient_step = 1e-4;                                        ///< of the difference quotient; small where values lie near kinks
 };
 
 /// The inputs of a case, always the same.

@@ -1,0 +1,118 @@
+// Softmax of few classes in f32, sixteen rows at a time: the exponentials dominate.
+#include "ops/cpu/columns.h"
+#include "ops/cpu/fast.h"
+#include "ops/kernels/exponential.h"
+
+namespace sagcl::ops::cpu {
+
+namespace {
+
+constexpr std::int64_t lanes = 16;  // rows done together
+
+/// Sixteen rows of C scores as C vectors of sixteen.
+template <int C>
+struct Block {
+  float v[C][lanes];
+  __attribute__((always_inline)) void load(const float* x) {
+    for (std::int64_t l = 0; l < lanes; ++l)
+      for (int c = 0; c < C; ++c) v[c][l] = x[l * C + c];
+  }
+  __attribute__((always_inline)) void store(float* y) const {
+    for (std::int64_t l = 0; l < lanes; ++l)
+      for (int c = 0; c < C; ++c) y[l * C + c] = v[c][l];
+  }
+};
+
+template <int C>
+__attribute__((always_inline)) inline void softmax_block(bool logarithm, const float* x, float* y) {
+  Block<C> b, e;
+  b.load(x);
+  float sum[lanes] = {};
+  for (std::int64_t l = 0; l < lanes; ++l) {
+    float top = b.v[0][l];
+    for (int c = 1; c < C; ++c) top = b.v[c][l] > top ? b.v[c][l] : top;
+    for (int c = 0; c < C; ++c) b.v[c][l] -= top;
+  }
+  for (int c = 0; c < C; ++c)
+    for (std::int64_t l = 0; l < lanes; ++l) {
+      e.v[c][l] = kernels::exponential(b.v[c][l]);
+      sum[l] += e.v[c][l];
+    }
+  for (std::int64_t l = 0; l < lanes; ++l) sum[l] = logarithm ? kernels::logarithm(sum[l]) : sum[l];
+  for (int c = 0; c < C; ++c)
+    for (std::int64_t l = 0; l < lanes; ++l) b.v[c][l] = logarithm ? b.v[c][l] - sum[l] : e.v[c][l] / sum[l];
+  b.store(y);
+}
+
+template <int C>
+__attribute__((always_inline)) inline void backward_block(bool logarithm, const float* y, const float* dy, float* dx) {
+  Block<C> out, d;
+  out.load(y);
+  d.load(dy);
+  float sum[lanes] = {};
+  for (int c = 0; c < C; ++c)
+    for (std::int64_t l = 0; l < lanes; ++l) sum[l] += logarithm ? d.v[c][l] : out.v[c][l] * d.v[c][l];
+  for (int c = 0; c < C; ++c)
+    for (std::int64_t l = 0; l < lanes; ++l)
+      d.v[c][l] = logarithm ? d.v[c][l] - kernels::exponential(out.v[c][l]) * sum[l] : out.v[c][l] * (d.v[c][l] - sum[l]);
+  d.store(dx);
+}
+
+template <int C>
+__attribute__((always_inline)) inline void softmax_blocks(std::int64_t blocks, bool logarithm, const float* x, float* y) {
+  for (std::int64_t b = 0; b < blocks; ++b, x += lanes * C, y += lanes * C) softmax_block<C>(logarithm, x, y);
+}
+template <int C>
+__attribute__((always_inline)) inline void backward_blocks(std::int64_t blocks, bool logarithm, const float* y, const float* dy, float* dx) {
+  for (std::int64_t b = 0; b < blocks; ++b, y += lanes * C, dy += lanes * C, dx += lanes * C) backward_block<C>(logarithm, y, dy, dx);
+}
+
+SAGCL_CLONES
+void softmax_rows(int columns, std::int64_t blocks, bool logarithm, const float* x, float* y) {
+  if (columns == 2) softmax_blocks<2>(blocks, logarithm, x, y);
+  else if (columns == 3) softmax_blocks<3>(blocks, logarithm, x, y);
+  else softmax_blocks<4>(blocks, logarithm, x, y);
+}
+SAGCL_CLONES
+void backward_rows(int columns, std::int64_t blocks, bool logarithm, const float* y, const float* dy, float* dx) {
+  if (columns == 2) backward_blocks<2>(blocks, logarithm, y, dy, dx);
+  else if (columns == 3) backward_blocks<3>(blocks, logarithm, y, dy, dx);
+  else backward_blocks<4>(blocks, logarithm, y, dy, dx);
+}
+
+/// f(first row, blocks) over whole blocks, spread over the threads. The rows left over are computed in a padded block.
+template <class F>
+void over_blocks(std::int64_t rows, F&& f) {
+  engine::parallel_ranges(rows / lanes, 256, [&](std::int64_t begin, std::int64_t end) { f(begin * lanes, end - begin); });
+}
+
+}  // namespace
+
+void softmax(bool logarithm, const Tensor& x, Tensor& y) {
+  const std::int64_t C = x.shape().back(), rows = x.size() / C, done = rows / lanes * lanes, left = (rows - done) * C;
+  const float* in = x.data<float>();
+  float* out = y.data<float>();
+  over_blocks(rows, [&](std::int64_t first, std::int64_t blocks) { softmax_rows(int(C), blocks, logarithm, in + first * C, out + first * C); });
+  if (left == 0) return;
+  float last[4 * lanes] = {};
+  std::copy_n(in + done * C, left, last);
+  softmax_rows(int(C), 1, logarithm, last, last);
+  std::copy_n(last, left, out + done * C);
+}
+
+void softmax_backward(bool logarithm, const Tensor& y, const Tensor& dy, Tensor& dx) {
+  const std::int64_t C = y.shape().back(), rows = y.size() / C, done = rows / lanes * lanes, left = (rows - done) * C;
+  const float *out = y.data<float>(), *d = dy.data<float>();
+  float* in = dx.data<float>();
+  over_blocks(rows, [&](std::int64_t first, std::int64_t blocks) {
+    backward_rows(int(C), blocks, logarithm, out + first * C, d + first * C, in + first * C);
+  });
+  if (left == 0) return;
+  float last[4 * lanes] = {}, last_d[4 * lanes] = {};
+  std::copy_n(out + done * C, left, last);
+  std::copy_n(d + done * C, left, last_d);
+  backward_rows(int(C), 1, logarithm, last, last_d, last_d);
+  std::copy_n(last_d, left, in + done * C);
+}
+
+}  // namespace sagcl::ops::cpu
