@@ -1,11 +1,11 @@
 #include "ops/cpu/conv_direct.h"
 
 #include <algorithm>
-#include <atomic>
 
 #include "engine/parallel.h"
 #include "ops/cpu/conv_pack.h"
 #include "ops/cpu/conv_strip.h"
+#include "ops/cpu/conv_work.h"
 #include "ops/cpu/kernels.h"
 
 namespace sagcl::ops::cpu {
@@ -15,8 +15,6 @@ constexpr std::int64_t strip_floats = 48 * 1024;   // source rows kept in the se
 constexpr std::int64_t panel_floats = 48 * 1024;   // weights that pass by between two uses of a result tile
 constexpr std::int64_t longest_row = 14 * 64;      // voxels of a row handled at once
 constexpr std::int64_t wanted_items = 64;          // pieces of work, whatever the number of threads
-
-std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 
 /// Source rows of one phase as the kernels see them.
 struct Gather {
@@ -109,7 +107,7 @@ void direct_gather(const ConvGeometry& g, const Lattice& lattice, const float* s
     const Window w{lattice.source, lattice.source_step, p.source_first, p.taps, lattice.source_channels};
     scratch = std::max(scratch, Strip::scratch(w, p.padded(lattice.source, lattice.source_step), t.rows, t.columns, p.taps[0]));
   }
-  scratch = ceil_div(scratch, 16) * 16;  // whole cache lines
+  scratch = whole_lines(scratch);
 
   const std::int64_t bias_floats = bias ? ceil_div(t.blocks, 2) * 2 * lanes : 0;
   Tensor memory = Tensor::empty({floats + bias_floats + engine::threads() * scratch});
@@ -123,17 +121,13 @@ void direct_gather(const ConvGeometry& g, const Lattice& lattice, const float* s
     t.bias = padded;
   }
   const std::int64_t items = places * channel_groups;
-  const double per_item = multiplications(g) / double(items);
-  std::atomic<int> next{0};
-  engine::parallel_ranges(items, std::int64_t(std::max(1.0, 2e5 / per_item)), [&](std::int64_t begin, std::int64_t end) {
-    float* own = panel + floats + bias_floats + next++ * scratch;
-    for (std::int64_t i = begin; i < end; ++i) {
-      const std::int64_t group = i % channel_groups, place = i / channel_groups;
-      const std::int64_t column = place % column_blocks, row = place / column_blocks % row_blocks, plane = place / column_blocks / row_blocks;
-      for (const Phase& p : packed.phases)
-        compute(t, p, Block{plane / most[0], plane % most[0], row * t.rows, (row + 1) * t.rows, column * t.columns,
-                            (column + 1) * t.columns, 0, p.taps[0]}, group * t.channel_group, own);
-    }
+  share_work(items, multiplications(g) / double(items), [&](std::int64_t i, std::int64_t worker) {
+    const std::int64_t group = i % channel_groups, place = i / channel_groups;
+    const std::int64_t column = place % column_blocks, row = place / column_blocks % row_blocks, plane = place / column_blocks / row_blocks;
+    for (const Phase& p : packed.phases)
+      compute(t, p, Block{plane / most[0], plane % most[0], row * t.rows, (row + 1) * t.rows, column * t.columns,
+                          (column + 1) * t.columns, 0, p.taps[0]},
+              group * t.channel_group, panel + floats + bias_floats + worker * scratch);
   });
 }
 

@@ -1,11 +1,11 @@
 #include <algorithm>
-#include <atomic>
 #include <cstring>
 #include <vector>
 
 #include "engine/parallel.h"
 #include "ops/cpu/conv_direct.h"
 #include "ops/cpu/conv_strip.h"
+#include "ops/cpu/conv_work.h"
 #include "ops/cpu/kernels.h"
 
 namespace sagcl::ops::cpu {
@@ -16,9 +16,6 @@ constexpr std::int64_t longest_row = 512;
 constexpr std::int64_t wanted_items = 16;               // pieces of work, whatever the number of threads
 constexpr std::int64_t slice_floats = 1 << 20;          // limit on the memory of all partial sums
 constexpr std::int64_t smallest_slice = 2048;           // voxels worth a slice of their own
-
-std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
-std::int64_t whole_lines(std::int64_t floats) { return ceil_div(floats, 16) * 16; }
 
 /// How one weight gradient is cut into independent sums. Depends on the geometry and the vector length alone.
 struct Plan {
@@ -154,16 +151,11 @@ void direct_backward_weight(const ConvGeometry& g, const float* x, const float* 
   float* const sums = in_place ? dw : memory.data<float>();
   float* const scratch = memory.data<float>() + (in_place ? 0 : p.slices * sum_floats);
   const std::int64_t items = p.slices * p.tap_groups * p.channel_groups;
-  const double per_item = multiplications(g) / double(items);
-  std::atomic<int> next{0};
-  engine::parallel_ranges(items, std::int64_t(std::max(1.0, 2e5 / per_item)), [&](std::int64_t begin, std::int64_t end) {
-    float* own = scratch + next++ * p.scratch;
+  share_work(items, multiplications(g) / double(items), [&](std::int64_t i, std::int64_t worker) {
+    const std::int64_t slice = i / (p.tap_groups * p.channel_groups);
     std::vector<OuterLine> lines;
-    for (std::int64_t i = begin; i < end; ++i) {
-      const std::int64_t slice = i / (p.tap_groups * p.channel_groups);
-      sum_slice(p, slice, i % p.tap_groups, i / p.tap_groups % p.channel_groups * p.channels_per_group, x, dy,
-                sums + slice * sum_floats, own, lines);
-    }
+    sum_slice(p, slice, i % p.tap_groups, i / p.tap_groups % p.channel_groups * p.channels_per_group, x, dy, sums + slice * sum_floats,
+              scratch + worker * p.scratch, lines);
   });
   if (in_place) return;
   engine::parallel_for(g.O, std::max<std::int64_t>(1, 16384 / (p.K * p.slices)), [&](std::int64_t o) {

@@ -1,7 +1,6 @@
 #include "ops/cpu/conv_winograd.h"
 
 #include <algorithm>
-#include <atomic>
 
 #include "engine/parallel.h"
 #include "ops/cpu/conv_pack.h"
@@ -129,10 +128,8 @@ void winograd_gather(const ConvGeometry& g, const Lattice& lattice, int m, const
   }
   Tensor scratch = Tensor::empty({engine::threads() * p.scratch()});
   const Pass pass{p, lattice, source, filters.data<float>(), bias, result, filter_stride};
-  std::atomic<int> next{0};
-  engine::parallel_ranges(p.columns(), 1, [&](std::int64_t begin, std::int64_t end) {
-    float* own = scratch.data<float>() + next++ * p.scratch();
-    for (std::int64_t i = begin; i < end; ++i) compute(pass, winograd_column(p, i), own);
+  share_work(p.columns(), multiplications(g) / double(p.columns()), [&](std::int64_t i, std::int64_t worker) {
+    compute(pass, winograd_column(p, i), scratch.data<float>() + worker * p.scratch());
   });
 }
 

@@ -28,7 +28,6 @@ WinogradPlan winograd_plan(int m, std::int64_t depth, std::int64_t first, std::i
   while (p.step < p.planes && floats(p.band, p.step + 1) <= cache_floats) ++p.step;
   p.bands = ceil_div(p.tile_rows, p.band);
   p.band = ceil_div(p.tile_rows, p.bands);
-  p.bands = ceil_div(p.tile_rows, p.band);
   // More columns by cutting the depth, as long as the planes computed twice at the cuts stay few.
   const std::int64_t cuts = std::clamp<std::int64_t>(ceil_div(wanted_columns, images * p.bands), 1, std::max<std::int64_t>(1, planes / 8));
   p.range = ceil_div(ceil_div(planes, cuts), p.step) * p.step;
@@ -41,8 +40,8 @@ WinogradPlan winograd_plan(int m, std::int64_t depth, std::int64_t first, std::i
 
 WinogradColumn winograd_column(const WinogradPlan& p, std::int64_t index) {
   const std::int64_t range = index % p.ranges, band = index / p.ranges % p.bands;
-  WinogradColumn c{index / p.ranges / p.bands, band * p.band, 0, range * p.range, 0};
-  c.rows = std::min(p.band, p.tile_rows - c.row0);
+  WinogradColumn c{index / p.ranges / p.bands, p.tile_rows * band / p.bands, 0, range * p.range, 0};
+  c.rows = p.tile_rows * (band + 1) / p.bands - c.row0;
   c.plane1 = std::min(c.plane0 + p.range, p.planes);
   return c;
 }

@@ -1,12 +1,10 @@
 #pragma once
 #include <cstdint>
 
+#include "ops/cpu/conv_work.h"
 #include "ops/cpu/kernels.h"
 
 namespace sagcl::ops::cpu {
-
-inline std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
-inline std::int64_t whole_lines(std::int64_t floats) { return ceil_div(floats, 16) * 16; }
 
 /// How a Winograd pass is cut up. A column of work is a band of tile rows over a range of planes; it is walked plane by
 /// plane, keeping the transforms of the planes that the kernel's depth still needs in a ring. A step computes a few planes.
@@ -17,7 +15,7 @@ struct WinogradPlan {
   std::int64_t depth = 1, first = 0;              ///< taps in depth, source plane of tap 0 for plane 0
   std::int64_t images = 1, planes = 1, source_planes = 1;
   std::int64_t tile_rows = 1, tile_columns = 1;   ///< of a plane
-  std::int64_t band = 1, bands = 1;               ///< tile rows of a column of work
+  std::int64_t band = 1, bands = 1;               ///< most tile rows of a column of work
   std::int64_t step = 1, slots = 1;               ///< planes per step, planes kept in the ring
   std::int64_t range = 1, ranges = 1;             ///< planes of a column of work
   std::int64_t component_in = 0, component_out = 0;  ///< strides between components within a plane of the ring

@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <atomic>
 #include <cstring>
 #include <vector>
 
@@ -91,7 +90,7 @@ void add_planes(const Pass& t, const WinogradColumn& c, std::int64_t plane0, std
   const ConvGeometry& g = t.g;
   float* const gradients = scratch + p.slots * t.slot_floats();
   const std::int64_t sources = plane1 - plane0 + p.depth - 1, rows = (sources + plane1 - plane0) * c.rows;
-  engine::parallel_for(rows, 1, [&](std::int64_t i) {
+  share_work(rows, 250.0 * double(p.tile_columns * g.C), [&](std::int64_t i, std::int64_t) {
     const std::int64_t plane = i / c.rows, r = i % c.rows;
     if (plane < sources)
       t.transform_x(c.image, plane0 + p.first + plane, c.row0 + r, scratch + plane * t.slot_floats() + r * p.tile_columns * g.C);
@@ -100,7 +99,7 @@ void add_planes(const Pass& t, const WinogradColumn& c, std::int64_t plane0, std
   });
   constexpr std::int64_t group = 64;  // output channels per piece of work
   const std::int64_t groups = ceil_div(g.O, group);
-  engine::parallel_for(p.components * groups, 1, [&](std::int64_t i) {
+  share_work(p.components * groups, double((plane1 - plane0) * c.rows * p.tile_columns * p.depth * g.C * group), [&](std::int64_t i, std::int64_t) {
     const std::int64_t k = i / groups, channel = i % groups * group;
     std::vector<OuterLine> lines(std::size_t(plane1 - plane0));
     for (std::size_t q = 0; q < lines.size(); ++q) {
@@ -136,16 +135,12 @@ void winograd_backward_weight(const ConvGeometry& g, int m, const float* x, cons
     slices = std::min(p.columns(), most_slices);
     sums = Tensor::empty({slices * slice_floats});
     Tensor scratch = Tensor::empty({engine::threads() * p.scratch()});
-    std::atomic<int> next{0};
-    engine::parallel_ranges(slices, 1, [&](std::int64_t begin, std::int64_t end) {
-      float* own = scratch.data<float>() + next++ * p.scratch();
+    share_work(slices, multiplications(g) / double(slices), [&](std::int64_t slice, std::int64_t worker) {
+      float* sum = sums.data<float>() + slice * slice_floats;
+      std::memset(sum, 0, std::size_t(slice_floats) * sizeof(float));
       std::vector<OuterLine> lines;
-      for (std::int64_t slice = begin; slice < end; ++slice) {
-        float* sum = sums.data<float>() + slice * slice_floats;
-        std::memset(sum, 0, std::size_t(slice_floats) * sizeof(float));
-        for (std::int64_t c = p.columns() * slice / slices; c < p.columns() * (slice + 1) / slices; ++c)
-          add_column(t, winograd_column(p, c), sum, own, lines);
-      }
+      for (std::int64_t c = p.columns() * slice / slices; c < p.columns() * (slice + 1) / slices; ++c)
+        add_column(t, winograd_column(p, c), sum, scratch.data<float>() + worker * p.scratch(), lines);
     });
   }
   engine::parallel_for(g.O * p.depth, std::max<std::int64_t>(1, 256 / g.C), [&](std::int64_t i) {
