@@ -3,7 +3,7 @@
 #include <optional>
 #include <set>
 
-#include "datasets/json_file.h"
+#include "datasets/json_file.inl"
 #include "datasets/layouts.h"
 #include "engine/error.h"
 

@@ -1,4 +1,4 @@
-#include "datasets/json_file.h"
+#include "datasets/json_file.inl"
 
 #include <set>
 #include <vector>

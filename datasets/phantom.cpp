@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "datasets/json_file.h"
+#include "datasets/json_file.inl"
 #include "datasets/nifti.h"
 #include "engine/random.h"
 #include "engine/safetensors.h"

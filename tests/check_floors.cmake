@@ -1,4 +1,5 @@
 # A file includes only from its own floor's folder or from floors below. Vendor headers stay in the files whose job they are.
+cmake_minimum_required(VERSION 3.25)  # for IN_LIST, also with cmake -P
 set(below_engine "engine")
 set(below_autograd "autograd;engine")
 set(below_ops "ops;autograd;engine")

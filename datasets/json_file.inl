@@ -3,7 +3,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
-// Only for the .cpp files of this floor that read JSON: no header that another floor includes may include this one.
+// Included by the .cpp files of this floor that read JSON, and by nothing else: hence no .h.
 namespace sagcl::datasets {
 
 using Json = nlohmann::ordered_json;
