@@ -55,13 +55,16 @@ Points thinned(const Points& all, std::size_t buckets) {
 /// Centred running mean over a twentieth of the points.
 Points running_mean(const Points& all) {
   const std::size_t half = all.size() / 40;
+  std::vector<double> sum = {0}, count = {0};  // of the finite values before each position
+  for (const auto& p : all) {
+    const bool finite = std::isfinite(p.second);
+    sum.push_back(sum.back() + (finite ? p.second : 0)), count.push_back(count.back() + finite);
+  }
   Points out;
   for (std::size_t i = 0; i < all.size(); ++i) {
     const std::size_t begin = i < half ? 0 : i - half, end = std::min(all.size(), i + half + 1);
-    double sum = 0, n = 0;
-    for (std::size_t k = begin; k < end; ++k)
-      if (std::isfinite(all[k].second)) sum += all[k].second, ++n;
-    out.push_back({all[i].first, n ? sum / n : all[i].second});
+    const double n = count[end] - count[begin];
+    out.push_back({all[i].first, n > 0 ? (sum[end] - sum[begin]) / n : all[i].second});
   }
   return out;
 }

@@ -83,7 +83,7 @@ std::string to_text(const Evaluation& e) {
   table.rule();
   for (std::size_t k = 0; k < e.mean.size(); ++k) row(k == 0 ? fmt::format("mean of {}", e.cases.size()) : "", e.classes[k], e.mean[k], "");
   if (e.mean.size() > 1) row("", "all classes", e.foreground_mean, "");
-  return table.text() + fmt::format("distances in {}; {} empty predictions\n", e.unit == "mm" ? "mm" : "voxels", e.empty_predictions);
+  return table.text() + fmt::format("distances in {}; empty predictions: {}\n", e.unit == "mm" ? "mm" : "voxels", e.empty_predictions);
 }
 
 }  // namespace sagcl::tools

@@ -29,7 +29,7 @@ section { background:var(--paper); border:1px solid var(--line); border-radius:1
 table { border-collapse:collapse; width:100%; font-size:13.5px; font-variant-numeric:tabular-nums; }
 th { text-align:right; font-weight:600; color:var(--quiet); border-bottom:2px solid var(--line); padding:4px 8px; vertical-align:bottom; }
 td { text-align:right; border-bottom:1px solid var(--line); padding:4px 8px; white-space:nowrap; }
-th:first-child,td:first-child { text-align:left; } th.group { text-align:center; } tr.this td { font-weight:600; background:#f0f7fc; }
+thead tr:first-child th:first-child,td:first-child { text-align:left; } th.group { text-align:center; } tr.this td { font-weight:600; background:#f0f7fc; }
 table.dense { font-size:12.5px; } table.dense th,table.dense td { padding:4px 5px; }
 tr.mean td { font-weight:600; border-top:2px solid var(--line); } td.bad { color:#b42318; }
 td .bar { display:inline-block; height:9px; border-radius:2px; background:#9ccbe6; margin-right:7px; vertical-align:1px; }

@@ -5,6 +5,7 @@
 
 using namespace sagcl;
 using tests::box;
+using engine::Tensor;
 using tests::contains;
 using tools::Evaluation;
 
@@ -74,7 +75,7 @@ TEST(Evaluation, SurvivesItsFile) {
   EXPECT_EQ(tools::to_json(back), json);
   EXPECT_EQ(back.cases[0].id, "la_\"1\"");
   EXPECT_TRUE(contains(json, "\"hd95\": null"));
-  EXPECT_TRUE(contains(tools::to_text(back), "1 empty predictions"));
+  EXPECT_TRUE(contains(tools::to_text(back), "empty predictions: 1"));
 }
 
 TEST(Evaluation, RefusesFilesThatAreNotOne) {

@@ -3,6 +3,7 @@
 #include "datasets/nifti.h"
 #include "datasets/png.h"
 #include "engine/safetensors.h"
+#include "layers/segmenter.h"
 #include "layers/weights.h"
 #include "tests/tools/tools_support.h"
 #include "tools/config.h"
