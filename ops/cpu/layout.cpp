@@ -6,16 +6,6 @@
 
 namespace sagcl::ops::cpu {
 
-namespace {
-
-/// f(r) for rows of `bytes` each, spread over the threads where there is enough to move.
-template <class F>
-void for_runs(std::int64_t rows, std::int64_t bytes, F&& f) {
-  engine::parallel_for(rows, 1 + 16384 / (bytes + 1), f);
-}
-
-}  // namespace
-
 void copy_block(const BlockCopy& b, const Tensor& x, Tensor& y) {
   int axis = 4;  // the first axis of a run: everything behind it is whole on both sides
   while (axis > 0 && b.extent[axis] == b.x_shape[axis] && b.extent[axis] == b.y_shape[axis]) --axis;
@@ -26,11 +16,15 @@ void copy_block(const BlockCopy& b, const Tensor& x, Tensor& y) {
   for (int a = 0; a < axis; ++a) rows *= b.extent[a];
   const char* from = static_cast<const char*>(x.bytes_begin());
   char* to = static_cast<char*>(y.bytes_begin());
-  for_runs(rows, run, [&](std::int64_t r) {
-    std::int64_t position[5], i = 0, j = 0;
-    for (int a = axis - 1; a >= 0; --a) position[a] = r % b.extent[a], r /= b.extent[a];
-    for (int a = 0; a < axis; ++a) i = i * b.x_shape[a] + b.x_begin[a] + position[a], j = j * b.y_shape[a] + b.y_begin[a] + position[a];
-    std::memcpy(to + j * y_row + y_skip, from + i * x_row + x_skip, std::size_t(run));
+  engine::parallel_ranges(rows, 1 + 16384 / (run + 1), [&](std::int64_t begin, std::int64_t end) {
+    std::int64_t position[5], rest = begin;
+    for (int a = axis - 1; a >= 0; --a) position[a] = rest % b.extent[a], rest /= b.extent[a];
+    for (std::int64_t r = begin; r < end; ++r) {
+      std::int64_t i = 0, j = 0;
+      for (int a = 0; a < axis; ++a) i = i * b.x_shape[a] + b.x_begin[a] + position[a], j = j * b.y_shape[a] + b.y_begin[a] + position[a];
+      std::memcpy(to + j * y_row + y_skip, from + i * x_row + x_skip, std::size_t(run));
+      for (int a = axis - 1; a >= 0 && ++position[a] == b.extent[a]; --a) position[a] = 0;
+    }
   });
 }
 
@@ -41,7 +35,7 @@ void patches(const Extents& grid, bool inverse, const Tensor& x, Tensor& y) {
   const std::int64_t run = patch[2] * whole[4] * std::int64_t(engine::bytes_of(x.dtype())), lines = whole[0] * whole[1] * whole[2];
   const char* from = static_cast<const char*>(x.bytes_begin());
   char* to = static_cast<char*>(y.bytes_begin());
-  for_runs(lines, run * grid[2], [&](std::int64_t line) {  // a line of the image along its last axis
+  engine::parallel_for(lines, 1 + 16384 / (run * grid[2] + 1), [&](std::int64_t line) {  // a line of the image along its last axis
     const std::int64_t h = line % whole[2], d = line / whole[2] % whole[1], n = line / whole[2] / whole[1];
     for (std::int64_t w = 0; w < grid[2]; ++w) {
       const std::int64_t cell = engine::join(n, {{d / patch[0], h / patch[1], w}}, grid);

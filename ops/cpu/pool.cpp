@@ -1,59 +1,65 @@
-// Max pooling in f32, channels innermost: maxima and their positions of up to 64 channels at a time.
+// Max pooling in f32, channels innermost: four channels at a time, one line of voxels per call.
 #include <algorithm>
 
-#include "ops/cpu/columns.h"
+#include "engine/parallel.h"
 #include "ops/cpu/fast.h"
 
 namespace sagcl::ops::cpu {
 
 using engine::join;
-using engine::split;
 
 namespace {
 
-constexpr std::int64_t block = 64;
+// Vectors of four are native everywhere. (Wider ones would be taken apart element by element: they are lowered for the
+// baseline before functions are cloned.)
+constexpr std::int64_t lanes = 4;
+typedef float Floats __attribute__((vector_size(16)));
+typedef std::int32_t Integers __attribute__((vector_size(16)));
+typedef float LooseFloats __attribute__((vector_size(16), aligned(4), may_alias));
 
-/// One output voxel's channels: taps[k] points to the k-th voxel of its window. The first of equals wins, a NaN over all.
-SAGCL_CLONES
-void window_maximum(std::int64_t taps, const float* const* tap, std::int64_t channels, float* y, std::uint8_t* index) {
-  for (std::int64_t first = 0; first < channels; first += block) {
-    const std::int64_t n = std::min(block, channels - first);
-    float best[block];
-    std::int32_t where[block];
-    for (std::int64_t c = 0; c < n; ++c) best[c] = tap[0][first + c], where[c] = 0;
-    for (std::int64_t k = 1; k < taps; ++k) {
-      const float* v = tap[k] + first;
-      for (std::int64_t c = 0; c < n; ++c) {
-        const bool better = (v[c] > best[c]) | ((v[c] != v[c]) & (best[c] == best[c]));
-        best[c] = better ? v[c] : best[c];
-        where[c] = better ? std::int32_t(k) : where[c];
+/// A line of `count` outputs, `step` floats apart in x; offset[k] leads from a window's corner to its k-th voxel.
+/// The first of equals wins, a NaN over all.
+void line_maxima(std::int64_t count, std::int64_t step, std::int64_t taps, const std::int64_t* offset, std::int64_t C, const float* x, float* y,
+                 std::uint8_t* index) {
+  for (std::int64_t p = 0; p < count; ++p, x += step, y += C, index += C) {
+    std::int64_t c = 0;
+    for (; c + lanes <= C; c += lanes) {
+      Floats best = *reinterpret_cast<const LooseFloats*>(x + c);
+      Integers where = {};
+      for (std::int64_t k = 1; k < taps; ++k) {
+        const Floats v = *reinterpret_cast<const LooseFloats*>(x + offset[k] + c);
+        const Integers better = (v > best) | ((v != v) & (best == best));
+        best = better ? v : best;
+        where = better ? Integers{} + std::int32_t(k) : where;
       }
+      *reinterpret_cast<LooseFloats*>(y + c) = best;
+      for (int l = 0; l < lanes; ++l) index[c + l] = std::uint8_t(where[l]);
     }
-    for (std::int64_t c = 0; c < n; ++c) y[first + c] = best[c];
-    for (std::int64_t c = 0; c < n; ++c) index[first + c] = std::uint8_t(where[c]);
+    for (; c < C; ++c) {
+      float best = x[c];
+      std::int64_t where = 0;
+      for (std::int64_t k = 1; k < taps; ++k) {
+        const float v = x[offset[k] + c];
+        if (v > best || (v != v && best == best)) best = v, where = k;
+      }
+      y[c] = best;
+      index[c] = std::uint8_t(where);
+    }
   }
 }
 
-/// dx of the k-th voxel of a window: dy where it was the maximum, else 0.
-SAGCL_CLONES
-void where_maximal(std::int64_t channels, std::int32_t k, const std::uint8_t* index, const float* dy, float* dx) {
-#pragma GCC ivdep
-  for (std::int64_t c = 0; c < channels; ++c) dx[c] = std::int32_t(index[c]) == k ? dy[c] : 0.0f;
-}
-
-/// f(r, n, p) for every voxel r = (n, p) of N images, spread over the threads.
-template <class F>
-void for_voxels(std::int64_t N, const Extents& size, std::int64_t channels, F&& f) {
-  engine::parallel_ranges(N * size.volume(), 1 + 4096 / (channels + 1), [&](std::int64_t begin, std::int64_t end) {
-    Extents p;
-    std::int64_t n = split(begin, size, p);
-    for (std::int64_t r = begin; r < end; ++r) {
-      f(r, n, p);
-      if (++p[2] == size[2]) p[2] = 0, ++p[1];
-      if (p[1] == size[1]) p[1] = 0, ++p[0];
-      if (p[0] == size[0]) p[0] = 0, ++n;
+/// dx of one voxel of each of `count` windows: dy where it is the k-th and was the maximum, else 0.
+void line_where_maximal(std::int64_t count, std::int64_t step, std::int32_t k, std::int64_t C, const std::uint8_t* index, const float* dy,
+                        float* dx) {
+  for (std::int64_t p = 0; p < count; ++p, index += C, dy += C, dx += step) {
+    std::int64_t c = 0;
+    for (; c + lanes <= C; c += lanes) {
+      const Integers at = {index[c], index[c + 1], index[c + 2], index[c + 3]};
+      const Floats d = *reinterpret_cast<const LooseFloats*>(dy + c);
+      *reinterpret_cast<LooseFloats*>(dx + c) = at == k ? d : Floats{};
     }
-  });
+    for (; c < C; ++c) dx[c] = index[c] == k ? dy[c] : 0.0f;
+  }
 }
 
 }  // namespace
@@ -62,15 +68,15 @@ void max_pool(const PoolGeometry& g, const Tensor& x, Tensor& y, Tensor& index) 
   const float* in = x.data<float>();
   float* out = y.data<float>();
   std::uint8_t* where = index.data<std::uint8_t>();
-  std::vector<std::int64_t> offset;  // of each voxel of the window from its first
+  std::vector<std::int64_t> offset;
   for (std::int64_t d = 0; d < g.window[0]; ++d)
     for (std::int64_t h = 0; h < g.window[1]; ++h)
       for (std::int64_t w = 0; w < g.window[2]; ++w) offset.push_back(((d * g.in[1] + h) * g.in[2] + w) * g.C);
-  for_voxels(g.N, g.out, g.C, [&](std::int64_t r, std::int64_t n, const Extents& p) {
-    const float* corner = in + join(n, {{p[0] * g.stride[0], p[1] * g.stride[1], p[2] * g.stride[2]}}, g.in) * g.C;
-    const float* tap[255];
-    for (std::size_t k = 0; k < offset.size(); ++k) tap[k] = corner + offset[k];
-    window_maximum(std::int64_t(offset.size()), tap, g.C, out + r * g.C, where + r * g.C);
+  const std::int64_t line = g.out[2] * g.C;
+  engine::parallel_for(g.N * g.out[0] * g.out[1], 1 + 4096 / (line + 1), [&](std::int64_t r) {
+    const Extents corner{{r / g.out[1] % g.out[0] * g.stride[0], r % g.out[1] * g.stride[1], 0}};
+    line_maxima(g.out[2], g.stride[2] * g.C, std::int64_t(offset.size()), offset.data(), g.C,
+                in + join(r / g.out[1] / g.out[0], corner, g.in) * g.C, out + r * line, where + r * line);
   });
 }
 
@@ -78,20 +84,19 @@ void max_pool_backward(const PoolGeometry& g, const Tensor& index, const Tensor&
   const float* d = dy.data<float>();
   const std::uint8_t* where = index.data<std::uint8_t>();
   float* out = dx.data<float>();
-  for_voxels(g.N, g.in, g.C, [&](std::int64_t r, std::int64_t n, const Extents& q) {
-    Extents p, k;
-    bool covered = true;  // by the one window that could reach it
-    for (int a = 0; a < 3; ++a) {
-      p[a] = q[a] / g.stride[a];
-      k[a] = q[a] - p[a] * g.stride[a];
-      covered = covered && p[a] < g.out[a] && k[a] < g.window[a];
-    }
-    if (!covered) {
-      std::fill_n(out + r * g.C, g.C, 0.0f);
-      return;
-    }
-    const std::int64_t from = join(n, p, g.out) * g.C, tap = (k[0] * g.window[1] + k[1]) * g.window[2] + k[2];
-    where_maximal(g.C, std::int32_t(tap), where + from, d + from, out + r * g.C);
+  const std::int64_t line = g.in[2] * g.C;
+  const bool gaps = g.window[2] < g.stride[2] || g.out[2] * g.stride[2] < g.in[2];  // voxels of a line that no window covers
+  engine::parallel_for(g.N * g.in[0] * g.in[1], 1 + 4096 / (line + 1), [&](std::int64_t r) {
+    const std::int64_t q0 = r / g.in[1] % g.in[0], q1 = r % g.in[1];
+    const Extents p{{q0 / g.stride[0], q1 / g.stride[1], 0}};
+    const std::int64_t k0 = q0 % g.stride[0], k1 = q1 % g.stride[1];
+    const bool covered = p[0] < g.out[0] && p[1] < g.out[1] && k0 < g.window[0] && k1 < g.window[1];
+    if (!covered || gaps) std::fill_n(out + r * line, line, 0.0f);
+    if (!covered) return;
+    const std::int64_t from = join(r / g.in[1] / g.in[0], p, g.out) * g.C;
+    for (std::int64_t k2 = 0; k2 < g.window[2]; ++k2)
+      line_where_maximal(g.out[2], g.stride[2] * g.C, std::int32_t((k0 * g.window[1] + k1) * g.window[2] + k2), g.C, where + from, d + from,
+                         out + r * line + k2 * g.C);
   });
 }
 

@@ -41,39 +41,55 @@ Axis backward_axis(const ResizeGeometry& g, int a) {
   return axis;
 }
 
+/// sum[i] (+)= weight · x[i]
 SAGCL_CLONES
-void weighted_sum(std::int64_t terms, const float* const* voxel, const float* weight, std::int64_t channels, float* y) {
-  constexpr std::int64_t block = 64;
-  for (std::int64_t first = 0; first < channels; first += block) {
-    const std::int64_t n = std::min(block, channels - first);
-    float sum[block] = {};
-    for (std::int64_t t = 0; t < terms; ++t) {
-      const float *v = voxel[t] + first, w = weight[t];
-      for (std::int64_t c = 0; c < n; ++c) sum[c] += w * v[c];
-    }
-    for (std::int64_t c = 0; c < n; ++c) y[first + c] = sum[c];
+void add_scaled(std::int64_t n, float weight, bool first, const float* x, float* sum) {
+  if (first) {
+#pragma GCC ivdep
+    for (std::int64_t i = 0; i < n; ++i) sum[i] = weight * x[i];
+  } else {
+#pragma GCC ivdep
+    for (std::int64_t i = 0; i < n; ++i) sum[i] += weight * x[i];
   }
 }
 
-/// y [N, to, C] from x [N, from, C] with the terms of each axis; one line along the last axis per call.
+/// y[p] = Σ weight · x[voxel] along a line of `count` results with C channels each.
+void along_line(std::int64_t count, const std::size_t* begin, const Term* terms, std::int64_t C, const float* x, float* y) {
+  constexpr std::int64_t lanes = 4;  // native everywhere; wider vectors would be taken apart
+  typedef float Floats __attribute__((vector_size(16)));
+  typedef float LooseFloats __attribute__((vector_size(16), aligned(4), may_alias));
+  for (std::int64_t p = 0; p < count; ++p, y += C) {
+    std::int64_t c = 0;
+    for (; c + lanes <= C; c += lanes) {
+      Floats sum = {};
+      for (std::size_t t = begin[p]; t < begin[p + 1]; ++t)
+        sum += *reinterpret_cast<const LooseFloats*>(x + terms[t].voxel * C + c) * terms[t].weight;
+      *reinterpret_cast<LooseFloats*>(y + c) = sum;
+    }
+    for (; c < C; ++c) {
+      float sum = 0;
+      for (std::size_t t = begin[p]; t < begin[p + 1]; ++t) sum += x[terms[t].voxel * C + c] * terms[t].weight;
+      y[c] = sum;
+    }
+  }
+}
+
+/// y [N, to, C] from x [N, from, C]: each line of y is a weighted sum of lines of x, resized along itself.
 void combine(std::int64_t N, std::int64_t C, const Extents& from, const Extents& to, const Axis axes[3], const float* x, float* y) {
-  engine::parallel_for(N * to[0] * to[1], 1 + 4096 / (to[2] * C + 1), [&](std::int64_t line) {
-    const std::int64_t n = line / (to[0] * to[1]), p0 = line / to[1] % to[0], p1 = line % to[1];
-    std::vector<Term> planes;  // the lines of x that this line reads, with the product of their weights
-    for (std::size_t i = axes[0].begin[std::size_t(p0)]; i < axes[0].begin[std::size_t(p0) + 1]; ++i)
-      for (std::size_t j = axes[1].begin[std::size_t(p1)]; j < axes[1].begin[std::size_t(p1) + 1]; ++j)
-        planes.push_back({(n * from[0] + axes[0].terms[i].voxel) * from[1] + axes[1].terms[j].voxel, axes[0].terms[i].weight * axes[1].terms[j].weight});
-    std::vector<const float*> voxel;
-    std::vector<float> weight;
-    for (std::int64_t p2 = 0; p2 < to[2]; ++p2) {
-      voxel.clear();
-      weight.clear();
-      for (const Term& plane : planes)
-        for (std::size_t k = axes[2].begin[std::size_t(p2)]; k < axes[2].begin[std::size_t(p2) + 1]; ++k) {
-          voxel.push_back(x + (plane.voxel * from[2] + axes[2].terms[k].voxel) * C);
-          weight.push_back(plane.weight * axes[2].terms[k].weight);
-        }
-      weighted_sum(std::int64_t(voxel.size()), voxel.data(), weight.data(), C, y + (line * to[2] + p2) * C);
+  const auto terms = [](const Axis& axis, std::int64_t p) {
+    return std::pair(axis.terms.data() + axis.begin[std::size_t(p)], axis.terms.data() + axis.begin[std::size_t(p) + 1]);
+  };
+  engine::parallel_ranges(N * to[0] * to[1], 1 + 4096 / (to[2] * C + 1), [&](std::int64_t begin, std::int64_t end) {
+    std::vector<float> mixed(std::size_t(from[2] * C));
+    for (std::int64_t line = begin; line < end; ++line) {
+      const std::int64_t n = line / (to[0] * to[1]);
+      const auto planes = terms(axes[0], line / to[1] % to[0]), lines = terms(axes[1], line % to[1]);
+      bool first = true;
+      for (const Term* d = planes.first; d < planes.second; ++d)
+        for (const Term* h = lines.first; h < lines.second; ++h, first = false)
+          add_scaled(from[2] * C, d->weight * h->weight, first, x + ((n * from[0] + d->voxel) * from[1] + h->voxel) * from[2] * C, mixed.data());
+      if (first) std::fill(mixed.begin(), mixed.end(), 0.0f);  // read by nobody
+      along_line(to[2], axes[2].begin.data(), axes[2].terms.data(), C, mixed.data(), y + line * to[2] * C);
     }
   });
 }

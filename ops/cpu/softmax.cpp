@@ -1,4 +1,4 @@
-// Softmax of few classes in f32, sixteen rows at a time: the exponentials dominate.
+// Softmax of few classes in f32, 64 rows at a time: the exponentials dominate.
 #include "ops/cpu/columns.h"
 #include "ops/cpu/fast.h"
 #include "ops/kernels/exponential.h"
@@ -7,9 +7,9 @@ namespace sagcl::ops::cpu {
 
 namespace {
 
-constexpr std::int64_t lanes = 16;  // rows done together
+constexpr std::int64_t lanes = 64;  // rows done together
 
-/// Sixteen rows of C scores as C vectors of sixteen.
+/// 64 rows of C scores as C vectors of 64.
 template <int C>
 struct Block {
   float v[C][lanes];
@@ -83,7 +83,7 @@ void backward_rows(int columns, std::int64_t blocks, bool logarithm, const float
 /// f(first row, blocks) over whole blocks, spread over the threads. The rows left over are computed in a padded block.
 template <class F>
 void over_blocks(std::int64_t rows, F&& f) {
-  engine::parallel_ranges(rows / lanes, 256, [&](std::int64_t begin, std::int64_t end) { f(begin * lanes, end - begin); });
+  engine::parallel_ranges(rows / lanes, 64, [&](std::int64_t begin, std::int64_t end) { f(begin * lanes, end - begin); });
 }
 
 }  // namespace
