@@ -6,6 +6,7 @@
 #include <limits>
 #include <unordered_map>
 
+#include "ops/cuda/conv_weight.h"
 #include "ops/cuda/cudnn_plans.hpp"
 #include "ops/cuda/plan_file.h"
 #include "ops/cuda/stream.h"
@@ -22,11 +23,18 @@ struct Operands {
   void *x, *w, *y, *b;
 };
 
+/// How a convolution is done: by a plan of cuDNN, by our weight gradient, or, with neither, by definition.
+struct Choice {
+  ConvPlan plan;
+  bool own = false;
+};
+constexpr const char* own_name = "own";
+
 /// cuDNN, the plans made so far, and what earlier runs learned.
 struct Plans {
   cudnnHandle_t handle = nullptr;
   PlanFile file;
-  std::unordered_map<std::string, ConvPlan> ready;
+  std::unordered_map<std::string, Choice> ready;
 
   static Plans& get() {
     static Plans& plans = *new Plans;  // never destroyed: at the end of the program the driver may be gone first
@@ -44,22 +52,24 @@ struct Plans {
   }
 };
 
-void execute(cudnnHandle_t handle, const ConvPlan& plan, const Operands& o, bool bias) {
-  const Buffer workspace(device(), std::size_t(std::max<std::int64_t>(plan.workspace, 16)));
+void execute(const Plans& plans, const Choice& choice, const PlanRequest& request, const Operands& o) {
+  if (choice.own)
+    return own_weight_gradient(request.geometry, static_cast<const float*>(o.x), static_cast<const float*>(o.y), static_cast<float*>(o.w));
+  const Buffer workspace(device(), std::size_t(std::max<std::int64_t>(choice.plan.workspace, 16)));
   std::vector<std::int64_t> ids{id_x, id_w, id_y};
   std::vector<void*> pointers{o.x, o.w, o.y};
-  if (bias) ids.push_back(id_b), pointers.push_back(o.b);
+  if (request.bias) ids.push_back(id_b), pointers.push_back(o.b);
   Descriptor pack(CUDNN_BACKEND_VARIANT_PACK_DESCRIPTOR);
   pack.set(CUDNN_ATTR_VARIANT_PACK_UNIQUE_IDS, CUDNN_TYPE_INT64, ids);
   pack.set(CUDNN_ATTR_VARIANT_PACK_DATA_POINTERS, CUDNN_TYPE_VOID_PTR, pointers);
   pack.set(CUDNN_ATTR_VARIANT_PACK_WORKSPACE, CUDNN_TYPE_VOID_PTR, workspace.data());
   pack.finalize();
-  check(cudnnBackendExecute(handle, plan.plan->get(), pack.get()), plan.engine.c_str());
+  check(cudnnBackendExecute(plans.handle, choice.plan.plan->get(), pack.get()), choice.plan.engine.c_str());
 }
 
-/// Milliseconds of one execution, after one to warm up; infinity if the plan does not run. One that is far from the
-/// shortest so far is not run again.
-float time_plan(cudnnHandle_t handle, const ConvPlan& plan, const Operands& o, bool bias, float shortest) {
+/// Milliseconds of one execution, after one to warm up; infinity if it does not run. One that is far from the shortest so
+/// far is not run again.
+float time_choice(const Plans& plans, const Choice& choice, const PlanRequest& request, const Operands& o, float shortest) {
   struct Event {
     cudaEvent_t e;
     Event() { check(cudaEventCreate(&e), "cudaEventCreate"); }
@@ -67,10 +77,10 @@ float time_plan(cudnnHandle_t handle, const ConvPlan& plan, const Operands& o, b
   } begin, end;
   float best = std::numeric_limits<float>::infinity();
   try {
-    execute(handle, plan, o, bias);
-    for (int repeat = 0; repeat < 3 && best > 0 && !(best < 1e30f && best > 1.5f * shortest); ++repeat) {
+    execute(plans, choice, request, o);
+    for (int repeat = 0; repeat < 3 && (repeat == 0 || best <= 1.5f * shortest); ++repeat) {
       check(cudaEventRecord(begin.e, stream()), "cudaEventRecord");
-      execute(handle, plan, o, bias);
+      execute(plans, choice, request, o);
       check(cudaEventRecord(end.e, stream()), "cudaEventRecord");
       check(cudaEventSynchronize(end.e), "cudaEventSynchronize");
       float ms = 0;
@@ -83,34 +93,46 @@ float time_plan(cudnnHandle_t handle, const ConvPlan& plan, const Operands& o, b
   return best;
 }
 
-ConvPlan choose(Plans& plans, const PlanRequest& request, const Operands& o, const std::string& key) {
-  constexpr int candidates = 32;
-  std::vector<ConvPlan> found = conv_plans(request, {plans.handle, nullptr}, candidates, workspace_limit());
-  if (found.empty() || !plans.file.is_kept()) return found.empty() ? ConvPlan{} : found.front();
+/// Ours first where it serves, then cuDNN's plans in the order of its heuristic.
+std::vector<Choice> candidates(const Plans& plans, const PlanRequest& request) {
+  constexpr int most = 32;
+  std::vector<Choice> found;
+  if (request.pass == Pass::weight && request.precision == Precision::tf32 && own_weight_gradient_serves(request.geometry)) {
+    found.push_back({.plan = {}, .own = true});
+    found.front().plan.engine = own_name;
+  }
+  for (ConvPlan& plan : conv_plans(request, {plans.handle, nullptr}, most, workspace_limit())) found.push_back({.plan = std::move(plan)});
+  return found;
+}
+
+Choice choose(Plans& plans, const PlanRequest& request, const Operands& o, const std::string& key) {
+  const std::vector<Choice> found = candidates(plans, request);
+  if (found.empty()) {
+    std::fprintf(stderr, "sagcl: cuDNN has no engine for %s; the slow reference kernel is used\n", key.c_str());
+    return {};
+  }
+  if (!plans.file.is_kept()) return found.front();
   const std::string known = plans.file.find(key);
-  for (const ConvPlan& plan : found)
-    if (plan.engine == known) return plan;
+  for (const Choice& choice : found)
+    if (choice.plan.engine == known) return choice;
   std::size_t best = 0;
   float shortest = std::numeric_limits<float>::infinity();
   for (std::size_t i = 0; i < found.size(); ++i)
-    if (const float ms = time_plan(plans.handle, found[i], o, request.bias, shortest); ms < shortest) shortest = ms, best = i;
-  engine::require<engine::BackendError>(shortest < std::numeric_limits<float>::infinity(), "conv: none of cuDNN's {} plans runs for {}", found.size(), key);
-  if (!plans.file.remember(key, found[best].engine))
+    if (const float ms = time_choice(plans, found[i], request, o, shortest); ms < shortest) shortest = ms, best = i;
+  engine::require<engine::BackendError>(shortest < std::numeric_limits<float>::infinity(), "conv: none of {} ways runs for {}", found.size(), key);
+  if (!plans.file.remember(key, found[best].plan.engine))
     std::fprintf(stderr, "sagcl: the choice of convolution engines could not be saved; the next run will time them again\n");
   return found[best];
 }
 
-/// Runs cuDNN's plan for the request; false where it has no engine for it.
+/// Runs the request; false where there is no fast way.
 bool run(const PlanRequest& request, const Operands& o) {
   Plans& plans = Plans::get();
   const std::string key = request.key();
   auto found = plans.ready.find(key);
-  if (found == plans.ready.end()) {
-    found = plans.ready.emplace(key, choose(plans, request, o, key)).first;
-    if (!found->second.plan) std::fprintf(stderr, "sagcl: cuDNN has no engine for %s; the slow reference kernel is used\n", key.c_str());
-  }
-  if (!found->second.plan) return false;
-  execute(plans.handle, found->second, o, request.bias);
+  if (found == plans.ready.end()) found = plans.ready.emplace(key, choose(plans, request, o, key)).first;
+  if (!found->second.own && !found->second.plan.plan) return false;
+  execute(plans, found->second, request, o);
   return true;
 }
 
@@ -124,6 +146,15 @@ struct Bf16 {
 };
 
 void* address(const Tensor& t) { return t.defined() ? t.bytes_begin() : nullptr; }
+
+/// With stride 1 the data gradient is a forward convolution with the kernel turned round: cuDNN's forward engines are up to
+/// twice as fast, and add the bias on the way.
+ConvGeometry turned_round(const ConvGeometry& g) {
+  ConvGeometry t = g;
+  t.C = g.O, t.O = g.C, t.in = g.out, t.out = g.in;
+  for (int a = 0; a < 3; ++a) t.padding[a] = g.kernel[a] - 1 - g.padding[a];
+  return t;
+}
 
 bool in_f64(const Tensor& t) { return t.dtype() == engine::Dtype::f64; }
 
@@ -154,6 +185,11 @@ void conv_forward(const ConvGeometry& g, const Tensor& x, const Tensor& w, const
 void conv_backward_data(const ConvGeometry& g, const Tensor& w, const Tensor& dy, const Tensor& b, Tensor& dx) {
   if (dx.size() == 0) return;
   if (in_f64(dx)) return reference_data(g, w, dy, b, dx);
+  if (const ConvGeometry turned = turned_round(g); g.stride == Extents{{1, 1, 1}} && g.O % 4 == 0 && turned.padding[0] >= 0 && turned.padding[1] >= 0 && turned.padding[2] >= 0) {
+    Tensor flipped = Tensor::empty_like(w);
+    flip_weights(g, w, flipped);
+    return conv_forward(turned, dy, flipped, b, dx);
+  }
   const PlanRequest request{g, Pass::data, engine::precision(), false};
   bool done = false;
   if (request.precision == Precision::bf16) {
@@ -172,7 +208,10 @@ void conv_backward_weight(const ConvGeometry& g, const Tensor& x, const Tensor& 
   if (in_f64(dw)) return reference_weight(g, x, dy, dw);
   const PlanRequest request{g, Pass::weight, engine::precision(), false};
   bool done = false;
-  if (request.precision == Precision::bf16) {
+  if (request.precision == Precision::bf16 && own_weight_gradient_serves(g)) {  // finer products than asked for, and no copies
+    own_weight_gradient(g, x.data<float>(), dy.data<float>(), dw.data<float>());
+    done = true;
+  } else if (request.precision == Precision::bf16) {
     const Bf16 x16(x), y16(dy), w16(dw.size());
     done = run(request, {x16.data(), w16.data(), y16.data(), nullptr});
     if (done) from_bf16(w16.data(), dw.data<float>(), dw.size());

@@ -23,6 +23,8 @@ void conv_backward_weight(const ConvGeometry& g, const Tensor& x, const Tensor& 
 void reference_forward(const ConvGeometry& g, const Tensor& x, const Tensor& w, const Tensor& b, Tensor& y);
 void reference_data(const ConvGeometry& g, const Tensor& w, const Tensor& dy, const Tensor& b, Tensor& dx);
 void reference_weight(const ConvGeometry& g, const Tensor& x, const Tensor& dy, Tensor& dw);
+/// flipped [C, kernel, O] = w [O, kernel, C] with both channel axes exchanged and the kernel turned round, f32.
+void flip_weights(const ConvGeometry& g, const Tensor& w, Tensor& flipped);
 /// n values to and from bf16, rounded to nearest even.
 void to_bf16(const float* from, void* to, std::int64_t n);
 void from_bf16(const void* from, float* to, std::int64_t n);

@@ -10,6 +10,17 @@ namespace {
 template <class T>
 const T* pointer(const Tensor& t) { return t.defined() ? t.data<T>() : nullptr; }
 
+/// w [O, taps, C] -> [C, taps reversed, O]
+struct FlipWeights {
+  std::int64_t O, taps, C;
+  const float* w;
+  float* flipped;
+  __device__ void operator()(std::int64_t i) const {
+    const std::int64_t o = i % O, tap = i / O % taps, c = i / O / taps;
+    flipped[i] = w[(o * taps + (taps - 1 - tap)) * C + c];
+  }
+};
+
 /// Four values per call: 16 bytes on the wide side.
 struct ToBf16 {
   const float* from;
@@ -61,6 +72,10 @@ void reference_weight(const ConvGeometry& g, const Tensor& x, const Tensor& dy, 
     using T = typename decltype(type)::type;
     CudaLaunch::for_each(dw.size(), kernels::ConvBackwardWeight<T>{g, x.data<T>(), dy.data<T>(), dw.data<T>()});
   });
+}
+
+void flip_weights(const ConvGeometry& g, const Tensor& w, Tensor& flipped) {
+  CudaLaunch::for_each(w.size(), FlipWeights{g.O, g.kernel.volume(), g.C, w.data<float>(), flipped.data<float>()});
 }
 
 void to_bf16(const float* from, void* to, std::int64_t n) {
