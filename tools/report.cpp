@@ -87,7 +87,7 @@ std::string report_page(const fs::path& folder, const ReportSpec& spec) {
   std::string page = "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">"
                      "<title>" + escaped(title) + "</title><style>" + report_style + "</style></head><body><main>\n";
   page += "<h1>" + escaped(title) + "</h1><p class=\"quiet\">" + escaped(run.settings.network.name) + " of width " +
-          std::to_string(run.settings.network.width) + ", preset " + escaped(run.settings.preset) + ", run folder " + escaped(run.name()) + "</p>\n";
+          std::to_string(run.settings.network.width) + ", method settings " + escaped(run.settings.method.preset) + ", run folder " + escaped(run.name()) + "</p>\n";
   const std::string& expectation = spec.expectation.empty() ? run.settings.expectation : spec.expectation;
   if (!expectation.empty()) page += "<p class=\"expectation\">" + escaped(expectation) + "</p>\n";
   page += key_figures(run);

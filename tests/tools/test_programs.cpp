@@ -203,6 +203,28 @@ TEST(Predict, RefusesImagesThatAreNotFit) {
   EXPECT_TRUE(contains(outcome.err, "NaN"));
 }
 
+// Train, predict with the checkpoint, compare: the same masks and the same figures as the run's own.
+TEST(Programs, PredictAndEvalRepeatWhatTrainingFound) {
+  Folders f;
+  const std::string data = std::string(SAGCL_SOURCE_DIR) + "/data/hippocampus";
+  const auto train = run("sagcl-train", {"--preset", "hippocampus", "--data", data, "--out", f("run"), "--labeled", "2", "--device", "cpu", "--set", "train.steps=3",
+                                         "--set", "network.width=2", "--set", "train.batch=2", "--set", "train.patch=32,32,32", "--set", "data.test=2"});
+  ASSERT_EQ(train.code, 0) << train.err;
+  EXPECT_TRUE(contains(tests::content_of(f("run/report.html")), "Predictions on test cases"));
+  for (const auto& entry : std::filesystem::directory_iterator(f("run/predictions"))) {
+    const std::string name = entry.path().filename().string();
+    std::filesystem::copy_file(data + "/imagesTr/" + name, f("pred") + "/" + name);
+    std::filesystem::copy_file(data + "/labelsTr/" + name, f("ref") + "/" + name);
+  }
+  const auto predict = run("sagcl-predict", {"--checkpoint", f("run/checkpoints/step-0000003.safetensors"), "--input", f("pred"), "--output", f("masks"), "--device", "cpu"});
+  ASSERT_EQ(predict.code, 0) << predict.err;
+  for (const auto& entry : std::filesystem::directory_iterator(f("run/predictions")))
+    EXPECT_EQ(tests::content_of(entry.path()), tests::content_of(std::filesystem::path(f("masks")) / entry.path().filename())) << entry.path();
+  const auto eval = run("sagcl-eval", {"--pred", f("masks"), "--ref", f("ref"), "--classes", "3", "--names", "Anterior,Posterior", "--json", f("again.json")});
+  ASSERT_EQ(eval.code, 0) << eval.err;
+  EXPECT_EQ(tests::content_of(f("again.json")), tests::content_of(f("run/evaluation.json")));
+}
+
 TEST(Bench, PrintsOneLineOfJsonPerStepMeasurement) {
   const auto outcome = run("sagcl-bench", {"step", "--net", "unet", "--shape", "32,32", "--width", "4", "--steps", "2", "--warm", "1", "--threads", "1", "--device", "cpu"});
   ASSERT_EQ(outcome.code, 0) << outcome.err;
