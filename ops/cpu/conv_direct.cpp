@@ -110,7 +110,7 @@ void direct_gather(const ConvGeometry& g, const Lattice& lattice, const float* s
   scratch = whole_lines(scratch);
 
   const std::int64_t bias_floats = bias ? ceil_div(t.blocks, 2) * 2 * lanes : 0;
-  Tensor memory = Tensor::empty({floats + bias_floats + engine::threads() * scratch});
+  Tensor memory = scratch_memory(floats + bias_floats + engine::threads() * scratch);
   float* panel = memory.data<float>();
   if (!t.dots)
     for (const Phase& p : packed.phases) pack_weights(g, lattice, p, weights, panel + p.panel);

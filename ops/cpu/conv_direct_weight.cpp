@@ -147,7 +147,7 @@ void direct_backward_weight(const ConvGeometry& g, const float* x, const float* 
   const Plan p = make_plan(g);
   const std::int64_t sum_floats = whole_lines(g.O * p.K_padded);
   const bool in_place = p.slices == 1 && p.K_padded == p.K;
-  Tensor memory = Tensor::empty({(in_place ? 0 : p.slices * sum_floats) + engine::threads() * p.scratch});
+  Tensor memory = scratch_memory((in_place ? 0 : p.slices * sum_floats) + engine::threads() * p.scratch);
   float* const sums = in_place ? dw : memory.data<float>();
   float* const scratch = memory.data<float>() + (in_place ? 0 : p.slices * sum_floats);
   const std::int64_t items = p.slices * p.tap_groups * p.channel_groups;

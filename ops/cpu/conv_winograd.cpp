@@ -9,6 +9,7 @@
 namespace sagcl::ops::cpu {
 namespace {
 
+constexpr std::int64_t many_filters = 2 << 20;     // too many to keep transformed
 constexpr std::int64_t cache_floats = 160 * 1024;  // transforms of one thread: most of a second-level cache
 
 bool plane_filter(const Extents& kernel, const Extents& stride) {
@@ -16,18 +17,19 @@ bool plane_filter(const Extents& kernel, const Extents& stride) {
 }
 
 /// Estimated multiply-adds of F(m x m, 3 x 3), the transforms counted by what they cost beside the products.
-double winograd_cost(int m, const Extents& size, std::int64_t images, std::int64_t depth, std::int64_t in, std::int64_t out) {
+double winograd_cost(int m, const Extents& size, std::int64_t images, std::int64_t depth, std::int64_t in, std::int64_t out, double per_weight) {
   const double components = (m + 2) * (m + 2), scale = components / 36;
   const double weights = components * double(depth * in * out);
   const double tiles = double(images) * double(size[0] * ceil_div(size[1], m) * ceil_div(size[2], m));
   return tiles * (components * double(depth * in * out) + scale * (250.0 * double(in) + 200.0 * double(out))) +
-         (weights > 2.5e6 ? 36.0 : 12.0) * weights;  // written and read back, through memory when they are many
+         per_weight * weights;
 }
 
-int best_tile(const Extents& size, std::int64_t images, std::int64_t depth, std::int64_t in, std::int64_t out) {
+int best_tile(const Extents& size, std::int64_t images, std::int64_t depth, std::int64_t in, std::int64_t out, double per_weight) {
   if (in % 16 != 0 || out % 16 != 0) return 0;
   const double direct = double(images) * double(size.volume()) * 9.0 * double(depth * in * out);
-  const double two = winograd_cost(2, size, images, depth, in, out), four = winograd_cost(4, size, images, depth, in, out);
+  const double two = winograd_cost(2, size, images, depth, in, out, per_weight);
+  const double four = winograd_cost(4, size, images, depth, in, out, per_weight);
   if (direct <= two && direct <= four) return 0;
   return two < four ? 2 : 4;
 }
@@ -103,30 +105,31 @@ void compute(const Pass& t, const WinogradColumn& c, float* scratch) {
 
 int winograd_tile(const ConvGeometry& g, const Lattice& l) {
   if (!plane_filter(g.kernel, g.stride)) return 0;
-  return best_tile(l.result, l.N, g.kernel[0], l.source_channels, l.result_channels);
+  return best_tile(l.result, l.N, g.kernel[0], l.source_channels, l.result_channels, 14);
 }
 
 int winograd_weight_tile(const ConvGeometry& g) {
   if (!plane_filter(g.kernel, g.stride)) return 0;
-  return best_tile(g.out, g.N, g.kernel[0], g.C, g.O);
+  return best_tile(g.out, g.N, g.kernel[0], g.C, g.O, 40);  // its sums are cleared, added to, and read again
 }
 
 void winograd_gather(const ConvGeometry& g, const Lattice& lattice, int m, const float* source, const float* weights,
                      const float* bias, float* result) {
   const Phase& phase = lattice.phases.front();
   const std::int64_t C = lattice.source_channels, O = lattice.result_channels, lanes = kernels().lanes, depth = g.kernel[0];
+  if ((m + 2) * (m + 2) * depth * C * O >= many_filters) return winograd_gather_wide(g, lattice, m, source, weights, bias, result);
   const WinogradPlan p = winograd_plan(m, depth, phase.source_first[0], lattice.N, lattice.result[0], lattice.source[0], lattice.result[1],
                                        lattice.result[2], C, O, cache_floats);
   const std::int64_t filter_stride = depth * C * O;
-  Tensor filters = Tensor::empty({p.components * filter_stride});
+  Tensor filters = scratch_memory(p.components * filter_stride);
   {
-    Tensor panel = Tensor::empty({panel_size(lattice, phase)});
+    Tensor panel = scratch_memory(panel_size(lattice, phase));
     pack_weights(g, lattice, phase, weights, panel.data<float>());
     engine::parallel_for(O / lanes * depth, std::max<std::int64_t>(1, 256 / C), [&](std::int64_t i) {
-      p.transforms->weights({panel.data<float>() + i * 9 * C * lanes, filters.data<float>() + i * C * lanes, C, C * lanes, filter_stride, 1, 0});
+      p.transforms->weights({panel.data<float>() + i * 9 * C * lanes, filters.data<float>() + i * C * lanes, C, C * lanes, filter_stride, 1, 0, 0, m + 2});
     });
   }
-  Tensor scratch = Tensor::empty({engine::threads() * p.scratch()});
+  Tensor scratch = scratch_memory(engine::threads() * p.scratch());
   const Pass pass{p, lattice, source, filters.data<float>(), bias, result, filter_stride};
   share_work(p.columns(), multiplications(g) / double(p.columns()), [&](std::int64_t i, std::int64_t worker) {
     compute(pass, winograd_column(p, i), scratch.data<float>() + worker * p.scratch());

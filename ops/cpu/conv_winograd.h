@@ -17,6 +17,10 @@ int winograd_weight_tile(const ConvGeometry& g);
 void winograd_gather(const ConvGeometry& g, const Lattice& lattice, int m, const float* source, const float* weights,
                      const float* bias, float* result);
 
+/// The same for layers whose transformed filters would be too large to keep: winograd_gather() calls it for them.
+void winograd_gather_wide(const ConvGeometry& g, const Lattice& lattice, int m, const float* source, const float* weights,
+                          const float* bias, float* result);
+
 /// As direct_backward_weight, for tile size m.
 void winograd_backward_weight(const ConvGeometry& g, int m, const float* x, const float* dy, float* dw);
 

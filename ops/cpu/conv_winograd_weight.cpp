@@ -124,8 +124,11 @@ void winograd_backward_weight(const ConvGeometry& g, int m, const float* x, cons
   std::int64_t slices = 1;
   Tensor sums;
   if (wide) {
-    sums = Tensor::zeros({slice_floats});
-    Tensor scratch = Tensor::empty({p.scratch()});
+    sums = scratch_memory(slice_floats);
+    engine::parallel_ranges(slice_floats, 1 << 16, [&](std::int64_t begin, std::int64_t end) {
+      std::memset(sums.data<float>() + begin, 0, std::size_t(end - begin) * sizeof(float));
+    });
+    Tensor scratch = scratch_memory(p.scratch());
     for (std::int64_t i = 0; i < p.columns(); ++i) {
       const WinogradColumn c = winograd_column(p, i);
       for (std::int64_t plane = c.plane0; plane < c.plane1; plane += p.step)
@@ -133,8 +136,8 @@ void winograd_backward_weight(const ConvGeometry& g, int m, const float* x, cons
     }
   } else {
     slices = std::min(p.columns(), most_slices);
-    sums = Tensor::empty({slices * slice_floats});
-    Tensor scratch = Tensor::empty({engine::threads() * p.scratch()});
+    sums = scratch_memory(slices * slice_floats);
+    Tensor scratch = scratch_memory(engine::threads() * p.scratch());
     share_work(slices, multiplications(g) / double(slices), [&](std::int64_t slice, std::int64_t worker) {
       float* sum = sums.data<float>() + slice * slice_floats;
       std::memset(sum, 0, std::size_t(slice_floats) * sizeof(float));
@@ -144,7 +147,7 @@ void winograd_backward_weight(const ConvGeometry& g, int m, const float* x, cons
     });
   }
   engine::parallel_for(g.O * p.depth, std::max<std::int64_t>(1, 256 / g.C), [&](std::int64_t i) {
-    p.transforms->weight_gradient({sums.data<float>() + i * g.C, dw + i * 9 * g.C, g.C / kernels().lanes, g.C, component, slices, slice_floats});
+    p.transforms->weight_gradient({sums.data<float>() + i * g.C, dw + i * 9 * g.C, g.C / kernels().lanes, g.C, component, slices, slice_floats, 0, 0});
   });
 }
 

@@ -3,11 +3,20 @@
 #include <atomic>
 
 #include "engine/parallel.h"
+#include "engine/tensor.h"
 
 namespace sagcl::ops::cpu {
 
 inline std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 inline std::int64_t whole_lines(std::int64_t floats) { return ceil_div(floats, 16) * 16; }  ///< of the cache
+
+/// Memory for the length of a call. The sizes are powers of two, so that layers of different shapes reuse the same few
+/// blocks of the caching allocator instead of each leaving its own behind.
+inline engine::Tensor scratch_memory(std::int64_t floats) {
+  std::int64_t size = 4096;
+  while (size < floats) size *= 2;
+  return engine::Tensor::empty({size});
+}
 
 /// f(item, worker) for every item; a thread that has finished one takes the next, so a thread that is held up delays
 /// nobody. `worker` < engine::threads() names the scratch memory that is the thread's own. The items must be independent:

@@ -72,6 +72,7 @@ struct WinogradWeights {
   const float* from;
   float* to;
   std::int64_t count, tap_stride, component_stride, slices, slice_stride;
+  std::int64_t row0, row1;  ///< rows of the transform to compute (not for the gradient); row0's go to component 0
 };
 
 /// The transforms of F(m x m, 3 x 3), see isa/winograd.inl.

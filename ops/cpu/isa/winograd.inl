@@ -157,14 +157,12 @@ void winograd_weights(const WinogradWeights& w) {
     for (int b = 0; b < 3; ++b) {
       Vec g[3];
       for (int a = 0; a < 3; ++a) g[a] = load(from + (a * 3 + b) * w.tap_stride);
-#pragma GCC unroll 6
-      for (int i = 0; i < T; ++i) t[i][b] = Filter<M>::G[i][0] * g[0] + Filter<M>::G[i][1] * g[1] + Filter<M>::G[i][2] * g[2];
+      for (int64_t i = w.row0; i < w.row1; ++i) t[i][b] = Filter<M>::G[i][0] * g[0] + Filter<M>::G[i][1] * g[1] + Filter<M>::G[i][2] * g[2];
     }
-#pragma GCC unroll 6
-    for (int i = 0; i < T; ++i)
+    for (int64_t i = w.row0; i < w.row1; ++i)
 #pragma GCC unroll 6
       for (int j = 0; j < T; ++j)
-        store(to + (i * T + j) * w.component_stride,
+        store(to + ((i - w.row0) * T + j) * w.component_stride,
               Filter<M>::G[j][0] * t[i][0] + Filter<M>::G[j][1] * t[i][1] + Filter<M>::G[j][2] * t[i][2]);
   }
 }
