@@ -1,6 +1,6 @@
 #pragma once
-#include <optional>
 #include <string>
+#include <vector>
 
 #include "autograd/tape.h"
 #include "semiagcl/config.h"
@@ -14,7 +14,7 @@ using autograd::Variable;
 double ramp_up(double t, double length);
 
 /// Weights of Eq. 8's terms.
-struct Weights { double sup = 1, reg = 1, pl = 1, rw = 1; };
+struct Weights { double sup = 1, reg = 1, pl = 1, rw = 1, ramp = 1; };
 
 /// Weights at a step of `steps`: during the warm-up (the first m.warm_up_share) only L_sup counts; then the others rise by
 /// ramp_up over m.ramp_share of what remains. L_PL is 0 with kernel none, L_RW with mixing none.
@@ -23,21 +23,14 @@ Weights weights_at(std::int64_t step, std::int64_t steps, const Method& m);
 /// First step at which the teacher takes part.
 std::int64_t warm_up_steps(std::int64_t steps, const Method& m);
 
-/// The terms of Eq. 8, scalars; an undefined one is left out.
-struct Terms { Variable sup, reg, pl, rw; };
-
-/// Their values for the log; a term that was left out has none.
-struct TermValues {
-  std::optional<double> sup, reg, pl, rw;
-  double all = 0;
-  Weights weights;
-  std::string text() const;  ///< "all 1.23 = 1 x sup 0.9 + 0.2 x reg …"
+/// One term of the objective.
+struct Term {
+  std::string name;   ///< "sup", "reg", "pl", "rw"
+  Variable value;     ///< scalar; an undefined one is left out
+  double weight = 1;
 };
 
-/// Eq. 8: L_all = w_sup L_sup + w_reg L_reg + w_pl L_PL + w_rw L_RW over the defined terms. UsageError when none is.
-Variable objective(const Terms& terms, const Weights& weights);
-
-/// Reads the values (waits for the device).
-TermValues values_of(const Terms& terms, const Weights& weights);
+/// Eq. 8: L_all = Σ weight · value over the defined terms. UsageError when none is.
+Variable objective(const std::vector<Term>& terms);
 
 }  // namespace sagcl::semiagcl

@@ -9,7 +9,6 @@
 #include "semiagcl/affinity.h"
 #include "semiagcl/affinity_loss.h"
 #include "semiagcl/consistency.h"
-#include "semiagcl/objective.h"
 #include "semiagcl/reweighting.h"
 #include "semiagcl/sampling.h"
 
@@ -44,20 +43,19 @@ std::vector<Term> SemiAgcl::terms(StepInput& in) {
   engine::Generator dropout = in.random.fork(0);
   const AveragedNetwork::Output seen = teacher_.look(samples(in.batch.weak, first, all - first), dropout);
 
-  const double ramp = ramp_up(double(in.t), method_.ramp_share * double(in.total));
   const Tensor target = samples(seen.probabilities, labelled - first, unlabelled);
   const Variable logits = ops::slice(in.student.logits, 0, labelled, unlabelled);
   std::vector<Term> terms;
-  terms.push_back({"reg", consistency_loss(logits, target, method_.consistency), ramp * method_.w_reg});  // L_reg
+  terms.push_back({"reg", consistency_loss(logits, target, method_.consistency), in.weights.reg});  // L_reg
   if (method_.kernel != Kernel::none) {
     const AffinityGraph graph = affinity_graph(target, ops::softmax(logits), method_);  // Eq. 2
-    terms.push_back({"pl", affinity_loss(graph.a, method_), ramp * method_.w_pl});      // Eq. 3
+    terms.push_back({"pl", affinity_loss(graph.a, method_), in.weights.pl});      // Eq. 3
     observed_["a_ii"] = mean_of(diagonal(graph.a.value()));
     observed_["sigma2"] = mean_of(graph.sigma2.to_doubles());
   }
   if (contrasts()) {
     const Variable loss = contrast(in, first, seen);
-    if (loss.defined()) terms.push_back({"rw", loss, ramp * method_.w_rw});  // Eq. 7
+    if (loss.defined()) terms.push_back({"rw", loss, in.weights.rw});  // Eq. 7
   }
   return terms;
 }

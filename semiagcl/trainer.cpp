@@ -6,12 +6,7 @@
 
 #include "layers/schedule.h"
 #include "layers/weights.h"
-#include "ops/arithmetic.h"
-#include "ops/cross_entropy.h"
-#include "ops/dice.h"
 #include "ops/layout.h"
-#include "ops/softmax.h"
-#include "semiagcl/objective.h"
 #include "semiagcl/supervised_loss.h"
 
 namespace sagcl::semiagcl {
@@ -118,7 +113,7 @@ double Trainer::learning_rate() const {
   return rate;
 }
 
-/// Forward and all terms of Eq. 8. `terms` receives them; the result is their weighted sum.
+/// Forward and Eq. 8. `terms` receives what it sums.
 Variable Trainer::total_loss(const datasets::Batch& batch, std::vector<Term>& terms) {
   engine::Generator random(settings_.train.seed, "training step", std::uint64_t(step_));
   engine::Generator dropout = random.fork(0);
@@ -127,16 +122,10 @@ Variable Trainer::total_loss(const datasets::Batch& batch, std::vector<Term>& te
   const Variable labelled = batch.labelled == batch.strong.shape()[0] ? out.logits : ops::slice(out.logits, 0, 0, batch.labelled);
   terms.push_back({"sup", supervised_loss(labelled, batch.label), 1});
   if (!warming_up()) {
-    StepInput in{batch, out, *student_, step_ - warmup_, settings_.train.steps - warmup_, random.fork(1)};
+    StepInput in{batch, out, *student_, weights_at(step_, settings_.train.steps, settings_.method), random.fork(1)};
     for (Term& term : method_->terms(in)) terms.push_back(std::move(term));
   }
-  Variable total;
-  for (const Term& term : terms) {
-    if (term.weight == 0) continue;
-    const Variable weighted = term.weight == 1 ? term.value : ops::scale(term.value, term.weight);
-    total = total.defined() ? ops::add(total, weighted) : weighted;
-  }
-  return total;
+  return objective(terms);
 }
 
 StepReport Trainer::advance() {
@@ -174,7 +163,7 @@ StepReport Trainer::advance() {
   const bool was_warming_up = warming_up();
   const std::int64_t t = step_ - warmup_;
   if (!was_warming_up) {
-    report.ramp = ramp_up(double(t), settings_.method.ramp_share * double(settings_.train.steps - warmup_));
+    report.ramp = weights_at(step_, settings_.train.steps, settings_.method).ramp;
     method_->after_update(*student_, t);
     report.observations = method_->observations();
   }

@@ -7,6 +7,7 @@
 #include "datasets/batches.h"
 #include "engine/safetensors.h"
 #include "layers/segmenter.h"
+#include "semiagcl/objective.h"
 #include "semiagcl/settings.h"
 
 namespace sagcl::semiagcl {
@@ -19,16 +20,8 @@ struct StepInput {
   const datasets::Batch& batch;               ///< labelled samples first
   const layers::Segmentation& student;        ///< of the strong view of the whole batch
   layers::Segmenter& network;                 ///< the student itself, for further passes
-  std::int64_t t = 0;                         ///< steps of the method done before, the warm-up not counted
-  std::int64_t total = 1;                     ///< steps of the method in all
+  Weights weights;                            ///< of Eq. 8's terms at this step, ramped up
   engine::Generator random;                   ///< of this step
-};
-
-/// One weighted term of the loss: the objective is Σ weight · value.
-struct Term {
-  std::string name;  ///< "sup", "reg", "pl", "rw", …
-  Variable value;    ///< scalar
-  double weight = 1;
 };
 
 /// A way to train a segmenter from few labels: what the unlabelled half of the batch adds to the supervised loss. Each

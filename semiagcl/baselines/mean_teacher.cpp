@@ -2,7 +2,6 @@
 
 #include "ops/layout.h"
 #include "semiagcl/consistency.h"
-#include "semiagcl/objective.h"
 
 namespace sagcl::semiagcl {
 
@@ -11,8 +10,7 @@ std::vector<Term> MeanTeacher::terms(StepInput& in) {
   engine::Generator dropout = in.random.fork(0);
   const Tensor target = teacher_.look(samples(in.batch.weak, first, count), dropout).probabilities;
   const Variable logits = ops::slice(in.student.logits, 0, first, count);
-  const double ramp = ramp_up(double(in.t), method_.ramp_share * double(in.total));
-  return {{"reg", consistency_loss(logits, target, Consistency::mse), ramp * method_.w_reg}};
+  return {{"reg", consistency_loss(logits, target, Consistency::mse), in.weights.reg}};
 }
 
 }  // namespace sagcl::semiagcl

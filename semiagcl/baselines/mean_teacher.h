@@ -8,7 +8,7 @@ namespace sagcl::semiagcl {
 class MeanTeacher final : public TrainingMethod {
  public:
   MeanTeacher(const RunSettings& settings, const layers::SegmenterSpec& spec, engine::Device device)
-      : method_(settings.method), teacher_(settings, spec, device) {}
+      : teacher_(settings, spec, device) {}
 
   bool uses_unlabelled() const override { return true; }
   void begin(layers::Segmenter& student) override { teacher_.begin(student); }
@@ -19,7 +19,6 @@ class MeanTeacher final : public TrainingMethod {
   void load(const engine::TensorFile& content, const std::string& source) override { teacher_.load(content, source); }
 
  private:
-  Method method_;
   AveragedNetwork teacher_;
 };
 

@@ -94,17 +94,10 @@ TEST(Objective, WeightsRiseAfterTheWarmUp) {
 }
 
 TEST(Objective, LeavesOutUndefinedTerms) {
-  const Terms terms{.sup = Variable(Tensor::full({}, 2, Dtype::f64)),
-                    .reg = {},
-                    .pl = Variable(Tensor::full({1}, 3, Dtype::f64)),
-                    .rw = {}};
-  const Weights w{.pl = 0.5};
-  EXPECT_EQ(objective(terms, w).value().item(), 3.5);
-  const TermValues values = values_of(terms, w);
-  EXPECT_EQ(values.all, 3.5);
-  EXPECT_FALSE(values.rw.has_value());
-  EXPECT_EQ(values.text(), "all 3.5 = 1 x sup 2 + 0.5 x pl 3");
-  EXPECT_THROW(objective({}, w), engine::UsageError);
+  const auto scalar = [](const engine::Shape& shape, double value) { return Variable(Tensor::full(shape, value, Dtype::f64)); };
+  EXPECT_EQ(objective({{"sup", scalar({}, 2), 1}, {"reg", {}, 1}, {"pl", scalar({1}, 3), 0.5}, {"rw", scalar({}, NAN), 0}}).value().item(), 3.5);
+  EXPECT_THROW(objective({}), engine::UsageError);
+  EXPECT_THROW(objective({{"sup", scalar({2}, 1), 1}}), engine::ShapeError);
 }
 
 TEST(Objective, GoldenEq8) {
@@ -138,22 +131,16 @@ TEST(Objective, GoldenEq8) {
       for (std::int64_t b = 0; b < B; ++b) contrast.positives.push_back({b});
 
       Tape tape;
-      Terms terms;
-      terms.sup = supervised_loss(labelled, g.get(name + "/label"));
-      terms.reg = consistency_loss(student, teacher, Consistency::soft_ce);
-      terms.pl = affinity_loss(affinity_graph(teacher, ops::softmax(student), m).a, m);
-      terms.rw = ops::mean(contrastive_losses(ops::l2_normalize(z), contrast));
       const std::vector<double> w = g.get(name + "/attr.weights_reg_pl_rw").to_doubles();
-      const Weights weights{1, w[0], w[1], w[2]};
-      const Variable all = objective(terms, weights);
-      const TermValues values = values_of(terms, weights);
-      const double tolerance = exact ? 1e-12 : 3e-6;
-      EXPECT_NEAR(*values.sup, g.number(name + "/L_sup"), tolerance);
-      EXPECT_NEAR(*values.reg, g.number(name + "/L_reg"), tolerance);
-      EXPECT_NEAR(*values.pl, g.number(name + "/L_pl"), tolerance);
-      EXPECT_NEAR(*values.rw, g.number(name + "/L_rw"), tolerance);
+      const std::vector<Term> terms = {
+          {"sup", supervised_loss(labelled, g.get(name + "/label")), 1},
+          {"reg", consistency_loss(student, teacher, Consistency::soft_ce), w[0]},
+          {"pl", affinity_loss(affinity_graph(teacher, ops::softmax(student), m).a, m), w[1]},
+          {"rw", ops::mean(contrastive_losses(ops::l2_normalize(z), contrast)), w[2]}};
+      for (const Term& term : terms)
+        EXPECT_NEAR(term.value.value().item(), g.number(name + "/L_" + term.name), exact ? 1e-12 : 3e-6) << term.name;
+      const Variable all = objective(terms);
       EXPECT_NEAR(all.value().item(), g.number(name + "/L_all"), exact ? 5e-12 : 6e-6);
-      EXPECT_NEAR(values.all, g.number(name + "/L_all"), exact ? 5e-12 : 6e-6);
       tape.backward(all);
       EXPECT_TRUE(close(labelled.grad(), g.get(name + "/dlabelled_logits"), exact ? 1e-12 : 1e-4));
       EXPECT_TRUE(close(student.grad(), g.get(name + "/dstudent_logits"), exact ? 1e-11 : 1e-4));
