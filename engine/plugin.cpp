@@ -13,6 +13,7 @@ namespace sagcl::engine {
 namespace {
 
 std::atomic<Precision> chosen_precision{Precision::fp32};
+std::atomic<bool> precision_was_set{false};
 
 /// The plugin beside the program, in ../lib, or where SAGCL_PLUGINS points; empty when there is none.
 std::string find_plugin(std::string& searched) {
@@ -60,7 +61,10 @@ const PluginAnswer& cuda(int index) {
 }  // namespace
 
 Precision precision() { return chosen_precision; }
-void set_precision(Precision precision) { chosen_precision = precision; }
+void set_precision(Precision precision) {
+  chosen_precision = precision;
+  precision_was_set = true;
+}
 
 Precision precision_from(const std::string& name) {
   for (Precision p : {Precision::fp32, Precision::tf32, Precision::bf16})
@@ -72,11 +76,24 @@ std::string to_string(Precision precision) {
   return precision == Precision::fp32 ? "fp32" : precision == Precision::tf32 ? "tf32" : "bf16";
 }
 
+namespace {
+
+/// The choice of a GPU that is ready, and the precision users of GPUs expect unless they said otherwise.
+DeviceChoice on_gpu(int index, const PluginAnswer& answer) {
+  if (!precision_was_set) {
+    const char* named = std::getenv("SAGCL_PRECISION");
+    set_precision(named ? precision_from(named) : Precision::tf32);
+  }
+  return {Device::cuda(index), fmt::format("cuda:{}: {}, convolutions in {}", index, answer.text, to_string(precision()))};
+}
+
+}  // namespace
+
 DeviceChoice resolve_device(const std::string& wanted) {
   if (wanted == "cpu") return {Device::cpu(), "cpu: asked for"};
   if (wanted == "auto") {
     const PluginAnswer& answer = cuda(0);
-    if (answer.ready) return {Device::cuda(0), fmt::format("cuda:0: {}", answer.text)};
+    if (answer.ready) return on_gpu(0, answer);
     return {Device::cpu(), fmt::format("cpu: {}", answer.text)};
   }
   int index = 0;
@@ -86,7 +103,7 @@ DeviceChoice resolve_device(const std::string& wanted) {
   require<UsageError>(numbered || wanted == "cuda", "device '{}' is unknown; choose auto, cpu, cuda or cuda:N", wanted);
   const PluginAnswer& answer = cuda(index);
   require<DeviceError>(answer.ready, "device cuda:{} cannot be used: {}", index, answer.text);
-  return {Device::cuda(index), fmt::format("cuda:{}: {}", index, answer.text)};
+  return on_gpu(index, answer);
 }
 
 }  // namespace sagcl::engine

@@ -8,12 +8,13 @@ namespace sagcl::engine {
 /// Arithmetic of convolutions on f32 tensors: exact products (fp32), products of operands rounded to 10 bits of mantissa
 /// (tf32: what GPU frameworks do by default) or to 7 bits (bf16). Sums are f32 always. Devices without such units use fp32.
 enum class Precision { fp32, tf32, bf16 };
-Precision precision();                               ///< fp32 until set
+/// As set; else fp32, and on a GPU that resolve_device() chose tf32, unless SAGCL_PRECISION names another.
+Precision precision();
 void set_precision(Precision precision);
 Precision precision_from(const std::string& name);   ///< "fp32", "tf32", "bf16"; UsageError for any other
 std::string to_string(Precision precision);
 
-/// A device and one line on why it was chosen: "cuda:0: NVIDIA H100, 79 GiB, cuDNN 9.19.0" or "cpu: no CUDA driver on this machine".
+/// A device and one line on why it was chosen: "cuda:0: NVIDIA H100, 79 GiB, cuDNN 9.19.0, convolutions in tf32" or "cpu: no CUDA driver on this machine".
 struct DeviceChoice {
   Device device;
   std::string text;
