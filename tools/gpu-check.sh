@@ -48,6 +48,10 @@ sanitizer() {
   # memcheck on every operation that runs kernels of ours; racecheck on those that use shared memory
   SAGCL_PLANS=off timeout 280 compute-sanitizer --tool memcheck --error-exitcode 9 "$bin/sagcl-gpu-check" repeat --small >"$out/memcheck.log" 2>&1 || failed=1
   tail -3 "$out/memcheck.log"
+  for tool in memcheck racecheck; do  # our weight gradient, the kernel with the most intricate use of shared memory
+    SAGCL_PLANS=off timeout 120 compute-sanitizer --tool $tool --kernel-regex kns=weight_kernel --error-exitcode 9 "$bin/sagcl-gpu-check" conv --small --only "0 " >"$out/$tool-conv.log" 2>&1 || failed=1
+    echo "$tool conv: $(tail -1 "$out/$tool-conv.log")"
+  done
   for family in norm sum cross dice nuclear; do
     SAGCL_PLANS=off timeout 120 compute-sanitizer --tool racecheck --error-exitcode 9 "$bin/sagcl-gpu-check" repeat --small --only $family >"$out/racecheck-$family.log" 2>&1 || failed=1
     echo "racecheck $family: $(tail -1 "$out/racecheck-$family.log")"
@@ -65,7 +69,7 @@ kernels() {
   for net in vnet112 unet256; do
     timeout 250 ncu --clock-control none --metrics gpu__time_duration.sum --csv --launch-skip 4000 --launch-count 2500 \
       "$bin/sagcl-gpu-check" bench --only $net --precision tf32 --steps 4 >"$out/kernels-$net.csv" 2>&1
-    python3 "$here/gpu-kernel-times.py" "$out/kernels-$net.csv" | head -40
+    python3 "$here/gpu-kernel-times.py" "$out/kernels-$net.csv" 40
   done
 }
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""gpu-kernel-times.py FILE.csv: sums the kernel durations in the CSV that Nsight Compute wrote (ncu --csv --metrics
+"""gpu-kernel-times.py FILE.csv [LINES]: sums the kernel durations in the CSV that Nsight Compute wrote (ncu --csv --metrics
 gpu__time_duration.sum), by kernel, longest first: calls, total milliseconds, share of the total, name."""
 import collections, csv, re, sys
 
@@ -16,5 +16,5 @@ for row in csv.DictReader(rows):
     calls[name] += 1
 everything = sum(total.values())
 print(f"{sum(calls.values())} kernels, {everything:.3f} ms")
-for name, ms in total.most_common():
+for name, ms in total.most_common(int(sys.argv[2]) if len(sys.argv) > 2 else None):
     print(f"{calls[name]:6d} {ms:10.3f} ms {100 * ms / everything:5.1f} %  {name[:110]}")

@@ -35,6 +35,12 @@ struct Plans {
   cudnnHandle_t handle = nullptr;
   PlanFile file;
   std::unordered_map<std::string, Choice> ready;
+  std::unordered_map<std::string, bool> in_bf16;  // does the copy to bf16 pay?
+
+  void remember(const std::string& key, const std::string& choice) {
+    if (!file.remember(key, choice))
+      std::fprintf(stderr, "sagcl: the choice of convolution engines could not be saved; the next run will time them again\n");
+  }
 
   static Plans& get() {
     static Plans& plans = *new Plans;  // never destroyed: at the end of the program the driver may be gone first
@@ -67,9 +73,10 @@ void execute(const Plans& plans, const Choice& choice, const PlanRequest& reques
   check(cudnnBackendExecute(plans.handle, choice.plan.plan->get(), pack.get()), choice.plan.engine.c_str());
 }
 
-/// Milliseconds of one execution, after one to warm up; infinity if it does not run. One that is far from the shortest so
-/// far is not run again.
-float time_choice(const Plans& plans, const Choice& choice, const PlanRequest& request, const Operands& o, float shortest) {
+/// Milliseconds of f(), the least of three after one to warm up; infinity if it does not run. What is far from the shortest
+/// so far is not run again.
+template <class F>
+float time_call(F f, float shortest = std::numeric_limits<float>::infinity()) {
   struct Event {
     cudaEvent_t e;
     Event() { check(cudaEventCreate(&e), "cudaEventCreate"); }
@@ -77,10 +84,10 @@ float time_choice(const Plans& plans, const Choice& choice, const PlanRequest& r
   } begin, end;
   float best = std::numeric_limits<float>::infinity();
   try {
-    execute(plans, choice, request, o);
+    f();
     for (int repeat = 0; repeat < 3 && (repeat == 0 || best <= 1.5f * shortest); ++repeat) {
       check(cudaEventRecord(begin.e, stream()), "cudaEventRecord");
-      execute(plans, choice, request, o);
+      f();
       check(cudaEventRecord(end.e, stream()), "cudaEventRecord");
       check(cudaEventSynchronize(end.e), "cudaEventSynchronize");
       float ms = 0;
@@ -118,10 +125,9 @@ Choice choose(Plans& plans, const PlanRequest& request, const Operands& o, const
   std::size_t best = 0;
   float shortest = std::numeric_limits<float>::infinity();
   for (std::size_t i = 0; i < found.size(); ++i)
-    if (const float ms = time_choice(plans, found[i], request, o, shortest); ms < shortest) shortest = ms, best = i;
+    if (const float ms = time_call([&] { execute(plans, found[i], request, o); }, shortest); ms < shortest) shortest = ms, best = i;
   engine::require<engine::BackendError>(shortest < std::numeric_limits<float>::infinity(), "conv: none of {} ways runs for {}", found.size(), key);
-  if (!plans.file.remember(key, found[best].plan.engine))
-    std::fprintf(stderr, "sagcl: the choice of convolution engines could not be saved; the next run will time them again\n");
+  plans.remember(key, found[best].plan.engine);
   return found[best];
 }
 
@@ -145,6 +151,28 @@ struct Bf16 {
   void* data() const { return buffer.data(); }
 };
 
+/// Runs a request in the precision it asks for. Our tensors are f32: for bf16, narrow() makes copies, and where that costs
+/// more time than it saves, wide() takes the request in TF32, which is finer.
+template <class Narrow, class Wide>
+bool in_precision(const PlanRequest& request, Narrow narrow, Wide wide) {
+  if (request.precision != Precision::bf16) return wide(request);
+  PlanRequest finer = request;
+  finer.precision = Precision::tf32;
+  Plans& plans = Plans::get();
+  if (!plans.file.is_kept()) return narrow(request);
+  const std::string key = "copies " + request.key();
+  auto found = plans.in_bf16.find(key);
+  if (found == plans.in_bf16.end()) {
+    std::string known = plans.file.find(key);
+    if (known.empty()) {
+      known = time_call([&] { narrow(request); }) < time_call([&] { wide(finer); }) ? "bf16" : "tf32";
+      plans.remember(key, known);
+    }
+    found = plans.in_bf16.emplace(key, known == "bf16").first;
+  }
+  return found->second ? narrow(request) : wide(finer);
+}
+
 void* address(const Tensor& t) { return t.defined() ? t.bytes_begin() : nullptr; }
 
 /// With stride 1 the data gradient is a forward convolution with the kernel turned round: cuDNN's forward engines are up to
@@ -154,6 +182,12 @@ ConvGeometry turned_round(const ConvGeometry& g) {
   t.C = g.O, t.O = g.C, t.in = g.out, t.out = g.in;
   for (int a = 0; a < 3; ++a) t.padding[a] = g.kernel[a] - 1 - g.padding[a];
   return t;
+}
+
+/// Left alone: fewer than four channels, which cuDNN pads.
+bool is_forward_turned_round(const ConvGeometry& g) {
+  const ConvGeometry t = turned_round(g);
+  return g.stride == Extents{{1, 1, 1}} && g.O % 4 == 0 && t.padding[0] >= 0 && t.padding[1] >= 0 && t.padding[2] >= 0;
 }
 
 bool in_f64(const Tensor& t) { return t.dtype() == engine::Dtype::f64; }
@@ -169,56 +203,47 @@ std::int64_t workspace_limit() {
 void conv_forward(const ConvGeometry& g, const Tensor& x, const Tensor& w, const Tensor& b, Tensor& y) {
   if (y.size() == 0) return;
   if (in_f64(y)) return reference_forward(g, x, w, b, y);
-  const PlanRequest request{g, Pass::forward, engine::precision(), b.defined()};
-  bool done = false;
-  if (request.precision == Precision::bf16) {
+  const auto narrow = [&](const PlanRequest& request) {
     const Bf16 x16(x), w16(w), y16(y.size());
     const Bf16 b16 = b.defined() ? Bf16(b) : Bf16(1);
-    done = run(request, {x16.data(), w16.data(), y16.data(), b16.data()});
+    const bool done = run(request, {x16.data(), w16.data(), y16.data(), b16.data()});
     if (done) from_bf16(y16.data(), y.data<float>(), y.size());
-  } else {
-    done = run(request, {address(x), address(w), address(y), address(b)});
-  }
-  if (!done) reference_forward(g, x, w, b, y);
+    return done;
+  };
+  const auto wide = [&](const PlanRequest& request) { return run(request, {address(x), address(w), address(y), address(b)}); };
+  if (!in_precision({g, Pass::forward, engine::precision(), b.defined()}, narrow, wide)) reference_forward(g, x, w, b, y);
 }
 
 void conv_backward_data(const ConvGeometry& g, const Tensor& w, const Tensor& dy, const Tensor& b, Tensor& dx) {
   if (dx.size() == 0) return;
   if (in_f64(dx)) return reference_data(g, w, dy, b, dx);
-  if (const ConvGeometry turned = turned_round(g); g.stride == Extents{{1, 1, 1}} && g.O % 4 == 0 && turned.padding[0] >= 0 && turned.padding[1] >= 0 && turned.padding[2] >= 0) {
+  if (is_forward_turned_round(g)) {
     Tensor flipped = Tensor::empty_like(w);
     flip_weights(g, w, flipped);
-    return conv_forward(turned, dy, flipped, b, dx);
+    return conv_forward(turned_round(g), dy, flipped, b, dx);
   }
-  const PlanRequest request{g, Pass::data, engine::precision(), false};
-  bool done = false;
-  if (request.precision == Precision::bf16) {
+  const auto narrow = [&](const PlanRequest& request) {
     const Bf16 w16(w), y16(dy), x16(dx.size());
-    done = run(request, {x16.data(), w16.data(), y16.data(), nullptr});
+    const bool done = run(request, {x16.data(), w16.data(), y16.data(), nullptr});
     if (done) from_bf16(x16.data(), dx.data<float>(), dx.size());
-  } else {
-    done = run(request, {address(dx), address(w), address(dy), nullptr});
-  }
-  if (!done) return reference_data(g, w, dy, b, dx);
+    return done;
+  };
+  const auto wide = [&](const PlanRequest& request) { return run(request, {address(dx), address(w), address(dy), nullptr}); };
+  if (!in_precision({g, Pass::data, engine::precision(), false}, narrow, wide)) return reference_data(g, w, dy, b, dx);
   if (b.defined()) add_bias(b, dx);
 }
 
 void conv_backward_weight(const ConvGeometry& g, const Tensor& x, const Tensor& dy, Tensor& dw) {
   if (dw.size() == 0) return;
   if (in_f64(dw)) return reference_weight(g, x, dy, dw);
-  const PlanRequest request{g, Pass::weight, engine::precision(), false};
-  bool done = false;
-  if (request.precision == Precision::bf16 && own_weight_gradient_serves(g)) {  // finer products than asked for, and no copies
-    own_weight_gradient(g, x.data<float>(), dy.data<float>(), dw.data<float>());
-    done = true;
-  } else if (request.precision == Precision::bf16) {
+  const auto narrow = [&](const PlanRequest& request) {
     const Bf16 x16(x), y16(dy), w16(dw.size());
-    done = run(request, {x16.data(), w16.data(), y16.data(), nullptr});
+    const bool done = run(request, {x16.data(), w16.data(), y16.data(), nullptr});
     if (done) from_bf16(w16.data(), dw.data<float>(), dw.size());
-  } else {
-    done = run(request, {address(x), address(dw), address(dy), nullptr});
-  }
-  if (!done) reference_weight(g, x, dy, dw);
+    return done;
+  };
+  const auto wide = [&](const PlanRequest& request) { return run(request, {address(x), address(dw), address(dy), nullptr}); };
+  if (!in_precision({g, Pass::weight, engine::precision(), false}, narrow, wide)) reference_weight(g, x, dy, dw);
 }
 
 }  // namespace sagcl::ops::cuda
