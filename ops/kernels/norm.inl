@@ -101,7 +101,7 @@ struct NormApply {
   SAGCL_BOTH void operator()(std::int64_t r, std::int64_t c) const {
     const NormCell<T>& k = cells[c];
     const T v = (x[r * C + c] - k.mean) * k.inverse * k.gamma + k.beta;
-    y[r * C + c] = v > 0 ? v : slope * v;
+    y[r * C + c] = v * (v > 0 ? T(1) : slope);  // a choice of constants, never a branch: signs are random
   }
 };
 
@@ -135,7 +135,7 @@ struct NormTerms {
   T normal, g;
   SAGCL_BOTH NormTerms(const NormCell<T>& k, T slope, T x, T dy) {
     normal = (x - k.mean) * k.inverse;
-    g = normal * k.gamma + k.beta > 0 ? dy : slope * dy;
+    g = dy * (normal * k.gamma + k.beta > 0 ? T(1) : slope);
   }
 };
 

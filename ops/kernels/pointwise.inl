@@ -28,7 +28,7 @@ template <class T> struct Relu {
   SAGCL_BOTH T slope(T, T y, T) const { return y > 0 ? T(1) : T(0); }
 };
 template <class T> struct LeakyRelu {
-  SAGCL_BOTH T value(T x, T a) const { return x > 0 ? x : a * x; }
+  SAGCL_BOTH T value(T x, T a) const { return x * (x > 0 ? T(1) : a); }  // a choice of constants, never a branch
   SAGCL_BOTH T slope(T x, T, T a) const { return x > 0 ? T(1) : a; }
 };
 template <class T> struct Sigmoid {
