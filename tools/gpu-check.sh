@@ -40,7 +40,7 @@ machine() {
 }
 parity() { check 500 parity; }
 repeat() { check 200 repeat; }
-conv() { check 500 conv; }
+conv() { check 500 conv weight; }
 steps() { check 300 steps; }
 sanitizer() {
   command -v compute-sanitizer >/dev/null || { echo "compute-sanitizer is not installed"; return 1; }
@@ -48,9 +48,10 @@ sanitizer() {
   # memcheck on every operation that runs kernels of ours; racecheck on those that use shared memory
   SAGCL_PLANS=off timeout 280 compute-sanitizer --tool memcheck --error-exitcode 9 "$bin/sagcl-gpu-check" repeat --small >"$out/memcheck.log" 2>&1 || failed=1
   tail -3 "$out/memcheck.log"
-  for tool in memcheck racecheck; do  # our weight gradient, the kernel with the most intricate use of shared memory
-    SAGCL_PLANS=off timeout 120 compute-sanitizer --tool $tool --kernel-regex kns=weight_kernel --error-exitcode 9 "$bin/sagcl-gpu-check" conv --small --only "0 " >"$out/$tool-conv.log" 2>&1 || failed=1
-    echo "$tool conv: $(tail -1 "$out/$tool-conv.log")"
+  # Our weight gradient alone: racecheck fails on some of cuDNN's kernels.
+  for tool in memcheck racecheck; do
+    SAGCL_PLANS=off timeout 120 compute-sanitizer --tool $tool --error-exitcode 9 "$bin/sagcl-gpu-check" weight >"$out/$tool-weight.log" 2>&1 || failed=1
+    echo "$tool weight: $(tail -1 "$out/$tool-weight.log")"
   done
   for family in norm sum cross dice nuclear; do
     SAGCL_PLANS=off timeout 120 compute-sanitizer --tool racecheck --error-exitcode 9 "$bin/sagcl-gpu-check" repeat --small --only $family >"$out/racecheck-$family.log" 2>&1 || failed=1

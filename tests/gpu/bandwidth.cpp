@@ -81,6 +81,13 @@ int bandwidths(const Options& options) {
     measure("adam, 9 million parameters", 7 * size, [&] { device.adam({.lr = 1e-3, .t = 1}, slots); });
     measure("teacher average", 3 * size, [&] { device.average(0.99, pairs); });
   }
+  for (const std::int64_t n : {64, 256, 512})
+    for (const bool polar : {false, true}) {
+      const Tensor a = noise({1, n, n}, at);
+      Tensor value = Tensor::empty({1}, Dtype::f32, at), subgradient = Tensor::empty_like(a);
+      const double ms = time_ms(at, 3, [&] { device.nuclear_norm({.polar = polar}, a, value, subgradient); });
+      report(options, "bandwidth", fmt::format("nuclear_norm {}, {}", n, polar ? "polar" : "SVD"), fmt::format("\"ms\": {:.3f}, \"value\": {:.4f}", ms, value.item()));
+    }
   return 0;
 }
 

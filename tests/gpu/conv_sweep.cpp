@@ -29,7 +29,39 @@ struct Passes {
   }
 };
 
+engine::Shape shape_of(const engine::Extents& e, std::int64_t n, std::int64_t c) { return {n, e[0], e[1], e[2], c}; }
+
+/// Small images, even in height for pooling, with rows that no tile of a kernel divides.
+void shrink(ConvGeometry& g) {
+  for (int a = 0; a < 3; ++a) {
+    g.in[a] = std::min<std::int64_t>(g.in[a], a == 2 ? 20 : 10);
+    g.out[a] = (g.in[a] + 2 * g.padding[a] - g.kernel[a]) / g.stride[a] + 1;
+  }
+}
+
 }  // namespace
+
+int weight_gradients(const Options& options) {
+  engine::set_precision(Precision::tf32);
+  int failures = 0;
+  for (tests::NetworkShape shape : tests::network_shapes()) {
+    ConvGeometry& g = shape.geometry;
+    if (g.kernel[2] != 3 || g.C > 64 || g.O % 16 != 0 || g.O > 64 || shape.name.find(options.only) == std::string::npos) continue;
+    g.N = 2;
+    shrink(g);
+    const Tensor x = noise(shape_of(g.in, g.N, g.C), "x", options.device), dy = noise(shape_of(g.out, g.N, g.O), "dy", options.device);
+    Tensor dw = Tensor::empty(shape_of(g.kernel, g.O, g.C), Dtype::f32, options.device), exact = Tensor::empty(dw.shape(), Dtype::f64, options.device);
+    ops::Backend& device = ops::backend(options.device);
+    device.conv_backward_weight(g, x, dy, dw);
+    device.conv_backward_weight(g, x.to(Dtype::f64), dy.to(Dtype::f64), exact);
+    const double error = relative_error(dw, exact);
+    const bool ok = error <= 1e-3;
+    failures += !ok;
+    report(options, "weight", shape.name, fmt::format("\"error\": {:.1e}, \"ok\": {}", error, ok));
+  }
+  engine::set_precision(Precision::fp32);
+  return failures;
+}
 
 int conv_sweep(const Options& options) {
   const std::pair<Precision, double> precisions[] = {{Precision::fp32, 2e-5}, {Precision::tf32, 2e-3}, {Precision::bf16, 1e-2}};
@@ -38,13 +70,9 @@ int conv_sweep(const Options& options) {
     if (shape.name.find(options.only) == std::string::npos) continue;
     ConvGeometry& g = shape.geometry;
     g.N = 1;  // the f64 reference is slow
-    for (int a = 0; options.small && a < 3; ++a) {  // even extents, rows that no tile of a kernel divides
-      g.in[a] = std::min<std::int64_t>(g.in[a], a == 2 ? 20 : 10);
-      g.out[a] = (g.in[a] + 2 * g.padding[a] - g.kernel[a]) / g.stride[a] + 1;
-    }
-    const auto tensor = [&](const engine::Extents& e, std::int64_t n, std::int64_t c) { return engine::Shape{n, e[0], e[1], e[2], c}; };
-    const Tensor x = noise(tensor(g.in, g.N, g.C), "x", options.device), w = noise(tensor(g.kernel, g.O, g.C), "w", options.device);
-    const Tensor dy = noise(tensor(g.out, g.N, g.O), "dy", options.device), b = noise({g.O}, "b", options.device);
+    if (options.small) shrink(g);
+    const Tensor x = noise(shape_of(g.in, g.N, g.C), "x", options.device), w = noise(shape_of(g.kernel, g.O, g.C), "w", options.device);
+    const Tensor dy = noise(shape_of(g.out, g.N, g.O), "dy", options.device), b = noise({g.O}, "b", options.device);
     const auto wide = [](const Tensor& t) { return t.to(Dtype::f64); };
     const Passes exact(g, wide(x), wide(w), wide(b), wide(dy));
     for (const auto& [precision, limit] : precisions) {

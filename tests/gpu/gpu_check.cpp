@@ -1,5 +1,5 @@
 // sagcl-gpu-check COMMAND... [--device cuda:N] [--json FILE] [--only TEXT] [--precision P] [--steps N] [--small]
-// Commands: parity repeat conv steps bench bandwidth all. Exit code 77 where there is no GPU: the tests count as skipped.
+// Commands: parity repeat conv weight steps bench bandwidth all. Exit code 77 where there is no GPU: the tests count as skipped.
 #include "tests/gpu/gpu_check.h"
 
 #include <chrono>
@@ -40,7 +40,7 @@ double relative_error(const Tensor& a, const Tensor& b) {
 
 int main(int argc, char** argv) {
   using namespace sagcl::gpu;
-  const std::map<std::string, int (*)(const Options&)> commands = {{"parity", op_parity}, {"repeat", op_repeat}, {"conv", conv_sweep},
+  const std::map<std::string, int (*)(const Options&)> commands = {{"parity", op_parity}, {"repeat", op_repeat}, {"conv", conv_sweep}, {"weight", weight_gradients},
                                                                    {"steps", step_parity}, {"bench", step_times}, {"bandwidth", bandwidths}};
   Options options;
   std::string device = "cuda";
@@ -54,10 +54,10 @@ int main(int argc, char** argv) {
     else if (word == "--only" && has_value) options.only = argv[++i];
     else if (word == "--precision" && has_value) options.precision = argv[++i];
     else if (word == "--steps" && has_value) options.steps = std::stoi(argv[++i]);
-    else if (word == "all") wanted = {"parity", "repeat", "conv", "steps", "bandwidth", "bench"};
+    else if (word == "all") wanted = {"parity", "repeat", "conv", "weight", "steps", "bandwidth", "bench"};
     else if (commands.count(word)) wanted.push_back(word);
     else {
-      fmt::print(stderr, "sagcl-gpu-check: what is '{}'? Commands: parity repeat conv steps bench bandwidth all\n", word);
+      fmt::print(stderr, "sagcl-gpu-check: what is '{}'? Commands: parity repeat conv weight steps bench bandwidth all\n", word);
       return 2;
     }
   }
