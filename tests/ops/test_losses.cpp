@@ -1,8 +1,11 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <functional>
 
+#include "engine/parallel.h"
 #include "ops/arithmetic.h"
+#include "ops/cpu/kernels.h"
 #include "ops/cross_entropy.h"
 #include "ops/dice.h"
 #include "ops/kernels/exponential.h"
@@ -149,6 +152,61 @@ TEST(SoftCrossEntropy, GoldenConsistencyLoss) {
       tape.backward(loss);
       EXPECT_TRUE(close(z.grad(), golden.get(name + "/dstudent_logits"), type.tolerance));
     }
+}
+
+/// Everything the losses compute for 20011 voxels (many blocks and a remainder), some of them not counted.
+std::vector<Tensor> losses_and_gradients(std::int64_t classes, Dtype dtype) {
+  constexpr std::int64_t voxels = 20011;
+  const Tensor scores = random_tensor({voxels, classes}, 1, dtype, 3), soft = ops::softmax(Variable(random_tensor({voxels, classes}, 2, dtype))).value();
+  std::vector<std::int32_t> labels;
+  for (std::int64_t i = 0; i < voxels; ++i) labels.push_back(std::int32_t((i * 7 + i / 3) % (classes + 1)) - 1);
+  const Tensor targets = labels_of({voxels}, labels);
+  std::vector<Tensor> results;
+  const auto collect = [&](const Tensor& start, const std::function<Variable(const Variable&)>& loss) {
+    Variable x = Variable::parameter(start);
+    Tape tape;
+    const Variable y = loss(x);
+    tape.backward(y, Tensor::full({}, 1.5, dtype));
+    results.insert(results.end(), {y.value(), x.grad()});
+  };
+  collect(scores, [&](const Variable& z) { return ops::cross_entropy(z, targets); });
+  collect(scores, [&](const Variable& z) { return ops::soft_cross_entropy(z, soft); });
+  for (const bool squared : {true, false}) {
+    collect(soft, [&](const Variable& p) { return ops::dice_loss(p, targets, {.squared = squared}); });
+    collect(soft, [&](const Variable& p) { return ops::dice_loss_soft(p, soft, {.squared = squared}); });
+  }
+  return results;
+}
+
+// 1 to 16 classes have vectorised kernels in single precision, 17 do not.
+TEST(Losses, ManyVoxelsAgreeInBothPrecisions) {
+  for (std::int64_t classes : {1, 2, 3, 4, 5, 16, 17}) {
+    const std::vector<Tensor> wide = losses_and_gradients(classes, Dtype::f64), narrow = losses_and_gradients(classes, Dtype::f32);
+    for (std::size_t k = 0; k < wide.size(); ++k) {
+      double scale = 0;
+      for (double v : wide[k].to_doubles()) scale = std::max(scale, std::abs(v));
+      if (scale < 1e-12) continue;  // one class: nothing to lose
+      EXPECT_TRUE(close(narrow[k], wide[k], 1e-5)) << classes << " classes, result " << k;
+    }
+  }
+}
+
+TEST(Losses, BitsDependNeitherOnThreadsNorOnTheInstructionSet) {
+  const int before = engine::threads();
+  for (std::int64_t classes : {2, 3, 4, 5}) {
+    engine::set_threads(1);
+    const std::vector<Tensor> one = losses_and_gradients(classes, Dtype::f32);
+    for (const std::string& instructions : ops::cpu::available_kernels())
+      for (int threads : {1, 2, 8}) {
+        ops::cpu::use_kernels(instructions);
+        engine::set_threads(threads);
+        const std::vector<Tensor> other = losses_and_gradients(classes, Dtype::f32);
+        for (std::size_t k = 0; k < one.size(); ++k)
+          EXPECT_TRUE(identical(other[k], one[k])) << instructions << ", " << threads << " threads, " << classes << " classes, result " << k;
+      }
+    ops::cpu::use_kernels(ops::cpu::available_kernels()[0]);
+  }
+  engine::set_threads(before);
 }
 
 TEST(Exponential, WithinTwoUnitsInTheLastPlace) {
