@@ -68,6 +68,7 @@ kernels() {
   command -v ncu >/dev/null || { echo "ncu is not installed"; return 1; }
   local net
   for net in vnet112 unet256; do
+    check 200 bench --only $net --precision tf32 --steps 1 || return 1  # so that the plans are known and ncu sees training alone
     timeout 250 ncu --clock-control none --metrics gpu__time_duration.sum --csv --launch-skip 4000 --launch-count 2500 \
       "$bin/sagcl-gpu-check" bench --only $net --precision tf32 --steps 4 >"$out/kernels-$net.csv" 2>&1
     python3 "$here/gpu-kernel-times.py" "$out/kernels-$net.csv" 40
