@@ -3,7 +3,8 @@
 #
 #   tools/gpu-check.sh [-b FOLDER_OF_PROGRAMS] [-o RESULTS] [STAGE...]
 #
-# FOLDER_OF_PROGRAMS holds sagcl-gpu-check, libsagcl_cuda.so and perhaps lib/ with what they need (default: build/bin).
+# FOLDER_OF_PROGRAMS holds sagcl-gpu-check, libsagcl_cuda.so and perhaps lib/ with what they need (default: build/bin);
+# tools/gpu-bundle.sh packs such a folder for another machine.
 # Stages, all by default: machine parity repeat conv steps sanitizer bandwidth bench peers peers-compiled kernels.
 # Each writes RESULTS/STAGE.log; rows also go to RESULTS/results.jsonl. A stage that passed is not run again: remove its
 # .done file to repeat it. Exit code: the number of stages that failed.
@@ -84,7 +85,10 @@ for stage in "${stages[@]}"; do
   echo "== $stage"
   begin=$(date +%s)
   "${stage//-/_}" 2>&1 | tee "$out/$stage.log"
-  if [ "${PIPESTATUS[0]}" -eq 0 ]; then
+  status=${PIPESTATUS[0]}
+  if [ "$status" -eq 77 ]; then
+    echo "== $stage skipped: there is no GPU to use"
+  elif [ "$status" -eq 0 ]; then
     touch "$out/$stage.done"
     echo "== $stage passed in $(($(date +%s) - begin)) s"
   else

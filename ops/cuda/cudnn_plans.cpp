@@ -169,7 +169,8 @@ std::string PlanRequest::key() const {
 
 std::vector<ConvPlan> conv_plans(const PlanRequest& request, const Target& target, int most, std::int64_t workspace_limit) {
   engine::require<engine::BackendError>(is_flat(request.geometry) || cudnnGetVersion() >= 91500,
-                                        "cuDNN {} computes some 3D convolutions wrongly; 9.15 or later is needed", cudnnGetVersion());
+                                        "cuDNN {} computes some 3D convolutions wrongly; 9.15 or later is needed: put a newer one first in "
+                                        "LD_LIBRARY_PATH, or use --device cpu", cudnnGetVersion());
   const auto graph = std::make_shared<Graph>(describe(request, target));
   std::vector<ConvPlan> plans;
   int place = -1;
