@@ -7,7 +7,7 @@
 # In the archive, folder sagcl-gpu: bin/ (programs, plugin), bin/lib/ (shared libraries of this system that clusters often
 # lack; glibc, the C++ run time and everything of NVIDIA stay out), tools/. There: tools/gpu-check.sh -b bin -o results
 set -eu
-[ $# -eq 2 ] || { sed -n 2,9p "$0"; exit 2; }
+[ $# -eq 2 ] || { sed -n 2,8p "$0"; exit 2; }
 here=$(cd "$(dirname "$0")" && pwd)
 build=$(cd "$1" && pwd)
 folder=$(mktemp -d)

@@ -6,6 +6,7 @@
 #include "engine/random.h"
 #include "ops/cuda/loops.cuh"
 #include "ops/cuda/norm_kernels.cuh"
+#include "ops/cuda/slots.cuh"
 
 namespace sagcl::ops::cuda {
 namespace {
@@ -134,6 +135,32 @@ TEST(EmulatedKernels, NormApplyAndBackward) {
       EXPECT_NEAR(ours_x, sum_x, 1e-3);
     }
   }
+}
+
+struct AddSlots {
+  float factor;
+  void operator()(void* const* at, std::int64_t i) const { static_cast<float*>(at[0])[i] += factor * static_cast<const float*>(at[1])[i]; }
+};
+
+/// Every element of every tensor once, whatever their sizes.
+TEST(EmulatedKernels, ManyTensorsInOneLaunch) {
+  const std::int64_t sizes[] = {1, 1024, 1025, 3, 5000, 16, 2048};
+  std::vector<std::vector<float>> sums, terms;
+  SlotTable<2> table;
+  int blocks = 0;
+  for (const std::int64_t n : sizes) {
+    sums.push_back(noise(n, 0, "sum"));
+    terms.push_back(noise(n, 0, "term"));
+    table.at[table.slots][0] = sums.back().data(), table.at[table.slots][1] = terms.back().data();
+    table.size[table.slots] = int(n);
+    table.first_block[table.slots] = blocks;
+    blocks += int((n + block_elements - 1) / block_elements);
+    table.first_block[++table.slots] = blocks;
+  }
+  const std::vector<std::vector<float>> before = sums;
+  launch(blocks, Order::shuffled, [&] { slots_kernel<2>(table, AddSlots{2}); });
+  for (std::size_t s = 0; s < sums.size(); ++s)
+    for (std::size_t i = 0; i < sums[s].size(); ++i) ASSERT_EQ(sums[s][i], before[s][i] + 2 * terms[s][i]) << s << " " << i;
 }
 
 /// A block sum whose last barrier is missing, planted: the emulator must see it.
