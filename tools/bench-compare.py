@@ -2,16 +2,21 @@
 """Times a training step of PyTorch and of sagcl in turn and prints medians and ratios.
 
   bench-compare.py --torch PATH/step_time.py --net vnet --shape 64,64,48 --threads 1 2 [--pairs 5] [--json FILE]
+  bench-compare.py --torch PATH/train.py --data data/hippocampus --torch-args "--method semiagcl" [--sagcl-args "…"]
 
-The PyTorch script must understand NET --shape --batch --threads --steps and print one line of JSON with step_median and
-peak_MiB. It runs twice per pair: with its BLAS told the processor (OPENBLAS_CORETYPE=SKYLAKEX, which Debian's OpenBLAS may
-not recognise), and once more with glibc told to keep large blocks, so that a difference is not one between allocators.
+Without --data one step of a network: the PyTorch script must understand NET --shape --batch --threads --steps and print one
+line of JSON with step_median and peak_MiB. With --data steps of a whole method: it must understand --time_only N --threads T
+and print step_med and peak_rss_mb.
+
+PyTorch runs twice per pair: with its BLAS told the processor (OPENBLAS_CORETYPE=SKYLAKEX, which Debian's OpenBLAS may not
+recognise), and once more with glibc told to keep large blocks, so that a difference is not one between allocators.
 The two programs take turns, so that a change in the machine's load meets both; quote the ratio of medians.
 """
 import argparse
 import json
 import os
 import pathlib
+import shlex
 import statistics
 import subprocess
 import sys
@@ -29,21 +34,26 @@ def last_json(command, extra_environment):
 
 
 def compare(options, threads, pin):
-    step = ["--shape", options.shape, "--batch", str(options.batch), "--threads", str(threads), "--steps", str(options.steps)]
     pinned = ["taskset", "-c", ",".join(map(str, range(threads)))] if pin else []
-    torch = pinned + [options.python, options.torch, options.net] + step
+    if options.data:
+        torch = [options.torch, "--time_only", str(options.steps + 2), "--threads", str(threads)]
+        ours = ["method", "--data", options.data, "--threads", str(threads), "--steps", str(options.steps)]
+    else:
+        step = ["--shape", options.shape, "--batch", str(options.batch), "--threads", str(threads), "--steps", str(options.steps)]
+        torch, ours = [options.torch, options.net] + step, ["step", "--net", options.net] + step
+    torch = pinned + [options.python] + torch + shlex.split(options.torch_args)
     runs = {
         "PyTorch": (torch, {"OPENBLAS_CORETYPE": options.coretype}),
         "PyTorch, malloc tuned": (torch, {"OPENBLAS_CORETYPE": options.coretype, "GLIBC_TUNABLES": TUNED_MALLOC}),
-        "sagcl": (pinned + [options.sagcl, "step", "--device", "cpu", "--net", options.net] + step, {}),
+        "sagcl": (pinned + [options.sagcl] + ours + ["--device", "cpu"] + shlex.split(options.sagcl_args), {}),
     }
     times, peaks = {name: [] for name in runs}, {name: [] for name in runs}
     for pair in range(options.pairs):
         for name, (command, environment) in runs.items():
             row = last_json(command, environment)
-            times[name].append(row["step_median"])
-            peaks[name].append(row["peak_MiB"])
-            print(f"  pair {pair + 1}, {name}: {row['step_median']:.4f} s, {row['peak_MiB']} MiB", file=sys.stderr)
+            times[name].append(row.get("step_median", row.get("step_med")))
+            peaks[name].append(row.get("peak_MiB", row.get("peak_rss_mb")))
+            print(f"  pair {pair + 1}, {name}: {times[name][-1]:.4f} s, {peaks[name][-1]} MiB", file=sys.stderr)
     return times, peaks
 
 
@@ -67,6 +77,9 @@ def main():
     p.add_argument("--threads", type=int, nargs="+", default=[1, 2])
     p.add_argument("--steps", type=int, default=5)
     p.add_argument("--pairs", type=int, default=5)
+    p.add_argument("--data", help="a data set: compare steps of a whole method instead of a network's")
+    p.add_argument("--torch-args", default="", help="further arguments of the PyTorch script, in one string")
+    p.add_argument("--sagcl-args", default="", help="further arguments of sagcl-bench, in one string")
     p.add_argument("--coretype", default="SKYLAKEX", help="OPENBLAS_CORETYPE for PyTorch")
     p.add_argument("--no-pin", action="store_true", help="do not pin the programs to the first processors")
     p.add_argument("--json", help="write every measurement to this file")
@@ -74,8 +87,9 @@ def main():
     results = []
     for threads in options.threads:
         times, peaks = compare(options, threads, not options.no_pin)
-        print(f"\n{options.net} {options.shape}, batch {options.batch}, {threads} thread{'s' if threads > 1 else ''}\n\n{table(times, peaks)}")
-        results.append({"net": options.net, "shape": options.shape, "batch": options.batch, "threads": threads, "step_median": times, "peak_MiB": peaks})
+        what = f"whole method on {options.data}" if options.data else f"{options.net} {options.shape}, batch {options.batch}"
+        print(f"\n{what}, {threads} thread{'s' if threads > 1 else ''}\n\n{table(times, peaks)}")
+        results.append({"what": what, "threads": threads, "step_median": times, "peak_MiB": peaks})
     if options.json:
         pathlib.Path(options.json).write_text(json.dumps(results, indent=1) + "\n")
 
