@@ -30,7 +30,9 @@ Path path() {
 bool by_definition(const Tensor& t) { return t.dtype() == engine::Dtype::f64 || path() == Path::reference; }
 
 template <class T>
-const T* data_or_null(const Tensor& t) { return t.defined() ? t.data<T>() : nullptr; }
+const T* data_or_null(const Tensor& t) {
+  return t.defined() ? t.data<T>() : nullptr;
+}
 
 /// A bias for every channel of the simplified geometry, where several taps of the original became channels of their own.
 Tensor widened(const Tensor& b, std::int64_t channels) {
@@ -41,7 +43,8 @@ Tensor widened(const Tensor& b, std::int64_t channels) {
 }
 
 /// Forward or data gradient with our own kernels.
-void gather(const ConvGeometry& g, const Lattice& lattice, const float* source, const float* weights, const float* bias, float* result) {
+void gather(const ConvGeometry& g, const Lattice& lattice, const float* source, const float* weights, const float* bias,
+            float* result) {
   if (const int m = winograd_tile(g, lattice)) return winograd_gather(g, lattice, m, source, weights, bias, result);
   direct_gather(g, lattice, source, weights, bias, result);
 }
@@ -61,7 +64,8 @@ void conv_forward(const ConvGeometry& g, const Tensor& x, const Tensor& w, const
     return gather(s, forward_lattice(s), x.data<float>(), w.data<float>(), data_or_null<float>(b), y.data<float>());
   }
   engine::visit_float(x.dtype(), [&]<class T>(engine::Type<T>) {
-    engine::parallel_for(y.size(), 64, kernels::ConvForward<T>{g, x.data<T>(), w.data<T>(), data_or_null<T>(b), y.data<T>()});
+    engine::parallel_for(y.size(), 64,
+                         kernels::ConvForward<T>{g, x.data<T>(), w.data<T>(), data_or_null<T>(b), y.data<T>()});
   });
 }
 

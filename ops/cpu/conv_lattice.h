@@ -12,18 +12,18 @@ namespace sagcl::ops::cpu {
 
 /// One lattice of results, with the weights of its taps.
 struct Phase {
-  Extents start, count;             ///< results along each axis
-  Extents source_first;             ///< source position of tap 0 for j = 0 (negative: in the padding)
-  Extents taps;                     ///< taps along each axis; 0 where none reaches this phase
-  Extents kernel_first;             ///< kernel index of tap 0
-  std::int64_t panel = 0;           ///< offset of its packed weights
+  Extents start, count;    ///< results along each axis
+  Extents source_first;    ///< source position of tap 0 for j = 0 (negative: in the padding)
+  Extents taps;            ///< taps along each axis; 0 where none reaches this phase
+  Extents kernel_first;    ///< kernel index of tap 0
+  std::int64_t panel = 0;  ///< offset of its packed weights
   bool padded(const Extents& source, const Extents& source_step) const;  ///< reads beyond the ends of a source row
 };
 
 struct Lattice {
   std::int64_t N, source_channels, result_channels;
   Extents source, result, step, source_step;
-  bool forward;                     ///< the data gradient walks the kernel backwards in steps of its stride
+  bool forward;  ///< the data gradient walks the kernel backwards in steps of its stride
   std::vector<Phase> phases;
 };
 

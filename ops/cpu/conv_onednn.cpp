@@ -34,13 +34,15 @@ struct Prepared {
 /// Descriptors for either interface: oneDNN 2 builds an operation descriptor first, oneDNN 3 takes the engine directly.
 template <class Primitive, class... Hint, class... Values>
 typename Primitive::primitive_desc describe(std::tuple<Hint...> hint, Values... values) {
-  return std::apply([&](auto... h) {
+  return std::apply(
+      [&](auto... h) {
 #if DNNL_VERSION_MAJOR >= 3
-    return typename Primitive::primitive_desc(device(), values..., h...);
+        return typename Primitive::primitive_desc(device(), values..., h...);
 #else
-    return typename Primitive::primitive_desc(typename Primitive::desc(values...), device(), h...);
+        return typename Primitive::primitive_desc(typename Primitive::desc(values...), device(), h...);
 #endif
-  }, hint);
+      },
+      hint);
 }
 
 Prepared prepare(const ConvGeometry& g, Pass pass, bool bias) {
@@ -49,20 +51,23 @@ Prepared prepare(const ConvGeometry& g, Pass pass, bool bias) {
   Dims after;
   for (int a = 0; a < 3; ++a) after.push_back((g.out[a] - 1) * g.stride[a] + g.kernel[a] - g.in[a] - g.padding[a]);
   const auto direct = dnnl::algorithm::convolution_direct;
-  const auto forward = describe<dnnl::convolution_forward>(std::tuple{}, dnnl::prop_kind::forward_training, direct, x, w, b, y,
-                                                           dims(g.stride), dims(g.padding), after);
+  const auto forward = describe<dnnl::convolution_forward>(std::tuple{}, dnnl::prop_kind::forward_training, direct, x, w, b,
+                                                           y, dims(g.stride), dims(g.padding), after);
   if (pass == Pass::forward) return {dnnl::convolution_forward(forward), forward.weights_desc()};
   if (pass == Pass::data) {
-    const auto d = describe<dnnl::convolution_backward_data>(std::tuple{forward}, direct, x, w, y, dims(g.stride), dims(g.padding), after);
+    const auto d = describe<dnnl::convolution_backward_data>(std::tuple{forward}, direct, x, w, y, dims(g.stride),
+                                                             dims(g.padding), after);
     return {dnnl::convolution_backward_data(d), d.weights_desc()};
   }
-  const auto d = describe<dnnl::convolution_backward_weights>(std::tuple{forward}, direct, x, w, y, dims(g.stride), dims(g.padding), after);
+  const auto d = describe<dnnl::convolution_backward_weights>(std::tuple{forward}, direct, x, w, y, dims(g.stride),
+                                                              dims(g.padding), after);
   return {dnnl::convolution_backward_weights(d), d.diff_weights_desc()};
 }
 
 const Prepared& prepared(const ConvGeometry& g, Pass pass, bool bias) {
   std::array<std::int64_t, 18> key{g.N, g.C, g.O, int(pass), bias, engine::threads()};
-  for (int a = 0; a < 3; ++a) key[6 + a] = g.in[a], key[9 + a] = g.kernel[a], key[12 + a] = g.stride[a], key[15 + a] = g.padding[a];
+  for (int a = 0; a < 3; ++a)
+    key[6 + a] = g.in[a], key[9 + a] = g.kernel[a], key[12 + a] = g.stride[a], key[15 + a] = g.padding[a];
   static std::map<std::array<std::int64_t, 18>, Prepared> cache;
   auto found = cache.find(key);
   if (found == cache.end()) found = cache.emplace(key, prepare(g, pass, bias)).first;
@@ -79,13 +84,14 @@ void guarded(const ConvGeometry& g, F&& f) {
     f(stream);
     stream.wait();
   } catch (const dnnl::error& e) {
-    engine::fail<engine::BackendError>("oneDNN refused a convolution, C {} O {} in {} kernel {} stride {}: {}", g.C, g.O, to_string(g.in),
-                                       to_string(g.kernel), to_string(g.stride), e.what());
+    engine::fail<engine::BackendError>("oneDNN refused a convolution, C {} O {} in {} kernel {} stride {}: {}", g.C, g.O,
+                                       to_string(g.in), to_string(g.kernel), to_string(g.stride), e.what());
   }
 }
 
 /// The weights in the layout `wanted`, in `room` unless they already have it.
-memory weights_as(const ConvGeometry& g, const memory::desc& wanted, const float* w, engine::Tensor& room, dnnl::stream& stream) {
+memory weights_as(const ConvGeometry& g, const memory::desc& wanted, const float* w, engine::Tensor& room,
+                  dnnl::stream& stream) {
   memory own = wrap(filter(g, Tag::odhwi), w);
   if (own.get_desc() == wanted) return own;
   room = engine::Tensor::empty({std::int64_t(wanted.get_size() / sizeof(float))});
@@ -116,9 +122,10 @@ void onednn_backward_data(const ConvGeometry& g, const float* w, const float* dy
                                  {DNNL_ARG_WEIGHTS, weights_as(g, p.weights, w, room, stream)},
                                  {DNNL_ARG_DIFF_SRC, wrap(volume(g.N, g.C, g.in, Tag::ndhwc), dx)}});
   });
-  if (b) engine::parallel_for(g.N * g.in.volume(), 4096, [&](std::int64_t v) {
-    for (std::int64_t c = 0; c < g.C; ++c) dx[v * g.C + c] += b[c];
-  });
+  if (b)
+    engine::parallel_for(g.N * g.in.volume(), 4096, [&](std::int64_t v) {
+      for (std::int64_t c = 0; c < g.C; ++c) dx[v * g.C + c] += b[c];
+    });
 }
 
 void onednn_backward_weight(const ConvGeometry& g, const float* x, const float* dy, float* dw) {

@@ -34,7 +34,8 @@ void Strip::fill(const Block& block) {
       std::memset(to, 0, std::size_t(left * w_.channels) * sizeof(float));
       to += left * w_.channels;
       if (inside > 0)
-        std::memcpy(to, in_place(plane, first_row + r) + (first_column + left) * w_.channels, std::size_t(inside) * sizeof(float));
+        std::memcpy(to, in_place(plane, first_row + r) + (first_column + left) * w_.channels,
+                    std::size_t(inside) * sizeof(float));
       std::memset(to + inside, 0, std::size_t(right * w_.channels) * sizeof(float));
     }
   }

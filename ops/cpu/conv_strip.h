@@ -21,7 +21,8 @@ struct Block {
 class Strip {
  public:
   /// Floats of scratch memory for blocks of this size; 0 where nothing is copied.
-  static std::int64_t scratch(const Window& w, bool padded, std::int64_t rows, std::int64_t columns, std::int64_t depth_taps);
+  static std::int64_t scratch(const Window& w, bool padded, std::int64_t rows, std::int64_t columns,
+                              std::int64_t depth_taps);
 
   Strip(const Window& w, bool padded, const float* source, float* scratch)
       : w_(w), padded_(padded), source_(source), scratch_(scratch) {}

@@ -17,7 +17,8 @@ bool plane_filter(const Extents& kernel, const Extents& stride) {
 }
 
 /// Estimated multiply-adds of F(m x m, 3 x 3), the transforms counted by what they cost beside the products.
-double winograd_cost(int m, const Extents& size, std::int64_t images, std::int64_t depth, std::int64_t in, std::int64_t out, double per_weight) {
+double winograd_cost(int m, const Extents& size, std::int64_t images, std::int64_t depth, std::int64_t in, std::int64_t out,
+                     double per_weight) {
   const double components = (m + 2) * (m + 2), scale = components / 36;
   const double weights = components * double(depth * in * out);
   const double tiles = double(images) * double(size[0] * ceil_div(size[1], m) * ceil_div(size[2], m));
@@ -25,7 +26,8 @@ double winograd_cost(int m, const Extents& size, std::int64_t images, std::int64
          per_weight * weights;
 }
 
-int best_tile(const Extents& size, std::int64_t images, std::int64_t depth, std::int64_t in, std::int64_t out, double per_weight) {
+int best_tile(const Extents& size, std::int64_t images, std::int64_t depth, std::int64_t in, std::int64_t out,
+              double per_weight) {
   if (in % 16 != 0 || out % 16 != 0) return 0;
   const double direct = double(images) * double(size.volume()) * 9.0 * double(depth * in * out);
   const double two = winograd_cost(2, size, images, depth, in, out, per_weight);
@@ -51,14 +53,17 @@ void compute(const Pass& t, const WinogradColumn& c, float* scratch) {
   const std::int64_t slot_floats = p.components * p.component_in, tiles = c.rows * p.tile_columns;
   float* const products = scratch + p.slots * slot_floats;
   WinogradTiles in{};
-  in.height = t.l.source[1], in.width = t.l.source[2], in.pixel_stride = in.channels = C, in.tiles = p.tile_columns, in.component_stride = p.component_in;
+  in.height = t.l.source[1], in.width = t.l.source[2], in.pixel_stride = in.channels = C, in.tiles = p.tile_columns,
+  in.component_stride = p.component_in;
   in.column = phase.source_first[2];
   WinogradTiles out{};
-  out.height = t.l.result[1], out.width = t.l.result[2], out.pixel_stride = out.channels = O, out.tiles = p.tile_columns, out.component_stride = p.component_out;
+  out.height = t.l.result[1], out.width = t.l.result[2], out.pixel_stride = out.channels = O, out.tiles = p.tile_columns,
+  out.component_stride = p.component_out;
   out.bias = t.bias;
   Run runs[8];
   GemmRows m{};
-  m.rows = tiles, m.columns = O, m.run_length = C, m.a_stride = C, m.c_stride = O, m.block_stride = p.depth * C * lanes, m.runs = runs;
+  m.rows = tiles, m.columns = O, m.run_length = C, m.a_stride = C, m.c_stride = O, m.block_stride = p.depth * C * lanes,
+  m.runs = runs;
 
   const std::int64_t part = std::min<std::int64_t>(c.rows * p.m + 2, in.height) * in.width * C / p.components;
 
@@ -82,9 +87,13 @@ void compute(const Pass& t, const WinogradColumn& c, float* scratch) {
           if (s < 0 || s >= p.source_planes) continue;
           const float* a = scratch + (s + p.depth) % p.slots * slot_floats + component * p.component_in;
           // The rows of the next plane to be transformed are fetched meanwhile, a part with every component.
-          const float* next = t.source + (((c.image * p.source_planes + std::min(ready + q - plane, p.source_planes - 1)) * in.height +
-                                           std::max<std::int64_t>(0, c.row0 * p.m + phase.source_first[1])) * in.width) * C;
-          runs[m.run_count] = {a, t.filters + component * t.filter_stride + tap * C * lanes, m.run_count ? a : next + component * part};
+          const float* next =
+              t.source + (((c.image * p.source_planes + std::min(ready + q - plane, p.source_planes - 1)) * in.height +
+                           std::max<std::int64_t>(0, c.row0 * p.m + phase.source_first[1])) *
+                          in.width) *
+                             C;
+          runs[m.run_count] = {a, t.filters + component * t.filter_stride + tap * C * lanes,
+                               m.run_count ? a : next + component * part};
           ++m.run_count;
         }
         m.c = products + ((q - plane) * p.components + component) * p.component_out;
@@ -117,16 +126,18 @@ void winograd_gather(const ConvGeometry& g, const Lattice& lattice, int m, const
                      const float* bias, float* result) {
   const Phase& phase = lattice.phases.front();
   const std::int64_t C = lattice.source_channels, O = lattice.result_channels, lanes = kernels().lanes, depth = g.kernel[0];
-  if ((m + 2) * (m + 2) * depth * C * O >= many_filters) return winograd_gather_wide(g, lattice, m, source, weights, bias, result);
-  const WinogradPlan p = winograd_plan(m, depth, phase.source_first[0], lattice.N, lattice.result[0], lattice.source[0], lattice.result[1],
-                                       lattice.result[2], C, O, cache_floats);
+  if ((m + 2) * (m + 2) * depth * C * O >= many_filters)
+    return winograd_gather_wide(g, lattice, m, source, weights, bias, result);
+  const WinogradPlan p = winograd_plan(m, depth, phase.source_first[0], lattice.N, lattice.result[0], lattice.source[0],
+                                       lattice.result[1], lattice.result[2], C, O, cache_floats);
   const std::int64_t filter_stride = depth * C * O;
   Tensor filters = scratch_memory(p.components * filter_stride);
   {
     Tensor panel = scratch_memory(panel_size(lattice, phase));
     pack_weights(g, lattice, phase, weights, panel.data<float>());
     engine::parallel_for(O / lanes * depth, std::max<std::int64_t>(1, 256 / C), [&](std::int64_t i) {
-      p.transforms->weights({panel.data<float>() + i * 9 * C * lanes, filters.data<float>() + i * C * lanes, C, C * lanes, filter_stride, 1, 0, 0, m + 2});
+      p.transforms->weights({panel.data<float>() + i * 9 * C * lanes, filters.data<float>() + i * C * lanes, C, C * lanes,
+                             filter_stride, 1, 0, 0, m + 2});
     });
   }
   Tensor scratch = scratch_memory(engine::threads() * p.scratch());

@@ -29,7 +29,8 @@ WinogradPlan winograd_plan(int m, std::int64_t depth, std::int64_t first, std::i
   p.bands = ceil_div(p.tile_rows, p.band);
   p.band = ceil_div(p.tile_rows, p.bands);
   // More columns by cutting the depth, as long as the planes computed twice at the cuts stay few.
-  const std::int64_t cuts = std::clamp<std::int64_t>(ceil_div(wanted_columns, images * p.bands), 1, std::max<std::int64_t>(1, planes / 8));
+  const std::int64_t cuts =
+      std::clamp<std::int64_t>(ceil_div(wanted_columns, images * p.bands), 1, std::max<std::int64_t>(1, planes / 8));
   p.range = ceil_div(ceil_div(planes, cuts), p.step) * p.step;
   p.ranges = ceil_div(planes, p.range);
   p.slots = p.step + depth - 1;

@@ -12,12 +12,12 @@ struct WinogradPlan {
   int m = 4;
   const WinogradKernels* transforms = nullptr;
   std::int64_t components = 36;
-  std::int64_t depth = 1, first = 0;              ///< taps in depth, source plane of tap 0 for plane 0
+  std::int64_t depth = 1, first = 0;  ///< taps in depth, source plane of tap 0 for plane 0
   std::int64_t images = 1, planes = 1, source_planes = 1;
-  std::int64_t tile_rows = 1, tile_columns = 1;   ///< of a plane
-  std::int64_t band = 1, bands = 1;               ///< most tile rows of a column of work
-  std::int64_t step = 1, slots = 1;               ///< planes per step, planes kept in the ring
-  std::int64_t range = 1, ranges = 1;             ///< planes of a column of work
+  std::int64_t tile_rows = 1, tile_columns = 1;      ///< of a plane
+  std::int64_t band = 1, bands = 1;                  ///< most tile rows of a column of work
+  std::int64_t step = 1, slots = 1;                  ///< planes per step, planes kept in the ring
+  std::int64_t range = 1, ranges = 1;                ///< planes of a column of work
   std::int64_t component_in = 0, component_out = 0;  ///< strides between components within a plane of the ring
   std::int64_t columns() const { return images * bands * ranges; }
   std::int64_t scratch() const { return whole_lines(components * (slots * component_in + step * component_out)); }

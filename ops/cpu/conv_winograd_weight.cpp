@@ -22,7 +22,8 @@ struct Pass {
   const float *x, *dy;
   WinogradTiles in{}, out{};
 
-  Pass(const WinogradPlan& plan, const ConvGeometry& geometry, const float* x_, const float* dy_) : p(plan), g(geometry), x(x_), dy(dy_) {
+  Pass(const WinogradPlan& plan, const ConvGeometry& geometry, const float* x_, const float* dy_)
+      : p(plan), g(geometry), x(x_), dy(dy_) {
     in.height = g.in[1], in.width = g.in[2], in.pixel_stride = in.channels = g.C, in.column = -g.padding[2];
     out.height = g.out[1], out.width = g.out[2], out.pixel_stride = out.channels = g.O;
     in.tiles = out.tiles = p.tile_columns, in.component_stride = p.component_in, out.component_stride = p.component_out;
@@ -65,7 +66,8 @@ void add_column(const Pass& t, const WinogradColumn& c, float* sums, float* scra
   for (std::int64_t plane = c.plane0; plane < c.plane1; plane += p.step) {
     const std::int64_t end = std::min(plane + p.step, c.plane1);
     for (; ready < end + p.first + p.depth - 1; ++ready)
-      for (std::int64_t r = 0; r < c.rows; ++r) t.transform_x(c.image, ready, c.row0 + r, slot(ready) + r * p.tile_columns * g.C);
+      for (std::int64_t r = 0; r < c.rows; ++r)
+        t.transform_x(c.image, ready, c.row0 + r, slot(ready) + r * p.tile_columns * g.C);
     for (std::int64_t q = plane; q < end; ++q)
       for (std::int64_t r = 0; r < c.rows; ++r)
         t.transform_dy(c.image, q, c.row0 + r, gradients + (q - plane) * t.gradient_floats() + r * p.tile_columns * g.O);
@@ -74,7 +76,9 @@ void add_column(const Pass& t, const WinogradColumn& c, float* sums, float* scra
     lines.resize(std::size_t(end - plane));
     for (std::int64_t k = 0; k < p.components; ++k) {
       for (std::int64_t q = plane; q < end; ++q)
-        lines[std::size_t(q - plane)] = {{}, gradients + (q - plane) * t.gradient_floats() + k * p.component_out, next + k * part,
+        lines[std::size_t(q - plane)] = {{},
+                                         gradients + (q - plane) * t.gradient_floats() + k * p.component_out,
+                                         next + k * part,
                                          c.rows * p.tile_columns};
       winograd_outer(lines, p.depth, g.C, g.O, g.O, sums + k * g.O * p.depth * g.C, [&](std::size_t i, std::int64_t tap) {
         return slot(plane + std::int64_t(i) + p.first + tap) + k * p.component_in;
@@ -83,9 +87,10 @@ void add_column(const Pass& t, const WinogradColumn& c, float* sums, float* scra
   }
 }
 
-/// Many channels: the sums are as large as the activations. Some planes of a column are transformed by all threads, then each
-/// component is summed by one of them, so there is one set of sums however many threads there are.
-void add_planes(const Pass& t, const WinogradColumn& c, std::int64_t plane0, std::int64_t plane1, float* sums, float* scratch) {
+/// Many channels: the sums are as large as the activations. Some planes of a column are transformed by all threads, then
+/// each component is summed by one of them, so there is one set of sums however many threads there are.
+void add_planes(const Pass& t, const WinogradColumn& c, std::int64_t plane0, std::int64_t plane1, float* sums,
+                float* scratch) {
   const WinogradPlan& p = t.p;
   const ConvGeometry& g = t.g;
   float* const gradients = scratch + p.slots * t.slot_floats();
@@ -93,22 +98,27 @@ void add_planes(const Pass& t, const WinogradColumn& c, std::int64_t plane0, std
   share_work(rows, 250.0 * double(p.tile_columns * g.C), [&](std::int64_t i, std::int64_t) {
     const std::int64_t plane = i / c.rows, r = i % c.rows;
     if (plane < sources)
-      t.transform_x(c.image, plane0 + p.first + plane, c.row0 + r, scratch + plane * t.slot_floats() + r * p.tile_columns * g.C);
+      t.transform_x(c.image, plane0 + p.first + plane, c.row0 + r,
+                    scratch + plane * t.slot_floats() + r * p.tile_columns * g.C);
     else
-      t.transform_dy(c.image, plane0 + plane - sources, c.row0 + r, gradients + (plane - sources) * t.gradient_floats() + r * p.tile_columns * g.O);
+      t.transform_dy(c.image, plane0 + plane - sources, c.row0 + r,
+                     gradients + (plane - sources) * t.gradient_floats() + r * p.tile_columns * g.O);
   });
   constexpr std::int64_t group = 64;  // output channels per piece of work
   const std::int64_t groups = ceil_div(g.O, group);
-  share_work(p.components * groups, double((plane1 - plane0) * c.rows * p.tile_columns * p.depth * g.C * group), [&](std::int64_t i, std::int64_t) {
-    const std::int64_t k = i / groups, channel = i % groups * group;
-    std::vector<OuterLine> lines(std::size_t(plane1 - plane0));
-    for (std::size_t q = 0; q < lines.size(); ++q) {
-      const float* line = gradients + std::int64_t(q) * t.gradient_floats() + k * p.component_out + channel;
-      lines[q] = {{}, line, line, c.rows * p.tile_columns};
-    }
-    winograd_outer(lines, p.depth, g.C, g.O, std::min(group, g.O - channel), sums + (k * g.O + channel) * p.depth * g.C,
-                   [&](std::size_t q, std::int64_t tap) { return scratch + (std::int64_t(q) + tap) * t.slot_floats() + k * p.component_in; });
-  });
+  share_work(p.components * groups, double((plane1 - plane0) * c.rows * p.tile_columns * p.depth * g.C * group),
+             [&](std::int64_t i, std::int64_t) {
+               const std::int64_t k = i / groups, channel = i % groups * group;
+               std::vector<OuterLine> lines(std::size_t(plane1 - plane0));
+               for (std::size_t q = 0; q < lines.size(); ++q) {
+                 const float* line = gradients + std::int64_t(q) * t.gradient_floats() + k * p.component_out + channel;
+                 lines[q] = {{}, line, line, c.rows * p.tile_columns};
+               }
+               winograd_outer(lines, p.depth, g.C, g.O, std::min(group, g.O - channel),
+                              sums + (k * g.O + channel) * p.depth * g.C, [&](std::size_t q, std::int64_t tap) {
+                                return scratch + (std::int64_t(q) + tap) * t.slot_floats() + k * p.component_in;
+                              });
+             });
 }
 
 }  // namespace
@@ -147,7 +157,8 @@ void winograd_backward_weight(const ConvGeometry& g, int m, const float* x, cons
     });
   }
   engine::parallel_for(g.O * p.depth, std::max<std::int64_t>(1, 256 / g.C), [&](std::int64_t i) {
-    p.transforms->weight_gradient({sums.data<float>() + i * g.C, dw + i * 9 * g.C, g.C / kernels().lanes, g.C, component, slices, slice_floats, 0, 0});
+    p.transforms->weight_gradient(
+        {sums.data<float>() + i * g.C, dw + i * 9 * g.C, g.C / kernels().lanes, g.C, component, slices, slice_floats, 0, 0});
   });
 }
 

@@ -56,14 +56,14 @@ struct PackPanel {
 /// A row of Winograd tiles of one plane [height, width, pixel_stride] and the transforms of `channels` of its channels,
 /// transformed[component * component_stride + tile * channels + c]. Channels are a multiple of `lanes`.
 struct WinogradTiles {
-  const float* image;          ///< x or dy; read with zeros outside
-  float* result;               ///< y, written where inside
+  const float* image;  ///< x or dy; read with zeros outside
+  float* result;       ///< y, written where inside
   std::int64_t height, width, pixel_stride, channels;
-  std::int64_t row, column;    ///< first pixel of the first tile
+  std::int64_t row, column;  ///< first pixel of the first tile
   std::int64_t tiles;
   float* transformed;
   std::int64_t component_stride;
-  const float* bias;           ///< null for none
+  const float* bias;  ///< null for none
 };
 
 /// `count` vectors of 3 x 3 filters, vector n of tap k at k * tap_stride + n * lanes, and their transforms, at
@@ -89,7 +89,8 @@ struct Kernels {
   const char* name;
   int lanes;
   void (*gemm_rows)(const GemmRows&);
-  void (*dot_rows)(const GemmRows&);  ///< up to 4 columns, run_length a multiple of lanes, column j's weights at b + j * block_stride
+  void (*dot_rows)(
+      const GemmRows&);  ///< up to 4 columns, run_length a multiple of lanes, column j's weights at b + j * block_stride
   void (*outer_sum)(const OuterSum&);
   void (*pack_panel)(const PackPanel&);
   WinogradKernels winograd2, winograd4;

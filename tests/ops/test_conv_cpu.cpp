@@ -15,7 +15,8 @@ namespace {
 using engine::Dtype;
 using engine::Shape;
 
-ConvGeometry geometry(std::int64_t N, std::int64_t C, std::int64_t O, Extents in, Extents kernel, Extents stride, Extents padding) {
+ConvGeometry geometry(std::int64_t N, std::int64_t C, std::int64_t O, Extents in, Extents kernel, Extents stride,
+                      Extents padding) {
   ConvGeometry g{.N = N, .C = C, .O = O, .in = in, .kernel = kernel, .out = {}, .stride = stride, .padding = padding};
   for (int a = 0; a < 3; ++a) g.out[a] = (in[a] + 2 * padding[a] - kernel[a]) / stride[a] + 1;
   return g;
@@ -24,47 +25,94 @@ ConvGeometry geometry(std::int64_t N, std::int64_t C, std::int64_t O, Extents in
 Extents cube(std::int64_t n) { return {{n, n, n}}; }
 Extents flat(std::int64_t n) { return {{1, n, n}}; }
 
-ConvGeometry same3(std::int64_t N, std::int64_t C, std::int64_t O, Extents in) { return geometry(N, C, O, in, cube(3), cube(1), cube(1)); }
+ConvGeometry same3(std::int64_t N, std::int64_t C, std::int64_t O, Extents in) {
+  return geometry(N, C, O, in, cube(3), cube(1), cube(1));
+}
 ConvGeometry same2(std::int64_t N, std::int64_t C, std::int64_t O, std::int64_t h, std::int64_t w) {
   return geometry(N, C, O, {{1, h, w}}, flat(3), cube(1), {{0, 1, 1}});
 }
-ConvGeometry halve3(std::int64_t N, std::int64_t C, std::int64_t O, Extents in) { return geometry(N, C, O, in, cube(2), cube(2), cube(0)); }
-ConvGeometry point(std::int64_t N, std::int64_t C, std::int64_t O, Extents in) { return geometry(N, C, O, in, cube(1), cube(1), cube(0)); }
+ConvGeometry halve3(std::int64_t N, std::int64_t C, std::int64_t O, Extents in) {
+  return geometry(N, C, O, in, cube(2), cube(2), cube(0));
+}
+ConvGeometry point(std::int64_t N, std::int64_t C, std::int64_t O, Extents in) {
+  return geometry(N, C, O, in, cube(1), cube(1), cube(0));
+}
 
 std::vector<ConvGeometry> sweep() {
   std::vector<ConvGeometry> all{
       // V-Net, scaled down: first layer, blocks, down (read backwards: up), head
-      same3(2, 1, 16, {{9, 14, 12}}), same3(1, 16, 16, {{9, 24, 20}}), same3(2, 16, 16, {{5, 12, 9}}),
-      same3(1, 32, 32, {{7, 14, 10}}), same3(1, 64, 64, {{4, 9, 8}}), same3(1, 128, 96, {{3, 7, 5}}),
-      same3(1, 192, 160, {{2, 3, 3}}), halve3(2, 16, 32, {{8, 10, 12}}), halve3(1, 32, 64, {{6, 8, 10}}),
-      halve3(1, 128, 256, {{4, 6, 4}}), point(2, 16, 2, {{6, 7, 9}}), point(1, 16, 1, {{6, 7, 9}}),
+      same3(2, 1, 16, {{9, 14, 12}}),
+      same3(1, 16, 16, {{9, 24, 20}}),
+      same3(2, 16, 16, {{5, 12, 9}}),
+      same3(1, 32, 32, {{7, 14, 10}}),
+      same3(1, 64, 64, {{4, 9, 8}}),
+      same3(1, 128, 96, {{3, 7, 5}}),
+      same3(1, 192, 160, {{2, 3, 3}}),
+      halve3(2, 16, 32, {{8, 10, 12}}),
+      halve3(1, 32, 64, {{6, 8, 10}}),
+      halve3(1, 128, 256, {{4, 6, 4}}),
+      point(2, 16, 2, {{6, 7, 9}}),
+      point(1, 16, 1, {{6, 7, 9}}),
       // U-Net, scaled down
-      same2(2, 1, 16, 33, 40), same2(2, 3, 16, 20, 24), same2(2, 16, 16, 32, 36), same2(1, 16, 32, 24, 24), same2(1, 32, 16, 30, 26),
-      same2(1, 64, 32, 16, 18), same2(2, 128, 64, 8, 8), same2(1, 256, 256, 4, 4), same2(2, 16, 4, 21, 19), point(2, 64, 32, flat(9)),
+      same2(2, 1, 16, 33, 40),
+      same2(2, 3, 16, 20, 24),
+      same2(2, 16, 16, 32, 36),
+      same2(1, 16, 32, 24, 24),
+      same2(1, 32, 16, 30, 26),
+      same2(1, 64, 32, 16, 18),
+      same2(2, 128, 64, 8, 8),
+      same2(1, 256, 256, 4, 4),
+      same2(2, 16, 4, 21, 19),
+      point(2, 64, 32, flat(9)),
       point(1, 256, 128, flat(4)),
       // width 8, odd channel counts, odd and thin volumes
-      same3(1, 1, 8, {{6, 10, 8}}), same3(1, 8, 8, {{6, 13, 11}}), same3(1, 8, 16, cube(7)), halve3(1, 8, 16, {{6, 6, 8}}),
-      point(1, 8, 2, cube(5)), same2(1, 24, 40, 13, 17), same3(1, 3, 5, cube(6)), same3(1, 5, 3, {{4, 9, 6}}), same3(2, 2, 1, cube(4)),
-      same3(1, 48, 80, {{3, 6, 7}}), same3(1, 20, 12, {{3, 8, 9}}), same3(1, 16, 16, {{1, 16, 16}}), same3(1, 16, 16, {{16, 1, 1}}),
-      same3(1, 16, 16, {{5, 17, 1}}), same3(1, 32, 16, {{2, 2, 33}}), same3(1, 4, 4, cube(1)), same3(1, 16, 16, cube(1)),
-      point(1, 1, 1, cube(1)), point(3, 7, 9, {{2, 3, 5}}),
+      same3(1, 1, 8, {{6, 10, 8}}),
+      same3(1, 8, 8, {{6, 13, 11}}),
+      same3(1, 8, 16, cube(7)),
+      halve3(1, 8, 16, {{6, 6, 8}}),
+      point(1, 8, 2, cube(5)),
+      same2(1, 24, 40, 13, 17),
+      same3(1, 3, 5, cube(6)),
+      same3(1, 5, 3, {{4, 9, 6}}),
+      same3(2, 2, 1, cube(4)),
+      same3(1, 48, 80, {{3, 6, 7}}),
+      same3(1, 20, 12, {{3, 8, 9}}),
+      same3(1, 16, 16, {{1, 16, 16}}),
+      same3(1, 16, 16, {{16, 1, 1}}),
+      same3(1, 16, 16, {{5, 17, 1}}),
+      same3(1, 32, 16, {{2, 2, 33}}),
+      same3(1, 4, 4, cube(1)),
+      same3(1, 16, 16, cube(1)),
+      point(1, 1, 1, cube(1)),
+      point(3, 7, 9, {{2, 3, 5}}),
       // odd sizes under stride: the last voxels reach no result, or a result reaches into the padding
-      halve3(1, 4, 6, {{5, 7, 9}}), halve3(1, 16, 32, {{5, 7, 9}}), geometry(1, 3, 4, cube(7), cube(3), cube(2), cube(1)),
-      geometry(1, 16, 16, {{5, 9, 11}}, cube(3), cube(2), cube(1)), geometry(2, 1, 64, flat(16), {{1, 4, 4}}, {{1, 2, 2}}, {{0, 1, 1}}),
-      geometry(1, 64, 128, {{1, 8, 8}}, {{1, 4, 4}}, {{1, 2, 2}}, {{0, 1, 1}}), geometry(1, 2, 8, cube(8), cube(4), cube(2), cube(1)),
-      geometry(1, 4, 8, cube(9), cube(5), cube(1), cube(2)), geometry(1, 16, 8, {{1, 15, 15}}, {{1, 5, 5}}, {{1, 3, 3}}, {{0, 2, 2}}),
-      geometry(1, 6, 4, {{6, 7, 8}}, {{1, 3, 5}}, {{1, 2, 1}}, {{0, 1, 2}}), geometry(1, 4, 4, cube(6), {{3, 1, 2}}, {{2, 1, 3}}, {{1, 0, 1}}),
-      geometry(1, 5, 4, cube(7), cube(2), cube(3), cube(0)), geometry(1, 16, 16, cube(6), cube(3), cube(1), cube(0)),
-      geometry(1, 16, 16, {{4, 10, 10}}, cube(3), cube(1), cube(2)), geometry(1, 3, 2, {{1, 1, 600}}, {{1, 1, 3}}, cube(1), {{0, 0, 1}}),
+      halve3(1, 4, 6, {{5, 7, 9}}),
+      halve3(1, 16, 32, {{5, 7, 9}}),
+      geometry(1, 3, 4, cube(7), cube(3), cube(2), cube(1)),
+      geometry(1, 16, 16, {{5, 9, 11}}, cube(3), cube(2), cube(1)),
+      geometry(2, 1, 64, flat(16), {{1, 4, 4}}, {{1, 2, 2}}, {{0, 1, 1}}),
+      geometry(1, 64, 128, {{1, 8, 8}}, {{1, 4, 4}}, {{1, 2, 2}}, {{0, 1, 1}}),
+      geometry(1, 2, 8, cube(8), cube(4), cube(2), cube(1)),
+      geometry(1, 4, 8, cube(9), cube(5), cube(1), cube(2)),
+      geometry(1, 16, 8, {{1, 15, 15}}, {{1, 5, 5}}, {{1, 3, 3}}, {{0, 2, 2}}),
+      geometry(1, 6, 4, {{6, 7, 8}}, {{1, 3, 5}}, {{1, 2, 1}}, {{0, 1, 2}}),
+      geometry(1, 4, 4, cube(6), {{3, 1, 2}}, {{2, 1, 3}}, {{1, 0, 1}}),
+      geometry(1, 5, 4, cube(7), cube(2), cube(3), cube(0)),
+      geometry(1, 16, 16, cube(6), cube(3), cube(1), cube(0)),
+      geometry(1, 16, 16, {{4, 10, 10}}, cube(3), cube(1), cube(2)),
+      geometry(1, 3, 2, {{1, 1, 600}}, {{1, 1, 3}}, cube(1), {{0, 0, 1}}),
       geometry(1, 16, 16, {{1, 3, 1200}}, {{1, 3, 3}}, cube(1), {{0, 1, 1}}),
   };
   for (std::int64_t k = 1; k <= 5; ++k)
     for (std::int64_t s = 1; s <= 3; ++s)
-      for (std::int64_t p = 0; p <= std::min<std::int64_t>(2, k); ++p) all.push_back(geometry(1, 3, 18, {{3, 6, 8}}, {{1, k, k}}, {{1, s, s}}, {{0, p, p}}));
+      for (std::int64_t p = 0; p <= std::min<std::int64_t>(2, k); ++p)
+        all.push_back(geometry(1, 3, 18, {{3, 6, 8}}, {{1, k, k}}, {{1, s, s}}, {{0, p, p}}));
   return all;
 }
 
-Shape activations(std::int64_t N, const Extents& size, std::int64_t channels) { return {N, size[0], size[1], size[2], channels}; }
+Shape activations(std::int64_t N, const Extents& size, std::int64_t channels) {
+  return {N, size[0], size[1], size[2], channels};
+}
 Shape weights(const ConvGeometry& g) { return {g.O, g.kernel[0], g.kernel[1], g.kernel[2], g.C}; }
 
 Tensor random(const Shape& shape, std::uint64_t seed) {
@@ -90,8 +138,12 @@ struct Case {
   Tensor x, w, dy, by, bx;
 
   explicit Case(const ConvGeometry& geometry)
-      : g(geometry), x(random(activations(g.N, g.in, g.C), 1)), w(random(weights(g), 2)), dy(random(activations(g.N, g.out, g.O), 3)),
-        by(random({g.O}, 4)), bx(random({g.C}, 5)) {}
+      : g(geometry),
+        x(random(activations(g.N, g.in, g.C), 1)),
+        w(random(weights(g), 2)),
+        dy(random(activations(g.N, g.out, g.O), 3)),
+        by(random({g.O}, 4)),
+        bx(random({g.C}, 5)) {}
 
   Tensor run(Pass pass, bool bias, Dtype dtype, bool magnitudes = false) const {
     const auto in = [&](const Tensor& t) { return magnitudes ? magnitude(t.to(dtype)) : t.to(dtype); };
@@ -106,8 +158,11 @@ struct Case {
 
 std::string describe(const ConvGeometry& g, Pass pass, bool bias) {
   return fmt::format("{} N {} C {} O {} in {} kernel {} stride {} padding {}{}",
-                     pass == Pass::forward ? "forward" : pass == Pass::data ? "data gradient" : "weight gradient", g.N, g.C, g.O,
-                     to_string(g.in), to_string(g.kernel), to_string(g.stride), to_string(g.padding), bias ? " bias" : "");
+                     pass == Pass::forward ? "forward"
+                     : pass == Pass::data  ? "data gradient"
+                                           : "weight gradient",
+                     g.N, g.C, g.O, to_string(g.in), to_string(g.kernel), to_string(g.stride), to_string(g.padding),
+                     bias ? " bias" : "");
 }
 
 bool equal_bits(const Tensor& a, const Tensor& b) { return std::memcmp(a.bytes_begin(), b.bytes_begin(), a.bytes()) == 0; }
@@ -140,7 +195,8 @@ TEST_F(ConvCpu, AgreesWithTheDefinition) {
         const Tensor exact = c.run(pass, bias, Dtype::f64), terms = c.run(pass, bias, Dtype::f64, true);
         for (const std::string& table : available_kernels()) {
           use_kernels(table);
-          EXPECT_LT(worst_error(c.run(pass, bias, Dtype::f32), exact, terms), tolerance) << table << ": " << describe(g, pass, bias);
+          EXPECT_LT(worst_error(c.run(pass, bias, Dtype::f32), exact, terms), tolerance)
+              << table << ": " << describe(g, pass, bias);
         }
       }
   }
@@ -156,7 +212,8 @@ TEST_F(ConvCpu, BitsDoNotDependOnThreadsOrRepetition) {
         const Tensor one = c.run(pass, false, Dtype::f32);
         for (int threads : {1, 2, 3, 8}) {
           engine::set_threads(threads);
-          EXPECT_TRUE(equal_bits(one, c.run(pass, false, Dtype::f32))) << table << ", " << threads << " threads, " << describe(g, pass, false);
+          EXPECT_TRUE(equal_bits(one, c.run(pass, false, Dtype::f32)))
+              << table << ", " << threads << " threads, " << describe(g, pass, false);
         }
       }
   }
@@ -166,7 +223,8 @@ TEST(ConvByHand, OneDimension) {
   // x = 1 2 3, w = 10 1, stride 1, padding 1: y = 0*10+1*1, 1*10+2*1, 2*10+3*1, 3*10+0*1
   const ConvGeometry g = geometry(1, 1, 1, {{1, 1, 3}}, {{1, 1, 2}}, cube(1), {{0, 0, 1}});
   for (Dtype dtype : {Dtype::f32, Dtype::f64}) {
-    const Tensor x = Tensor::of<float>({1, 1, 1, 3, 1}, {1, 2, 3}).to(dtype), w = Tensor::of<float>({1, 1, 1, 2, 1}, {10, 1}).to(dtype);
+    const Tensor x = Tensor::of<float>({1, 1, 1, 3, 1}, {1, 2, 3}).to(dtype),
+                 w = Tensor::of<float>({1, 1, 1, 2, 1}, {10, 1}).to(dtype);
     const Tensor dy = Tensor::of<float>({1, 1, 1, 4, 1}, {1, 0, 2, 0}).to(dtype);
     Tensor y = Tensor::empty({1, 1, 1, 4, 1}, dtype), dx = Tensor::empty_like(x), dw = Tensor::empty_like(w);
     conv_forward(g, x, w, Tensor(), y);

@@ -20,9 +20,9 @@ void gemm_tile(const GemmRows& g, int64_t row, int64_t column) {
 #pragma GCC unroll 4
     for (int j = 0; j < B; ++j) {
       if (g.accumulate)
-        acc[i][j] = j < B - 1 || whole ? load(c + i * g.c_stride + j * lanes) : load_part(c + i * g.c_stride + j * lanes, tail);
-      else
-        acc[i][j] = g.bias ? load(g.bias + column + j * lanes) : zero();
+        acc[i][j] =
+            j < B - 1 || whole ? load(c + i * g.c_stride + j * lanes) : load_part(c + i * g.c_stride + j * lanes, tail);
+      else acc[i][j] = g.bias ? load(g.bias + column + j * lanes) : zero();
     }
   if (!g.accumulate && g.run_count * g.run_length >= 16)
 #pragma GCC unroll 16
@@ -69,11 +69,15 @@ void gemm_tile(const GemmRows& g, int64_t row, int64_t column) {
 
 using TileFunction = void (*)(const GemmRows&, int64_t, int64_t);
 template <int B, int... T>
-struct Tiles { static constexpr TileFunction of[] = {nullptr, gemm_tile<T, B>...}; };
+struct Tiles {
+  static constexpr TileFunction of[] = {nullptr, gemm_tile<T, B>...};
+};
 #if SAGCL_LANES == 16
-template <int B> using AllTiles = Tiles<B, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14>;
+template <int B>
+using AllTiles = Tiles<B, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14>;
 #else
-template <int B> using AllTiles = Tiles<B, 1, 2, 3, 4, 5, 6>;
+template <int B>
+using AllTiles = Tiles<B, 1, 2, 3, 4, 5, 6>;
 #endif
 
 inline void gemm_rows(const GemmRows& g) {

@@ -48,7 +48,9 @@ void outer_tile(const OuterSum& o, int64_t row) {
 
 using OuterFunction = void (*)(const OuterSum&, int64_t);
 template <int B, int... T>
-struct OuterTiles { static constexpr OuterFunction of[] = {nullptr, outer_tile<T, B>...}; };
+struct OuterTiles {
+  static constexpr OuterFunction of[] = {nullptr, outer_tile<T, B>...};
+};
 #if SAGCL_LANES == 16
 using Outer1 = OuterTiles<1, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16>;
 using Outer2 = OuterTiles<2, 1, 2, 3, 4, 5, 6, 7, 8>;

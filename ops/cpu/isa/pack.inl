@@ -29,7 +29,8 @@ inline void pack_panel(const PackPanel& p) {
       for (; k < p.count; ++k) store(to + k * lanes, load(from + k * p.k_stride));
     if (p.k_stride == 1 && width == lanes)
       for (; k + 4 <= p.count; k += 4)
-        for (int j = 0; j < lanes; j += 4) transpose4(from + j * p.column_stride + k, p.column_stride, to + k * lanes + j, lanes);
+        for (int j = 0; j < lanes; j += 4)
+          transpose4(from + j * p.column_stride + k, p.column_stride, to + k * lanes + j, lanes);
     for (; k < p.count; ++k)
       for (int64_t j = 0; j < lanes; ++j) to[k * lanes + j] = j < width ? from[j * p.column_stride + k * p.k_stride] : 0.0f;
   }

@@ -9,9 +9,11 @@
 ///   dw = Gᵀ [ (A dy Aᵀ) ∘ (Bᵀ x B) ] G.
 namespace sagcl::ops::cpu::SAGCL_ISA {
 
-template <int M> struct Filter;
+template <int M>
+struct Filter;
 
-template <> struct Filter<2> {
+template <>
+struct Filter<2> {
   static constexpr int T = 4;
   static constexpr float G[4][3] = {{1, 0, 0}, {0.5f, 0.5f, 0.5f}, {0.5f, -0.5f, 0.5f}, {0, 0, 1}};
   static SAGCL_INLINE void pixels(const Vec* d, Vec* o) {  // Bᵀ d
@@ -25,10 +27,15 @@ template <> struct Filter<2> {
   }
 };
 
-template <> struct Filter<4> {
+template <>
+struct Filter<4> {
   static constexpr int T = 6;
-  static constexpr float G[6][3] = {{1.f / 4, 0, 0},          {-1.f / 6, -1.f / 6, -1.f / 6}, {-1.f / 6, 1.f / 6, -1.f / 6},
-                                    {1.f / 24, 1.f / 12, 1.f / 6}, {1.f / 24, -1.f / 12, 1.f / 6}, {0, 0, 1}};
+  static constexpr float G[6][3] = {{1.f / 4, 0, 0},
+                                    {-1.f / 6, -1.f / 6, -1.f / 6},
+                                    {-1.f / 6, 1.f / 6, -1.f / 6},
+                                    {1.f / 24, 1.f / 12, 1.f / 6},
+                                    {1.f / 24, -1.f / 12, 1.f / 6},
+                                    {0, 0, 1}};
   static SAGCL_INLINE void pixels(const Vec* d, Vec* o) {
     const Vec a = d[4] - 4 * d[2], b = d[3] - 4 * d[1], c = d[4] - d[2], e = 2 * (d[3] - d[1]);
     o[0] = 4 * d[0] - 5 * d[2] + d[4];
@@ -157,7 +164,8 @@ void winograd_weights(const WinogradWeights& w) {
     for (int b = 0; b < 3; ++b) {
       Vec g[3];
       for (int a = 0; a < 3; ++a) g[a] = load(from + (a * 3 + b) * w.tap_stride);
-      for (int64_t i = w.row0; i < w.row1; ++i) t[i][b] = Filter<M>::G[i][0] * g[0] + Filter<M>::G[i][1] * g[1] + Filter<M>::G[i][2] * g[2];
+      for (int64_t i = w.row0; i < w.row1; ++i)
+        t[i][b] = Filter<M>::G[i][0] * g[0] + Filter<M>::G[i][1] * g[1] + Filter<M>::G[i][2] * g[2];
     }
     for (int64_t i = w.row0; i < w.row1; ++i)
 #pragma GCC unroll 6
@@ -195,7 +203,7 @@ void winograd_weight_gradient(const WinogradWeights& w) {
 }
 
 template <int M>
-constexpr WinogradKernels winograd_table{M, winograd_input<M>, winograd_gradient<M>, winograd_output<M>, winograd_weights<M>,
-                                         winograd_weight_gradient<M>};
+constexpr WinogradKernels winograd_table{
+    M, winograd_input<M>, winograd_gradient<M>, winograd_output<M>, winograd_weights<M>, winograd_weight_gradient<M>};
 
 }  // namespace sagcl::ops::cpu::SAGCL_ISA
