@@ -38,12 +38,15 @@ PluginAnswer start_cuda(int index) {
     return answer;
   };
   // The driver first: it is a tenth of a millisecond, while the CUDA libraries behind the plugin take a tenth of a second.
-  if (!dlopen("libcuda.so.1", RTLD_LAZY | RTLD_LOCAL)) return refuse("no CUDA driver on this machine (libcuda.so.1 not found)");
+  if (!dlopen("libcuda.so.1", RTLD_LAZY | RTLD_LOCAL))
+    return refuse("no CUDA driver on this machine (libcuda.so.1 not found)");
   std::string searched;
   const std::string file = find_plugin(searched);
   if (file.empty()) return refuse("built without CUDA, or libsagcl_cuda.so was moved (looked in " + searched + ")");
   void* library = dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL);
-  if (!library) return refuse(fmt::format("the CUDA plugin cannot be loaded: {}; put the folder of the CUDA libraries into LD_LIBRARY_PATH", dlerror()));
+  if (!library)
+    return refuse(fmt::format(
+        "the CUDA plugin cannot be loaded: {}; put the folder of the CUDA libraries into LD_LIBRARY_PATH", dlerror()));
   const auto start = reinterpret_cast<PluginStart>(dlsym(library, "sagcl_plugin_start"));
   if (!start) return refuse(file + " is not a sagcl plugin");
   start(plugin_version, index, &answer);

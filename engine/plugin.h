@@ -14,7 +14,8 @@ void set_precision(Precision precision);
 Precision precision_from(const std::string& name);   ///< "fp32", "tf32", "bf16"; UsageError for any other
 std::string to_string(Precision precision);
 
-/// A device and one line on why it was chosen: "cuda:0: NVIDIA H100, 79 GiB, cuDNN 9.19.0, convolutions in tf32" or "cpu: no CUDA driver on this machine".
+/// A device and one line on why it was chosen: "cuda:0: NVIDIA H100, 79 GiB, cuDNN 9.19.0, convolutions in tf32" or
+/// "cpu: no CUDA driver on this machine".
 struct DeviceChoice {
   Device device;
   std::string text;

@@ -35,13 +35,14 @@ class CudaBackend final : public SharedBackend<CudaLaunch> {
     if (norm_is_fast(g, x)) cuda::norm_statistics(g, x, mean, variance);
     else SharedBackend::norm_statistics(g, x, mean, variance);
   }
-  void norm_apply(const NormGeometry& g, Activation act, double eps, const Tensor& x, const Tensor& mean, const Tensor& variance,
-                  const Tensor& gamma, const Tensor& beta, Tensor& y) override {
+  void norm_apply(const NormGeometry& g, Activation act, double eps, const Tensor& x, const Tensor& mean,
+                  const Tensor& variance, const Tensor& gamma, const Tensor& beta, Tensor& y) override {
     if (norm_is_fast(g, x)) cuda::norm_apply(g, act, eps, x, mean, variance, gamma, beta, y);
     else SharedBackend::norm_apply(g, act, eps, x, mean, variance, gamma, beta, y);
   }
-  void norm_backward(const NormGeometry& g, Activation act, double eps, bool fixed, const Tensor& x, const Tensor& mean, const Tensor& variance,
-                     const Tensor& gamma, const Tensor& beta, const Tensor& dy, Tensor& dx, Tensor& dgamma, Tensor& dbeta) override {
+  void norm_backward(const NormGeometry& g, Activation act, double eps, bool fixed, const Tensor& x, const Tensor& mean,
+                     const Tensor& variance, const Tensor& gamma, const Tensor& beta, const Tensor& dy, Tensor& dx,
+                     Tensor& dgamma, Tensor& dbeta) override {
     if (norm_is_fast(g, x)) cuda::norm_backward(g, act, eps, fixed, x, mean, variance, gamma, beta, dy, dx, dgamma, dbeta);
     else SharedBackend::norm_backward(g, act, eps, fixed, x, mean, variance, gamma, beta, dy, dx, dgamma, dbeta);
   }

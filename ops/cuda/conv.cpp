@@ -39,7 +39,8 @@ struct Plans {
 
   void remember(const std::string& key, const std::string& choice) {
     if (!file.remember(key, choice))
-      std::fprintf(stderr, "sagcl: the choice of convolution engines could not be saved; the next run will time them again\n");
+      std::fprintf(stderr,
+                   "sagcl: the choice of convolution engines could not be saved; the next run will time them again\n");
   }
 
   static Plans& get() {
@@ -60,7 +61,8 @@ struct Plans {
 
 void execute(const Plans& plans, const Choice& choice, const PlanRequest& request, const Operands& o) {
   if (choice.own)
-    return own_weight_gradient(request.geometry, static_cast<const float*>(o.x), static_cast<const float*>(o.y), static_cast<float*>(o.w));
+    return own_weight_gradient(request.geometry, static_cast<const float*>(o.x), static_cast<const float*>(o.y),
+                               static_cast<float*>(o.w));
   const Buffer workspace(device(), std::size_t(std::max<std::int64_t>(choice.plan.workspace, 16)));
   std::vector<std::int64_t> ids{id_x, id_w, id_y};
   std::vector<void*> pointers{o.x, o.w, o.y};
@@ -108,7 +110,8 @@ std::vector<Choice> candidates(const Plans& plans, const PlanRequest& request) {
     found.push_back({.plan = {}, .own = true});
     found.front().plan.engine = own_name;
   }
-  for (ConvPlan& plan : conv_plans(request, {plans.handle, nullptr}, most, workspace_limit())) found.push_back({.plan = std::move(plan)});
+  for (ConvPlan& plan : conv_plans(request, {plans.handle, nullptr}, most, workspace_limit()))
+    found.push_back({.plan = std::move(plan)});
   return found;
 }
 
@@ -125,8 +128,10 @@ Choice choose(Plans& plans, const PlanRequest& request, const Operands& o, const
   std::size_t best = 0;
   float shortest = std::numeric_limits<float>::infinity();
   for (std::size_t i = 0; i < found.size(); ++i)
-    if (const float ms = time_call([&] { execute(plans, found[i], request, o); }, shortest); ms < shortest) shortest = ms, best = i;
-  engine::require<engine::BackendError>(shortest < std::numeric_limits<float>::infinity(), "conv: none of {} ways runs for {}", found.size(), key);
+    if (const float ms = time_call([&] { execute(plans, found[i], request, o); }, shortest); ms < shortest)
+      shortest = ms, best = i;
+  engine::require<engine::BackendError>(shortest < std::numeric_limits<float>::infinity(),
+                                        "conv: none of {} ways runs for {}", found.size(), key);
   plans.remember(key, found[best].plan.engine);
   return found[best];
 }
@@ -210,7 +215,9 @@ void conv_forward(const ConvGeometry& g, const Tensor& x, const Tensor& w, const
     if (done) from_bf16(y16.data(), y.data<float>(), y.size());
     return done;
   };
-  const auto wide = [&](const PlanRequest& request) { return run(request, {address(x), address(w), address(y), address(b)}); };
+  const auto wide = [&](const PlanRequest& request) {
+    return run(request, {address(x), address(w), address(y), address(b)});
+  };
   if (!in_precision({g, Pass::forward, engine::precision(), b.defined()}, narrow, wide)) reference_forward(g, x, w, b, y);
 }
 
@@ -228,7 +235,9 @@ void conv_backward_data(const ConvGeometry& g, const Tensor& w, const Tensor& dy
     if (done) from_bf16(x16.data(), dx.data<float>(), dx.size());
     return done;
   };
-  const auto wide = [&](const PlanRequest& request) { return run(request, {address(dx), address(w), address(dy), nullptr}); };
+  const auto wide = [&](const PlanRequest& request) {
+    return run(request, {address(dx), address(w), address(dy), nullptr});
+  };
   if (!in_precision({g, Pass::data, engine::precision(), false}, narrow, wide)) return reference_data(g, w, dy, b, dx);
   if (b.defined()) add_bias(b, dx);
 }
@@ -242,7 +251,9 @@ void conv_backward_weight(const ConvGeometry& g, const Tensor& x, const Tensor& 
     if (done) from_bf16(w16.data(), dw.data<float>(), dw.size());
     return done;
   };
-  const auto wide = [&](const PlanRequest& request) { return run(request, {address(x), address(dw), address(dy), nullptr}); };
+  const auto wide = [&](const PlanRequest& request) {
+    return run(request, {address(x), address(dw), address(dy), nullptr});
+  };
   if (!in_precision({g, Pass::weight, engine::precision(), false}, narrow, wide)) reference_weight(g, x, dy, dw);
 }
 

@@ -43,7 +43,8 @@ struct FromBf16 {
   std::int64_t n;
   __device__ void operator()(std::int64_t i) const {
     if (4 * i + 3 < n) {
-      const __nv_bfloat162 a = reinterpret_cast<const __nv_bfloat162*>(from)[2 * i], b = reinterpret_cast<const __nv_bfloat162*>(from)[2 * i + 1];
+      const __nv_bfloat162 a = reinterpret_cast<const __nv_bfloat162*>(from)[2 * i],
+                           b = reinterpret_cast<const __nv_bfloat162*>(from)[2 * i + 1];
       reinterpret_cast<float4*>(to)[i] = make_float4(__low2float(a), __high2float(a), __low2float(b), __high2float(b));
     } else {
       for (std::int64_t k = 4 * i; k < n; ++k) to[k] = __bfloat162float(from[k]);

@@ -63,7 +63,8 @@ __device__ void multiply(float (&d)[4], const unsigned (&a)[4], unsigned b0, uns
 }
 
 /// Starts copying `columns` voxels (from voxel `first` of a row of W; outside is zero) of `channels` channels.
-__device__ void start_row(float* to, int stride, const float* row, bool exists, int first, int columns, std::int64_t W, std::int64_t all_channels, int channels) {
+__device__ void start_row(float* to, int stride, const float* row, bool exists, int first, int columns, std::int64_t W,
+                          std::int64_t all_channels, int channels) {
   const int lanes = channels / 4;
   for (int i = int(threadIdx.x); i < columns * lanes; i += weight_threads) {
     const int column = i / lanes, lane = i % lanes, w = first + column;
@@ -83,7 +84,8 @@ __device__ void round_row(float* row, int stride, int columns, int channels) {
 
 /// partial[(part, slice), o, tap, c], part = (n, d, rows)
 template <int m_tiles, int n_tiles, int depth>
-__global__ void __launch_bounds__(weight_threads, m_tiles * n_tiles <= 2 ? 2 : 1) weight_kernel(const WeightPlan p, const float* x, const float* dy, float* partial) {
+__global__ void __launch_bounds__(weight_threads, m_tiles * n_tiles <= 2 ? 2 : 1)
+    weight_kernel(const WeightPlan p, const float* x, const float* dy, float* partial) {
   extern __shared__ float4 memory[];
   float* const x_rows = reinterpret_cast<float*>(memory);
   float* const dy_rows = x_rows + 4 * depth * p.x_row();
@@ -137,7 +139,8 @@ __global__ void __launch_bounds__(weight_threads, m_tiles * n_tiles <= 2 ? 2 : 1
       for (int kw = 0; kw < 3; ++kw)
 #pragma unroll
         for (int t = 0; t < n_tiles; ++t) {
-          const unsigned b0 = __float_as_uint(xr[(v + kw) * xs + t * 8]), b1 = __float_as_uint(xr[(v + kw + 4) * xs + t * 8]);
+          const unsigned b0 = __float_as_uint(xr[(v + kw) * xs + t * 8]),
+                         b1 = __float_as_uint(xr[(v + kw + 4) * xs + t * 8]);
 #pragma unroll
           for (int m = 0; m < m_tiles; ++m) multiply(sum[kw][m][t], a[m], b0, b1);
         }
@@ -155,8 +158,10 @@ __global__ void __launch_bounds__(weight_threads, m_tiles * n_tiles <= 2 ? 2 : 1
       for (int t = 0; t < n_tiles; ++t)
 #pragma unroll
         for (int half = 0; half < 2; ++half) {
-          const std::int64_t o = o0 + m * 16 + half * 8 + lane / 4, c = c0 + t * 8 + lane % 4 * 2, tap = (kd * 3 + kh) * 3 + kw;
-          *reinterpret_cast<float2*>(out + (o * 9 * depth + tap) * p.C + c) = float2{sum[kw][m][t][half * 2], sum[kw][m][t][half * 2 + 1]};
+          const std::int64_t o = o0 + m * 16 + half * 8 + lane / 4, c = c0 + t * 8 + lane % 4 * 2,
+                             tap = (kd * 3 + kh) * 3 + kw;
+          *reinterpret_cast<float2*>(out + (o * 9 * depth + tap) * p.C + c) = float2{sum[kw][m][t][half * 2],
+                                                                                     sum[kw][m][t][half * 2 + 1]};
         }
 }
 
@@ -164,7 +169,8 @@ __global__ void __launch_bounds__(weight_threads, m_tiles * n_tiles <= 2 ? 2 : 1
 constexpr int thin_threads = 128;
 
 template <int depth>
-__global__ void __launch_bounds__(thin_threads) thin_weight_kernel(const WeightPlan p, const float* x, const float* dy, float* partial) {
+__global__ void __launch_bounds__(thin_threads)
+    thin_weight_kernel(const WeightPlan p, const float* x, const float* dy, float* partial) {
   extern __shared__ float4 memory[];
   constexpr int rows = 3 * depth, taps = 9 * depth, n_tiles = (taps + 7) / 8, ys = 24;
   const int width = p.padded + 2, warp = int(threadIdx.x) / 32, lane = int(threadIdx.x) % 32, o0 = int(blockIdx.y) * 16;
@@ -217,14 +223,18 @@ __global__ void __launch_bounds__(thin_threads) thin_weight_kernel(const WeightP
 struct PartialWeights {
   std::int64_t size;
   const float* partial;
-  __device__ std::array<float, 1> operator()(std::int64_t, std::int64_t part, std::int64_t i) const { return {{partial[part * size + i]}}; }
+  __device__ std::array<float, 1> operator()(std::int64_t, std::int64_t part, std::int64_t i) const {
+    return {{partial[part * size + i]}};
+  }
 };
 
 template <int m_tiles, int n_tiles, int depth>
 void launch_weight(const WeightPlan& plan, std::int64_t blocks, const float* x, const float* dy, float* partial) {
   const auto kernel = weight_kernel<m_tiles, n_tiles, depth>;
-  check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, int(plan.shared_bytes())), "weight gradient");
-  kernel<<<dim3(unsigned(blocks), unsigned(plan.o_blocks * plan.c_blocks)), weight_threads, plan.shared_bytes(), stream()>>>(plan, x, dy, partial);
+  check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, int(plan.shared_bytes())),
+        "weight gradient");
+  kernel<<<dim3(unsigned(blocks), unsigned(plan.o_blocks * plan.c_blocks)), weight_threads, plan.shared_bytes(), stream()>>>(
+      plan, x, dy, partial);
   check_launch("weight gradient");
 }
 
@@ -233,7 +243,8 @@ void thin_weight_gradient(const ConvGeometry& g, const float* x, const float* dy
   const std::int64_t blocks = g.N * plan.D * plan.splits, parts = blocks * (thin_threads / 32), size = g.O * plan.taps();
   const engine::Buffer memory(device(), std::size_t(parts * size) * sizeof(float));
   float* partial = static_cast<float*>(memory.data());
-  const std::size_t shared = std::size_t((3 * plan.depth * (plan.padded + 2) + 3) / 4 * 4 + plan.padded * 24) * sizeof(float);
+  const std::size_t shared = std::size_t((3 * plan.depth * (plan.padded + 2) + 3) / 4 * 4 + plan.padded * 24) *
+                             sizeof(float);
   const dim3 grid(unsigned(blocks), unsigned(g.O / 16));
   if (plan.depth == 3) thin_weight_kernel<3><<<grid, thin_threads, shared, stream()>>>(plan, x, dy, partial);
   else thin_weight_kernel<1><<<grid, thin_threads, shared, stream()>>>(plan, x, dy, partial);

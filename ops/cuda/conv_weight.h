@@ -8,7 +8,8 @@ namespace sagcl::ops::cuda {
 
 using engine::Tensor;
 
-/// f32, stride 1, padding 1, kernel 3x3x3 or 1x3x3, 1, 16, 32, 48 or 64 channels in and 16 to 64 out, rows that fit into shared memory.
+/// f32, stride 1, padding 1, kernel 3x3x3 or 1x3x3; 1, 16, 32, 48 or 64 channels in and 16 to 64 out; rows that fit into
+/// shared memory.
 bool own_weight_gradient_serves(const ConvGeometry& g);
 
 /// dw[o, k, c] = Σ dy[p, o] x[p + k - 1, c]; products of operands rounded to TF32, sums in f32, joined in a fixed order.

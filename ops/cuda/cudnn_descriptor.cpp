@@ -9,7 +9,9 @@ void check(cudnnStatus_t status, const char* what) {
   engine::fail<engine::BackendError>("{}: {}: {}", what, cudnnGetErrorString(status), text);
 }
 
-Descriptor::Descriptor(cudnnBackendDescriptorType_t type) { check(cudnnBackendCreateDescriptor(type, &handle_), "cuDNN descriptor"); }
+Descriptor::Descriptor(cudnnBackendDescriptorType_t type) {
+  check(cudnnBackendCreateDescriptor(type, &handle_), "cuDNN descriptor");
+}
 
 Descriptor::~Descriptor() {
   if (handle_) cudnnBackendDestroyDescriptor(handle_);
@@ -20,11 +22,13 @@ Descriptor& Descriptor::finalize() {
   return *this;
 }
 
-void Descriptor::set_raw(cudnnBackendAttributeName_t name, cudnnBackendAttributeType_t type, std::int64_t n, const void* values) {
+void Descriptor::set_raw(cudnnBackendAttributeName_t name, cudnnBackendAttributeType_t type, std::int64_t n,
+                         const void* values) {
   check(cudnnBackendSetAttribute(handle_, name, type, n, values), "cuDNN attribute");
 }
 
-std::int64_t Descriptor::get_raw(cudnnBackendAttributeName_t name, cudnnBackendAttributeType_t type, std::int64_t most, void* values) const {
+std::int64_t Descriptor::get_raw(cudnnBackendAttributeName_t name, cudnnBackendAttributeType_t type, std::int64_t most,
+                                 void* values) const {
   std::int64_t n = 0;
   check(cudnnBackendGetAttribute(handle_, name, type, most, &n, values), "cuDNN attribute");
   return n;

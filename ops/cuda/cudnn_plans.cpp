@@ -16,7 +16,8 @@ bool is_flat(const ConvGeometry& g) {
 Sizes spatial(const Extents& e, bool flat) { return flat ? Sizes{e[1], e[2]} : Sizes{e[0], e[1], e[2]}; }
 
 /// A channels-last tensor; cuDNN names the axes N, C, D, H, W in any layout and takes the layout from the strides.
-SharedDescriptor tensor(std::int64_t id, std::int64_t N, std::int64_t C, const Sizes& volume, cudnnDataType_t type, bool is_virtual = false) {
+SharedDescriptor tensor(std::int64_t id, std::int64_t N, std::int64_t C, const Sizes& volume, cudnnDataType_t type,
+                        bool is_virtual = false) {
   Sizes sizes{N, C}, strides(2 + volume.size());
   sizes.insert(sizes.end(), volume.begin(), volume.end());
   std::int64_t stride = C;
@@ -87,7 +88,8 @@ Graph describe(const PlanRequest& r, const Target& target) {
   const Descriptor& x = out.keep(tensor(id_x, g.N, g.C, spatial(g.in, flat), type));
   const Descriptor& w = out.keep(tensor(id_w, g.O, g.C, spatial(g.kernel, flat), type));
   const Descriptor& y = out.keep(tensor(id_y, g.N, g.O, spatial(g.out, flat), type));
-  const Descriptor& product = r.bias ? out.keep(tensor(id_product, g.N, g.O, spatial(g.out, flat), CUDNN_DATA_FLOAT, true)) : y;
+  const Descriptor& product = r.bias ? out.keep(tensor(id_product, g.N, g.O, spatial(g.out, flat), CUDNN_DATA_FLOAT, true))
+                                     : y;
   auto conv = std::make_shared<Descriptor>(a.operation);
   conv->set(a.x, x).set(a.w, w).set(a.y, product).set(a.convolution, out.keep(convolution(g, flat)));
   conv->set(a.alpha, CUDNN_TYPE_FLOAT, 1.0f).set(a.beta, CUDNN_TYPE_FLOAT, 0.0f);
@@ -99,7 +101,8 @@ Graph describe(const PlanRequest& r, const Target& target) {
     add->set(CUDNN_ATTR_POINTWISE_MODE, CUDNN_TYPE_POINTWISE_MODE, CUDNN_POINTWISE_ADD);
     add->set(CUDNN_ATTR_POINTWISE_MATH_PREC, CUDNN_TYPE_DATA_TYPE, CUDNN_DATA_FLOAT).finalize();
     auto operation = std::make_shared<Descriptor>(CUDNN_BACKEND_OPERATION_POINTWISE_DESCRIPTOR);
-    operation->set(CUDNN_ATTR_OPERATION_POINTWISE_PW_DESCRIPTOR, out.keep(add)).set(CUDNN_ATTR_OPERATION_POINTWISE_XDESC, product);
+    operation->set(CUDNN_ATTR_OPERATION_POINTWISE_PW_DESCRIPTOR, out.keep(add))
+        .set(CUDNN_ATTR_OPERATION_POINTWISE_XDESC, product);
     operation->set(CUDNN_ATTR_OPERATION_POINTWISE_BDESC, b).set(CUDNN_ATTR_OPERATION_POINTWISE_YDESC, y).finalize();
     operations.push_back(out.keep(operation).get());
   }
@@ -118,12 +121,16 @@ std::vector<SharedDescriptor> proposals(const Graph& graph, const Target& target
   // A graph that no engine serves is reported as an error here or below: it is an answer, not a fault.
   std::int64_t n = 0;
   if (cudnnBackendFinalize(heuristic.get()) != CUDNN_STATUS_SUCCESS) return {};
-  if (cudnnBackendGetAttribute(heuristic.get(), CUDNN_ATTR_ENGINEHEUR_RESULTS, CUDNN_TYPE_BACKEND_DESCRIPTOR, 0, &n, nullptr) != CUDNN_STATUS_SUCCESS)
+  if (cudnnBackendGetAttribute(heuristic.get(), CUDNN_ATTR_ENGINEHEUR_RESULTS, CUDNN_TYPE_BACKEND_DESCRIPTOR, 0, &n,
+                               nullptr) != CUDNN_STATUS_SUCCESS)
     return {};
   std::vector<SharedDescriptor> found;
   std::vector<cudnnBackendDescriptor_t> raw;
-  for (std::int64_t i = 0; i < n; ++i) raw.push_back(found.emplace_back(std::make_shared<Descriptor>(CUDNN_BACKEND_ENGINECFG_DESCRIPTOR))->get());
-  if (n > 0) found.resize(std::size_t(heuristic.get_raw(CUDNN_ATTR_ENGINEHEUR_RESULTS, CUDNN_TYPE_BACKEND_DESCRIPTOR, n, raw.data())));
+  for (std::int64_t i = 0; i < n; ++i)
+    raw.push_back(found.emplace_back(std::make_shared<Descriptor>(CUDNN_BACKEND_ENGINECFG_DESCRIPTOR))->get());
+  if (n > 0)
+    found.resize(
+        std::size_t(heuristic.get_raw(CUDNN_ATTR_ENGINEHEUR_RESULTS, CUDNN_TYPE_BACKEND_DESCRIPTOR, n, raw.data())));
   return found;
 }
 
@@ -132,8 +139,12 @@ struct EngineNotes {
   std::int64_t number = -1;
   std::vector<cudnnBackendNumericalNote_t> numerical;
   std::vector<cudnnBackendBehaviorNote_t> behaviour;
-  bool has(cudnnBackendNumericalNote_t note) const { return std::find(numerical.begin(), numerical.end(), note) != numerical.end(); }
-  bool has(cudnnBackendBehaviorNote_t note) const { return std::find(behaviour.begin(), behaviour.end(), note) != behaviour.end(); }
+  bool has(cudnnBackendNumericalNote_t note) const {
+    return std::find(numerical.begin(), numerical.end(), note) != numerical.end();
+  }
+  bool has(cudnnBackendBehaviorNote_t note) const {
+    return std::find(behaviour.begin(), behaviour.end(), note) != behaviour.end();
+  }
 };
 
 EngineNotes notes_of(const Descriptor& config) {
@@ -142,8 +153,10 @@ EngineNotes notes_of(const Descriptor& config) {
   config.get_raw(CUDNN_ATTR_ENGINECFG_ENGINE, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &raw);
   EngineNotes notes;
   engine.get_raw(CUDNN_ATTR_ENGINE_GLOBAL_INDEX, CUDNN_TYPE_INT64, 1, &notes.number);
-  notes.numerical = engine.values<cudnnBackendNumericalNote_t>(CUDNN_ATTR_ENGINE_NUMERICAL_NOTE, CUDNN_TYPE_NUMERICAL_NOTE, CUDNN_NUMERICAL_NOTE_TYPE_COUNT);
-  notes.behaviour = engine.values<cudnnBackendBehaviorNote_t>(CUDNN_ATTR_ENGINE_BEHAVIOR_NOTE, CUDNN_TYPE_BEHAVIOR_NOTE, CUDNN_BEHAVIOR_NOTE_TYPE_COUNT);
+  notes.numerical = engine.values<cudnnBackendNumericalNote_t>(CUDNN_ATTR_ENGINE_NUMERICAL_NOTE, CUDNN_TYPE_NUMERICAL_NOTE,
+                                                               CUDNN_NUMERICAL_NOTE_TYPE_COUNT);
+  notes.behaviour = engine.values<cudnnBackendBehaviorNote_t>(CUDNN_ATTR_ENGINE_BEHAVIOR_NOTE, CUDNN_TYPE_BEHAVIOR_NOTE,
+                                                              CUDNN_BEHAVIOR_NOTE_TYPE_COUNT);
   return notes;
 }
 
@@ -163,14 +176,17 @@ std::string to_string(Pass pass) { return pass == Pass::forward ? "forward" : pa
 
 std::string PlanRequest::key() const {
   const ConvGeometry& g = geometry;
-  return fmt::format("{}{} {} N{} C{} O{} in {} kernel {} stride {} padding {}", to_string(pass), bias ? "+bias" : "", engine::to_string(precision),
-                     g.N, g.C, g.O, to_string(g.in), to_string(g.kernel), to_string(g.stride), to_string(g.padding));
+  return fmt::format("{}{} {} N{} C{} O{} in {} kernel {} stride {} padding {}", to_string(pass), bias ? "+bias" : "",
+                     engine::to_string(precision), g.N, g.C, g.O, to_string(g.in), to_string(g.kernel), to_string(g.stride),
+                     to_string(g.padding));
 }
 
 std::vector<ConvPlan> conv_plans(const PlanRequest& request, const Target& target, int most, std::int64_t workspace_limit) {
-  engine::require<engine::BackendError>(is_flat(request.geometry) || cudnnGetVersion() >= 91500,
-                                        "cuDNN {} computes some 3D convolutions wrongly; 9.15 or later is needed: put a newer one first in "
-                                        "LD_LIBRARY_PATH, or use --device cpu", cudnnGetVersion());
+  engine::require<engine::BackendError>(
+      is_flat(request.geometry) || cudnnGetVersion() >= 91500,
+      "cuDNN {} computes some 3D convolutions wrongly; 9.15 or later is needed: put a newer one first in "
+      "LD_LIBRARY_PATH, or use --device cpu",
+      cudnnGetVersion());
   const auto graph = std::make_shared<Graph>(describe(request, target));
   std::vector<ConvPlan> plans;
   int place = -1;
@@ -179,7 +195,11 @@ std::vector<ConvPlan> conv_plans(const PlanRequest& request, const Target& targe
     const EngineNotes notes = notes_of(*config);
     if (!acceptable(notes, request.precision)) continue;
     // The plan's owner also keeps what it was made from.
-    struct Whole { std::shared_ptr<Graph> graph; SharedDescriptor config; Descriptor plan{CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR}; };
+    struct Whole {
+      std::shared_ptr<Graph> graph;
+      SharedDescriptor config;
+      Descriptor plan{CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR};
+    };
     auto whole = std::make_shared<Whole>(graph, config);
     whole->plan.set(CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG, *config);
     if (target.handle) whole->plan.set(CUDNN_ATTR_EXECUTION_PLAN_HANDLE, CUDNN_TYPE_HANDLE, target.handle);
@@ -188,7 +208,8 @@ std::vector<ConvPlan> conv_plans(const PlanRequest& request, const Target& targe
     ConvPlan plan;
     whole->plan.get_raw(CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE, CUDNN_TYPE_INT64, 1, &plan.workspace);
     if (plan.workspace > workspace_limit) continue;
-    plan.engine = fmt::format("{}:eng{}{}", place, notes.number, notes.has(CUDNN_NUMERICAL_NOTE_TENSOR_CORE) ? " tensor-core" : "");
+    plan.engine = fmt::format("{}:eng{}{}", place, notes.number,
+                              notes.has(CUDNN_NUMERICAL_NOTE_TENSOR_CORE) ? " tensor-core" : "");
     plan.plan = SharedDescriptor(whole, &whole->plan);
     plans.push_back(std::move(plan));
     if (int(plans.size()) == most) break;

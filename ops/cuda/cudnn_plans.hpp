@@ -45,7 +45,8 @@ class Descriptor {
     found.resize(std::size_t(get_raw(name, type, most, found.data())));
     return found;
   }
-  std::int64_t get_raw(cudnnBackendAttributeName_t name, cudnnBackendAttributeType_t type, std::int64_t most, void* values) const;
+  std::int64_t get_raw(cudnnBackendAttributeName_t name, cudnnBackendAttributeType_t type, std::int64_t most,
+                       void* values) const;
 
  private:
   void set_raw(cudnnBackendAttributeName_t name, cudnnBackendAttributeType_t type, std::int64_t n, const void* values);

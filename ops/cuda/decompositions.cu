@@ -40,7 +40,8 @@ void require_finite(const char* what, const Tensor& a, const Sides& z) {
   CudaLaunch::column_sums<1, float>(graphs, z.size(), 1, NotFinite<T>{z.size(), a.data<T>()}, counts.data());
   const std::vector<float> found = to_host(counts.data(), graphs);
   for (std::int64_t g = 0; g < graphs; ++g)
-    require<BackendError>(found[std::size_t(g)] == 0, "{}: matrix {} of {} ({} x {}) holds NaN or infinity", what, g, graphs, z.n, z.m);
+    require<BackendError>(found[std::size_t(g)] == 0, "{}: matrix {} of {} ({} x {}) holds NaN or infinity", what, g, graphs,
+                          z.n, z.m);
 }
 
 /// B = U diag(s) Vᵀ, column-major, rows >= columns; B is destroyed. u [rows, columns], v [columns, columns] column-major.
@@ -52,20 +53,26 @@ void jacobi(std::int64_t rows, std::int64_t columns, T* b, T* s, T* u, T* v, con
   const Scratch<int> info(1);
   gesvdjInfo_t settings = nullptr;
   check(cusolverDnCreateGesvdjInfo(&settings), what);
-  const std::unique_ptr<std::remove_pointer_t<gesvdjInfo_t>, cusolverStatus_t (*)(gesvdjInfo_t)> guard(settings, cusolverDnDestroyGesvdjInfo);
+  const std::unique_ptr<std::remove_pointer_t<gesvdjInfo_t>, cusolverStatus_t (*)(gesvdjInfo_t)> guard(
+      settings, cusolverDnDestroyGesvdjInfo);
   int size = 0;
   check(Vendor<T>::gesvdj_size(solver(), CUSOLVER_EIG_MODE_VECTOR, 1, m, n, b, m, s, u, m, v, n, &size, settings), what);
   {
     const Scratch<T> work(size);
-    check(Vendor<T>::gesvdj(solver(), CUSOLVER_EIG_MODE_VECTOR, 1, m, n, b, m, s, u, m, v, n, work.data(), size, info.data(), settings), what);
+    check(Vendor<T>::gesvdj(solver(), CUSOLVER_EIG_MODE_VECTOR, 1, m, n, b, m, s, u, m, v, n, work.data(), size, info.data(),
+                            settings),
+          what);
   }
   if (to_host(info.data(), 1)[0] == 0) return;
   const Scratch<T> vt(columns * columns), rest(columns);
   check(Vendor<T>::gesvd_size(solver(), m, n, &size), what);
   const Scratch<T> work(size);
-  check(Vendor<T>::gesvd(solver(), 'S', 'S', m, n, original.data(), m, s, u, m, vt.data(), n, work.data(), size, rest.data(), info.data()), what);
+  check(Vendor<T>::gesvd(solver(), 'S', 'S', m, n, original.data(), m, s, u, m, vt.data(), n, work.data(), size, rest.data(),
+                         info.data()),
+        what);
   const int status = to_host(info.data(), 1)[0];
-  require<BackendError>(status == 0, "{}: the SVD of a {} x {} matrix failed with cuSOLVER status {}", what, rows, columns, status);
+  require<BackendError>(status == 0, "{}: the SVD of a {} x {} matrix failed with cuSOLVER status {}", what, rows, columns,
+                        status);
   transpose<T>(columns, columns, vt.data(), v);
 }
 
@@ -117,8 +124,9 @@ void nuclear_by_svd(double drop, const Sides& z, const T* a, T* value, T* subgra
   CudaLaunch::column_sums<1, double>(1, z.k(), 1, Value{s.data()}, value);
   CudaLaunch::for_rows(z.n, z.k(), DropColumns{z.k(), drop, s.data(), u.data()});
   const double one = 1, zero = 0;
-  check(cublasDgemm(blas(), CUBLAS_OP_N, CUBLAS_OP_N, int(z.m), int(z.n), int(z.k()), &one, vt.data(), int(z.m), u.data(), int(z.k()), &zero,
-                    product.data(), int(z.m)), "nuclear_norm");
+  check(cublasDgemm(blas(), CUBLAS_OP_N, CUBLAS_OP_N, int(z.m), int(z.n), int(z.k()), &one, vt.data(), int(z.m), u.data(),
+                    int(z.k()), &zero, product.data(), int(z.m)),
+        "nuclear_norm");
   CudaLaunch::for_each(z.size(), Convert<T, double>{product.data(), subgradient});
 }
 
@@ -176,7 +184,9 @@ struct Identity {
 template <class T>
 struct InnerProduct {
   const T *a, *b;
-  __host__ __device__ std::array<double, 1> operator()(std::int64_t, std::int64_t r, std::int64_t) const { return {{double(a[r]) * double(b[r])}}; }
+  __host__ __device__ std::array<double, 1> operator()(std::int64_t, std::int64_t r, std::int64_t) const {
+    return {{double(a[r]) * double(b[r])}};
+  }
 };
 
 /// The polar iteration's matrix operations. Column-major libraries read X [rows, columns] as Xᵀ.
@@ -189,7 +199,13 @@ struct CudaAlgebra {
   int step = 0;
 
   CudaAlgebra(const Sides& sides, const T* a)
-      : z(sides), rows(z.n > z.m ? z.n : z.m), columns(z.k()), x(z.size()), y(z.size()), s(columns * columns), info(kernels::polar_steps) {
+      : z(sides),
+        rows(z.n > z.m ? z.n : z.m),
+        columns(z.k()),
+        x(z.size()),
+        y(z.size()),
+        s(columns * columns),
+        info(kernels::polar_steps) {
     const Scratch<double> row(2 * z.n), column(2 * z.m), bound(1);
     CudaLaunch::column_sums<2, double>(z.n, z.m, 1, Magnitude<T>{z.m, 1, a}, row.data());
     CudaLaunch::column_sums<2, double>(1, z.n, z.m, Magnitude<T>{z.n, z.m, a}, column.data());
@@ -200,25 +216,31 @@ struct CudaAlgebra {
   void gram(double c) {
     const T alpha = T(c), one = 1;
     CudaLaunch::for_rows(columns, columns, Identity<T>{columns, s.data()});
-    check(Vendor<T>::syrk(blas(), CUBLAS_FILL_MODE_LOWER, CUBLAS_OP_N, int(columns), int(rows), &alpha, x.data(), int(columns), &one, s.data(), int(columns)), "polar");
+    check(Vendor<T>::syrk(blas(), CUBLAS_FILL_MODE_LOWER, CUBLAS_OP_N, int(columns), int(rows), &alpha, x.data(),
+                          int(columns), &one, s.data(), int(columns)),
+          "polar");
   }
   void factorise() {
     int size = 0;
     check(Vendor<T>::potrf_size(solver(), CUBLAS_FILL_MODE_LOWER, int(columns), s.data(), int(columns), &size), "polar");
     const Scratch<T> work(size);
-    check(Vendor<T>::potrf(solver(), CUBLAS_FILL_MODE_LOWER, int(columns), s.data(), int(columns), work.data(), size, info.data() + step++), "polar");
+    check(Vendor<T>::potrf(solver(), CUBLAS_FILL_MODE_LOWER, int(columns), s.data(), int(columns), work.data(), size,
+                           info.data() + step++),
+          "polar");
   }
   void solve() {  // S = L Lᵀ, hence S⁻¹ Xᵀ = L⁻ᵀ (L⁻¹ Xᵀ)
     const T one = 1;
     engine::runtime(device()).copy_within(y.data(), x.data(), std::size_t(z.size()) * sizeof(T));
     for (const cublasOperation_t op : {CUBLAS_OP_N, CUBLAS_OP_T})
-      check(Vendor<T>::trsm(blas(), CUBLAS_SIDE_LEFT, CUBLAS_FILL_MODE_LOWER, op, CUBLAS_DIAG_NON_UNIT, int(columns), int(rows), &one, s.data(),
-                            int(columns), y.data(), int(columns)), "polar");
+      check(Vendor<T>::trsm(blas(), CUBLAS_SIDE_LEFT, CUBLAS_FILL_MODE_LOWER, op, CUBLAS_DIAG_NON_UNIT, int(columns),
+                            int(rows), &one, s.data(), int(columns), y.data(), int(columns)),
+            "polar");
   }
   void combine(double p, double q) {
     const T alpha = T(p), beta = T(q);
-    check(Vendor<T>::geam(blas(), CUBLAS_OP_N, CUBLAS_OP_N, int(columns), int(rows), &alpha, x.data(), int(columns), &beta, y.data(), int(columns),
-                          x.data(), int(columns)), "polar");
+    check(Vendor<T>::geam(blas(), CUBLAS_OP_N, CUBLAS_OP_N, int(columns), int(rows), &alpha, x.data(), int(columns), &beta,
+                          y.data(), int(columns), x.data(), int(columns)),
+          "polar");
   }
 };
 
@@ -245,7 +267,8 @@ void svd(const Tensor& a, Tensor& u, Tensor& s, Tensor& vt) {
     using T = typename decltype(type)::type;
     require_finite<T>("svd", a, z);
     for (std::int64_t g = 0; g < a.shape()[0]; ++g)
-      decompose<T>(z, a.data<T>() + g * z.size(), u.data<T>() + g * z.n * z.k(), s.data<T>() + g * z.k(), vt.data<T>() + g * z.k() * z.m, "svd");
+      decompose<T>(z, a.data<T>() + g * z.size(), u.data<T>() + g * z.n * z.k(), s.data<T>() + g * z.k(),
+                   vt.data<T>() + g * z.k() * z.m, "svd");
   });
 }
 

@@ -22,7 +22,9 @@ struct Volume {
     p[0] = int(slice - n * std::uint32_t(d));
     return int(n);
   }
-  __host__ __device__ std::int64_t join(int n, int z, int y, int x) const { return ((std::int64_t(n) * d + z) * h + y) * w + x; }
+  __host__ __device__ std::int64_t join(int n, int z, int y, int x) const {
+    return ((std::int64_t(n) * d + z) * h + y) * w + x;
+  }
 };
 
 bool in_fours(std::int64_t C, const Tensor& t, std::int64_t voxels) {
@@ -153,7 +155,9 @@ struct ResizeBackwardFours {
   const Readers* readers;
   const float4* dy;
   float4* dx;
-  __device__ static float share(const Reads& t, int q) { return (t.low == q ? t.at_low : 0.0f) + (t.high == q ? t.at_high : 0.0f); }
+  __device__ static float share(const Reads& t, int q) {
+    return (t.low == q ? t.at_low : 0.0f) + (t.high == q ? t.at_high : 0.0f);
+  }
   __device__ void operator()(std::int64_t r, std::int64_t lane) const {
     int q[3];
     const int n = in.split(r, q);
@@ -178,14 +182,16 @@ struct ResizeBackwardFours {
 
 bool max_pool(const PoolGeometry& g, const Tensor& x, Tensor& y, Tensor& index) {
   if (!in_fours(g.C, x, g.N * g.in.volume()) || !Tiling::fits(g)) return false;
-  CudaLaunch::for_rows(g.N * g.out.volume(), g.C / 4, TiledMaxPool{Tiling(g), fours(x), fours(y), reinterpret_cast<uchar4*>(index.data<std::uint8_t>())});
+  CudaLaunch::for_rows(g.N * g.out.volume(), g.C / 4,
+                       TiledMaxPool{Tiling(g), fours(x), fours(y), reinterpret_cast<uchar4*>(index.data<std::uint8_t>())});
   return true;
 }
 
 bool max_pool_backward(const PoolGeometry& g, const Tensor& index, const Tensor& dy, Tensor& dx) {
   if (!in_fours(g.C, dx, g.N * g.in.volume()) || !Tiling::fits(g)) return false;
-  CudaLaunch::for_rows(g.N * g.out.volume(), g.C / 4,
-                       TiledMaxPoolBackward{Tiling(g), reinterpret_cast<const uchar4*>(index.data<std::uint8_t>()), fours(dy), fours(dx)});
+  CudaLaunch::for_rows(
+      g.N * g.out.volume(), g.C / 4,
+      TiledMaxPoolBackward{Tiling(g), reinterpret_cast<const uchar4*>(index.data<std::uint8_t>()), fours(dy), fours(dx)});
   return true;
 }
 
@@ -194,13 +200,15 @@ bool resize(const ResizeGeometry& g, const Tensor& x, Tensor& y) {
   const engine::Buffer table(device(), std::size_t(edge(g.out)) * sizeof(Reads));
   auto* reads = static_cast<Reads*>(table.data());
   CudaLaunch::for_each(edge(g.out), FillReads{g, reads});
-  CudaLaunch::for_rows(g.N * g.out.volume(), g.C / 4, ResizeFours{Volume(g.in), Volume(g.out), int(g.C / 4), reads, fours(x), fours(y)});
+  CudaLaunch::for_rows(g.N * g.out.volume(), g.C / 4,
+                       ResizeFours{Volume(g.in), Volume(g.out), int(g.C / 4), reads, fours(x), fours(y)});
   return true;
 }
 
 bool resize_backward(const ResizeGeometry& g, const Tensor& dy, Tensor& dx) {
   if (!in_fours(g.C, dx, g.N * std::max(g.in.volume(), g.out.volume()))) return false;
-  const engine::Buffer table(device(), std::size_t(edge(g.out)) * sizeof(Reads)), back(device(), std::size_t(edge(g.in)) * sizeof(Readers));
+  const engine::Buffer table(device(), std::size_t(edge(g.out)) * sizeof(Reads)),
+      back(device(), std::size_t(edge(g.in)) * sizeof(Readers));
   auto* reads = static_cast<Reads*>(table.data());
   auto* readers = static_cast<Readers*>(back.data());
   CudaLaunch::for_each(edge(g.out), FillReads{g, reads});

@@ -21,7 +21,8 @@ struct CudaLaunch {
   static void for_rows(std::int64_t rows, std::int64_t columns, F f) {
     const std::int64_t total = rows * columns;
     if (total <= 0) return;
-    if (total < (std::int64_t(1) << 31)) rows_kernel<<<blocks(total), block_threads, 0, stream()>>>(std::uint32_t(total), Divisor(std::uint32_t(columns)), f);
+    if (total < (std::int64_t(1) << 31))
+      rows_kernel<<<blocks(total), block_threads, 0, stream()>>>(std::uint32_t(total), Divisor(std::uint32_t(columns)), f);
     else long_rows_kernel<<<blocks(total), block_threads, 0, stream()>>>(total, columns, f);
     check_launch("for_rows");
   }
@@ -41,7 +42,8 @@ struct CudaLaunch {
     check_launch("column_sums, first stage");
     SumPlan join(outer, plan.chunks, inner);
     join.chunks = 1, join.rows = plan.chunks;
-    sums_kernel<K, double><<<unsigned(join.grid()), block_threads, 0, stream()>>>(join, PartialSum<K>{outer, plan.chunks, inner, sums}, out);
+    sums_kernel<K, double>
+        <<<unsigned(join.grid()), block_threads, 0, stream()>>>(join, PartialSum<K>{outer, plan.chunks, inner, sums}, out);
     check_launch("column_sums, second stage");
   }
 

@@ -40,7 +40,8 @@ __global__ void __launch_bounds__(block_threads) rows_kernel(std::uint32_t total
 template <class F>
 __global__ void __launch_bounds__(block_threads) long_rows_kernel(std::int64_t total, std::int64_t columns, F f) {
   const std::int64_t step = std::int64_t(gridDim.x) * block_threads;
-  for (std::int64_t i = std::int64_t(blockIdx.x) * block_threads + threadIdx.x; i < total; i += step) f(i / columns, i % columns);
+  for (std::int64_t i = std::int64_t(blockIdx.x) * block_threads + threadIdx.x; i < total; i += step)
+    f(i / columns, i % columns);
 }
 
 /// How a sum over [outer, reduced, inner] is spread: a block adds `rows` rows of `width` columns, `height` rows at a time.

@@ -32,10 +32,11 @@ void matmul(const MatmulGeometry& g, const Tensor& a, const Tensor& b, Tensor& y
   const float one = 1, zero = 0;
   const double one_wide = 1, zero_wide = 0;
   const cudaDataType_t type = wide ? CUDA_R_64F : CUDA_R_32F;
-  check(cublasGemmStridedBatchedEx_64(blas(), op_b, op_a, g.n, g.m, g.k, wide ? static_cast<const void*>(&one_wide) : &one, b.bytes_begin(),
-                                      type, row_b, g.k * g.n, a.bytes_begin(), type, row_a, g.m * g.k,
-                                      wide ? static_cast<const void*>(&zero_wide) : &zero, y.bytes_begin(), type, g.n, g.m * g.n, g.batch,
-                                      wide ? CUBLAS_COMPUTE_64F : CUBLAS_COMPUTE_32F_PEDANTIC, CUBLAS_GEMM_DEFAULT),
+  check(cublasGemmStridedBatchedEx_64(blas(), op_b, op_a, g.n, g.m, g.k, wide ? static_cast<const void*>(&one_wide) : &one,
+                                      b.bytes_begin(), type, row_b, g.k * g.n, a.bytes_begin(), type, row_a, g.m * g.k,
+                                      wide ? static_cast<const void*>(&zero_wide) : &zero, y.bytes_begin(), type, g.n,
+                                      g.m * g.n, g.batch, wide ? CUBLAS_COMPUTE_64F : CUBLAS_COMPUTE_32F_PEDANTIC,
+                                      CUBLAS_GEMM_DEFAULT),
         "matmul");
 }
 

@@ -31,20 +31,25 @@ struct FillTable {
 struct Table {
   engine::Buffer memory;
   NormTable table;
-  Table(const NormGeometry& g, double eps, const Tensor& mean, const Tensor& variance, const Tensor& gamma, const Tensor& beta)
-      : memory(device(), std::size_t(6 * outer_of(g) * g.C) * sizeof(float)), table{static_cast<float*>(memory.data()), outer_of(g) * g.C} {
-    CudaLaunch::for_each(table.cells, FillTable{table, g.C, g.channels, eps, mean.data<float>(), variance.data<float>(), gamma.data<float>(), beta.data<float>()});
+  Table(const NormGeometry& g, double eps, const Tensor& mean, const Tensor& variance, const Tensor& gamma,
+        const Tensor& beta)
+      : memory(device(), std::size_t(6 * outer_of(g) * g.C) * sizeof(float)),
+        table{static_cast<float*>(memory.data()), outer_of(g) * g.C} {
+    CudaLaunch::for_each(table.cells, FillTable{table, g.C, g.channels, eps, mean.data<float>(), variance.data<float>(),
+                                                gamma.data<float>(), beta.data<float>()});
   }
 };
 
 /// sums[{g, g x̂}, cell] from the chunks, one block per cell.
-__global__ void __launch_bounds__(128) join_sums_kernel(std::int64_t chunks, std::int64_t C, std::int64_t cells, const double* partial, double* sums) {
+__global__ void __launch_bounds__(128)
+    join_sums_kernel(std::int64_t chunks, std::int64_t C, std::int64_t cells, const double* partial, double* sums) {
   __shared__ double shared[2][128];
   const int t = int(threadIdx.x);
   const std::int64_t o = blockIdx.x / C, c = blockIdx.x % C;
   for (int s = 0; s < 2; ++s) {
     double total = 0;
-    for (std::int64_t chunk = t; chunk < chunks; chunk += 128) total += partial[(s * (cells / C) * chunks + o * chunks + chunk) * C + c];
+    for (std::int64_t chunk = t; chunk < chunks; chunk += 128)
+      total += partial[(s * (cells / C) * chunks + o * chunks + chunk) * C + c];
     shared[s][t] = total;
   }
   __syncthreads();
@@ -92,31 +97,37 @@ void norm_statistics(const NormGeometry& g, const Tensor& x, Tensor& mean, Tenso
   Moments* moments = static_cast<Moments*>(partial.data());
   moments_kernel<<<grid_of(plan), norm_threads, 0, stream()>>>(plan, fours(x), moments);
   check_launch("norm_statistics");
-  join_moments_kernel<<<unsigned(g.sets()), norm_threads, 0, stream()>>>(plan.chunks, g.C, g.channels, moments, mean.data<float>(), variance.data<float>());
+  join_moments_kernel<<<unsigned(g.sets()), norm_threads, 0, stream()>>>(plan.chunks, g.C, g.channels, moments,
+                                                                         mean.data<float>(), variance.data<float>());
   check_launch("norm_statistics");
 }
 
-void norm_apply(const NormGeometry& g, Activation act, double eps, const Tensor& x, const Tensor& mean, const Tensor& variance,
-                const Tensor& gamma, const Tensor& beta, Tensor& y) {
+void norm_apply(const NormGeometry& g, Activation act, double eps, const Tensor& x, const Tensor& mean,
+                const Tensor& variance, const Tensor& gamma, const Tensor& beta, Tensor& y) {
   const NormPlan plan = plan_of(g);
   const Table t(g, eps, mean, variance, gamma, beta);
   norm_apply_kernel<<<grid_of(plan), norm_threads, 0, stream()>>>(plan, t.table, float(act.slope), fours(x), fours(y));
   check_launch("norm_apply");
 }
 
-void norm_backward(const NormGeometry& g, Activation act, double eps, bool fixed, const Tensor& x, const Tensor& mean, const Tensor& variance,
-                   const Tensor& gamma, const Tensor& beta, const Tensor& dy, Tensor& dx, Tensor& dgamma, Tensor& dbeta) {
+void norm_backward(const NormGeometry& g, Activation act, double eps, bool fixed, const Tensor& x, const Tensor& mean,
+                   const Tensor& variance, const Tensor& gamma, const Tensor& beta, const Tensor& dy, Tensor& dx,
+                   Tensor& dgamma, Tensor& dbeta) {
   const NormPlan plan = plan_of(g);
   const Table t(g, eps, mean, variance, gamma, beta);
   const std::int64_t cells = t.table.cells;
-  const engine::Buffer partial(device(), std::size_t(2 * cells * plan.chunks) * sizeof(double)), joined(device(), std::size_t(2 * cells) * sizeof(double));
+  const engine::Buffer partial(device(), std::size_t(2 * cells * plan.chunks) * sizeof(double)),
+      joined(device(), std::size_t(2 * cells) * sizeof(double));
   double *chunks = static_cast<double*>(partial.data()), *sums = static_cast<double*>(joined.data());
-  norm_sums_kernel<<<grid_of(plan), norm_threads, 0, stream()>>>(plan, t.table, float(act.slope), fours(x), fours(dy), chunks);
+  norm_sums_kernel<<<grid_of(plan), norm_threads, 0, stream()>>>(plan, t.table, float(act.slope), fours(x), fours(dy),
+                                                                 chunks);
   check_launch("norm_backward, sums");
   join_sums_kernel<<<unsigned(cells), 128, 0, stream()>>>(plan.chunks, g.C, cells, chunks, sums);
   check_launch("norm_backward, joining sums");
-  CudaLaunch::for_each(cells, FinishSums{t.table, plan.outer, g.C, g.channels, double(g.count()), fixed, sums, dgamma.data<float>(), dbeta.data<float>()});
-  norm_input_kernel<<<grid_of(plan), norm_threads, 0, stream()>>>(plan, t.table, float(act.slope), fours(x), fours(dy), fours(dx));
+  CudaLaunch::for_each(cells, FinishSums{t.table, plan.outer, g.C, g.channels, double(g.count()), fixed, sums,
+                                         dgamma.data<float>(), dbeta.data<float>()});
+  norm_input_kernel<<<grid_of(plan), norm_threads, 0, stream()>>>(plan, t.table, float(act.slope), fours(x), fours(dy),
+                                                                  fours(dx));
   check_launch("norm_backward, input");
 }
 

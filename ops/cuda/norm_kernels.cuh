@@ -12,7 +12,8 @@ struct NormPlan {
   std::int64_t outer, rows, C, chunks, rows_each;
   int lanes, height;
 
-  NormPlan(std::int64_t o, std::int64_t r, std::int64_t c) : outer(o), rows(r), C(c), lanes(int(c / 4)), height(norm_threads / lanes) {
+  NormPlan(std::int64_t o, std::int64_t r, std::int64_t c)
+      : outer(o), rows(r), C(c), lanes(int(c / 4)), height(norm_threads / lanes) {
     constexpr std::int64_t blocks = 1056, shortest = 8;
     const std::int64_t most = (rows + height * shortest - 1) / (height * shortest), wanted = blocks / outer;
     chunks = wanted < 1 ? 1 : wanted < most ? wanted : most;
@@ -78,8 +79,9 @@ __global__ void __launch_bounds__(norm_threads) moments_kernel(NormPlan p, const
 }
 
 /// One block per set: joins the moments of its channels and chunks, in double.
-__global__ void __launch_bounds__(norm_threads) join_moments_kernel(std::int64_t chunks, std::int64_t C, std::int64_t channels, const Moments* partial,
-                                                                    float* mean, float* variance) {
+__global__ void __launch_bounds__(norm_threads)
+    join_moments_kernel(std::int64_t chunks, std::int64_t C, std::int64_t channels, const Moments* partial, float* mean,
+                        float* variance) {
   __shared__ double n[norm_threads], mu[norm_threads], m2[norm_threads];
   const int t = int(threadIdx.x);
   const std::int64_t groups = C / channels, o = blockIdx.x / groups, first = blockIdx.x % groups * channels;
@@ -124,7 +126,9 @@ struct NormTable {
 struct Channels4 {
   float mean[4], inverse[4], gamma[4], beta[4];
   __device__ Channels4(const NormTable& t, std::int64_t cell) {
-    for (int c = 0; c < 4; ++c) mean[c] = t.mean()[cell + c], inverse[c] = t.inverse()[cell + c], gamma[c] = t.gamma()[cell + c], beta[c] = t.beta()[cell + c];
+    for (int c = 0; c < 4; ++c)
+      mean[c] = t.mean()[cell + c], inverse[c] = t.inverse()[cell + c], gamma[c] = t.gamma()[cell + c],
+      beta[c] = t.beta()[cell + c];
   }
   __device__ float normal(float x, int c) const { return (x - mean[c]) * inverse[c]; }
   __device__ float activated(float x, int c, float slope) const {
@@ -132,11 +136,14 @@ struct Channels4 {
     return v > 0 ? v : slope * v;
   }
   /// The gradient that arrives at γ x̂ + β.
-  __device__ float behind(float normal_x, float dy, int c, float slope) const { return normal_x * gamma[c] + beta[c] > 0 ? dy : slope * dy; }
+  __device__ float behind(float normal_x, float dy, int c, float slope) const {
+    return normal_x * gamma[c] + beta[c] > 0 ? dy : slope * dy;
+  }
 };
 
 /// y = act(γ x̂ + β)
-__global__ void __launch_bounds__(norm_threads) norm_apply_kernel(NormPlan p, NormTable table, float slope, const float4* x, float4* y) {
+__global__ void __launch_bounds__(norm_threads)
+    norm_apply_kernel(NormPlan p, NormTable table, float slope, const float4* x, float4* y) {
   const int t = int(threadIdx.x), lane = t % p.lanes, row = t / p.lanes;
   const std::int64_t o = blockIdx.x / p.chunks, chunk = blockIdx.x % p.chunks;
   if (row >= p.height) return;
@@ -146,12 +153,14 @@ __global__ void __launch_bounds__(norm_threads) norm_apply_kernel(NormPlan p, No
 #pragma unroll 4
   for (std::int64_t r = begin + row; r < end; r += p.height) {
     const float4 v = x[base + r * p.lanes];
-    y[base + r * p.lanes] = float4{k.activated(v.x, 0, slope), k.activated(v.y, 1, slope), k.activated(v.z, 2, slope), k.activated(v.w, 3, slope)};
+    y[base + r * p.lanes] = float4{k.activated(v.x, 0, slope), k.activated(v.y, 1, slope), k.activated(v.z, 2, slope),
+                                   k.activated(v.w, 3, slope)};
   }
 }
 
 /// partial[{Σ g, Σ g x̂}, o, chunk, C]
-__global__ void __launch_bounds__(norm_threads) norm_sums_kernel(NormPlan p, NormTable table, float slope, const float4* x, const float4* dy, double* partial) {
+__global__ void __launch_bounds__(norm_threads)
+    norm_sums_kernel(NormPlan p, NormTable table, float slope, const float4* x, const float4* dy, double* partial) {
   __shared__ float shared[2][norm_threads * 4];
   const int t = int(threadIdx.x), lane = t % p.lanes, y = t / p.lanes;
   const std::int64_t o = blockIdx.x / p.chunks, chunk = blockIdx.x % p.chunks;
@@ -182,11 +191,13 @@ __global__ void __launch_bounds__(norm_threads) norm_sums_kernel(NormPlan p, Nor
   }
   if (y == 0)
     for (int c = 0; c < 4; ++c)
-      for (int s = 0; s < 2; ++s) partial[(s * p.outer * p.chunks + blockIdx.x) * p.C + lane * 4 + c] = double(shared[s][t * 4 + c]);
+      for (int s = 0; s < 2; ++s)
+        partial[(s * p.outer * p.chunks + blockIdx.x) * p.C + lane * 4 + c] = double(shared[s][t * 4 + c]);
 }
 
 /// dx = (γ g - mean(γ g) - x̂ mean(γ g x̂)) / sqrt(variance + eps)
-__global__ void __launch_bounds__(norm_threads) norm_input_kernel(NormPlan p, NormTable table, float slope, const float4* x, const float4* dy, float4* dx) {
+__global__ void __launch_bounds__(norm_threads)
+    norm_input_kernel(NormPlan p, NormTable table, float slope, const float4* x, const float4* dy, float4* dx) {
   const int t = int(threadIdx.x), lane = t % p.lanes, row = t / p.lanes;
   const std::int64_t o = blockIdx.x / p.chunks, chunk = blockIdx.x % p.chunks;
   if (row >= p.height) return;

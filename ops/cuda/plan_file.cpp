@@ -14,7 +14,8 @@ PlanFile::PlanFile(std::string path, std::string machine) : path_(std::move(path
   std::string line;
   if (path_.empty() || !std::getline(in, line) || line != machine_) return;
   while (std::getline(in, line))
-    if (const std::size_t tab = line.find('\t'); tab != std::string::npos) engines_[line.substr(0, tab)] = line.substr(tab + 1);
+    if (const std::size_t tab = line.find('\t'); tab != std::string::npos)
+      engines_[line.substr(0, tab)] = line.substr(tab + 1);
 }
 
 std::string PlanFile::find(const std::string& key) const {

@@ -24,7 +24,7 @@ class PlanFile {
   mutable std::mutex mutex_;
 };
 
-/// SAGCL_PLANS if set ("" or "off" for none), else sagcl/plans-<machine>.txt in XDG_CACHE_HOME or ~/.cache; the folder is made.
+/// SAGCL_PLANS if set ("" or "off" for none), else sagcl/plans-<machine>.txt in XDG_CACHE_HOME or ~/.cache, which is made.
 std::string default_plan_path(const std::string& machine);
 
 }  // namespace sagcl::ops::cuda

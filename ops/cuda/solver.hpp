@@ -62,7 +62,9 @@ class Scratch {
 template <class T>
 void transpose(std::int64_t rows, std::int64_t columns, const T* in, T* out) {
   const T one = 1, zero = 0;
-  check(Vendor<T>::geam(blas(), CUBLAS_OP_T, CUBLAS_OP_N, int(rows), int(columns), &one, in, int(columns), &zero, out, int(rows), out, int(rows)), "transpose");
+  check(Vendor<T>::geam(blas(), CUBLAS_OP_T, CUBLAS_OP_N, int(rows), int(columns), &one, in, int(columns), &zero, out,
+                        int(rows), out, int(rows)),
+        "transpose");
 }
 
 }  // namespace sagcl::ops::cuda

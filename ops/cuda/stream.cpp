@@ -21,7 +21,8 @@ cudaStream_t stream() { return compute; }
 
 void check(cudaError_t status, const char* what) {
   if (status == cudaSuccess) [[likely]] return;
-  engine::fail<engine::BackendError>("{}: CUDA error {} ({}) on cuda:{}", what, cudaGetErrorString(status), cudaGetErrorName(status), chosen);
+  engine::fail<engine::BackendError>("{}: CUDA error {} ({}) on cuda:{}", what, cudaGetErrorString(status),
+                                     cudaGetErrorName(status), chosen);
 }
 
 void check_launch(const char* kernel) {

@@ -17,7 +17,8 @@ struct ElementDropout {
   float4* y;
   __device__ void operator()(std::int64_t i) const {
     const engine::Words w = engine::philox(
-        engine::Words{{std::uint32_t(i), std::uint32_t(std::uint64_t(i) >> 32), key.stream0, key.stream1}}, key.key0, key.key1);
+        engine::Words{{std::uint32_t(i), std::uint32_t(std::uint64_t(i) >> 32), key.stream0, key.stream1}}, key.key0,
+        key.key1);
     const float4 v = x[i];
     y[i] = float4{engine::unit(w.w[0]) >= p ? v.x * factor : 0, engine::unit(w.w[1]) >= p ? v.y * factor : 0,
                   engine::unit(w.w[2]) >= p ? v.z * factor : 0, engine::unit(w.w[3]) >= p ? v.w * factor : 0};
@@ -42,12 +43,14 @@ struct ChannelDropout {
   __device__ void operator()(std::int64_t r, std::int64_t lane) const {
     const uchar4 k = keep[lane];
     const float4 v = x[r * lanes + lane];
-    y[r * lanes + lane] = float4{k.x ? v.x * factor : 0, k.y ? v.y * factor : 0, k.z ? v.z * factor : 0, k.w ? v.w * factor : 0};
+    y[r * lanes + lane] = float4{k.x ? v.x * factor : 0, k.y ? v.y * factor : 0, k.z ? v.z * factor : 0,
+                                 k.w ? v.w * factor : 0};
   }
 };
 
 /// partial[chunk, C] = Σ of the chunk's rows of [rows, C]; a block's threads form `height` rows of `lanes` times 4 channels.
-__global__ void __launch_bounds__(block_threads) row_sums_kernel(std::int64_t rows, std::int64_t rows_each, int lanes, int height, const float4* x, double* partial) {
+__global__ void __launch_bounds__(block_threads)
+    row_sums_kernel(std::int64_t rows, std::int64_t rows_each, int lanes, int height, const float4* x, double* partial) {
   __shared__ double shared[block_threads * 4];
   const int t = int(threadIdx.x), lane = t % lanes, y = t / lanes;
   const std::int64_t begin = blockIdx.x * rows_each, end = begin + rows_each < rows ? begin + rows_each : rows;
@@ -71,7 +74,8 @@ __global__ void __launch_bounds__(block_threads) row_sums_kernel(std::int64_t ro
 }
 
 /// y[c] = scale Σ over the chunks, one block per column.
-__global__ void __launch_bounds__(128) join_row_sums_kernel(std::int64_t chunks, std::int64_t C, double scale, const double* partial, float* y) {
+__global__ void __launch_bounds__(128)
+    join_row_sums_kernel(std::int64_t chunks, std::int64_t C, double scale, const double* partial, float* y) {
   __shared__ double shared[128];
   const int t = int(threadIdx.x);
   double total = 0;
@@ -118,15 +122,20 @@ bool dropout(const DropoutSpec& spec, const Tensor& x, Tensor& y) {
   auto* flags = static_cast<std::uint8_t*>(keep.data());
   CudaLaunch::for_each(images * C, DrawChannels{spec.key, float(spec.p), flags});
   for (std::int64_t n = 0; n < images; ++n)
-    CudaLaunch::for_rows(each / C, C / 4, ChannelDropout{factor, C / 4, reinterpret_cast<const uchar4*>(flags + n * C), fours(x) + n * each / 4, fours(y) + n * each / 4});
+    CudaLaunch::for_rows(each / C, C / 4,
+                         ChannelDropout{factor, C / 4, reinterpret_cast<const uchar4*>(flags + n * C),
+                                        fours(x) + n * each / 4, fours(y) + n * each / 4});
   return true;
 }
 
 bool sum(const Tensor& x, const Axes& v, double scale, Tensor& y) {
-  if (x.dtype() != engine::Dtype::f32 || v.outer != 1 || v.inner % 4 != 0 || v.inner > 4 * block_threads || v.reduced < 64) return false;
+  if (x.dtype() != engine::Dtype::f32 || v.outer != 1 || v.inner % 4 != 0 || v.inner > 4 * block_threads || v.reduced < 64)
+    return false;
   const int lanes = int(v.inner / 4), height = block_threads / lanes;
-  constexpr std::int64_t blocks = 1056, shortest = 8;  // as many for every GPU: the order of additions depends on the sizes alone
-  const std::int64_t most = (v.reduced + height * shortest - 1) / (height * shortest), wanted = blocks < most ? blocks : most;
+  constexpr std::int64_t blocks = 1056,
+                         shortest = 8;  // as many for every GPU: the order of additions depends on the sizes alone
+  const std::int64_t most = (v.reduced + height * shortest - 1) / (height * shortest),
+                     wanted = blocks < most ? blocks : most;
   const std::int64_t rows_each = (v.reduced + wanted - 1) / wanted, chunks = (v.reduced + rows_each - 1) / rows_each;
   const engine::Buffer partial(device(), std::size_t(chunks * v.inner) * sizeof(double));
   auto* sums = static_cast<double*>(partial.data());
@@ -145,7 +154,9 @@ bool copy_block(const BlockCopy& block, const Tensor& x, Tensor& y) {
     *n /= wide;
   }
   const std::int64_t rows = b.extent[0] * b.extent[1] * b.extent[2] * b.extent[3];
-  CudaLaunch::for_rows(rows, b.extent[4], kernels::CopyBlock<uint4>{b, static_cast<const uint4*>(x.bytes_begin()), static_cast<uint4*>(y.bytes_begin())});
+  CudaLaunch::for_rows(
+      rows, b.extent[4],
+      kernels::CopyBlock<uint4>{b, static_cast<const uint4*>(x.bytes_begin()), static_cast<uint4*>(y.bytes_begin())});
   return true;
 }
 

@@ -43,7 +43,8 @@ struct AdamSlots {
   kernels::AdamElement<T> element;
   __device__ void operator()(void* const* at, std::int64_t i) const {
     kernels::AdamElement<T> e = element;
-    e.p = static_cast<T*>(at[0]), e.m = static_cast<T*>(at[1]), e.v = static_cast<T*>(at[2]), e.g = static_cast<const T*>(at[3]);
+    e.p = static_cast<T*>(at[0]), e.m = static_cast<T*>(at[1]), e.v = static_cast<T*>(at[2]),
+    e.g = static_cast<const T*>(at[3]);
     e(i);
   }
 };
@@ -72,13 +73,17 @@ struct AverageSlots {
 
 void adam(const AdamStep& step, const std::vector<AdamSlot>& slots) {
   if (slots.empty()) return;
-  const double rate = step.lr / (1 - std::pow(step.beta1, double(step.t))), root = 1 / std::sqrt(1 - std::pow(step.beta2, double(step.t)));
+  const double rate = step.lr / (1 - std::pow(step.beta1, double(step.t))),
+               root = 1 / std::sqrt(1 - std::pow(step.beta2, double(step.t)));
   engine::visit_float(slots.front().p.dtype(), [&](auto type) {
     using T = typename decltype(type)::type;
-    const kernels::AdamElement<T> element{nullptr, nullptr, nullptr, nullptr, T(step.beta1), T(1 - step.beta1), T(step.beta2), T(1 - step.beta2),
-                                          T(step.weight_decay), T(rate), T(root), T(step.eps)};
+    const kernels::AdamElement<T> element{nullptr,       nullptr,           nullptr,
+                                          nullptr,       T(step.beta1),     T(1 - step.beta1),
+                                          T(step.beta2), T(1 - step.beta2), T(step.weight_decay),
+                                          T(rate),       T(root),           T(step.eps)};
     SlotLauncher<4, AdamSlots<T>> launcher(AdamSlots<T>{element});
-    for (const AdamSlot& s : slots) launcher.add(s.p.size(), {s.p.bytes_begin(), s.m.bytes_begin(), s.v.bytes_begin(), s.g.bytes_begin()});
+    for (const AdamSlot& s : slots)
+      launcher.add(s.p.size(), {s.p.bytes_begin(), s.m.bytes_begin(), s.v.bytes_begin(), s.g.bytes_begin()});
   });
 }
 
@@ -86,7 +91,8 @@ void sgd(const SgdStep& step, const std::vector<SgdSlot>& slots) {
   if (slots.empty()) return;
   engine::visit_float(slots.front().p.dtype(), [&](auto type) {
     using T = typename decltype(type)::type;
-    SlotLauncher<3, SgdSlots<T>> launcher(SgdSlots<T>{{nullptr, nullptr, nullptr, T(step.lr), T(step.momentum), T(step.weight_decay)}});
+    SlotLauncher<3, SgdSlots<T>> launcher(
+        SgdSlots<T>{{nullptr, nullptr, nullptr, T(step.lr), T(step.momentum), T(step.weight_decay)}});
     for (const SgdSlot& s : slots) launcher.add(s.p.size(), {s.p.bytes_begin(), s.v.bytes_begin(), s.g.bytes_begin()});
   });
 }
@@ -96,7 +102,8 @@ void average(double alpha, const std::vector<std::pair<Tensor, Tensor>>& teacher
   engine::visit_float(teacher_student.front().first.dtype(), [&](auto type) {
     using T = typename decltype(type)::type;
     SlotLauncher<2, AverageSlots<T>> launcher(AverageSlots<T>{{nullptr, nullptr, T(alpha), T(1 - alpha)}});
-    for (const auto& [teacher, student] : teacher_student) launcher.add(teacher.size(), {teacher.bytes_begin(), student.bytes_begin()});
+    for (const auto& [teacher, student] : teacher_student)
+      launcher.add(teacher.size(), {teacher.bytes_begin(), student.bytes_begin()});
   });
 }
 

@@ -89,8 +89,10 @@ class Block {
       thread_idx.x = unsigned(t);
       if (fibers_[t].state == State::ready) swapcontext(&scheduler_, &fibers_[t].context);
     }
-    const auto waiting = std::size_t(std::count_if(fibers_.begin(), fibers_.end(), [](const Fiber& f) { return f.state == State::waiting; }));
-    if (waiting != 0 && waiting != fibers_.size()) throw std::logic_error("a barrier was reached by a part of the block only");
+    const auto waiting = std::size_t(
+        std::count_if(fibers_.begin(), fibers_.end(), [](const Fiber& f) { return f.state == State::waiting; }));
+    if (waiting != 0 && waiting != fibers_.size())
+      throw std::logic_error("a barrier was reached by a part of the block only");
     for (Fiber& f : fibers_)
       if (f.state == State::waiting) f.state = State::ready;
     return waiting != 0;

@@ -31,7 +31,8 @@ TEST(Fallback, AskingForTheGpuFailsWithTheReason) {
 
 TEST(Fallback, DeviceNames) {
   EXPECT_EQ(resolve_device("cpu").device, Device::cpu());
-  for (const char* wrong : {"", "gpu", "cuda:", "cuda:x", "cuda:-1", "cuda:1234"}) EXPECT_THROW(resolve_device(wrong), UsageError) << wrong;
+  for (const char* wrong : {"", "gpu", "cuda:", "cuda:x", "cuda:-1", "cuda:1234"})
+    EXPECT_THROW(resolve_device(wrong), UsageError) << wrong;
 }
 
 TEST(Fallback, PrecisionNames) {

@@ -30,7 +30,8 @@ std::vector<float> noise(std::int64_t n, double offset, const char* name) {
 TEST(Divisor, DividesLikeTheProcessor) {
   for (std::uint32_t d : {1u, 2u, 3u, 5u, 7u, 16u, 48u, 255u, 641u, 65535u, 65537u, 1000003u, 2147483647u}) {
     const Divisor divisor(d);
-    for (std::uint32_t n : {0u, 1u, 2u, 15u, 16u, 47u, 48u, 641u, 65536u, 99999999u, 2147483646u, 2147483647u}) EXPECT_EQ(divisor.divide(n), n / d) << n << " / " << d;
+    for (std::uint32_t n : {0u, 1u, 2u, 15u, 16u, 47u, 48u, 641u, 65536u, 99999999u, 2147483646u, 2147483647u})
+      EXPECT_EQ(divisor.divide(n), n / d) << n << " / " << d;
   }
 }
 
@@ -44,19 +45,24 @@ struct Squares {
 };
 
 /// Both stages as CudaLaunch runs them.
-std::vector<double> sums_on_emulator(std::int64_t outer, std::int64_t reduced, std::int64_t inner, const std::vector<float>& x, Order order) {
+std::vector<double> sums_on_emulator(std::int64_t outer, std::int64_t reduced, std::int64_t inner,
+                                     const std::vector<float>& x, Order order) {
   std::vector<double> out(static_cast<std::size_t>(2 * outer * inner));
   const SumPlan plan(outer, reduced, inner);
   std::vector<double> partial(static_cast<std::size_t>(2 * outer * plan.chunks * inner), std::nan(""));
   launch(plan.grid(), order, [&] { sums_kernel<2, float>(plan, Squares{reduced, inner, x.data()}, partial.data()); });
   SumPlan join(outer, plan.chunks, inner);
   join.chunks = 1, join.rows = plan.chunks;
-  launch(join.grid(), order, [&] { sums_kernel<2, double>(join, PartialSum<2>{outer, plan.chunks, inner, partial.data()}, out.data()); });
+  launch(join.grid(), order, [&] {
+    sums_kernel<2, double>(join, PartialSum<2>{outer, plan.chunks, inner, partial.data()}, out.data());
+  });
   return out;
 }
 
 TEST(EmulatedKernels, ColumnSums) {
-  const struct { std::int64_t outer, reduced, inner; } cases[] = {{1, 5000, 1}, {2, 700, 3}, {3, 333, 16}, {1, 64, 300}, {5, 17, 256}, {1, 1, 1}};
+  const struct {
+    std::int64_t outer, reduced, inner;
+  } cases[] = {{1, 5000, 1}, {2, 700, 3}, {3, 333, 16}, {1, 64, 300}, {5, 17, 256}, {1, 1, 1}};
   for (const auto& c : cases) {
     const std::vector<float> x = noise(c.outer * c.reduced * c.inner, 0.5, "sums");
     const std::vector<double> first = sums_on_emulator(c.outer, c.reduced, c.inner, x, Order::forward);
@@ -76,7 +82,9 @@ TEST(EmulatedKernels, ColumnSums) {
 
 /// Mean and variance of sets of `channels` channels, x far from 0 to show cancellation if there were any.
 TEST(EmulatedKernels, NormStatistics) {
-  const struct { std::int64_t outer, rows, C, channels; } cases[] = {{1, 3001, 16, 1}, {3, 257, 8, 1}, {2, 100, 12, 3}, {1, 9, 256, 1}, {2, 5, 4, 4}};
+  const struct {
+    std::int64_t outer, rows, C, channels;
+  } cases[] = {{1, 3001, 16, 1}, {3, 257, 8, 1}, {2, 100, 12, 3}, {1, 9, 256, 1}, {2, 5, 4, 4}};
   for (const auto& c : cases) {
     const std::vector<float> x = noise(c.outer * c.rows * c.C, 100, "norm");
     const NormPlan plan(c.outer, c.rows, c.C);
@@ -84,15 +92,18 @@ TEST(EmulatedKernels, NormStatistics) {
     for (const Order order : orders) {
       std::vector<Moments> partial(static_cast<std::size_t>(plan.outer * plan.chunks * plan.C));
       std::vector<float> mean(static_cast<std::size_t>(c.outer * groups)), variance(mean.size());
-      launch(plan.outer * plan.chunks, order, [&] { moments_kernel(plan, reinterpret_cast<const float4*>(x.data()), partial.data()); });
-      launch(c.outer * groups, order, [&] { join_moments_kernel(plan.chunks, c.C, c.channels, partial.data(), mean.data(), variance.data()); });
+      launch(plan.outer * plan.chunks, order,
+             [&] { moments_kernel(plan, reinterpret_cast<const float4*>(x.data()), partial.data()); });
+      launch(c.outer * groups, order,
+             [&] { join_moments_kernel(plan.chunks, c.C, c.channels, partial.data(), mean.data(), variance.data()); });
       for (std::int64_t o = 0; o < c.outer; ++o)
         for (std::int64_t g = 0; g < groups; ++g) {
           double sum = 0, squares = 0;
           const double n = double(c.rows * c.channels);
           const auto each = [&](auto f) {
             for (std::int64_t r = 0; r < c.rows; ++r)
-              for (std::int64_t k = 0; k < c.channels; ++k) f(double(x[std::size_t((o * c.rows + r) * c.C + g * c.channels + k)]));
+              for (std::int64_t k = 0; k < c.channels; ++k)
+                f(double(x[std::size_t((o * c.rows + r) * c.C + g * c.channels + k)]));
           };
           each([&](double v) { sum += v; });
           each([&](double v) { squares += (v - sum / n) * (v - sum / n); });
@@ -124,13 +135,15 @@ TEST(EmulatedKernels, NormApplyAndBackward) {
       double sum = 0, sum_x = 0, ours = 0, ours_x = 0;
       for (std::int64_t r = 0; r < rows; ++r) {
         const std::size_t i = std::size_t(r * C + c);
-        const double normal = (double(x[i]) - mean) * inverse, v = normal * gamma + beta, g = (v > 0 ? 1 : double(slope)) * double(dy[i]);
+        const double normal = (double(x[i]) - mean) * inverse, v = normal * gamma + beta,
+                     g = (v > 0 ? 1 : double(slope)) * double(dy[i]);
         if (std::abs(v) < 1e-5) continue;  // on which side of 0 it falls is a matter of rounding
         EXPECT_NEAR(y[i], v > 0 ? v : double(slope) * v, 1e-5);
         EXPECT_NEAR(dx[i], inverse * (gamma * g - table.pull()[c] - normal * table.pull_x()[c]), 1e-4);
         sum += g, sum_x += g * normal;
       }
-      for (std::int64_t k = 0; k < plan.chunks; ++k) ours += partial[std::size_t(k * C + c)], ours_x += partial[std::size_t((plan.chunks + k) * C + c)];
+      for (std::int64_t k = 0; k < plan.chunks; ++k)
+        ours += partial[std::size_t(k * C + c)], ours_x += partial[std::size_t((plan.chunks + k) * C + c)];
       EXPECT_NEAR(ours, sum, 1e-3);
       EXPECT_NEAR(ours_x, sum_x, 1e-3);
     }
@@ -139,7 +152,9 @@ TEST(EmulatedKernels, NormApplyAndBackward) {
 
 struct AddSlots {
   float factor;
-  void operator()(void* const* at, std::int64_t i) const { static_cast<float*>(at[0])[i] += factor * static_cast<const float*>(at[1])[i]; }
+  void operator()(void* const* at, std::int64_t i) const {
+    static_cast<float*>(at[0])[i] += factor * static_cast<const float*>(at[1])[i];
+  }
 };
 
 /// Every element of every tensor once, whatever their sizes.

@@ -29,7 +29,9 @@ class DescribedGpu : public testing::Test {
       GTEST_SKIP() << "this cuDNN does not accept a described GPU: " << e.what();
     }
   }
-  std::vector<ConvPlan> plans(const PlanRequest& request, int most = 8) const { return conv_plans(request, {nullptr, gpu.get()}, most, std::int64_t(1) << 30); }
+  std::vector<ConvPlan> plans(const PlanRequest& request, int most = 8) const {
+    return conv_plans(request, {nullptr, gpu.get()}, most, std::int64_t(1) << 30);
+  }
   SharedDescriptor gpu;
 };
 
@@ -54,7 +56,8 @@ TEST_F(DescribedGpu, EveryLayerOfBothNetworksHasPlans) {
 TEST_F(DescribedGpu, Fp32LeavesTensorCoresOut) {
   const ConvGeometry g = tests::network_shapes()[8].geometry;
   for (const Pass pass : {Pass::forward, Pass::data, Pass::weight}) {
-    for (const ConvPlan& plan : plans({g, pass, Precision::fp32})) EXPECT_EQ(plan.engine.find("tensor-core"), std::string::npos) << plan.engine;
+    for (const ConvPlan& plan : plans({g, pass, Precision::fp32}))
+      EXPECT_EQ(plan.engine.find("tensor-core"), std::string::npos) << plan.engine;
     EXPECT_NE(plans({g, pass, Precision::tf32}).front().engine.find("tensor-core"), std::string::npos);
   }
 }

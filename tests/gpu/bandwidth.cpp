@@ -22,14 +22,16 @@ int bandwidths(const Options& options) {
   ops::Backend& device = ops::backend(at);
   const std::int64_t N = 4, V = 112 * 112 * 80, C = 16;
   const Tensor x = noise({N, V, C}, at), dy = noise({N, V, C}, at), gamma = noise({C}, at), beta = noise({C}, at);
-  Tensor y = Tensor::empty_like(x), mean = Tensor::empty({C}, Dtype::f32, at), variance = Tensor::empty_like(mean), dgamma = mean.clone(), dbeta = mean.clone();
+  Tensor y = Tensor::empty_like(x), mean = Tensor::empty({C}, Dtype::f32, at), variance = Tensor::empty_like(mean),
+         dgamma = mean.clone(), dbeta = mean.clone();
   const double bytes = double(x.bytes());
   double copy = 0;
   // `passes`: how often the large tensor must be read or written at the least.
   const auto measure = [&](const char* name, double moved, const std::function<void()>& f) {
     const double ms = time_ms(at, 20, f), rate = moved / ms / 1e9;
     if (copy == 0) copy = rate;
-    report(options, "bandwidth", name, fmt::format("\"ms\": {:.4f}, \"TBps\": {:.3f}, \"of_copy\": {:.2f}", ms, rate, rate / copy));
+    report(options, "bandwidth", name,
+           fmt::format("\"ms\": {:.4f}, \"TBps\": {:.3f}, \"of_copy\": {:.2f}", ms, rate, rate / copy));
   };
   measure("copy", 2 * bytes, [&] { engine::runtime(at).copy_within(y.bytes_begin(), x.bytes_begin(), x.bytes()); });
   measure("scale_add", 3 * bytes, [&] { device.scale_add(1, x, 2, dy, y); });
@@ -37,7 +39,8 @@ int bandwidths(const Options& options) {
   Tensor many = Tensor::empty({N * C}, Dtype::f32, at), many_variance = Tensor::empty_like(many);
   measure("norm_statistics", bytes, [&] { device.norm_statistics(batch, x, mean, variance); });
   measure("norm_apply + ReLU", 2 * bytes, [&] { device.norm_apply(batch, {0}, 1e-5, x, mean, variance, gamma, beta, y); });
-  measure("norm_backward + ReLU", 5 * bytes, [&] { device.norm_backward(batch, {0}, 1e-5, false, x, mean, variance, gamma, beta, dy, y, dgamma, dbeta); });
+  measure("norm_backward + ReLU", 5 * bytes,
+          [&] { device.norm_backward(batch, {0}, 1e-5, false, x, mean, variance, gamma, beta, dy, y, dgamma, dbeta); });
   measure("instance norm_statistics", bytes, [&] { device.norm_statistics(instance, x, many, many_variance); });
   measure("sum over voxels (bias gradient)", bytes, [&] { device.sum(x, {1, N * V, C}, 1, mean); });
   measure("channel dropout", 2 * bytes, [&] { device.dropout({0.5, {}, true}, x, y); });
@@ -45,7 +48,8 @@ int bandwidths(const Options& options) {
   {
     const std::int64_t rows = N * V, classes = 2;
     const Tensor z = noise({rows, classes}, at);
-    Tensor dz = Tensor::empty_like(z), loss = Tensor::zeros({1}, Dtype::f32, at), count = loss.clone(), labels = Tensor::zeros({rows}, Dtype::i32, at);
+    Tensor dz = Tensor::empty_like(z), loss = Tensor::zeros({1}, Dtype::f32, at), count = loss.clone(),
+           labels = Tensor::zeros({rows}, Dtype::i32, at);
     const Tensor one = Tensor::full({1}, 1, Dtype::f32, at);
     const double scores = double(z.bytes()), marks = double(labels.bytes());
     measure("softmax, 2 classes", 2 * scores, [&] { device.softmax(false, z, dz); });
@@ -57,7 +61,8 @@ int bandwidths(const Options& options) {
     const ops::PoolGeometry pool{n, c, {{1, 256, 256}}, {{1, 128, 128}}, {{1, 2, 2}}, {{1, 2, 2}}};
     const ops::ResizeGeometry up{n, c, {{1, 128, 128}}, {{1, 256, 256}}, true, true};
     const Tensor whole = noise({n, 1, 256, 256, c}, at), half = noise({n, 1, 128, 128, c}, at);
-    Tensor large = Tensor::empty_like(whole), little = Tensor::empty_like(half), index = Tensor::empty(half.shape(), Dtype::u8, at);
+    Tensor large = Tensor::empty_like(whole), little = Tensor::empty_like(half),
+           index = Tensor::empty(half.shape(), Dtype::u8, at);
     Tensor both = Tensor::empty({n, 1, 256, 256, 2 * c}, Dtype::f32, at);
     const double l = double(whole.bytes()), s = double(half.bytes());
     measure("max_pool", l + s * 1.25, [&] { device.max_pool(pool, whole, little, index); });
@@ -65,7 +70,8 @@ int bandwidths(const Options& options) {
     measure("resize x2", l + s, [&] { device.resize(up, half, large); });
     measure("resize x2 backward", l + s, [&] { device.resize_backward(up, whole, little); });
     measure("copy_block (concatenation)", 2 * l, [&] {
-      device.copy_block({{n, 1, 256, 256, c}, {n, 1, 256, 256, 2 * c}, {}, {0, 0, 0, 0, c}, {n, 1, 256, 256, c}}, whole, both);
+      device.copy_block({{n, 1, 256, 256, c}, {n, 1, 256, 256, 2 * c}, {}, {0, 0, 0, 0, c}, {n, 1, 256, 256, c}}, whole,
+                        both);
     });
   }
   {
@@ -86,7 +92,8 @@ int bandwidths(const Options& options) {
       const Tensor a = noise({1, n, n}, at);
       Tensor value = Tensor::empty({1}, Dtype::f32, at), subgradient = Tensor::empty_like(a);
       const double ms = time_ms(at, 3, [&] { device.nuclear_norm({.polar = polar}, a, value, subgradient); });
-      report(options, "bandwidth", fmt::format("nuclear_norm {}, {}", n, polar ? "polar" : "SVD"), fmt::format("\"ms\": {:.3f}, \"value\": {:.4f}", ms, value.item()));
+      report(options, "bandwidth", fmt::format("nuclear_norm {}, {}", n, polar ? "polar" : "SVD"),
+             fmt::format("\"ms\": {:.3f}, \"value\": {:.4f}", ms, value.item()));
     }
   return 0;
 }

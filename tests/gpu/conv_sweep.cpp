@@ -46,11 +46,14 @@ int weight_gradients(const Options& options) {
   int failures = 0;
   for (tests::NetworkShape shape : tests::network_shapes()) {
     ConvGeometry& g = shape.geometry;
-    if (g.kernel[2] != 3 || g.C > 64 || g.O % 16 != 0 || g.O > 64 || shape.name.find(options.only) == std::string::npos) continue;
+    if (g.kernel[2] != 3 || g.C > 64 || g.O % 16 != 0 || g.O > 64 || shape.name.find(options.only) == std::string::npos)
+      continue;
     g.N = 2;
     shrink(g);
-    const Tensor x = noise(shape_of(g.in, g.N, g.C), "x", options.device), dy = noise(shape_of(g.out, g.N, g.O), "dy", options.device);
-    Tensor dw = Tensor::empty(shape_of(g.kernel, g.O, g.C), Dtype::f32, options.device), exact = Tensor::empty(dw.shape(), Dtype::f64, options.device);
+    const Tensor x = noise(shape_of(g.in, g.N, g.C), "x", options.device),
+                 dy = noise(shape_of(g.out, g.N, g.O), "dy", options.device);
+    Tensor dw = Tensor::empty(shape_of(g.kernel, g.O, g.C), Dtype::f32, options.device),
+           exact = Tensor::empty(dw.shape(), Dtype::f64, options.device);
     ops::Backend& device = ops::backend(options.device);
     device.conv_backward_weight(g, x, dy, dw);
     device.conv_backward_weight(g, x.to(Dtype::f64), dy.to(Dtype::f64), exact);
@@ -64,14 +67,16 @@ int weight_gradients(const Options& options) {
 }
 
 int conv_sweep(const Options& options) {
-  const std::pair<Precision, double> precisions[] = {{Precision::fp32, 2e-5}, {Precision::tf32, 2e-3}, {Precision::bf16, 1e-2}};
+  const std::pair<Precision, double> precisions[] = {
+      {Precision::fp32, 2e-5}, {Precision::tf32, 2e-3}, {Precision::bf16, 1e-2}};
   int failures = 0;
   for (tests::NetworkShape shape : tests::network_shapes()) {
     if (shape.name.find(options.only) == std::string::npos) continue;
     ConvGeometry& g = shape.geometry;
     g.N = 1;  // the f64 reference is slow
     if (options.small) shrink(g);
-    const Tensor x = noise(shape_of(g.in, g.N, g.C), "x", options.device), w = noise(shape_of(g.kernel, g.O, g.C), "w", options.device);
+    const Tensor x = noise(shape_of(g.in, g.N, g.C), "x", options.device),
+                 w = noise(shape_of(g.kernel, g.O, g.C), "w", options.device);
     const Tensor dy = noise(shape_of(g.out, g.N, g.O), "dy", options.device), b = noise({g.O}, "b", options.device);
     const auto wide = [](const Tensor& t) { return t.to(Dtype::f64); };
     const Passes exact(g, wide(x), wide(w), wide(b), wide(dy));
@@ -79,11 +84,13 @@ int conv_sweep(const Options& options) {
       if (options.small && precision != Precision::tf32) continue;
       engine::set_precision(precision);
       const Passes ours(g, x, w, b, dy);
-      const double y = relative_error(ours.y, exact.y), dx = relative_error(ours.dx, exact.dx), dw = relative_error(ours.dw, exact.dw);
+      const double y = relative_error(ours.y, exact.y), dx = relative_error(ours.dx, exact.dx),
+                   dw = relative_error(ours.dw, exact.dw);
       const bool ok = y <= limit && dx <= limit && dw <= limit;
       failures += !ok;
-      report(options, "conv", shape.name, fmt::format("\"precision\": \"{}\", \"y\": {:.1e}, \"dx\": {:.1e}, \"dw\": {:.1e}, \"ok\": {}",
-                                                      engine::to_string(precision), y, dx, dw, ok));
+      report(options, "conv", shape.name,
+             fmt::format("\"precision\": \"{}\", \"y\": {:.1e}, \"dx\": {:.1e}, \"dw\": {:.1e}, \"ok\": {}",
+                         engine::to_string(precision), y, dx, dw, ok));
     }
   }
   engine::set_precision(Precision::fp32);

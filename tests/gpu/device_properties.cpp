@@ -26,9 +26,11 @@ int main() {
   check(cudnnBackendSetAttribute(device, CUDNN_ATTR_DEVICEPROP_HANDLE, CUDNN_TYPE_HANDLE, 1, &handle), "handle");
   check(cudnnBackendFinalize(device), "finalize");
   std::int64_t length = 0;
-  check(cudnnBackendGetAttribute(device, CUDNN_ATTR_DEVICEPROP_JSON_REPRESENTATION, CUDNN_TYPE_CHAR, 0, &length, nullptr), "length");
+  check(cudnnBackendGetAttribute(device, CUDNN_ATTR_DEVICEPROP_JSON_REPRESENTATION, CUDNN_TYPE_CHAR, 0, &length, nullptr),
+        "length");
   std::string text(std::size_t(length), '\0');
-  check(cudnnBackendGetAttribute(device, CUDNN_ATTR_DEVICEPROP_JSON_REPRESENTATION, CUDNN_TYPE_CHAR, length, &length, text.data()),
+  check(cudnnBackendGetAttribute(device, CUDNN_ATTR_DEVICEPROP_JSON_REPRESENTATION, CUDNN_TYPE_CHAR, length, &length,
+                                 text.data()),
         "json");
   std::printf("%s\n", text.c_str());
   std::fprintf(stderr, "cuDNN %zu\n", cudnnGetVersion());

@@ -1,5 +1,6 @@
 // sagcl-gpu-check COMMAND... [--device cuda:N] [--json FILE] [--only TEXT] [--precision P] [--steps N] [--small]
-// Commands: parity repeat conv weight steps bench bandwidth all. Exit code 77 where there is no GPU: the tests count as skipped.
+// Commands: parity repeat conv weight steps bench bandwidth all. Exit code 77 where there is no GPU: then the tests are
+// skipped.
 #include "tests/gpu/gpu_check.h"
 
 #include <chrono>
@@ -15,7 +16,9 @@ namespace sagcl::gpu {
 void report(const Options& options, const std::string& stage, const std::string& name, const std::string& json_fields) {
   fmt::print("{:9} {:46} {}\n", stage, name, json_fields);
   std::fflush(stdout);
-  if (!options.json.empty()) std::ofstream(options.json, std::ios::app) << fmt::format("{{\"stage\": \"{}\", \"name\": \"{}\", {}}}\n", stage, name, json_fields);
+  if (!options.json.empty())
+    std::ofstream(options.json, std::ios::app)
+        << fmt::format("{{\"stage\": \"{}\", \"name\": \"{}\", {}}}\n", stage, name, json_fields);
 }
 
 double time_ms(Device device, int repeats, const std::function<void()>& f) {
@@ -40,8 +43,9 @@ double relative_error(const Tensor& a, const Tensor& b) {
 
 int main(int argc, char** argv) {
   using namespace sagcl::gpu;
-  const std::map<std::string, int (*)(const Options&)> commands = {{"parity", op_parity}, {"repeat", op_repeat}, {"conv", conv_sweep}, {"weight", weight_gradients},
-                                                                   {"steps", step_parity}, {"bench", step_times}, {"bandwidth", bandwidths}};
+  const std::map<std::string, int (*)(const Options&)> commands = {
+      {"parity", op_parity},  {"repeat", op_repeat}, {"conv", conv_sweep},     {"weight", weight_gradients},
+      {"steps", step_parity}, {"bench", step_times}, {"bandwidth", bandwidths}};
   Options options;
   std::string device = "cuda";
   std::vector<std::string> wanted;
@@ -57,7 +61,8 @@ int main(int argc, char** argv) {
     else if (word == "all") wanted = {"parity", "repeat", "conv", "weight", "steps", "bandwidth", "bench"};
     else if (commands.count(word)) wanted.push_back(word);
     else {
-      fmt::print(stderr, "sagcl-gpu-check: what is '{}'? Commands: parity repeat conv weight steps bench bandwidth all\n", word);
+      fmt::print(stderr, "sagcl-gpu-check: what is '{}'? Commands: parity repeat conv weight steps bench bandwidth all\n",
+                 word);
       return 2;
     }
   }

@@ -54,7 +54,8 @@ int op_parity(const Options& options) {
       const double error = worst_error(ours, reference), limit = dtype == Dtype::f64 ? 1e-9 : c.f32_tolerance;
       const bool ok = error <= limit;
       bad += !ok;
-      report(options, "parity", c.name, fmt::format("\"dtype\": \"{}\", \"error\": {:.1e}, \"limit\": {:.0e}, \"ok\": {}", dtype, error, limit, ok));
+      report(options, "parity", c.name,
+             fmt::format("\"dtype\": \"{}\", \"error\": {:.1e}, \"limit\": {:.0e}, \"ok\": {}", dtype, error, limit, ok));
     }
     return bad;
   });

@@ -18,7 +18,8 @@ namespace {
 /// A network, perhaps a teacher that follows it, and one batch: what gpu-peers.py trains.
 class Training {
  public:
-  Training(const std::string& net, const Extents& size, std::int64_t batch, std::int64_t teacher_batch, std::int64_t width, Device device)
+  Training(const std::string& net, const Extents& size, std::int64_t batch, std::int64_t teacher_batch, std::int64_t width,
+           Device device)
       : device_(device), random_(3, "dropout"), teacher_batch_(teacher_batch) {
     const layers::SegmenterSpec spec{.in_channels = 1, .classes = net == "vnet" ? 2 : 4, .width = width};
     engine::Generator start(0, "weights");
@@ -54,7 +55,8 @@ class Training {
     if (teacher_batch_ > 0) {
       std::vector<std::pair<Tensor, Tensor>> pairs;
       const auto students = layers::parameters_of(*student_);
-      for (const auto& [name, p] : layers::parameters_of(*teacher_)) pairs.emplace_back(p->value(), students.at(name)->value());
+      for (const auto& [name, p] : layers::parameters_of(*teacher_))
+        pairs.emplace_back(p->value(), students.at(name)->value());
       ops::backend(device_).average(0.99, pairs);
     }
     return loss.value();
@@ -97,15 +99,19 @@ int step_parity(const Options& options) {
       equal = equal && p->value().to_doubles() == layers::parameters_of(two.student()).at(name)->value().to_doubles();
     const bool ok = first < 1e-5 && worst < 1e-2 && equal;
     failures += !ok;
-    report(options, "steps", n.name, fmt::format("\"steps\": {}, \"loss\": {:.6f}, \"first_loss_error\": {:.1e}, \"worst_loss_error\": {:.1e}, \"bit_equal\": {}, \"ok\": {}",
-                                             steps, last, first, worst, equal, ok));
+    report(options, "steps", n.name,
+           fmt::format("\"steps\": {}, \"loss\": {:.6f}, \"first_loss_error\": {:.1e}, \"worst_loss_error\": {:.1e}, "
+                       "\"bit_equal\": {}, \"ok\": {}",
+                       steps, last, first, worst, equal, ok));
   }
   return failures;
 }
 
 int step_times(const Options& options) {
-  const struct { const char* name; const char* net; Extents size; std::int64_t batch; } cases[] = {
-      {"vnet112", "vnet", {{112, 112, 80}}, 4}, {"vnet64", "vnet", {{64, 64, 48}}, 4}, {"unet256", "unet", {{1, 256, 256}}, 24}};
+  const struct { const char* name; const char* net; Extents size; std::int64_t batch;
+  } cases[] = {{"vnet112", "vnet", {{112, 112, 80}}, 4},
+               {"vnet64", "vnet", {{64, 64, 48}}, 4},
+               {"unet256", "unet", {{1, 256, 256}}, 24}};
   for (const auto& c : cases)
     for (const Precision precision : {Precision::fp32, Precision::tf32, Precision::bf16})
       for (const std::int64_t teacher : {std::int64_t(0), c.batch / 2}) {
@@ -122,8 +128,10 @@ int step_times(const Options& options) {
         engine::allocator(options.device).reset_peak();
         const double ms = time_ms(options.device, options.steps, [&] { loss = training.step(); });
         const auto memory = engine::allocator(options.device).statistics();
-        report(options, "bench", c.name, fmt::format("\"precision\": \"{}\", \"teacher\": {}, \"ms\": {:.3f}, \"peak_MiB\": {}, \"warm_up_s\": {:.1f}, \"loss\": {:.5f}",
-                                                     engine::to_string(precision), teacher, ms, memory.peak >> 20, warm, loss.item()));
+        report(options, "bench", c.name,
+               fmt::format("\"precision\": \"{}\", \"teacher\": {}, \"ms\": {:.3f}, \"peak_MiB\": {}, \"warm_up_s\": "
+                           "{:.1f}, \"loss\": {:.5f}",
+                           engine::to_string(precision), teacher, ms, memory.peak >> 20, warm, loss.item()));
       }
   engine::set_precision(Precision::fp32);
   return 0;
