@@ -6,6 +6,7 @@
 #include "engine/parallel.h"
 #include "ops/cpu/conv.h"
 #include "ops/cpu/kernels.h"
+#include "ops/kernels/conv_reference.inl"
 
 // The fast f32 convolution against the f64 definition, over every kind of layer: for each element the error is compared
 // with the sum of the magnitudes of its terms, which is what rounding is proportional to.
@@ -216,6 +217,50 @@ TEST_F(ConvCpu, BitsDoNotDependOnThreadsOrRepetition) {
               << table << ", " << threads << " threads, " << describe(g, pass, false);
         }
       }
+  }
+}
+
+/// Single elements of a pass by definition; of the magnitudes of its terms when asked for.
+struct ByDefinition {
+  ConvGeometry g;
+  Tensor x, w, dy, result;
+
+  ByDefinition(const Case& c, bool magnitudes)
+      : g(c.g),
+        x(c.x.to(Dtype::f64)),
+        w(c.w.to(Dtype::f64)),
+        dy(c.dy.to(Dtype::f64)),
+        result(Tensor::empty({std::max({x.size(), w.size(), dy.size()})}, Dtype::f64)) {
+    if (magnitudes) x = magnitude(x), w = magnitude(w), dy = magnitude(dy);
+  }
+  double at(Pass pass, std::int64_t i) {
+    const double *px = x.data<double>(), *pw = w.data<double>(), *pdy = dy.data<double>();
+    double* r = result.data<double>();
+    if (pass == Pass::forward) kernels::ConvForward<double>{g, px, pw, nullptr, r}(i);
+    if (pass == Pass::data) kernels::ConvBackwardData<double>{g, pw, pdy, nullptr, r}(i);
+    if (pass == Pass::weight) kernels::ConvBackwardWeight<double>{g, px, pdy, r}(i);
+    return r[i];
+  }
+};
+
+// Layers too large for the definition as a whole: the deepest ones of both networks, compared at some elements.
+TEST_F(ConvCpu, LargeLayersAgreeAtSampledElements) {
+  for (const ConvGeometry& g :
+       {same3(2, 256, 256, {{5, 7, 6}}), same3(1, 128, 128, {{6, 14, 10}}), same2(3, 256, 256, 16, 16),
+        same2(2, 64, 64, 64, 60), same3(1, 16, 16, {{20, 56, 40}}), halve3(1, 128, 256, {{6, 14, 10}})}) {
+    const Case c(g);
+    ByDefinition exact(c, false), terms(c, true);
+    for (Pass pass : {Pass::forward, Pass::data, Pass::weight}) {
+      engine::set_threads(2);
+      const Tensor fast = c.run(pass, false, Dtype::f32);
+      for (std::int64_t sample = 0; sample < 40; ++sample) {
+        const std::int64_t i = (sample * 7919 + 13) * 104729 % fast.size();
+        const double error = std::abs(double(fast.data<float>()[i]) - exact.at(pass, i));
+        EXPECT_LT(error, 2e-5 * terms.at(pass, i)) << "element " << i << " of " << describe(g, pass, false);
+      }
+      engine::set_threads(3);
+      EXPECT_TRUE(equal_bits(fast, c.run(pass, false, Dtype::f32))) << describe(g, pass, false);
+    }
   }
 }
 
