@@ -24,8 +24,8 @@ void restore(State& own, const State& state) {
     const auto found = state.find(name);
     require<DataError>(found != state.end(), "optimiser state holds no {}", name);
     require<DataError>(found->second.shape() == t.shape() && found->second.dtype() == t.dtype(),
-                       "optimiser state {} is {} {}, this optimiser needs {} {}", name, found->second.dtype(), found->second.shape(),
-                       t.dtype(), t.shape());
+                       "optimiser state {} is {} {}, this optimiser needs {} {}", name, found->second.dtype(),
+                       found->second.shape(), t.dtype(), t.shape());
   }
   for (const auto& [name, t] : state)
     require<DataError>(own.count(name) > 0, "optimiser state holds {}, which belongs to no parameter of this model", name);
@@ -49,7 +49,8 @@ void Optimizer::step(double lr) {
     if (v->has_grad()) ready.push_back({name, v->value_for_update(), v->grad()});
     else if (!optional_.count(name)) missing += (missing.empty() ? "" : ", ") + name;
   }
-  require<UsageError>(missing.empty(), "optimiser step: no gradient for {}; the loss does not depend on it, or backward has not "
+  require<UsageError>(missing.empty(),
+                      "optimiser step: no gradient for {}; the loss does not depend on it, or backward has not "
                       "run since the last step (declare a parameter optional if that is meant)", missing);
   apply(lr, ready);
   clear_gradients();
@@ -94,7 +95,8 @@ Adam::Adam(NamedParameters parameters, const AdamSpec& spec, std::set<std::strin
 }
 
 void Adam::apply(double lr, const std::vector<Ready>& ready) {
-  std::map<std::int64_t, std::vector<ops::AdamSlot>> by_age;  // one call of the backend unless optional parameters lag behind
+  // one call of the backend unless optional parameters lag behind
+  std::map<std::int64_t, std::vector<ops::AdamSlot>> by_age;
   for (const Ready& r : ready)
     by_age[++steps_.at(r.name)].push_back({r.parameter, r.gradient, first_.at(r.name), second_.at(r.name)});
   for (const auto& [t, slots] : by_age) {

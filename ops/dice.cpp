@@ -17,9 +17,11 @@ Variable dice(const Variable& p, const Tensor& y, const Tensor& labels, const Di
   const Tensor& value = p.value();
   const std::int64_t channels = value.shape().back();
   require<engine::UsageError>(spec.first_channel >= 0 && spec.first_channel < channels,
-                              "dice_loss: first_channel {} must lie in [0, {}) for p {}", spec.first_channel, channels, value.shape());
+                              "dice_loss: first_channel {} must lie in [0, {}) for p {}", spec.first_channel, channels,
+                              value.shape());
   require<engine::UsageError>(spec.smooth >= 0, "dice_loss: smooth must not be negative, got {}", spec.smooth);
-  Tensor sums = Tensor::empty({3, channels}, value.dtype(), value.device()), loss = Tensor::empty({}, value.dtype(), value.device());
+  Tensor sums = Tensor::empty({3, channels}, value.dtype(), value.device()),
+      loss = Tensor::empty({}, value.dtype(), value.device());
   Backend& device = backend(value.device());
   device.dice_sums(spec.squared, value, y, labels, sums);
   device.dice_loss(spec.smooth, spec.first_channel, sums, loss);

@@ -14,10 +14,13 @@ using engine::Shape;
 Variable gather(const Variable& x, const Tensor& index) {
   const engine::OperationName name("gather");
   checks::defined("gather", "x", x);
-  require<engine::DtypeError>(index.defined() && index.dtype() == engine::Dtype::i32, "gather: index must be i32, got {}", index.dtype());
-  require<engine::DeviceError>(x.value().device() == index.device(), "gather: x is on {} and index on {}; move one with to(device)",
+  require<engine::DtypeError>(index.defined() && index.dtype() == engine::Dtype::i32, "gather: index must be i32, got {}",
+                              index.dtype());
+  require<engine::DeviceError>(x.value().device() == index.device(),
+                               "gather: x is on {} and index on {}; move one with to(device)",
                                x.value().device(), index.device());
-  require(x.shape().rank() >= 1 && index.shape().rank() == 1, "gather: x [N, ..] and index [M] expected, got {} and {}", x.shape(), index.shape());
+  require(x.shape().rank() >= 1 && index.shape().rank() == 1, "gather: x [N, ..] and index [M] expected, got {} and {}",
+          x.shape(), index.shape());
   const std::int64_t rows = x.shape()[0], count = index.size();
   if (index.device().is_cpu())
     for (std::int64_t m = 0; m < count; ++m) {
@@ -38,7 +41,8 @@ Variable l2_normalize(const Variable& x, double eps) {
   const engine::OperationName name("l2_normalize");
   checks::defined("l2_normalize", "x", x);
   checks::floating("l2_normalize", x.value());
-  require(x.shape().rank() >= 1 && x.shape().back() > 0, "l2_normalize: x needs a last axis with elements, got {}", x.shape());
+  require(x.shape().rank() >= 1 && x.shape().back() > 0, "l2_normalize: x needs a last axis with elements, got {}",
+          x.shape());
   require<engine::UsageError>(eps > 0, "l2_normalize: eps must be positive, got {}", eps);
   Tensor y = Tensor::empty_like(x.value());
   Tensor norm = Tensor::empty({y.size() / y.shape().back()}, y.dtype(), y.device());

@@ -11,7 +11,8 @@ inline void labels(const char* op, const Variable& x, const Tensor& labels) {
   floating(op, x.value());
   require<engine::UsageError>(labels.defined(), "{}: labels are undefined", op);
   require<engine::DtypeError>(labels.dtype() == engine::Dtype::i32, "{}: labels must be i32, got {}", op, labels.dtype());
-  require<engine::DeviceError>(labels.device() == x.value().device(), "{}: labels are on {}, the voxels on {}; move one with to(device)",
+  require<engine::DeviceError>(labels.device() == x.value().device(),
+                               "{}: labels are on {}, the voxels on {}; move one with to(device)",
                                op, labels.device(), x.value().device());
   const autograd::Shape& shape = x.shape();
   require(shape.rank() >= 1 && shape.back() >= 1, "{}: a last axis with one entry per class is needed, got {}", op, shape);
@@ -23,7 +24,8 @@ inline void labels(const char* op, const Variable& x, const Tensor& labels) {
   const auto outside = [&](std::int64_t i) { return label[i] < -1 || label[i] >= classes; };
   if (engine::parallel_sum<std::int64_t>(labels.size(), outside) == 0) return;
   for (std::int64_t i = 0; i < labels.size(); ++i)
-    require<engine::UsageError>(!outside(i), "{}: label {} at position {} is neither in [0, {}) nor -1", op, label[i], i, classes);
+    require<engine::UsageError>(!outside(i), "{}: label {} at position {} is neither in [0, {}) nor -1", op, label[i], i,
+                                classes);
 }
 
 }  // namespace sagcl::ops::checks

@@ -31,7 +31,8 @@ void check_kinds(const char* op, const char* a_name, const Variable& a, const ch
 
 MatmulGeometry checked_geometry(const Shape& a, const Shape& b, const MatmulSpec& spec) {
   const bool batched = a.rank() == 3;
-  require(a.rank() == b.rank() && (a.rank() == 2 || batched), "matmul: both operands must have 2 or both 3 axes, got {} and {}", a, b);
+  require(a.rank() == b.rank() && (a.rank() == 2 || batched),
+          "matmul: both operands must have 2 or both 3 axes, got {} and {}", a, b);
   require(!batched || a[0] == b[0], "matmul: batches differ: a is {}, b is {}", a, b);
   MatmulGeometry g{.batch = batched ? a[0] : 1, .m = a[-2], .k = a[-1], .n = b[-1],
                    .transpose_a = spec.transpose_a, .transpose_b = spec.transpose_b};
@@ -52,7 +53,8 @@ Variable matmul(const Variable& a, const Variable& b, const MatmulSpec& spec) {
   Tensor y = product(g, a.value(), b.value(), a.shape().rank() == 3 ? Shape{g.batch, g.m, g.n} : Shape{g.m, g.n});
 
   const Saved saved_a = recording(b) ? a.saved() : Saved(), saved_b = recording(a) ? b.saved() : Saved();
-  return record("matmul", {a, b}, y, [g, saved_a, saved_b, a_shape = a.shape(), b_shape = b.shape()](Tensor dy) -> Gradients {
+  const Shape a_shape = a.shape(), b_shape = b.shape();
+  return record("matmul", {a, b}, y, [=](Tensor dy) -> Gradients {
     const bool ta = g.transpose_a, tb = g.transpose_b;
     Tensor da, db;
     if (saved_b.defined()) {
@@ -73,7 +75,8 @@ Variable linear(const Variable& x, const Variable& w, const Variable& b) {
   const engine::OperationName name("linear");
   check_kinds("linear", "x", x, "w", w);
   const Shape &xs = x.shape(), &ws = w.shape();
-  require(xs.rank() == 2 && ws.rank() == 2 && xs[1] == ws[1], "linear: x [R, I] and w [O, I] expected, got {} and {}", xs, ws);
+  require(xs.rank() == 2 && ws.rank() == 2 && xs[1] == ws[1], "linear: x [R, I] and w [O, I] expected, got {} and {}",
+          xs, ws);
   const std::int64_t rows = xs[0], in = xs[1], out = ws[0];
   Tensor y = product({1, rows, in, out, false, true}, x.value(), w.value(), {rows, out});
   if (b.defined()) {

@@ -18,7 +18,8 @@ namespace {
 void check_matrices(const char* op, const Tensor& a) {
   require<engine::UsageError>(a.defined(), "{}: A is an undefined value", op);
   checks::floating(op, a);
-  require(a.shape().rank() == 3 && a.size() > 0, "{}: A [G, N, M] with at least one element expected, got {}", op, a.shape());
+  require(a.shape().rank() == 3 && a.size() > 0, "{}: A [G, N, M] with at least one element expected, got {}", op,
+          a.shape());
 }
 
 struct Svd { Tensor u, s, vt; };

@@ -64,15 +64,16 @@ void for_each_matrix(const char* what, const Tensor& a, F f) {
     const lapack_int info = status[std::size_t(g)];
     engine::require<BackendError>(info != not_finite, "{}: matrix {} of {} ({} x {}) holds NaN or infinity", what, g, graphs,
                                   a.shape()[1], a.shape()[2]);
-    engine::require<BackendError>(info == 0, "{}: the SVD of matrix {} of {} ({} x {}) failed with LAPACK status {}", what, g,
-                                  graphs, a.shape()[1], a.shape()[2], info);
+    engine::require<BackendError>(info == 0, "{}: the SVD of matrix {} of {} ({} x {}) failed with LAPACK status {}", what,
+                                  g, graphs, a.shape()[1], a.shape()[2], info);
   }
 }
 
 /// Σ s and U Vᵀ over the kept singular values, computed in type Wide.
 template <class Wide, class T>
 lapack_int nuclear_by_svd(double drop, const Sides& z, const T* a, T* value, T* subgradient) {
-  std::vector<Wide> u(std::size_t(z.n * z.k())), s(std::size_t(z.k())), vt(std::size_t(z.k() * z.m)), product(std::size_t(z.size()));
+  std::vector<Wide> u(std::size_t(z.n * z.k())), s(std::size_t(z.k())), vt(std::size_t(z.k() * z.m)),
+      product(std::size_t(z.size()));
   const lapack_int info = decompose<Wide>(z, std::vector<Wide>(a, a + z.size()), u.data(), s.data(), vt.data());
   if (info != 0) return info;
   double sum = 0;
@@ -106,7 +107,9 @@ struct CpuAlgebra {
         const double v = std::abs(double(a[i * z.m + j]));
         row[std::size_t(i)] += v, column[std::size_t(j)] += v, squares += v * v;
       }
-    const double norms = std::sqrt(*std::max_element(row.begin(), row.end())) * std::sqrt(*std::max_element(column.begin(), column.end()));
+    const double norm_inf = *std::max_element(row.begin(), row.end());
+    const double norm_1 = *std::max_element(column.begin(), column.end());
+    const double norms = std::sqrt(norm_inf) * std::sqrt(norm_1);
     const double bound = std::min(norms, std::sqrt(squares));
     failed = !(bound > 0);
     for (std::int64_t i = 0; i < z.n; ++i)
@@ -115,7 +118,8 @@ struct CpuAlgebra {
   }
 
   void gram(double c) {
-    gemm(Gemm{.transpose_a = true, .m = columns, .n = columns, .k = rows, .lda = columns, .ldb = columns, .ldc = columns, .alpha = c},
+    gemm(Gemm{.transpose_a = true, .m = columns, .n = columns, .k = rows, .lda = columns, .ldb = columns, .ldc = columns,
+              .alpha = c},
          x.data(), x.data(), s.data());
     for (std::int64_t i = 0; i < columns; ++i) s[std::size_t(i * columns + i)] += 1;
   }

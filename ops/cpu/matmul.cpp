@@ -21,14 +21,16 @@ OneThread::~OneThread() { omp_set_num_threads(threads_); }
 
 // Not OpenBLAS's sgemm: the version in Debian 12 falls back to SSE3 kernels on processors it does not know.
 void gemm(const Gemm& g, const float* a, const float* b, float* c) {
-  const dnnl_status_t status = dnnl_sgemm(g.transpose_a ? 'T' : 'N', g.transpose_b ? 'T' : 'N', g.m, g.n, g.k, float(g.alpha), a,
-                                          g.lda, b, g.ldb, float(g.beta), c, g.ldc);
-  require<BackendError>(status == dnnl_success, "dnnl_sgemm failed with status {} for m {} n {} k {}", int(status), g.m, g.n, g.k);
+  const dnnl_status_t status = dnnl_sgemm(g.transpose_a ? 'T' : 'N', g.transpose_b ? 'T' : 'N', g.m, g.n, g.k,
+                                          float(g.alpha), a, g.lda, b, g.ldb, float(g.beta), c, g.ldc);
+  require<BackendError>(status == dnnl_success, "dnnl_sgemm failed with status {} for m {} n {} k {}", int(status), g.m,
+                        g.n, g.k);
 }
 
 void gemm(const Gemm& g, const double* a, const double* b, double* c) {
-  cblas_dgemm(CblasRowMajor, g.transpose_a ? CblasTrans : CblasNoTrans, g.transpose_b ? CblasTrans : CblasNoTrans, blasint(g.m),
-              blasint(g.n), blasint(g.k), g.alpha, a, blasint(g.lda), b, blasint(g.ldb), g.beta, c, blasint(g.ldc));
+  cblas_dgemm(CblasRowMajor, g.transpose_a ? CblasTrans : CblasNoTrans, g.transpose_b ? CblasTrans : CblasNoTrans,
+              blasint(g.m), blasint(g.n), blasint(g.k), g.alpha, a, blasint(g.lda), b, blasint(g.ldb), g.beta, c,
+              blasint(g.ldc));
 }
 
 namespace {

@@ -215,7 +215,8 @@ void dice_sums(bool squared, const Tensor& p, const Tensor& y, const Tensor& lab
   float* result = sums.data<float>();
   visit_classes(channels, [&](auto fixed) {
     constexpr int C = decltype(fixed)::value;
-    const auto totals = block_sums<3 * most_classes>(rows, [=](std::int64_t at, std::int64_t voxels, std::array<double, 3 * most_classes>& sum) {
+    const auto totals = block_sums<3 * most_classes>(rows, [=](std::int64_t at, std::int64_t voxels,
+                                                               std::array<double, 3 * most_classes>& sum) {
       Plane a[most_classes], b[most_classes], product;
       to_planes<C>(probabilities + at * channels, channels, voxels, a);
       if (soft) {

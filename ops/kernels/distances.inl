@@ -103,7 +103,8 @@ void pairwise_distance(Metric metric, const Tensor& a, const Tensor& b, Tensor& 
     if (v.length < long_vector)
       Launch::for_rows(a.shape()[0] * v.n, v.m, ShortDistance<T, decltype(m)::value>{v, d.template data<T>()});
     else
-      Launch::template column_sums<1, T, T>(d.size(), v.length, 1, DistanceTerm<T, decltype(m)::value>{v}, d.template data<T>());
+      Launch::template column_sums<1, T, T>(d.size(), v.length, 1, DistanceTerm<T, decltype(m)::value>{v},
+                                            d.template data<T>());
   });
 }
 
@@ -114,9 +115,11 @@ void pairwise_distance_backward(Metric metric, const Tensor& a, const Tensor& b,
     const VectorPairs<T> v = vector_pairs<T>(a, b);
     const std::int64_t graphs = a.shape()[0];
     if (da.defined())
-      Launch::for_rows(graphs * v.n, v.length, DistanceBackwardA<T, decltype(m)::value>{v, dd.template data<T>(), da.template data<T>()});
+      Launch::for_rows(graphs * v.n, v.length,
+                       DistanceBackwardA<T, decltype(m)::value>{v, dd.template data<T>(), da.template data<T>()});
     if (db.defined())
-      Launch::for_rows(graphs * v.m, v.length, DistanceBackwardB<T, decltype(m)::value>{v, dd.template data<T>(), db.template data<T>()});
+      Launch::for_rows(graphs * v.m, v.length,
+                       DistanceBackwardB<T, decltype(m)::value>{v, dd.template data<T>(), db.template data<T>()});
   });
 }
 

@@ -67,7 +67,8 @@ void gather_rows(const Tensor& x, const Tensor& index, Tensor& y) {
   if (y.size() == 0) return;
   visit_any(x.dtype(), [&](auto type) {
     using T = typename decltype(type)::type;
-    Launch::for_rows(rows, y.size() / rows, GatherRows<T>{x.data<T>(), index.data<std::int32_t>(), y.data<T>(), y.size() / rows});
+    Launch::for_rows(rows, y.size() / rows, GatherRows<T>{x.data<T>(), index.data<std::int32_t>(), y.data<T>(),
+                                                          y.size() / rows});
   });
 }
 
@@ -174,7 +175,8 @@ void gaussian_kernel_backward(const Tensor& k, const Tensor& sigma2, const Tenso
   visit_float(k.dtype(), [&](auto type) {
     using T = typename decltype(type)::type;
     const std::int64_t graphs = sigma2.size(), columns = k.size() / graphs;
-    Launch::for_rows(graphs, columns, GaussianKernelBackward<T>{k.data<T>(), sigma2.data<T>(), dk.data<T>(), dd.data<T>(), columns});
+    Launch::for_rows(graphs, columns,
+                     GaussianKernelBackward<T>{k.data<T>(), sigma2.data<T>(), dk.data<T>(), dd.data<T>(), columns});
   });
 }
 

@@ -31,7 +31,8 @@ TEST(Sgd, OneStepByHand) {  // d(a - 3)² = 2 (a - 3)
   layers::Sgd sgd(problem.parameters(), {.momentum = 0});
   problem.backward();
   sgd.step(0.1);
-  for (std::size_t i = 0; i < before.size(); ++i) EXPECT_NEAR(problem.a.value().to_doubles()[i], before[i] - 0.2 * (before[i] - 3), 1e-15);
+  for (std::size_t i = 0; i < before.size(); ++i)
+    EXPECT_NEAR(problem.a.value().to_doubles()[i], before[i] - 0.2 * (before[i] - 3), 1e-15);
   EXPECT_FALSE(problem.a.has_grad());
 }
 

@@ -29,7 +29,8 @@ TEST(Schedule, WarmDecayGolden) {
   for (const std::string name : {"ema_start", "ema_crossing", "ema_late_0.99"}) {
     const std::vector<double> alpha = golden.get(name + "/alpha").to_doubles();
     for (std::size_t i = 0; i < alpha.size(); ++i)
-      EXPECT_NEAR(layers::warm_decay(golden.integers(name + "/attr.step0")[0] + std::int64_t(i), golden.number(name + "/attr.decay")), alpha[i], 1e-15);
+      EXPECT_NEAR(layers::warm_decay(golden.integers(name + "/attr.step0")[0] + std::int64_t(i),
+                                     golden.number(name + "/attr.decay")), alpha[i], 1e-15);
   }
 }
 

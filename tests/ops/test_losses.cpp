@@ -31,7 +31,8 @@ Tensor golden_labels(const Golden& golden, const std::string& name) {
   const Tensor stored = golden.get(name + "/label");
   const bool ignores = golden.has(name + "/attr.ignore");
   std::vector<std::int32_t> labels;
-  for (double v : stored.to_doubles()) labels.push_back(ignores && v == golden.number(name + "/attr.ignore") ? -1 : std::int32_t(v));
+  for (double v : stored.to_doubles())
+    labels.push_back(ignores && v == golden.number(name + "/attr.ignore") ? -1 : std::int32_t(v));
   return Tensor::of(stored.shape(), labels);
 }
 
@@ -56,7 +57,8 @@ TEST(CrossEntropy, NothingCountedIsZero) {
 TEST(SoftCrossEntropy, OneHotTargetsAreLabels) {
   const Variable z(random_tensor({6, 3}, 1));
   const Tensor one_hot = Tensor::of<double>({6, 3}, {1, 0, 0, 0, 1, 0, 0, 0, 1, 0, 1, 0, 1, 0, 0, 0, 0, 1});
-  EXPECT_TRUE(close(ops::soft_cross_entropy(z, one_hot).value(), ops::cross_entropy(z, labels_of({6}, {0, 1, 2, 1, 0, 2})).value(), 1e-15));
+  EXPECT_TRUE(close(ops::soft_cross_entropy(z, one_hot).value(),
+                    ops::cross_entropy(z, labels_of({6}, {0, 1, 2, 1, 0, 2})).value(), 1e-15));
 }
 
 TEST(DiceLoss, ByHand) {  // one channel, p = (1, 0.5), y = (1, 0): Σpy = 1, Σp² = 1.25, Σy² = 1
@@ -73,8 +75,10 @@ TEST(DiceLoss, PerfectPredictionIsZeroToTheLastBit) {
 }
 
 TEST(DiceLoss, IgnoredVoxelsDoNotCount) {
-  const Variable p(Tensor::of<double>({3, 2}, {.3, .7, .9, .1, .5, .5})), without(Tensor::of<double>({2, 2}, {.3, .7, .5, .5}));
-  EXPECT_EQ(ops::dice_loss(p, labels_of({3}, {1, -1, 0})).value().item(), ops::dice_loss(without, labels_of({2}, {1, 0})).value().item());
+  const Variable p(Tensor::of<double>({3, 2}, {.3, .7, .9, .1, .5, .5})),
+      without(Tensor::of<double>({2, 2}, {.3, .7, .5, .5}));
+  EXPECT_EQ(ops::dice_loss(p, labels_of({3}, {1, -1, 0})).value().item(),
+            ops::dice_loss(without, labels_of({2}, {1, 0})).value().item());
 }
 
 TEST(CrossEntropy, Golden) {
@@ -99,7 +103,8 @@ Variable golden_dice(const Golden& golden, const std::string& name, const Variab
   if (golden.has(name + "/attr.channel")) spec.first_channel = std::int64_t(golden.number(name + "/attr.channel"));
   if (name == "dice_d1_both_channels") {  // one sum over voxels and channels: every entry is a voxel of one channel
     std::vector<double> one_hot;
-    for (double t : golden_labels(golden, name).to_doubles()) one_hot.insert(one_hot.end(), {t == 0 ? 1.0 : 0.0, t == 1 ? 1.0 : 0.0});
+    for (double t : golden_labels(golden, name).to_doubles())
+      one_hot.insert(one_hot.end(), {t == 0 ? 1.0 : 0.0, t == 1 ? 1.0 : 0.0});
     const engine::Shape flat{p.value().size(), 1};
     return ops::dice_loss_soft(ops::reshape(p, flat), Tensor::of(flat, one_hot).to(dtype), spec);
   }
@@ -130,9 +135,11 @@ TEST(SupervisedLoss, HalfCrossEntropyHalfDiceGolden) {  // dice of the foregroun
       SCOPED_TRACE(name);
       Variable z = Variable::parameter(golden.get(name + "/x", type.dtype));
       const Tensor labels = golden_labels(golden, name);
-      const ops::DiceSpec spec{.smooth = golden.number(name + "/attr.smooth"), .first_channel = name == "supervised_c2" ? 1 : 0};
+      const ops::DiceSpec spec{.smooth = golden.number(name + "/attr.smooth"),
+                               .first_channel = name == "supervised_c2" ? 1 : 0};
       Tape tape;
-      const Variable loss = ops::scale(ops::add(ops::cross_entropy(z, labels), ops::dice_loss(ops::softmax(z), labels, spec)), 0.5);
+      const Variable loss = ops::scale(ops::add(ops::cross_entropy(z, labels),
+                                                ops::dice_loss(ops::softmax(z), labels, spec)), 0.5);
       EXPECT_TRUE(close(loss.value(), golden.get(name + "/y"), type.tolerance));
       tape.backward(ops::scale(loss, golden.number(name + "/dy")));
       EXPECT_TRUE(close(z.grad(), golden.get(name + "/dx"), type.tolerance));
@@ -157,7 +164,8 @@ TEST(SoftCrossEntropy, GoldenConsistencyLoss) {
 /// Everything the losses compute for 20011 voxels (many blocks and a remainder), some of them not counted.
 std::vector<Tensor> losses_and_gradients(std::int64_t classes, Dtype dtype) {
   constexpr std::int64_t voxels = 20011;
-  const Tensor scores = random_tensor({voxels, classes}, 1, dtype, 3), soft = ops::softmax(Variable(random_tensor({voxels, classes}, 2, dtype))).value();
+  const Tensor scores = random_tensor({voxels, classes}, 1, dtype, 3),
+      soft = ops::softmax(Variable(random_tensor({voxels, classes}, 2, dtype))).value();
   std::vector<std::int32_t> labels;
   for (std::int64_t i = 0; i < voxels; ++i) labels.push_back(std::int32_t((i * 7 + i / 3) % (classes + 1)) - 1);
   const Tensor targets = labels_of({voxels}, labels);
@@ -181,7 +189,8 @@ std::vector<Tensor> losses_and_gradients(std::int64_t classes, Dtype dtype) {
 // 1 to 16 classes have vectorised kernels in single precision, 17 do not.
 TEST(Losses, ManyVoxelsAgreeInBothPrecisions) {
   for (std::int64_t classes : {1, 2, 3, 4, 5, 16, 17}) {
-    const std::vector<Tensor> wide = losses_and_gradients(classes, Dtype::f64), narrow = losses_and_gradients(classes, Dtype::f32);
+    const std::vector<Tensor> wide = losses_and_gradients(classes, Dtype::f64),
+        narrow = losses_and_gradients(classes, Dtype::f32);
     for (std::size_t k = 0; k < wide.size(); ++k) {
       double scale = 0;
       for (double v : wide[k].to_doubles()) scale = std::max(scale, std::abs(v));
@@ -202,7 +211,8 @@ TEST(Losses, BitsDependNeitherOnThreadsNorOnTheInstructionSet) {
         engine::set_threads(threads);
         const std::vector<Tensor> other = losses_and_gradients(classes, Dtype::f32);
         for (std::size_t k = 0; k < one.size(); ++k)
-          EXPECT_TRUE(identical(other[k], one[k])) << instructions << ", " << threads << " threads, " << classes << " classes, result " << k;
+          EXPECT_TRUE(identical(other[k], one[k])) << instructions << ", " << threads << " threads, " << classes
+              << " classes, result " << k;
       }
     ops::cpu::use_kernels(ops::cpu::available_kernels()[0]);
   }
@@ -236,13 +246,17 @@ TEST(Logarithm, WithinTwoUnitsInTheLastPlace) {
 
 TEST(Losses, Errors) {
   const Variable z(Tensor::zeros({2, 3}));
-  EXPECT_TRUE(throws<engine::UsageError>([&] { ops::cross_entropy(z, labels_of({2}, {0, 3})); }, "cross_entropy: label 3 at position 1"));
-  EXPECT_TRUE(throws<engine::UsageError>([&] { ops::dice_loss(z, labels_of({2}, {-2, 0})); }, "dice_loss: label -2 at position 0"));
+  EXPECT_TRUE(throws<engine::UsageError>([&] { ops::cross_entropy(z, labels_of({2}, {0, 3})); },
+                                         "cross_entropy: label 3 at position 1"));
+  EXPECT_TRUE(throws<engine::UsageError>([&] { ops::dice_loss(z, labels_of({2}, {-2, 0})); },
+                                         "dice_loss: label -2 at position 0"));
   EXPECT_TRUE(throws<engine::ShapeError>([&] { ops::cross_entropy(z, labels_of({3}, {0, 1, 2})); }, "got [3]"));
   EXPECT_TRUE(throws<engine::DtypeError>([&] { ops::cross_entropy(z, Tensor::zeros({2})); }, "labels must be i32, got f32"));
   EXPECT_TRUE(throws<engine::UsageError>([&] { ops::cross_entropy(z, {}); }, "labels are undefined"));
-  EXPECT_TRUE(throws<engine::ShapeError>([&] { ops::soft_cross_entropy(z, Tensor::zeros({3, 2})); }, "nothing is broadcast"));
-  EXPECT_TRUE(throws<engine::UsageError>([&] { ops::dice_loss(z, labels_of({2}, {0, 1}), {.first_channel = 3}); }, "first_channel 3"));
+  EXPECT_TRUE(throws<engine::ShapeError>([&] { ops::soft_cross_entropy(z, Tensor::zeros({3, 2})); },
+                                         "nothing is broadcast"));
+  EXPECT_TRUE(throws<engine::UsageError>([&] { ops::dice_loss(z, labels_of({2}, {0, 1}), {.first_channel = 3}); },
+                                         "first_channel 3"));
   EXPECT_TRUE(throws<engine::UsageError>([&] { ops::dice_loss(z, labels_of({2}, {0, 1}), {.smooth = -1}); }, "smooth"));
 }
 

@@ -20,7 +20,8 @@ TEST(Matmul, TwoByTwoByHand) {
   EXPECT_EQ(ops::matmul(a, b).value().to_vector<float>(), (std::vector<float>{19, 22, 43, 50}));
   EXPECT_EQ(ops::matmul(a, b, {.transpose_a = true}).value().to_vector<float>(), (std::vector<float>{26, 30, 38, 44}));
   EXPECT_EQ(ops::matmul(a, b, {.transpose_b = true}).value().to_vector<float>(), (std::vector<float>{17, 23, 39, 53}));
-  EXPECT_EQ(ops::matmul(a, b, {.transpose_a = true, .transpose_b = true}).value().to_vector<float>(), (std::vector<float>{23, 31, 34, 46}));
+  EXPECT_EQ(ops::matmul(a, b, {.transpose_a = true, .transpose_b = true}).value().to_vector<float>(),
+            (std::vector<float>{23, 31, 34, 46}));
 }
 
 TEST(Matmul, GoldenProducts) {
@@ -28,7 +29,8 @@ TEST(Matmul, GoldenProducts) {
   for (const std::string name : {"matmul_nn", "matmul_nt", "matmul_tn", "matmul_batched"})
     for (const Type& type : types) {
       SCOPED_TRACE(name);
-      Variable a = Variable::parameter(golden.get(name + "/input", type.dtype)), b = Variable::parameter(golden.get(name + "/other", type.dtype));
+      Variable a = Variable::parameter(golden.get(name + "/input", type.dtype)),
+          b = Variable::parameter(golden.get(name + "/other", type.dtype));
       Tape tape;
       const Variable y = ops::matmul(a, b, {.transpose_a = name == "matmul_tn", .transpose_b = name == "matmul_nt"});
       EXPECT_TRUE(close(y.value(), golden.get(name + "/y"), type.tolerance));
@@ -43,7 +45,8 @@ TEST(Linear, Golden) {
   for (const std::string name : {"linear", "linear_nobias"})
     for (const Type& type : types) {
       SCOPED_TRACE(name);
-      Variable x = Variable::parameter(golden.get(name + "/x", type.dtype)), w = Variable::parameter(golden.get(name + "/w", type.dtype));
+      Variable x = Variable::parameter(golden.get(name + "/x", type.dtype)),
+          w = Variable::parameter(golden.get(name + "/w", type.dtype));
       Variable b = golden.has(name + "/b") ? Variable::parameter(golden.get(name + "/b", type.dtype)) : Variable();
       Tape tape;
       const Variable y = ops::linear(x, w, b);
@@ -82,13 +85,16 @@ TEST(Matmul, BitsDoNotDependOnThreads) {
 }
 
 TEST(Matmul, Errors) {
-  const Variable a(Tensor::zeros({2, 3})), b(Tensor::zeros({4, 5})), d(Tensor::zeros({3, 5}, Dtype::f64)), batch(Tensor::zeros({2, 3, 5}));
-  EXPECT_TRUE(throws<engine::ShapeError>([&] { ops::matmul(a, b); }, "matmul: inner extents differ: a [2, 3] has 3, b [4, 5] has 4"));
+  const Variable a(Tensor::zeros({2, 3})), b(Tensor::zeros({4, 5})), d(Tensor::zeros({3, 5}, Dtype::f64)),
+      batch(Tensor::zeros({2, 3, 5}));
+  EXPECT_TRUE(throws<engine::ShapeError>([&] { ops::matmul(a, b); },
+                                         "matmul: inner extents differ: a [2, 3] has 3, b [4, 5] has 4"));
   EXPECT_TRUE(throws<engine::DtypeError>([&] { ops::matmul(a, d); }, "f64"));
   EXPECT_TRUE(throws<engine::ShapeError>([&] { ops::matmul(a, batch); }, "2 or both 3 axes"));
   EXPECT_TRUE(throws<engine::UsageError>([&] { ops::matmul(a, {}); }, "b is an undefined value"));
   EXPECT_TRUE(throws<engine::ShapeError>([&] { ops::linear(a, b, {}); }, "linear: x [R, I] and w [O, I]"));
-  EXPECT_TRUE(throws<engine::ShapeError>([&] { ops::linear(a, Variable(Tensor::zeros({4, 3})), Variable(Tensor::zeros({3}))); }, "[4]"));
+  EXPECT_TRUE(throws<engine::ShapeError>([&] { ops::linear(a, Variable(Tensor::zeros({4, 3})),
+                                                           Variable(Tensor::zeros({3}))); }, "[4]"));
 }
 
 }  // namespace

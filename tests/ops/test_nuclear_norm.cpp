@@ -32,7 +32,9 @@ Norm nuclear(const Tensor& a, const ops::NuclearNormSpec& spec = {}) {
   return {value.value(), v.grad()};
 }
 
-Tensor product(const Tensor& a, const Tensor& b, const ops::MatmulSpec& spec = {}) { return ops::matmul(Variable(a), Variable(b), spec).value(); }
+Tensor product(const Tensor& a, const Tensor& b, const ops::MatmulSpec& spec = {}) {
+  return ops::matmul(Variable(a), Variable(b), spec).value();
+}
 
 /// The orthogonal factor of a random matrix: n x n with orthonormal columns.
 Tensor orthogonal(std::int64_t n, std::uint64_t seed) { return nuclear(random_tensor({1, n, n}, seed)).gradient; }
@@ -79,7 +81,8 @@ TEST(NuclearNorm, SmallSingularValuesStayInTheValueButLeaveTheGradient) {
 }
 
 TEST(NuclearNorm, PolarAgreesWithTheDecomposition) {
-  for (const auto& [dtype, value_tolerance, gradient_tolerance] : {std::tuple(Dtype::f64, 1e-12, 1e-10), std::tuple(Dtype::f32, 2e-6, 2e-4)})
+  for (const auto& [dtype, value_tolerance, gradient_tolerance] :
+       {std::tuple(Dtype::f64, 1e-12, 1e-10), std::tuple(Dtype::f32, 2e-6, 2e-4)})
     for (const Shape& shape : {Shape{3, 8, 8}, Shape{1, 64, 64}, Shape{2, 9, 5}, Shape{2, 5, 9}, Shape{1, 1, 1}}) {
       SCOPED_TRACE(to_string(shape));
       const Tensor a = random_tensor(shape, 7, dtype);
@@ -92,7 +95,8 @@ TEST(NuclearNorm, PolarAgreesWithTheDecomposition) {
 // Where singular values vanish the two differ, and both are subgradients: |G|₂ <= 1 and <G, A> = ‖A‖_*.
 TEST(NuclearNorm, PolarOfRankDeficientMatricesIsASubgradient) {
   for (const Dtype dtype : {Dtype::f64, Dtype::f32})
-    for (const std::vector<double>& s : {std::vector<double>{3, 2, 1, 0, 0, 0}, {1, 1e-9, 1e-9, 1e-9}, {5, 4, 3, 1e-4}, {1, 1e-3, 1e-6, 1e-12}}) {
+    for (const std::vector<double>& s : {std::vector<double>{3, 2, 1, 0, 0, 0}, {1, 1e-9, 1e-9, 1e-9}, {5, 4, 3, 1e-4},
+                                         {1, 1e-3, 1e-6, 1e-12}}) {
       const Tensor a = with_singular_values(s, 11).to(dtype);
       const Norm d = nuclear(a, {.polar = true});
       double sum = 0;
@@ -139,7 +143,8 @@ TEST(NuclearNorm, RefusesNanAndInfinityByName) {
       std::vector<float> values(18, 0.5f);
       values[13] = float(bad);
       const Tensor a = Tensor::of({2, 3, 3}, values);
-      EXPECT_TRUE(throws<engine::BackendError>([&] { nuclear(a, {.polar = polar}); }, "nuclear_norm: matrix 1 of 2 (3 x 3) holds NaN or infinity"));
+      EXPECT_TRUE(throws<engine::BackendError>([&] { nuclear(a, {.polar = polar}); },
+                                               "nuclear_norm: matrix 1 of 2 (3 x 3) holds NaN or infinity"));
       EXPECT_TRUE(throws<engine::BackendError>([&] { ops::singular_values(a); }, "svd: matrix 1 of 2"));
     }
 }
@@ -163,7 +168,8 @@ TEST(SingularValueThreshold, Golden) {
       const std::vector<double> taus = golden.get(name + "/tau").to_doubles();
       const Variable expected(golden.get(name + "/y"));
       for (std::size_t t = 0; t < taus.size(); ++t)
-        EXPECT_TRUE(close(ops::singular_value_threshold(a, taus[t]), ops::slice(expected, 0, std::int64_t(t), 1).value(), tolerance)) << taus[t];
+        EXPECT_TRUE(close(ops::singular_value_threshold(a, taus[t]), ops::slice(expected, 0, std::int64_t(t), 1).value(),
+                          tolerance)) << taus[t];
     }
 }
 
@@ -176,8 +182,10 @@ Variable patch_vectors(const Golden& golden, const std::string& name, const Vari
   const Variable cut = ops::patches(ops::softmax(logits), grid);
   const bool joint = golden.number(name + "/attr.joint") != 0, mean = golden.number(name + "/attr.patch_mean") != 0;
   const std::int64_t graphs = joint ? 1 : s[0], nodes = joint ? s[0] * patches : patches;
-  if (mean) return ops::reshape(ops::mean_axis(ops::reshape(cut, {s[0] * patches, voxels, classes}), 1), {graphs, nodes, classes});
-  return ops::scale(ops::reshape(cut, {graphs, nodes, voxels * classes}), std::pow(double(voxels), -golden.number(name + "/attr.voxel_power")));
+  if (mean) return ops::reshape(ops::mean_axis(ops::reshape(cut, {s[0] * patches, voxels, classes}), 1),
+                                {graphs, nodes, classes});
+  return ops::scale(ops::reshape(cut, {graphs, nodes, voxels * classes}),
+                    std::pow(double(voxels), -golden.number(name + "/attr.voxel_power")));
 }
 
 // Eq. 3 with its gradient down to the logits: cross-affinity, trace, nuclear norm with dropped singular values.
@@ -190,10 +198,12 @@ TEST(AffinityLoss, GoldenGradients) {
       const Variable teacher = patch_vectors(golden, name, Variable(golden.get(name + "/teacher_logits", dtype)));
       Tape tape;
       const ops::Metric metric = golden.number(name + "/attr.kernel") == 1 ? ops::Metric::l1 : ops::Metric::squared_l2;
-      const Variable affinity = ops::gaussian_kernel(ops::pairwise_distance(teacher, patch_vectors(golden, name, logits), metric),
+      const Variable affinity = ops::gaussian_kernel(ops::pairwise_distance(teacher, patch_vectors(golden, name, logits),
+                                                                            metric),
                                                      golden.get(name + "/sigma2", dtype));
       const Variable norm = ops::nuclear_norm(affinity, {.drop = golden.number(name + "/attr.drop")});
-      const double gamma = golden.number(name + "/attr.gamma"), sign = golden.number(name + "/attr.printed_sign") != 0 ? 1 : -1;
+      const double gamma = golden.number(name + "/attr.gamma");
+      const double sign = golden.number(name + "/attr.printed_sign") != 0 ? 1 : -1;
       const Variable both = ops::add(ops::trace(affinity), ops::scale(norm, gamma));
       const Variable loss = ops::mean(ops::scale(both, sign / double(affinity.shape()[1])));
       const bool wide = dtype == Dtype::f64;

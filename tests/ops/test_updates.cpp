@@ -30,7 +30,8 @@ TEST(SgdUpdate, WeightDecayPullsToZero) {  // g + 0.5 p = 1
 }
 
 TEST(AdamUpdate, FirstStepIsLrTimesSign) {  // m̂ = g and v̂ = g², so each parameter moves by lr g / (|g| + eps)
-  ops::AdamSlot s{Tensor::of<double>({3}, {1, 1, 1}), Tensor::of<double>({3}, {5, -0.01, 0}), Tensor::zeros({3}, Dtype::f64), Tensor::zeros({3}, Dtype::f64)};
+  ops::AdamSlot s{Tensor::of<double>({3}, {1, 1, 1}), Tensor::of<double>({3}, {5, -0.01, 0}),
+                  Tensor::zeros({3}, Dtype::f64), Tensor::zeros({3}, Dtype::f64)};
   cpu().adam({.lr = 0.1, .t = 1}, {s});
   EXPECT_TRUE(close(s.p, Tensor::of<double>({3}, {1 - 0.1 * 5 / (5 + 1e-8), 1 + 0.1 * 0.01 / (0.01 + 1e-8), 1}), 1e-14));
   EXPECT_TRUE(close(s.m, Tensor::of<double>({3}, {0.5, -0.001, 0}), 1e-14));
@@ -65,10 +66,13 @@ TEST(Average, GoldenTeachers) {
     for (const auto& [dtype, tolerance] : {std::pair(Dtype::f64, 1e-13), std::pair(Dtype::f32, 2e-6)}) {
       SCOPED_TRACE(name);
       Tensor teacher = golden.get(name + "/teacher0", dtype).clone();
-      const std::vector<double> students = golden.get(name + "/students").to_doubles(), expected = golden.get(name + "/teacher").to_doubles();
+      const std::vector<double> students = golden.get(name + "/students").to_doubles(),
+          expected = golden.get(name + "/teacher").to_doubles();
       const std::vector<double> alpha = golden.get(name + "/alpha").to_doubles();
       for (std::size_t t = 0; t < alpha.size(); ++t) {
-        const auto row = [&](const std::vector<double>& all) { return Tensor::of({7}, std::vector<double>(all.begin() + long(7 * t), all.begin() + long(7 * t + 7))); };
+        const auto row = [&](const std::vector<double>& all) {
+          return Tensor::of({7}, std::vector<double>(all.begin() + long(7 * t), all.begin() + long(7 * t + 7)));
+        };
         cpu().average(alpha[t], {{teacher, row(students).to(dtype)}});
         EXPECT_TRUE(close(teacher, row(expected), tolerance));
       }
@@ -85,7 +89,8 @@ TEST(Updates, ManySlotsOfAllSizesAndAnyNumberOfThreads) {
     std::vector<ops::AdamSlot> adam;
     std::vector<ops::SgdSlot> sgd;
     for (std::int64_t n : sizes) {
-      adam.push_back({random_tensor({n}, 1, Dtype::f32), random_tensor({n}, 2, Dtype::f32), Tensor::zeros({n}), Tensor::zeros({n})});
+      adam.push_back({random_tensor({n}, 1, Dtype::f32), random_tensor({n}, 2, Dtype::f32), Tensor::zeros({n}),
+                      Tensor::zeros({n})});
       sgd.push_back({random_tensor({n}, 3, Dtype::f32), random_tensor({n}, 4, Dtype::f32), Tensor::zeros({n})});
     }
     for (int t = 1; t <= 2; ++t) {
