@@ -70,7 +70,7 @@ struct RunSettings {
 /// visitors of this one list. The fields of `method` are visited by its own list in config.h.
 template <class S, class F>
 void for_each_run_setting(S& s, F&& f) {
-  f("expectation", s.expectation);
+  f("preset", s.preset), f("expectation", s.expectation);
   f("data.folder", s.data.folder), f("data.normalise", s.data.normalise), f("data.labeled", s.data.labeled);
   f("data.labeled_pick", s.data.labeled_pick), f("data.test", s.data.test), f("data.validation", s.data.validation);
   f("data.split_pick", s.data.split_pick), f("data.resize", s.data.resize);

@@ -23,6 +23,7 @@ std::string report_page(const std::filesystem::path& run, const ReportSpec& spec
 
 // Its sections, each a piece of HTML.
 std::string key_figures(const RunRecord& run);
+std::string comparison_text(const std::vector<RunRecord>& runs);  ///< the comparison as plain text: foreground means on the test cases
 std::string comparison_section(const std::vector<RunRecord>& runs);
 std::string curves_section(const RunRecord& run);
 std::string overlays_section(const RunRecord& run);

@@ -73,6 +73,18 @@ std::string comparison_section(const std::vector<RunRecord>& runs) {
   return out + "</tbody></table></div>\n</section>\n";
 }
 
+std::string comparison_text(const std::vector<RunRecord>& runs) {
+  TextTable table({"run", "method", "labels", "steps", "seed", "Dice", "Jaccard", "HD95", "ASD", "time"});
+  for (const RunRecord& r : runs) {
+    const Scores none{.dice = NAN, .jaccard = NAN, .hd95 = NAN, .asd = NAN, .assd = NAN};
+    const Scores& mean = r.evaluation ? r.evaluation->foreground_mean : none;
+    table.row({r.name(), r.settings.train.method, r.labelled ? std::to_string(*r.labelled) : "-", std::to_string(r.steps()),
+               std::to_string(r.settings.train.seed), number(100 * mean.dice, 1), number(100 * mean.jaccard, 1), number(mean.hd95),
+               number(mean.asd), duration_text(r.seconds())});
+  }
+  return table.text();
+}
+
 std::string cases_section(const Evaluation& e) {
   std::string out = fmt::format("<section><h2>All {} test cases</h2><p class=\"quiet\">Dice and Jaccard in per cent, distances in {}s; "
                                 "worst first. Empty predictions: {}.</p><div class=\"scroll\"><table><thead><tr><th rowspan=\"2\">case</th>",

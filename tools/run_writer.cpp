@@ -45,7 +45,7 @@ RunWriter::RunWriter(const std::filesystem::path& folder) : folder_(folder) {
   make_folder(folder_ / "checkpoints");
   make_folder(folder_ / "predictions");
   metrics_.open(folder_ / "metrics.jsonl", std::ios::app);
-  engine::require<engine::DataError>(metrics_.good(), "{}: cannot be written; check the folder's permissions", (folder_ / "metrics.jsonl").string());
+  engine::require<engine::IoError>(metrics_.good(), "{}: cannot be written; check the folder's permissions", (folder_ / "metrics.jsonl").string());
 }
 
 void RunWriter::start(const std::string& config, const std::string& command, const std::string& device) {
@@ -57,7 +57,7 @@ void RunWriter::start(const std::string& config, const std::string& command, con
 
 void RunWriter::line(const std::string& text) {
   metrics_ << text << '\n' << std::flush;
-  engine::require<engine::DataError>(metrics_.good(), "{}: writing failed; free some space, then continue with --resume",
+  engine::require<engine::IoError>(metrics_.good(), "{}: writing failed; free some space, then continue with --resume",
                                      (folder_ / "metrics.jsonl").string());
 }
 

@@ -22,6 +22,11 @@ int main(int argc, char** argv) {
                               spec.compare.assign(compare.begin(), compare.end());
                               for (const auto& other : compare) tools::require_folder(other, "--compare");
                               tools::require_folder(run, "RUN");
+                              if (!compare.empty()) {
+                                std::vector<tools::RunRecord> runs = {tools::read_run(run)};
+                                for (const auto& other : compare) runs.push_back(tools::read_run(other));
+                                fmt::print("{}", tools::comparison_text(runs));
+                              }
                               fmt::print("{}\n", tools::write_report(run, spec).string());
                               return int(tools::exit_ok);
                             });

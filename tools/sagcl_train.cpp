@@ -31,6 +31,7 @@ semiagcl::RunSettings settings_of(const Flags& f) {
   const semiagcl::RunSettings before = s;
   if (!f.preset.empty()) {
     const auto file = tools::preset_file(f.preset);
+    s.preset = f.preset;
     tools::apply_toml(s, engine::read_file(file), file.string());
   }
   if (!f.config.empty()) {
