@@ -8,7 +8,6 @@
 #include "ops/cpu/vectorised.h"
 #include "ops/kernels/exponential.h"
 
-#pragma GCC diagnostic ignored "-Wpsabi"  // vectors returned by value: every such call is compiled into its caller
 
 namespace sagcl::ops::cpu {
 namespace {
@@ -17,7 +16,7 @@ constexpr std::int64_t lanes = 16;
 typedef float Vector __attribute__((vector_size(lanes * sizeof(float)), aligned(4)));
 
 /// Up to 16 numbers from memory; what lies beyond `count` is zero.
-inline Vector load(const float* from, std::int64_t count = lanes) {
+[[gnu::always_inline]] inline Vector load(const float* from, std::int64_t count = lanes) {
   Vector v = {};
   if (count >= lanes) std::memcpy(&v, from, sizeof v);
   else std::memcpy(&v, from, std::size_t(count) * sizeof(float));
@@ -25,20 +24,20 @@ inline Vector load(const float* from, std::int64_t count = lanes) {
 }
 
 template <Metric metric>
-inline Vector distance_terms(const Vector& difference) {
+[[gnu::always_inline]] inline Vector distance_terms(const Vector& difference) {
   if (metric == Metric::squared_l2) return difference * difference;
   return difference < 0.0f ? -difference : difference;
 }
 
 /// weight times the derivative of distance_terms; 0 where the difference is 0.
 template <Metric metric>
-inline Vector weighted_slopes(const Vector& difference, float weight) {
+[[gnu::always_inline]] inline Vector weighted_slopes(const Vector& difference, float weight) {
   const Vector w = (metric == Metric::squared_l2 ? 2 * weight : weight) - Vector{};
   if (metric == Metric::squared_l2) return difference * w;
   return difference > 0.0f ? w : (difference < 0.0f ? -w : Vector{});
 }
 
-inline double sum_of(const Vector& v) {
+[[gnu::always_inline]] inline double sum_of(const Vector& v) {
   float half[8], quarter[4];
   for (int l = 0; l < 8; ++l) half[l] = v[l] + v[l + 8];
   for (int l = 0; l < 4; ++l) quarter[l] = half[l] + half[l + 4];
