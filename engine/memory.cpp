@@ -23,9 +23,11 @@ class CpuRuntime final : public DeviceRuntime {
     return memory;
   }
   void release(void* memory) override { std::free(memory); }
-  void copy_from_host(void* device, const void* host, std::size_t bytes) override { std::memcpy(device, host, bytes); }
-  void copy_to_host(void* host, const void* device, std::size_t bytes) override { std::memcpy(host, device, bytes); }
-  void copy_within(void* to, const void* from, std::size_t bytes) override { std::memcpy(to, from, bytes); }
+  void copy_from_host(void* device, const void* host, std::size_t bytes) override { copy_within(device, host, bytes); }
+  void copy_to_host(void* host, const void* device, std::size_t bytes) override { copy_within(host, device, bytes); }
+  void copy_within(void* to, const void* from, std::size_t bytes) override {
+    if (bytes != 0) std::memcpy(to, from, bytes);  // an empty std::vector has no address to give
+  }
   void zero(void* memory, std::size_t bytes) override { std::memset(memory, 0, bytes); }
   void synchronize() override {}
   void add_into(void* sum, const void* term, Dtype dtype, std::int64_t n) override {

@@ -16,6 +16,7 @@ class DeviceRuntime {
   virtual ~DeviceRuntime() = default;
   virtual void* allocate(std::size_t bytes) = 0;  ///< 64-byte aligned; nullptr when the device has no room
   virtual void release(void* memory) = 0;
+  // Copies of zero bytes are allowed, from and to nullptr too.
   virtual void copy_from_host(void* device, const void* host, std::size_t bytes) = 0;
   virtual void copy_to_host(void* host, const void* device, std::size_t bytes) = 0;  ///< waits for the device
   virtual void copy_within(void* to, const void* from, std::size_t bytes) = 0;
