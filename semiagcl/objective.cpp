@@ -28,10 +28,10 @@ Variable objective(const std::vector<Term>& terms) {
   for (const Term& term : terms) {
     if (!term.value.defined() || term.weight == 0) continue;
     engine::require(term.value.value().size() == 1, "objective: {} has shape {}, expected a scalar", term.name, term.value.shape());
-    // Eq. 8. Departs from the paper: the weights and their ramp-up are ours; with all of them 1 it is the printed sum.
+    // Departs from the paper: the weights and their ramp-up are ours; with all of them 1 it is the printed sum.
     const Variable scalar = ops::reshape(term.value, {});
     const Variable weighted = term.weight == 1 ? scalar : ops::scale(scalar, term.weight);
-    all = all.defined() ? ops::add(all, weighted) : weighted;
+    all = all.defined() ? ops::add(all, weighted) : weighted;  // Eq. 8
   }
   engine::require<engine::UsageError>(all.defined(), "objective: no term is defined");
   return all;

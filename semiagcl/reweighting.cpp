@@ -56,7 +56,7 @@ Variable reweighted_loss(const Variable& q, const Tensor& keys, const std::vecto
     // Departs from the paper only if asked to: Eq. 7's denominator holds H alone, MoCHi keeps the queue beside it.
     if (m.append_queue) contrast.shared = others.keys;
     contrast.tau = m.tau;
-    losses.push_back(contrastive_losses(anchors, contrast));  // Eq. 7
+    losses.push_back(contrastive_losses(anchors, contrast));  // one loss per anchor
   }
   if (losses.empty()) return {};
   return ops::mean(losses.size() == 1 ? losses[0] : ops::concat(losses, 0));

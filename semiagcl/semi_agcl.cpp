@@ -48,14 +48,14 @@ std::vector<Term> SemiAgcl::terms(StepInput& in) {
   std::vector<Term> terms;
   terms.push_back({"reg", consistency_loss(logits, target, method_.consistency), in.weights.reg});  // L_reg
   if (method_.kernel != Kernel::none) {
-    const AffinityGraph graph = affinity_graph(target, ops::softmax(logits), method_);  // Eq. 2
-    terms.push_back({"pl", affinity_loss(graph.a, method_), in.weights.pl});      // Eq. 3
+    const AffinityGraph graph = affinity_graph(target, ops::softmax(logits), method_);  // of Eq. 2
+    terms.push_back({"pl", affinity_loss(graph.a, method_), in.weights.pl});      // L_PL
     observed_["a_ii"] = mean_of(diagonal(graph.a.value()));
     observed_["sigma2"] = mean_of(graph.sigma2.to_doubles());
   }
   if (contrasts()) {
     const Variable loss = contrast(in, first, seen);
-    if (loss.defined()) terms.push_back({"rw", loss, in.weights.rw});  // Eq. 7
+    if (loss.defined()) terms.push_back({"rw", loss, in.weights.rw});  // L_RW
   }
   return terms;
 }
@@ -87,7 +87,7 @@ Variable SemiAgcl::contrast(StepInput& in, std::int64_t first, const AveragedNet
     per_image.graph = GraphOver::image;
     affinities = diagonal(affinity_graph(seen.probabilities, student, per_image).a.value());  // A_ii of Eq. 6
   }
-  const Tensor score = sampling_score(weak, map, method_);                                          // Eq. 1
+  const Tensor score = sampling_score(weak, map, method_);                                          // by Eq. 1
   const auto chosen = class_centric_patches(score, patch_confidence(map, method_.patch_grid), method_);  // Top-n
   const std::vector<Pick> picks = picks_of(chosen);
   if (picks.size() < 2) return {};  // the projection's batch norm needs two rows
