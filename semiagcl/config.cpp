@@ -54,6 +54,7 @@ void check(const Method& m) {
   within("threshold_low", m.threshold_low, 0, m.threshold_high), within("threshold_high", m.threshold_high, 0, 1);
   positive("projection_hidden", double(m.projection_hidden)), positive("projection_dim", double(m.projection_dim));
   within("w_reg", m.w_reg, 0, 1e6), within("w_pl", m.w_pl, 0, 1e6), within("w_rw", m.w_rw, 0, 1e6);
+  within("min_target", m.min_target, 0, 1);
   within("ramp_share", m.ramp_share, 0, 1), within("ema_decay", m.ema_decay, 0, 1);
   within("warm_up_share", m.warm_up_share, 0, 1);
 }

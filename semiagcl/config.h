@@ -83,6 +83,7 @@ struct Method {
 
   // --- Eq. 8 and training ---------------------------------------------------------------------------------------------
   Consistency consistency = Consistency::soft_ce;  ///< L_reg "cross entropy between the outputs"
+  double min_target = 0;           ///< argmax forms: a voxel counts only where the teacher's probability is at least this; ours
   double w_reg = 1, w_pl = 1, w_rw = 1;            ///< Eq. 8 has no weights; section IV-B's 0.25 and 0.2 have no place in it
   double ramp_share = 0.2;         ///< share of the semi-supervised steps in which the three weights rise to their values
   double ema_decay = 0.999;        ///< α, "0.999" of section IV-B
@@ -132,6 +133,7 @@ void for_each_setting(M& m, F&& f) {
   f("threshold_low", m.threshold_low), f("threshold_high", m.threshold_high), f("append_queue", m.append_queue);
   f("labelled_anchors", m.labelled_anchors), f("embedding", m.embedding), f("projection_hidden", m.projection_hidden);
   f("projection_dim", m.projection_dim), f("patch_norm", m.patch_norm), f("consistency", m.consistency);
+  f("min_target", m.min_target);
   f("w_reg", m.w_reg), f("w_pl", m.w_pl), f("w_rw", m.w_rw), f("ramp_share", m.ramp_share), f("ema_decay", m.ema_decay);
   f("teacher_dropout", m.teacher_dropout), f("warm_up_share", m.warm_up_share), f("evaluated", m.evaluated);
 }

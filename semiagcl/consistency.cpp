@@ -25,7 +25,7 @@ Tensor sharpened(const Tensor& q) {
   return y.to(q.device());
 }
 
-Variable consistency_loss(const Variable& student_logits, const Tensor& q, Consistency form) {
+Variable consistency_loss(const Variable& student_logits, const Tensor& q, Consistency form, double least) {
   engine::require(student_logits.shape() == q.shape(), "consistency_loss: student {} and teacher {} differ",
                   student_logits.shape(), q.shape());
   switch (form) {
@@ -33,8 +33,8 @@ Variable consistency_loss(const Variable& student_logits, const Tensor& q, Consi
     // is soft. The teacher is the target; the other forms are ours, because soft CE keeps the teacher's softness.
     case Consistency::soft_ce: return ops::soft_cross_entropy(student_logits, q);
     case Consistency::sharpened_ce: return ops::soft_cross_entropy(student_logits, sharpened(q));
-    case Consistency::ce_argmax: return ops::cross_entropy(student_logits, most_likely(q));
-    case Consistency::dice_ce_argmax: return supervised_loss(student_logits, most_likely(q));
+    case Consistency::ce_argmax: return ops::cross_entropy(student_logits, most_likely(q, least));
+    case Consistency::dice_ce_argmax: return supervised_loss(student_logits, most_likely(q, least));
     case Consistency::mse: break;
   }
   return ops::mean(ops::square(ops::subtract(ops::softmax(student_logits), Variable(q))));

@@ -14,7 +14,8 @@ using engine::Tensor;
 ///   ce_argmax       cross-entropy with the teacher's most likely class
 ///   dice_ce_argmax  L_sup with it: ½ (CE + Dice)
 ///   mse             mean over voxels and classes of (softmax(z) − q)²   mean teacher
-Variable consistency_loss(const Variable& student_logits, const Tensor& teacher_probabilities, Consistency form);
+/// The argmax forms leave out voxels where the teacher's largest probability is below `least`.
+Variable consistency_loss(const Variable& student_logits, const Tensor& teacher_probabilities, Consistency form, double least = 0);
 
 /// q² / Σ_c q², over the last axis.
 Tensor sharpened(const Tensor& q);

@@ -46,7 +46,7 @@ std::vector<Term> SemiAgcl::terms(StepInput& in) {
   const Tensor target = samples(seen.probabilities, labelled - first, unlabelled);
   const Variable logits = ops::slice(in.student.logits, 0, labelled, unlabelled);
   std::vector<Term> terms;
-  terms.push_back({"reg", consistency_loss(logits, target, method_.consistency), in.weights.reg});  // L_reg
+  terms.push_back({"reg", consistency_loss(logits, target, method_.consistency, method_.min_target), in.weights.reg});  // L_reg
   if (method_.kernel != Kernel::none) {
     const AffinityGraph graph = affinity_graph(target, ops::softmax(logits), method_);  // of Eq. 2
     terms.push_back({"pl", affinity_loss(graph.a, method_), in.weights.pl});      // L_PL

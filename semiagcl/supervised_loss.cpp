@@ -16,7 +16,7 @@ Variable supervised_loss(const Variable& logits, const Tensor& labels) {
   return ops::scale(ops::add(ce, dice), 0.5);
 }
 
-Tensor most_likely(const Tensor& p) {
+Tensor most_likely(const Tensor& p, double least) {
   const engine::Shape& s = p.shape();
   engine::require(s.rank() >= 1 && s.back() > 0, "most_likely: expected [.., classes], got {}", s);
   const std::int64_t C = s.back();
@@ -25,7 +25,8 @@ Tensor most_likely(const Tensor& p) {
   visit_float(p.dtype(), [&]<class T>(engine::Type<T>) {
     engine::parallel_for(y.size(), 1 << 14, [&](std::int64_t i) {
       const T* row = host.data<T>() + i * C;
-      y.data<std::int32_t>()[i] = std::int32_t(std::max_element(row, row + C) - row);
+      const T* best = std::max_element(row, row + C);
+      y.data<std::int32_t>()[i] = *best < T(least) ? -1 : std::int32_t(best - row);
     });
   });
   return y.to(p.device());

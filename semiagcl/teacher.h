@@ -10,7 +10,8 @@ using autograd::Variable;
 using engine::Tensor;
 
 /// α of step t = 0, 1, …: min(1 − 1/(t + 1), decay). The warm start makes the teacher the running mean of the students
-/// until the decay takes over, so it never keeps its random beginning (step 0 copies the student).
+/// until the decay takes over, so it never keeps its random beginning (step 0 copies the student). Steps count from the run's
+/// first one: a teacher that begins after a supervised warm-up is a good copy already and averages slowly at once.
 double ema_alpha(std::int64_t step, double decay);
 
 /// What becomes of the teacher's buffers (running mean and variance of batch norm) in an update.

@@ -20,10 +20,11 @@ namespace {
 
 engine::Extents extents_of(const std::vector<std::int64_t>& v) { return {{v[0], v[1], v[2]}}; }
 
-datasets::BatchSpec batch_spec(const RunSettings& s, bool half_unlabelled) {
+datasets::BatchSpec batch_spec(const RunSettings& s, bool with_unlabelled) {
   datasets::BatchSpec spec;
-  spec.unlabelled = half_unlabelled ? s.train.batch / 2 : 0;
-  spec.labelled = s.train.batch - spec.unlabelled;
+  const bool beside = s.train.unlabelled == "beside";
+  spec.unlabelled = !with_unlabelled ? 0 : beside ? s.train.batch : s.train.batch / 2;
+  spec.labelled = beside ? s.train.batch : s.train.batch - spec.unlabelled;
   spec.weak.crop = extents_of(s.train.patch);
   for (const std::string& axis : s.augment.flip) {
     const std::size_t a = std::string("DHW").find(axis);
@@ -65,8 +66,8 @@ Trainer::Trainer(const RunSettings& settings, const TrainingData& data, Device d
   require<UsageError>(!method_->uses_unlabelled() || !data.unlabelled.empty(),
                       "{} needs unlabelled cases and every training case is labelled; use --labeled or --method supervised",
                       settings.train.method);
-  require<UsageError>(!method_->uses_unlabelled() || settings.train.batch % 2 == 0,
-                      "train.batch = {}: half of it is unlabelled, so it must be even", settings.train.batch);
+  require<UsageError>(!method_->uses_unlabelled() || settings.train.unlabelled == "beside" || settings.train.batch % 2 == 0,
+                      "train.batch = {}: half of it is unlabelled, so it must be even; or set train.unlabelled=beside", settings.train.batch);
   make_network();
   if (!warming_up()) method_->begin(*student_);
   start_phase();
@@ -161,10 +162,9 @@ StepReport Trainer::advance() {
   terms.clear();
   optimizer_->step(report.learning_rate);
   const bool was_warming_up = warming_up();
-  const std::int64_t t = step_ - warmup_;
   if (!was_warming_up) {
     report.ramp = weights_at(step_, settings_.train.steps, settings_.method).ramp;
-    method_->after_update(*student_, t);
+    method_->after_update(*student_, step_);
     report.observations = method_->observations();
   }
   ++step_;

@@ -39,7 +39,7 @@ class TrainingMethod {
   /// step is run again under observation.
   virtual std::vector<Term> terms(StepInput& /*in*/) { return {}; }
 
-  /// After the optimiser's step: averages the teacher, stores keys, moves thresholds.
+  /// After the optimiser's step t = 0, 1, … of the run, warm-up included: averages the teacher, stores keys, moves thresholds.
   virtual void after_update(layers::Segmenter& /*student*/, std::int64_t /*t*/) {}
 
   /// Modules of the method that the optimiser trains, by name; e.g. a projection head.

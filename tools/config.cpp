@@ -215,6 +215,8 @@ void check(const RunSettings& s) {
                         s.method.patch_grid[int(a)], extent);
   }
   require<UsageError>(s.train.learning_rate > 0, "train.learning_rate = {}: must be positive", s.train.learning_rate);
+  require<UsageError>(s.train.unlabelled == "half" || s.train.unlabelled == "beside",
+                      "train.unlabelled = '{}': choose half or beside", s.train.unlabelled);
   require<UsageError>(s.train.optimizer == "adam" || s.train.optimizer == "sgd", "train.optimizer = '{}': choose adam or sgd", s.train.optimizer);
   require<UsageError>(s.evaluation.stride.empty() || s.evaluation.stride.size() == 3, "evaluation.stride: expected three numbers or []");
   semiagcl::check(s.method);

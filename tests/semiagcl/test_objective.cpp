@@ -62,6 +62,16 @@ TEST(Consistency, ByHand) {
   EXPECT_NEAR(sharp[0], 0.36 / 0.52, 1e-15);
 }
 
+TEST(Consistency, UncertainVoxelsAreLeftOut) {
+  const Tensor teacher = Tensor::of({1, 1, 1, 2, 2}, std::vector<double>{0.95, 0.05, 0.4, 0.6});
+  EXPECT_EQ(most_likely(teacher, 0.9).to_doubles(), (std::vector<double>{0, -1}));
+  const Variable z(Tensor::of({1, 1, 1, 2, 2}, std::vector<double>{1, -1, 3, -2}));
+  const Variable first(Tensor::of({1, 1, 1, 1, 2}, std::vector<double>{1, -1}));
+  const Tensor certain = Tensor::of({1, 1, 1, 1, 2}, std::vector<double>{1, 0});
+  for (Consistency form : {Consistency::ce_argmax, Consistency::dice_ce_argmax})
+    EXPECT_DOUBLE_EQ(consistency_loss(z, teacher, form, 0.9).value().item(), consistency_loss(first, certain, form).value().item());
+}
+
 TEST(Objective, GoldenRamps) {
   const Golden g("agcl_schedule");
   for (const std::string name : {"ramp_40", "ramp_200", "ramp_6000"}) {

@@ -96,6 +96,12 @@ TEST_F(Training, every_method_resumes_bit_for_bit) {
   }
 }
 
+TEST_F(Training, unlabelled_images_stand_in_for_half_of_the_batch_or_beside_it) {
+  EXPECT_EQ(shell(command("half", "--set train.batch=1", "mean-teacher")), 2);
+  EXPECT_NE(errors().find("train.unlabelled=beside"), std::string::npos) << errors();
+  EXPECT_EQ(shell(command("beside", "--set train.batch=1 --set train.unlabelled=beside", "mean-teacher")), 0) << errors();
+}
+
 TEST_F(Training, a_signal_saves_and_leaves_with_its_code) {
   const int code = interrupt("asked", "checkpoints/step-0000002.safetensors", SIGTERM);
   EXPECT_TRUE(code == 143 || code == 0) << code;  // 0 if it was quicker than the signal
