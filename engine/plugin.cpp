@@ -13,7 +13,6 @@ namespace sagcl::engine {
 namespace {
 
 std::atomic<Precision> chosen_precision{Precision::fp32};
-std::atomic<bool> precision_was_set{false};
 
 /// The plugin beside the program, in ../lib, or where SAGCL_PLUGINS points; empty when there is none.
 std::string find_plugin(std::string& searched) {
@@ -64,15 +63,12 @@ const PluginAnswer& cuda(int index) {
 }  // namespace
 
 Precision precision() { return chosen_precision; }
-void set_precision(Precision precision) {
-  chosen_precision = precision;
-  precision_was_set = true;
-}
+void set_precision(Precision precision) { chosen_precision = precision; }
 
 Precision precision_from(const std::string& name) {
   for (Precision p : {Precision::fp32, Precision::tf32, Precision::bf16})
     if (name == to_string(p)) return p;
-  fail<UsageError>("precision '{}' is unknown; choose fp32, tf32 or bf16", name);
+  fail<UsageError>("precision '{}' is unknown; choose auto, fp32, tf32 or bf16", name);
 }
 
 std::string to_string(Precision precision) {
@@ -81,23 +77,28 @@ std::string to_string(Precision precision) {
 
 namespace {
 
-/// The choice of a GPU that is ready, and the precision users of GPUs expect unless they said otherwise.
-DeviceChoice on_gpu(int index, const PluginAnswer& answer) {
-  if (!precision_was_set) {
-    const char* named = std::getenv("SAGCL_PRECISION");
-    set_precision(named ? precision_from(named) : Precision::tf32);
-  }
-  return {Device::cuda(index), fmt::format("cuda:{}: {}, convolutions in {}", index, answer.text, to_string(precision()))};
+DeviceChoice on_gpu(int index, const PluginAnswer& answer, const std::string& precision) {
+  const Precision p = precision == "auto" ? Precision::tf32 : precision_from(precision);
+  set_precision(p);
+  return {Device::cuda(index), p, fmt::format("cuda:{}: {}, convolutions in {}", index, answer.text, to_string(p))};
+}
+
+DeviceChoice on_cpu(const std::string& reason, const std::string& precision) {
+  const Precision p = precision == "auto" ? Precision::fp32 : precision_from(precision);
+  require<UsageError>(p == Precision::fp32,
+                      "precision {} needs a GPU, and the device is cpu ({}): CPU arithmetic is fp32, it has no units that multiply "
+                      "rounded operands faster. Choose --precision fp32 or auto, or --device cuda", precision, reason);
+  set_precision(p);
+  return {Device::cpu(), p, "cpu: " + reason};
 }
 
 }  // namespace
 
-DeviceChoice resolve_device(const std::string& wanted) {
-  if (wanted == "cpu") return {Device::cpu(), "cpu: asked for"};
+DeviceChoice resolve_device(const std::string& wanted, const std::string& precision) {
+  if (wanted == "cpu") return on_cpu("asked for", precision);
   if (wanted == "auto") {
     const PluginAnswer& answer = cuda(0);
-    if (answer.ready) return on_gpu(0, answer);
-    return {Device::cpu(), fmt::format("cpu: {}", answer.text)};
+    return answer.ready ? on_gpu(0, answer, precision) : on_cpu(answer.text, precision);
   }
   int index = 0;
   const bool numbered = wanted.rfind("cuda:", 0) == 0 && wanted.size() > 5 && wanted.size() < 9 &&
@@ -106,7 +107,7 @@ DeviceChoice resolve_device(const std::string& wanted) {
   require<UsageError>(numbered || wanted == "cuda", "device '{}' is unknown; choose auto, cpu, cuda or cuda:N", wanted);
   const PluginAnswer& answer = cuda(index);
   require<DeviceError>(answer.ready, "device cuda:{} cannot be used: {}", index, answer.text);
-  return on_gpu(index, answer);
+  return on_gpu(index, answer, precision);
 }
 
 }  // namespace sagcl::engine

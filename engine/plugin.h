@@ -6,25 +6,28 @@
 namespace sagcl::engine {
 
 /// Arithmetic of convolutions on f32 tensors: exact products (fp32), products of operands rounded to 10 bits of mantissa
-/// (tf32: what GPU frameworks do by default) or to 7 bits (bf16). Sums are f32 always. Devices without such units use fp32.
+/// (tf32: what GPU frameworks do by default) or to 7 bits (bf16). Tensors, and with them weights, statistics and losses, and
+/// all sums are f32 always. The CPU has units for f32 products alone.
 enum class Precision { fp32, tf32, bf16 };
-/// As set; else fp32, and on a GPU that resolve_device() chose tf32, unless SAGCL_PRECISION names another.
-Precision precision();
+Precision precision();                               ///< as set last, by resolve_device() too; fp32 before
 void set_precision(Precision precision);
 Precision precision_from(const std::string& name);   ///< "fp32", "tf32", "bf16"; UsageError for any other
 std::string to_string(Precision precision);
 
-/// A device and one line on why it was chosen: "cuda:0: NVIDIA H100, 79 GiB, cuDNN 9.19.0, convolutions in tf32" or
-/// "cpu: no CUDA driver on this machine".
+/// A device, the precision of its convolutions and one line on why it was chosen: "cuda:0: NVIDIA H100, 79 GiB, cuDNN 9.19.0,
+/// convolutions in tf32" or "cpu: no CUDA driver on this machine".
 struct DeviceChoice {
   Device device;
+  Precision precision = Precision::fp32;
   std::string text;
 };
 
 /// "cpu", "cuda" (the first GPU), "cuda:N", or "auto": the first GPU when one can be used, else the CPU and the reason.
 /// Loads the plugin libsagcl_cuda.so from the folder of the program or from ../lib, once the driver was found.
-/// DeviceError with the reason when a GPU is asked for and there is none; UsageError for any other text.
-DeviceChoice resolve_device(const std::string& wanted);
+/// `precision` is a name of precision_from() or "auto": tf32 on a GPU, fp32 on the CPU; it becomes that of the process.
+/// DeviceError with the reason when a GPU is asked for and there is none; UsageError for any other text, and for a
+/// precision other than fp32 on the CPU.
+DeviceChoice resolve_device(const std::string& wanted, const std::string& precision = "auto");
 
 // --- between this file and a plugin -------------------------------------------------------------------------------
 

@@ -37,6 +37,7 @@ struct TrainSettings {
   double poly_power = 0.9;                ///< learning rate x (1 - t / T)^power after the warm-up; 0 is constant
   std::int64_t decay_every = 0;           ///< learning rate x 0.1 every so many steps; 0 never
   std::int64_t ease_in = 0;               ///< steps over which the learning rate of a fresh optimiser rises linearly
+  std::string precision = "auto";         ///< of convolutions: fp32, tf32, bf16; auto is tf32 on a GPU, fp32 on the CPU
   std::int64_t restarts = 2;              ///< a warm-up that leaves a class unpredicted starts again with other weights, at most so often
   std::uint64_t seed = 0;
 };
@@ -79,7 +80,8 @@ void for_each_run_setting(S& s, F&& f) {
   f("train.method", s.train.method), f("train.steps", s.train.steps), f("train.batch", s.train.batch), f("train.unlabelled", s.train.unlabelled);
   f("train.patch", s.train.patch), f("train.optimizer", s.train.optimizer), f("train.learning_rate", s.train.learning_rate);
   f("train.momentum", s.train.momentum), f("train.weight_decay", s.train.weight_decay), f("train.poly_power", s.train.poly_power);
-  f("train.decay_every", s.train.decay_every), f("train.ease_in", s.train.ease_in), f("train.restarts", s.train.restarts);
+  f("train.decay_every", s.train.decay_every), f("train.ease_in", s.train.ease_in), f("train.precision", s.train.precision);
+  f("train.restarts", s.train.restarts);
   f("train.seed", s.train.seed);
   f("augment.flip", s.augment.flip), f("augment.rotate", s.augment.rotate), f("augment.colour", s.augment.colour);
   f("augment.strong_labelled", s.augment.strong_labelled);

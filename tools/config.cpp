@@ -7,6 +7,7 @@
 #include <charconv>
 #include <map>
 
+#include "engine/plugin.h"
 #include "engine/safetensors.h"
 #include "tools/program.h"
 
@@ -218,6 +219,7 @@ void check(const RunSettings& s) {
   require<UsageError>(s.train.unlabelled == "half" || s.train.unlabelled == "beside",
                       "train.unlabelled = '{}': choose half or beside", s.train.unlabelled);
   require<UsageError>(s.train.optimizer == "adam" || s.train.optimizer == "sgd", "train.optimizer = '{}': choose adam or sgd", s.train.optimizer);
+  if (s.train.precision != "auto") (void)engine::precision_from(s.train.precision);
   require<UsageError>(s.evaluation.stride.empty() || s.evaluation.stride.size() == 3, "evaluation.stride: expected three numbers or []");
   semiagcl::check(s.method);
 }

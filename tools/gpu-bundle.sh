@@ -5,17 +5,19 @@
 #   tools/gpu-bundle.sh BUILD_FOLDER FILE.tar.gz
 #
 # In the archive, folder sagcl-gpu: bin/ (programs, plugin), bin/lib/ (shared libraries of this system that clusters often
-# lack; glibc, the C++ run time and everything of NVIDIA stay out), tools/. There: tools/gpu-check.sh -b bin -o results
+# lack; glibc, the C++ run time and everything of NVIDIA stay out), tools/, data/hippocampus.
+# There: tools/gpu-check.sh -b bin -o results
 set -eu
-[ $# -eq 2 ] || { sed -n 2,8p "$0"; exit 2; }
+[ $# -eq 2 ] || { sed -n 2,9p "$0"; exit 2; }
 here=$(cd "$(dirname "$0")" && pwd)
 build=$(cd "$1" && pwd)
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 top=$folder/sagcl-gpu
-mkdir -p "$top/bin/lib" "$top/tools"
+mkdir -p "$top/bin/lib" "$top/tools" "$top/data"
 cp "$here"/gpu-*.sh "$here"/gpu-*.py "$top/tools/"
 cp -r "$here/presets" "$top/tools/"
+cp -r "$here/../data/hippocampus" "$top/data/"
 for program in libsagcl_cuda.so sagcl-gpu-check sagcl-gpu-properties sagcl-train sagcl-eval sagcl-predict sagcl-report sagcl-bench; do
   if [ -e "$build/bin/$program" ]; then cp "$build/bin/$program" "$top/bin/" && strip --strip-unneeded "$top/bin/$program"; fi
 done

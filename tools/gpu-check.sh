@@ -5,7 +5,7 @@
 #
 # FOLDER_OF_PROGRAMS holds sagcl-gpu-check, libsagcl_cuda.so and perhaps lib/ with what they need (default: build/bin);
 # tools/gpu-bundle.sh packs such a folder for another machine.
-# Stages, all by default: machine parity repeat conv steps sanitizer bandwidth bench peers peers-compiled kernels.
+# Stages, all by default: machine parity repeat conv steps precision sanitizer bandwidth bench peers peers-compiled kernels.
 # Each writes RESULTS/STAGE.log; rows also go to RESULTS/results.jsonl. A stage that passed is not run again: remove its
 # .done file to repeat it. Exit code: the number of stages that failed.
 set -u
@@ -16,7 +16,7 @@ while getopts b:o: option; do
   case $option in b) bin=$OPTARG ;; o) out=$OPTARG ;; *) exit 2 ;; esac
 done
 shift $((OPTIND - 1))
-[ $# -gt 0 ] && stages=("$@") || stages=(machine parity repeat conv steps sanitizer bandwidth bench peers peers-compiled kernels)
+[ $# -gt 0 ] && stages=("$@") || stages=(machine parity repeat conv steps precision sanitizer bandwidth bench peers peers-compiled kernels)
 mkdir -p "$out"
 out=$(cd "$out" && pwd)
 bin=$(cd "$bin" && pwd) || exit 2
@@ -59,6 +59,22 @@ sanitizer() {
     echo "racecheck $family: $(tail -1 "$out/racecheck-$family.log")"
   done
   return $failed
+}
+# Every precision through sagcl-train and sagcl-predict: asked for, used and recorded.
+precision() {
+  local p run
+  for p in fp32 tf32 bf16; do
+    run=$out/precision-$p
+    rm -rf "$run"
+    timeout 150 "$bin/sagcl-train" --config "$here/presets/hippocampus.toml" --data "$here/../data/hippocampus" --out "$run" \
+      --device cuda --precision $p --method supervised --labeled 4 --set train.steps=20 --set data.test=2 --no-report || return 1
+    grep '"precision"' "$run/env.json" | grep "\"$p\"" || { echo "$run/env.json does not say $p"; return 1; }
+    tail -1 "$run/metrics.jsonl"
+    timeout 60 "$bin/sagcl-predict" --checkpoint "$run/checkpoints/step-0000020.safetensors" --output "$run/masks" \
+      --input "$here/../data/hippocampus/imagesTr" --device cuda --precision $p >/dev/null || return 1
+  done
+  cmp -s "$out"/precision-{fp32,bf16}/checkpoints/step-0000020.safetensors && { echo "fp32 and bf16 trained the same bits"; return 1; }
+  return 0
 }
 bandwidth() { check 200 bandwidth; }
 bench() { check 500 bench; }

@@ -26,7 +26,7 @@ std::string processor() {
   return "unknown";
 }
 
-Json environment(const std::string& device) {
+Json environment(const engine::DeviceChoice& device) {
   utsname system{};
   uname(&system);
   return {{"schema_version", 1},
@@ -35,7 +35,8 @@ Json environment(const std::string& device) {
           {"compiler", __VERSION__},
           {"cpu", {{"model", processor()}, {"cores", std::thread::hardware_concurrency()}}},
           {"threads", engine::threads()},
-          {"device", device},
+          {"device", device.text},
+          {"precision", engine::to_string(device.precision)},
           {"system", fmt::format("{} {} {}", system.sysname, system.release, system.machine)}};
 }
 
@@ -48,7 +49,7 @@ RunWriter::RunWriter(const std::filesystem::path& folder) : folder_(folder) {
   engine::require<engine::IoError>(metrics_.good(), "{}: cannot be written; check the folder's permissions", (folder_ / "metrics.jsonl").string());
 }
 
-void RunWriter::start(const std::string& config, const std::string& command, const std::string& device) {
+void RunWriter::start(const std::string& config, const std::string& command, const engine::DeviceChoice& device) {
   engine::write_file_atomically(folder_ / "config.toml", config);
   engine::write_file_atomically(folder_ / "command.txt", command + "\n");
   engine::write_file_atomically(folder_ / "env.json", environment(device).dump(2) + "\n");

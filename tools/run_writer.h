@@ -4,6 +4,7 @@
 #include <string>
 
 #include "datasets/store.h"
+#include "engine/plugin.h"
 #include "semiagcl/trainer.h"
 #include "tools/run_folder.h"
 
@@ -15,7 +16,7 @@ class RunWriter {
  public:
   explicit RunWriter(const std::filesystem::path& folder);  ///< creates the folder
 
-  void start(const std::string& config, const std::string& command, const std::string& device);
+  void start(const std::string& config, const std::string& command, const engine::DeviceChoice& device);
   void train(const semiagcl::StepReport& report);
   void validation(const ValidationPoint& point);
 

@@ -20,7 +20,7 @@ using Json = nlohmann::ordered_json;
 namespace {
 
 struct Options {
-  std::string device = "auto", json, filter;
+  std::string device = "auto", precision = "auto", json, filter;
   int threads = 0;
   double seconds = 0.4;
   bool cases = false;
@@ -59,7 +59,8 @@ int ops(const Options& o, engine::Device device) {
   }
   engine::require<engine::UsageError>(!rows.empty(), "--filter {}: no operation has this in its name", o.filter);
   fmt::print("{}", table.text());
-  write_json(o, {{"schema_version", 1}, {"threads", engine::threads()}, {"device", engine::to_string(device)}, {"ops", rows}});
+  write_json(o, {{"schema_version", 1}, {"threads", engine::threads()}, {"device", engine::to_string(device)},
+                 {"precision", engine::to_string(engine::precision())}, {"ops", rows}});
   return tools::exit_ok;
 }
 
@@ -75,7 +76,7 @@ int step(Options o, engine::Device device) {
   table.row({"fastest step", tools::number(t.step_min, 4)});
   // One line of JSON first, so that a script can read the same line from either framework.
   const Json json = {{"sagcl", SAGCL_VERSION}, {"net", o.step.net}, {"shape", o.step.shape}, {"batch", o.step.batch}, {"threads", engine::threads()},
-                     {"channels_last", true}, {"bf16", false}, {"compile", false}, {"device", engine::to_string(device)},
+                     {"channels_last", true}, {"precision", engine::to_string(engine::precision())}, {"compile", false}, {"device", engine::to_string(device)},
                      {"parameters", t.parameters}, {"forward", rounded(t.forward)}, {"backward", rounded(t.backward)},
                      {"optimiser", rounded(t.optimiser)}, {"step_median", rounded(t.step_median)}, {"step_min", rounded(t.step_min)},
                      {"peak_MiB", std::int64_t(t.peak_mib)}, {"allocator_MiB", std::int64_t(t.allocator_peak_mib)}};
@@ -105,7 +106,7 @@ int method(const Options& o, engine::Device device) {
   const double peak = double(engine::allocator(device).statistics().peak) / (1 << 20), resident = tools::peak_resident_mib();
   const Json json = {{"sagcl", SAGCL_VERSION}, {"method", s.train.method}, {"preset", o.preset}, {"net", s.network.name}, {"width", s.network.width},
                      {"crop", s.train.patch}, {"batch", s.train.batch}, {"threads", engine::threads()}, {"device", engine::to_string(device)},
-                     {"step_med", rounded(tools::median(times))}, {"step_min", rounded(*std::min_element(times.begin(), times.end()))},
+                     {"precision", engine::to_string(engine::precision())}, {"step_med", rounded(tools::median(times))}, {"step_min", rounded(*std::min_element(times.begin(), times.end()))},
                      {"peak_MiB", std::int64_t(device.is_cpu() ? resident : peak)}, {"allocator_MiB", std::int64_t(peak)}};
   fmt::print("{}\n", json.dump());
   write_json(o, json);
@@ -142,6 +143,7 @@ int main(int argc, char** argv) {
   for (CLI::App* sub : {ops_command, step_command, method_command}) {
     sub->add_option("--threads", o.threads, "CPU threads (default: all)")->check(CLI::Range(1, 1024));
     sub->add_option("--device", o.device, "auto, cpu, cuda or cuda:N")->capture_default_str();
+    sub->add_option("--precision", o.precision, "of convolutions: auto, fp32, tf32 or bf16")->capture_default_str();
     sub->add_option("--json", o.json, "also write the figures to this file")->type_name("FILE");
   }
   return tools::run_program(app, argc, argv,
@@ -150,7 +152,7 @@ int main(int argc, char** argv) {
                             "  sagcl-bench method --preset hippocampus --data data/hippocampus --threads 2 --steps 10\n",
                             [&] {
                               if (o.threads > 0) engine::set_threads(o.threads);
-                              const engine::DeviceChoice device = engine::resolve_device(o.device);
+                              const engine::DeviceChoice device = engine::resolve_device(o.device, o.precision);
                               if (ops_command->parsed()) return ops(o, device.device);
                               return step_command->parsed() ? step(o, device.device) : method(o, device.device);
                             });

@@ -12,7 +12,7 @@ using namespace sagcl;
 namespace {
 
 struct Options {
-  std::string checkpoint, input, output, network, device = "auto";
+  std::string checkpoint, input, output, network, device = "auto", precision = "auto";
   int threads = 0;
 };
 
@@ -25,7 +25,7 @@ int predict(const Options& o) {
   if (o.threads > 0) engine::set_threads(o.threads);
   const std::vector<datasets::Case> cases = tools::image_cases(o.input);
   tools::TrainedNetwork trained = tools::load_network(o.checkpoint, o.network);
-  const engine::DeviceChoice device = engine::resolve_device(o.device);
+  const engine::DeviceChoice device = engine::resolve_device(o.device, o.precision);
   layers::move_to(*trained.network, device.device);
   tools::say(fmt::format("{} of {} after {} steps, {} classes, on {}", trained.which, o.checkpoint, trained.step, trained.classes.size(), device.text));
   tools::make_folder(o.output);
@@ -54,6 +54,8 @@ int main(int argc, char** argv) {
   app.add_option("--network", o.network, "which network of the checkpoint (default: the one the run evaluates)")
       ->check(CLI::IsMember({"student", "teacher"}));
   app.add_option("--device", o.device, "auto, cpu, cuda or cuda:N")->capture_default_str();
+  app.add_option("--precision", o.precision, "of convolutions: auto (a GPU: tf32, the CPU: fp32), fp32, tf32 or bf16")
+      ->capture_default_str();
   app.add_option("--threads", o.threads, "CPU threads (default: all)")->check(CLI::Range(1, 1024));
   return tools::run_program(app, argc, argv,
                             "  sagcl-predict --checkpoint runs/h8/checkpoints/step-0000600.safetensors --input images --output masks\n",

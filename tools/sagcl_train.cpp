@@ -13,7 +13,7 @@ using engine::fail;
 using engine::UsageError;
 
 struct Flags {
-  std::string preset, config, data, out, method, labeled, seed, device = "auto";
+  std::string preset, config, data, out, method, labeled, seed, precision, device = "auto";
   std::vector<std::string> set;
   int threads = 0;
   bool resume = false, dry_run = false, no_report = false, list_methods = false, list_presets = false, print_config = false;
@@ -42,6 +42,7 @@ semiagcl::RunSettings settings_of(const Flags& f) {
   if (!f.method.empty()) s.train.method = f.method;
   if (!f.labeled.empty()) s.data.labeled = f.labeled;
   if (!f.seed.empty()) tools::apply_assignment(s, "train.seed=" + f.seed);
+  if (!f.precision.empty()) s.train.precision = f.precision;
   for (const std::string& assignment : f.set) tools::apply_assignment(s, assignment);
   if (f.resume) {
     semiagcl::RunSettings moved = before;
@@ -95,6 +96,7 @@ int main(int argc, char** argv) {
   app.add_option("--seed", f.seed, "of weights, crops, augmentation and dropout");
   app.add_option("--set", f.set, "one setting, key=value; may be repeated")->allow_extra_args(false);
   app.add_option("--device", f.device, "auto, cpu, cuda or cuda:N")->capture_default_str();
+  app.add_option("--precision", f.precision, "of convolutions: auto (a GPU: tf32, the CPU: fp32), fp32, tf32 or bf16");
   app.add_option("--threads", f.threads, "CPU threads (default: all)")->check(CLI::Range(1, 1024));
   app.add_option("--stop-after", f.stop_after, "save and leave after so many steps, to be continued with --resume");
   app.add_flag("--resume", f.resume, "continue the run in --out from its newest checkpoint, bit for bit");

@@ -156,7 +156,8 @@ ValidationPoint validate(const CaseLoop& loop, layers::Segmenter& network, const
 class Session {
  public:
   explicit Session(const TrainOptions& options)
-      : options_(options), choice_(engine::resolve_device(options.device)), data_(load_run_data(options.settings, options.out / "split.json")),
+      : options_(options), choice_(engine::resolve_device(options.device, options.settings.train.precision)),
+        data_(load_run_data(options.settings, options.out / "split.json")),
         trainer_(options_.settings, data_.training, choice_.device), loop_(data_, options_.settings, choice_.device) {}
 
   int run();
@@ -213,7 +214,7 @@ void Session::begin() {
     say(fmt::format("resumed  {} at step {}", checkpoint.file.string(), trainer_.steps_done()));
     return;
   }
-  writer_->start(to_toml(options_.settings), options_.command, choice_.text);
+  writer_->start(to_toml(options_.settings), options_.command, choice_);
   datasets::write_split(options_.out / "split.json", data_.dataset, data_.split);
 }
 

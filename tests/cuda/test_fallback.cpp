@@ -40,6 +40,13 @@ TEST(Fallback, PrecisionNames) {
   EXPECT_THROW(precision_from("fp16"), UsageError);
 }
 
+TEST(Fallback, TheCpuComputesInFp32Alone) {
+  set_precision(Precision::bf16);
+  EXPECT_EQ(resolve_device("cpu").precision, Precision::fp32);
+  EXPECT_EQ(precision(), Precision::fp32);
+  for (const char* wanted : {"tf32", "bf16", "fp16"}) EXPECT_THROW(resolve_device("cpu", wanted), UsageError) << wanted;
+}
+
 /// Opened by hand, past the probe for a driver: every symbol is found, and the entry answers instead of failing.
 TEST(Plugin, LoadsAndSaysThatThereIsNoGpu) {
   if (has_driver()) GTEST_SKIP() << "there is a CUDA driver";

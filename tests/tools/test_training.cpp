@@ -131,11 +131,23 @@ TEST_F(Training, mistakes_are_explained) {
   EXPECT_EQ(shell(command("x", "--set method.patch_grid=4x4x4")), 2);
   EXPECT_NE(errors().find("16"), std::string::npos) << errors();
   EXPECT_EQ(shell(command("x", "--device cuda:99")), 69) << errors();
+  EXPECT_EQ(shell(command("x", "--precision fp16")), 2);
+  EXPECT_NE(errors().find("choose auto, fp32, tf32 or bf16"), std::string::npos) << errors();
+  EXPECT_EQ(shell(command("x", "--device cpu --precision tf32")), 2);
+  EXPECT_NE(errors().find("CPU arithmetic is fp32"), std::string::npos) << errors();
   ASSERT_EQ(shell(command("y", "", "supervised")), 0) << errors();
   EXPECT_EQ(shell(command("y", "", "supervised")), 2);
   EXPECT_NE(errors().find("--resume"), std::string::npos) << errors();
   EXPECT_EQ(shell(command("y", "--resume --seed 5", "supervised")), 2);
   EXPECT_NE(errors().find("train.seed"), std::string::npos) << errors();
+}
+
+TEST_F(Training, the_precision_is_recorded_and_stays) {
+  ASSERT_EQ(shell(command("run", "--device cpu --precision fp32", "supervised")), 0) << errors();
+  EXPECT_NE(engine::read_file(folder_ / "run/config.toml").find("precision = \"fp32\""), std::string::npos);
+  EXPECT_NE(engine::read_file(folder_ / "run/env.json").find("\"precision\": \"fp32\""), std::string::npos);
+  EXPECT_EQ(shell(command("run", "--resume --precision bf16", "supervised")), 2);
+  EXPECT_NE(errors().find("train.precision: \"fp32\" | \"bf16\""), std::string::npos) << errors();
 }
 
 TEST_F(Training, a_broken_newest_checkpoint_gives_way_to_the_one_before) {
