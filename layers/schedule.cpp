@@ -1,6 +1,5 @@
 #include "layers/schedule.h"
 
-#include <algorithm>
 #include <cmath>
 
 #include "engine/error.h"
@@ -20,16 +19,11 @@ double step_decay(double base, std::int64_t step, std::int64_t every, double fac
   return base * std::pow(factor, double(step / every));
 }
 
-double ramp_up(std::int64_t t, std::int64_t T) {
+double ramp_up(double t, double T) {
   require<UsageError>(t >= 0 && T >= 0, "ramp_up: t {}, T {}", t, T);
   if (t >= T) return 1;
-  const double rest = 1 - double(t) / double(T);
+  const double rest = 1 - t / T;
   return std::exp(-5 * rest * rest);
-}
-
-double warm_decay(std::int64_t step, double most) {
-  require<UsageError>(step >= 0, "warm_decay: step {}", step);
-  return std::min(1 - 1 / double(step + 1), most);
 }
 
 }  // namespace sagcl::layers

@@ -11,9 +11,6 @@ double poly_decay(double base, std::int64_t step, std::int64_t total, double pow
 double step_decay(double base, std::int64_t step, std::int64_t every, double factor = 0.1);
 
 /// exp(−5 (1 − min(t, T) / T)²): from 0.0067 at t = 0 up to 1 at t = T (Laine & Aila 2017); 1 everywhere for T = 0.
-double ramp_up(std::int64_t t, std::int64_t T);
-
-/// min(1 − 1/(step + 1), most): the weight of the old value in a moving average that starts as a plain mean.
-double warm_decay(std::int64_t step, double most);
+double ramp_up(double t, double T);
 
 }  // namespace sagcl::layers

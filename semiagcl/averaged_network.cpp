@@ -18,14 +18,22 @@ void AveragedNetwork::begin(layers::Segmenter& student) {
   begun_ = true;
 }
 
-AveragedNetwork::Output AveragedNetwork::look(const Tensor& weak, engine::Generator& random, bool update_statistics) {
+AveragedNetwork::Output AveragedNetwork::look(const Tensor& weak, engine::Generator& random) {
   const autograd::NoGrad no_grad;
-  const layers::Pass pass{.training = true, .update_statistics = update_statistics, .dropout = dropout_, .random = &random};
+  const layers::Pass pass{.training = true, .dropout = dropout_, .random = &random};
   const layers::Segmentation out = network_->forward(Variable(weak), pass);
   return {ops::softmax(out.logits).value(), out.bottleneck.value()};
 }
 
-void AveragedNetwork::follow(layers::Segmenter& student, std::int64_t t) { update_teacher(*network_, student, t, decay_); }
+Tensor AveragedNetwork::sample(const Tensor& weak, engine::Generator& random) {
+  const autograd::NoGrad no_grad;
+  const layers::Pass pass{.training = true, .update_statistics = false, .random = &random};
+  return ops::softmax(network_->forward(Variable(weak), pass).logits).value();
+}
+
+void AveragedNetwork::follow(layers::Segmenter& student, std::int64_t t, Buffers buffers) {
+  update_teacher(*network_, student, t, decay_, buffers);
+}
 
 void AveragedNetwork::store(engine::TensorFile& content) const {
   if (begun_) layers::store(*network_, "teacher/", content);

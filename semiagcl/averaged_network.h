@@ -17,9 +17,12 @@ class AveragedNetwork {
   /// Class probabilities [N,D,H,W,K] and bottleneck on weak views, without recording: batch statistics as the student, dropout
   /// as the settings say; the running statistics follow these forwards.
   struct Output { Tensor probabilities, bottleneck; };
-  Output look(const Tensor& weak, engine::Generator& random, bool update_statistics = true);
+  Output look(const Tensor& weak, engine::Generator& random);
 
-  void follow(layers::Segmenter& student, std::int64_t t);
+  /// One stochastic prediction [N,D,H,W,K]: dropout whatever the settings say, and no running statistics move.
+  Tensor sample(const Tensor& weak, engine::Generator& random);
+
+  void follow(layers::Segmenter& student, std::int64_t t, Buffers buffers = Buffers::own);
 
   void store(engine::TensorFile& content) const;
   void load(const engine::TensorFile& content, const std::string& source);

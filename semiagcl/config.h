@@ -87,6 +87,7 @@ struct Method {
   double w_reg = 1, w_pl = 1, w_rw = 1;            ///< Eq. 8 has no weights; section IV-B's 0.25 and 0.2 have no place in it
   double ramp_share = 0.2;         ///< share of the semi-supervised steps in which the three weights rise to their values
   double ema_decay = 0.999;        ///< α, "0.999" of section IV-B
+  bool average_warm_up = false;    ///< the teacher averages the warm-up's students too; else it starts as a copy of the last
   bool teacher_dropout = true;     ///< dropout in the teacher's forwards, as mean teacher
   double warm_up_share = 0.25;     ///< share of all steps that are supervised only: "pre-training 10k, self-training 30k"
   Evaluated evaluated = Evaluated::student;        ///< not in the paper; the field evaluates the student
@@ -135,7 +136,7 @@ void for_each_setting(M& m, F&& f) {
   f("projection_dim", m.projection_dim), f("patch_norm", m.patch_norm), f("consistency", m.consistency);
   f("min_target", m.min_target);
   f("w_reg", m.w_reg), f("w_pl", m.w_pl), f("w_rw", m.w_rw), f("ramp_share", m.ramp_share), f("ema_decay", m.ema_decay);
-  f("teacher_dropout", m.teacher_dropout), f("warm_up_share", m.warm_up_share), f("evaluated", m.evaluated);
+  f("average_warm_up", m.average_warm_up), f("teacher_dropout", m.teacher_dropout), f("warm_up_share", m.warm_up_share), f("evaluated", m.evaluated);
 }
 
 /// Sets one field from text ("0.5", "true", "l1", "2x2x2"); UsageError naming the field, the text and what is allowed.

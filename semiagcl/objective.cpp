@@ -1,25 +1,17 @@
 #include "semiagcl/objective.h"
 
-#include <algorithm>
-#include <cmath>
-
+#include "layers/schedule.h"
 #include "ops/arithmetic.h"
 #include "ops/layout.h"
 
 namespace sagcl::semiagcl {
-
-double ramp_up(double t, double length) {
-  if (length <= 0) return 1;
-  const double left = 1 - std::clamp(t, 0.0, length) / length;
-  return std::exp(-5 * left * left);
-}
 
 std::int64_t warm_up_steps(std::int64_t steps, const Method& m) { return std::int64_t(m.warm_up_share * double(steps)); }
 
 Weights weights_at(std::int64_t step, std::int64_t steps, const Method& m) {
   const std::int64_t warm_up = warm_up_steps(steps, m);
   if (step < warm_up) return {1, 0, 0, 0, 0};
-  const double w = ramp_up(double(step - warm_up), m.ramp_share * double(steps - warm_up));
+  const double w = layers::ramp_up(double(step - warm_up), m.ramp_share * double(steps - warm_up));
   return {1, w * m.w_reg, m.kernel == Kernel::none ? 0 : w * m.w_pl, m.mixing == Mixing::none ? 0 : w * m.w_rw, w};
 }
 

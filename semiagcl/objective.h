@@ -9,15 +9,11 @@ namespace sagcl::semiagcl {
 
 using autograd::Variable;
 
-/// Gaussian ramp-up exp(−5 (1 − min(t, length)/length)²) (Laine & Aila 2017): .0067 at 0, 1 from `length` on; 1 for length
-/// 0.
-double ramp_up(double t, double length);
-
 /// Weights of Eq. 8's terms.
 struct Weights { double sup = 1, reg = 1, pl = 1, rw = 1, ramp = 1; };
 
 /// Weights at a step of `steps`: during the warm-up (the first m.warm_up_share) only L_sup counts; then the others rise by
-/// ramp_up over m.ramp_share of what remains. L_PL is 0 with kernel none, L_RW with mixing none.
+/// layers::ramp_up over m.ramp_share of what remains. L_PL is 0 with kernel none, L_RW with mixing none.
 Weights weights_at(std::int64_t step, std::int64_t steps, const Method& m);
 
 /// First step at which the teacher takes part.

@@ -32,6 +32,8 @@ SemiAgcl::SemiAgcl(const RunSettings& s, const layers::SegmenterSpec& spec, engi
 
 void SemiAgcl::begin(layers::Segmenter& student) { teacher_.begin(student); }
 
+void SemiAgcl::warm_up(layers::Segmenter& student, std::int64_t t) { teacher_.follow(student, t, Buffers::averaged); }
+
 std::vector<std::pair<std::string, layers::Module*>> SemiAgcl::trained_modules() {
   if (!contrasts()) return {};
   return {{"projection", head_.get()}};

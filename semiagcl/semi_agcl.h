@@ -15,6 +15,7 @@ class SemiAgcl final : public TrainingMethod {
 
   bool uses_unlabelled() const override { return true; }
   void begin(layers::Segmenter& student) override;
+  void warm_up(layers::Segmenter& student, std::int64_t t) override;
   std::vector<Term> terms(StepInput& in) override;
   void after_update(layers::Segmenter& student, std::int64_t t) override;
   std::vector<std::pair<std::string, layers::Module*>> trained_modules() override;

@@ -69,7 +69,7 @@ Trainer::Trainer(const RunSettings& settings, const TrainingData& data, Device d
   require<UsageError>(!method_->uses_unlabelled() || settings.train.unlabelled == "beside" || settings.train.batch % 2 == 0,
                       "train.batch = {}: half of it is unlabelled, so it must be even; or set train.unlabelled=beside", settings.train.batch);
   make_network();
-  if (!warming_up()) method_->begin(*student_);
+  if (averaging()) method_->begin(*student_);
   start_phase();
 }
 
@@ -123,7 +123,8 @@ Variable Trainer::total_loss(const datasets::Batch& batch, std::vector<Term>& te
   const Variable labelled = batch.labelled == batch.strong.shape()[0] ? out.logits : ops::slice(out.logits, 0, 0, batch.labelled);
   terms.push_back({"sup", supervised_loss(labelled, batch.label), 1});
   if (!warming_up()) {
-    StepInput in{batch, out, *student_, weights_at(step_, settings_.train.steps, settings_.method), random.fork(1)};
+    StepInput in{batch, out, *student_, weights_at(step_, settings_.train.steps, settings_.method),
+                 double(step_) / double(settings_.train.steps), random.fork(1)};
     for (Term& term : method_->terms(in)) terms.push_back(std::move(term));
   }
   return objective(terms);
@@ -166,11 +167,13 @@ StepReport Trainer::advance() {
     report.ramp = weights_at(step_, settings_.train.steps, settings_.method).ramp;
     method_->after_update(*student_, step_);
     report.observations = method_->observations();
+  } else if (averaging()) {
+    method_->warm_up(*student_, step_);
   }
   ++step_;
   if (was_warming_up && !warming_up()) {  // the warm-up has just ended
     report.restarted = restart_warm_up();
-    if (!report.restarted) method_->begin(*student_);
+    if (report.restarted == settings_.method.average_warm_up) method_->begin(*student_);
     if (!finished()) start_phase();
   }
   report.step = step_;
@@ -249,7 +252,7 @@ void Trainer::restore(const engine::TensorFile& content, const std::string& sour
   step_ = number("step");
   attempt_ = number("attempt");
   layers::load(*student_, "student/", content, source);
-  if (!warming_up()) method_->begin(*student_);
+  if (averaging()) method_->begin(*student_);
   method_->load(content, source);
   if (finished()) return;
   start_phase();

@@ -46,6 +46,7 @@ class Trainer {
 
  private:
   bool warming_up() const { return step_ < warmup_; }
+  bool averaging() const { return !warming_up() || settings_.method.average_warm_up; }
   void make_network();
   void start_phase();
   void make_optimizer();

@@ -2,6 +2,7 @@
 
 #include "semiagcl/baselines/mean_teacher.h"
 #include "semiagcl/baselines/supervised.h"
+#include "semiagcl/baselines/uncertainty_aware.h"
 #include "semiagcl/semi_agcl.h"
 
 namespace sagcl::semiagcl {
@@ -19,6 +20,7 @@ const std::vector<MethodEntry>& training_methods() {
   static const std::vector<MethodEntry> entries = {
       {"supervised", "the labelled cases alone", "-", make<Supervised>},
       {"mean-teacher", "consistency with an averaged copy of the network", "Tarvainen & Valpola, NeurIPS 2017", make<MeanTeacher>},
+      {"ua-mt", "mean teacher where eight passes with dropout agree that it is sure", "Yu et al., MICCAI 2019", make<UncertaintyAwareMeanTeacher>},
       {"semi-agcl", "affinity graph and contrastive learning with hard negatives", "Cheng et al., BIBM 2024", make<SemiAgcl>},
   };
   return entries;

@@ -21,6 +21,7 @@ struct StepInput {
   const layers::Segmentation& student;        ///< of the strong view of the whole batch
   layers::Segmenter& network;                 ///< the student itself, for further passes
   Weights weights;                            ///< of Eq. 8's terms at this step, ramped up
+  double progress;                            ///< share of the run's steps that are done, in [0, 1)
   engine::Generator random;                   ///< of this step
 };
 
@@ -32,8 +33,12 @@ class TrainingMethod {
 
   virtual bool uses_unlabelled() const = 0;
 
-  /// Called once when the warm-up ends (or before the first step without one): a teacher starts from the student.
+  /// Called once when the warm-up ends, or before the first step without one or with average_warm_up: a teacher starts from
+  /// the student.
   virtual void begin(layers::Segmenter& /*student*/) {}
+
+  /// After step t of a warm-up that is averaged: a teacher follows the student, running statistics too.
+  virtual void warm_up(layers::Segmenter& /*student*/, std::int64_t /*t*/) {}
 
   /// The terms beside the supervised one. Must not change any state a second call would see: after a non-finite loss the
   /// step is run again under observation.

@@ -5,20 +5,21 @@ namespace sagcl::semiagcl {
 
 /// Mean teacher (Tarvainen & Valpola 2017): the student's probabilities on the strong view of unlabelled images should equal
 /// those of an averaged copy of itself on the weak view, by mean squared error, ramped up.
-class MeanTeacher final : public TrainingMethod {
+class MeanTeacher : public TrainingMethod {
  public:
   MeanTeacher(const RunSettings& settings, const layers::SegmenterSpec& spec, engine::Device device)
       : teacher_(settings, spec, device) {}
 
   bool uses_unlabelled() const override { return true; }
   void begin(layers::Segmenter& student) override { teacher_.begin(student); }
+  void warm_up(layers::Segmenter& student, std::int64_t t) override { teacher_.follow(student, t, Buffers::averaged); }
   std::vector<Term> terms(StepInput& in) override;
   void after_update(layers::Segmenter& student, std::int64_t t) override { teacher_.follow(student, t); }
   layers::Segmenter* teacher() override { return teacher_.get(); }
   void store(engine::TensorFile& content) const override { teacher_.store(content); }
   void load(const engine::TensorFile& content, const std::string& source) override { teacher_.load(content, source); }
 
- private:
+ protected:
   AveragedNetwork teacher_;
 };
 

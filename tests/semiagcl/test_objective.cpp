@@ -72,25 +72,6 @@ TEST(Consistency, UncertainVoxelsAreLeftOut) {
     EXPECT_DOUBLE_EQ(consistency_loss(z, teacher, form, 0.9).value().item(), consistency_loss(first, certain, form).value().item());
 }
 
-TEST(Objective, GoldenRamps) {
-  const Golden g("agcl_schedule");
-  for (const std::string name : {"ramp_40", "ramp_200", "ramp_6000"}) {
-    const auto t = g.integers(name + "/t");
-    const std::vector<double> want = g.get(name + "/y").to_doubles();
-    for (std::size_t i = 0; i < t.size(); ++i)
-      EXPECT_NEAR(ramp_up(double(t[i]), g.number(name + "/attr.length")), want[i], 1e-15);
-  }
-  const double by_hand[5] = {.006738, .060055, .286505, .731616, 1};
-  for (int i = 0; i < 5; ++i) EXPECT_NEAR(ramp_up(10 * i, 40), by_hand[i], 5e-7);
-  // UA-MT's weight and uncertainty threshold are this ramp
-  const auto t = g.integers("ua_mt/t");
-  const std::vector<double> weight = g.get("ua_mt/weight").to_doubles(), threshold = g.get("ua_mt/threshold").to_doubles();
-  for (std::size_t i = 0; i < t.size(); ++i) {
-    EXPECT_NEAR(0.1 * ramp_up(double(t[i] / 150), 40), weight[i], 1e-15);
-    EXPECT_NEAR((0.75 + 0.25 * ramp_up(double(t[i]), 6000)) * std::log(2.0), threshold[i], 1e-15);
-  }
-}
-
 TEST(Objective, WeightsRiseAfterTheWarmUp) {
   Method m;
   m.warm_up_share = 0.25, m.ramp_share = 0.2, m.w_pl = 0.5;

@@ -85,7 +85,7 @@ TEST_F(Training, killed_and_resumed_is_the_run_that_was_left_alone) {
 }
 
 TEST_F(Training, every_method_resumes_bit_for_bit) {
-  for (const char* method : {"supervised", "mean-teacher", "semi-agcl"}) {
+  for (const char* method : {"supervised", "mean-teacher", "ua-mt", "semi-agcl"}) {
     const std::string whole = std::string("whole-") + method, parts = std::string("parts-") + method;
     ASSERT_EQ(shell(command(whole, "", method)), 0) << errors();
     ASSERT_EQ(shell(command(parts, "--stop-after 3", method)), 130) << errors();  // in the warm-up
