@@ -10,7 +10,6 @@
 namespace sagcl::tools {
 
 double median(std::vector<double> values);         ///< UsageError for none
-double peak_resident_mib();                         ///< highest resident memory of this process so far
 double seconds_of(const std::function<void()>& f);  ///< wall clock
 
 /// One operation with inputs that all want gradients.

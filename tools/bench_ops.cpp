@@ -1,4 +1,3 @@
-#include <sys/resource.h>
 
 #include <algorithm>
 #include <chrono>
@@ -17,12 +16,6 @@ double median(std::vector<double> values) {
   std::sort(values.begin(), values.end());
   const std::size_t n = values.size();
   return n % 2 ? values[n / 2] : 0.5 * (values[n / 2 - 1] + values[n / 2]);
-}
-
-double peak_resident_mib() {
-  rusage use{};
-  getrusage(RUSAGE_SELF, &use);
-  return double(use.ru_maxrss) / 1024;
 }
 
 double seconds_of(const std::function<void()>& f) {

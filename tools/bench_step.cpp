@@ -6,6 +6,7 @@
 #include "layers/segmenter.h"
 #include "ops/cross_entropy.h"
 #include "tools/bench.h"
+#include "tools/program.h"
 
 namespace sagcl::tools {
 

@@ -1,5 +1,6 @@
 #include "tools/program.h"
 
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -182,6 +183,12 @@ std::string closest(const std::string& word, const std::vector<std::string>& can
 std::string did_you_mean(const std::string& word, const std::vector<std::string>& candidates) {
   const std::string best = closest(word, candidates);
   return best.empty() ? "" : " (did you mean " + best + "?)";
+}
+
+double peak_resident_mib() {
+  rusage use{};
+  getrusage(RUSAGE_SELF, &use);
+  return double(use.ru_maxrss) / 1024;
 }
 
 std::string shell_quoted(const std::string& argument) {

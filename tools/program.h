@@ -59,6 +59,9 @@ std::string closest(const std::string& word, const std::vector<std::string>& can
 /// "(did you mean X?)" with a leading blank, or nothing.
 std::string did_you_mean(const std::string& word, const std::vector<std::string>& candidates);
 
+/// Highest resident memory of this process so far, in MiB.
+double peak_resident_mib();
+
 /// An argument as it must be typed in a shell: quoted if needed.
 std::string shell_quoted(const std::string& argument);
 

@@ -95,7 +95,7 @@ void RunWriter::prediction(const datasets::Sample& sample, const engine::Tensor&
 }
 
 void RunWriter::status(const std::string& state, std::int64_t step, double seconds, const std::string& reason) {
-  Json j = {{"schema_version", 1}, {"state", state}, {"step", step}, {"seconds", seconds}};
+  Json j = {{"schema_version", 1}, {"state", state}, {"step", step}, {"seconds", seconds}, {"peak_MiB", std::int64_t(peak_resident_mib())}};
   if (!reason.empty()) j["reason"] = reason;
   engine::write_file_atomically(folder_ / "status.json", j.dump(2) + "\n");
 }

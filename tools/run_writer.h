@@ -26,7 +26,7 @@ class RunWriter {
   /// predictions/<id>.nii.gz with the geometry of the image, or <id>.png for an image that has none.
   void prediction(const datasets::Sample& sample, const engine::Tensor& mask, const datasets::Dataset& dataset);
 
-  /// status.json: state running, interrupted, finished or failed with a reason.
+  /// status.json: state running, interrupted, finished or failed with a reason; peak memory of the process.
   void status(const std::string& state, std::int64_t step, double seconds, const std::string& reason);
 
   /// Drops lines of metrics.jsonl beyond `step`: a resumed run writes them again.

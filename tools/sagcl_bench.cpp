@@ -8,6 +8,7 @@
 #include "semiagcl/trainer.h"
 #include "tests/support/op_cases.h"
 #include "tools/bench.h"
+#include "tools/paper_bench.h"
 #include "tools/config.h"
 #include "tools/program.h"
 #include "tools/text_table.h"
@@ -113,6 +114,15 @@ int method(const Options& o, engine::Device device) {
   return tools::exit_ok;
 }
 
+int paper_table(const Options& o, tools::PaperBench bench) {
+  tools::require_folder(o.data, "--data");
+  bench.train = std::filesystem::read_symlink("/proc/self/exe").parent_path() / "sagcl-train";
+  bench.arguments = {"--preset", o.preset, "--data", o.data, "--device", o.device};
+  if (o.threads > 0) bench.arguments.insert(bench.arguments.end(), {"--threads", std::to_string(o.threads)});
+  for (const std::string& assignment : o.set) bench.arguments.insert(bench.arguments.end(), {"--set", assignment});
+  return tools::run_paper_table(bench);
+}
+
 void add_step_options(CLI::App* sub, Options& o) {
   sub->add_option("--steps", o.step.steps, "measured steps")->check(CLI::Range(1, 100000))->capture_default_str();
   sub->add_option("--warm", o.step.warm, "steps before them")->check(CLI::Range(0, 100000))->capture_default_str();
@@ -121,7 +131,7 @@ void add_step_options(CLI::App* sub, Options& o) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  CLI::App app("Measures operations (ops), one training step of a network (step), or steps of a whole method (method).");
+  CLI::App app("Measures operations (ops), one training step of a network (step), steps of a whole method\n(method), or runs the tables of the paper (paper).");
   Options o;
   app.require_subcommand(1);
   CLI::App* ops_command = app.add_subcommand("ops", "every family of operations at the sizes of the networks' layers");
@@ -140,6 +150,18 @@ int main(int argc, char** argv) {
   method_command->add_option("--method", o.method, "e.g. supervised (default: the preset's)");
   method_command->add_option("--set", o.set, "one setting, key=value; may be repeated")->allow_extra_args(false);
   add_step_options(method_command, o);
+  CLI::App* paper_command = app.add_subcommand("paper", "runs rows of a table of the paper on a data set, beside what was printed; resumes where it stopped");
+  tools::PaperBench paper;
+  paper_command->add_option("table", paper.table, "I, II, III: methods; IV: losses; V: what ranks the patches")->required();
+  paper_command->add_option("--data", o.data, "folder of the data set")->required()->type_name("DIR");
+  paper_command->add_option("--out", paper.out, "folder for the runs and the table")->required()->type_name("DIR");
+  paper_command->add_option("--preset", o.preset, "settings shared by all rows")->capture_default_str();
+  paper_command->add_option("--rows", paper.rows, "ids of rows, e.g. row01,row03 or supervised (default: all)")->delimiter(',');
+  paper_command->add_option("--labeled", paper.labeled, "shares or counts of labelled cases")->delimiter(',')->capture_default_str();
+  paper_command->add_option("--seeds", paper.seeds, "seeds, each a run")->delimiter(',')->capture_default_str();
+  paper_command->add_option("--set", o.set, "one setting of all rows, key=value; may be repeated")->allow_extra_args(false);
+  paper_command->add_option("--threads", o.threads, "CPU threads of a run (default: all)")->check(CLI::Range(1, 1024));
+  paper_command->add_option("--device", o.device, "auto, cpu, cuda or cuda:N")->capture_default_str();
   for (CLI::App* sub : {ops_command, step_command, method_command}) {
     sub->add_option("--threads", o.threads, "CPU threads (default: all)")->check(CLI::Range(1, 1024));
     sub->add_option("--device", o.device, "auto, cpu, cuda or cuda:N")->capture_default_str();
@@ -149,8 +171,10 @@ int main(int argc, char** argv) {
   return tools::run_program(app, argc, argv,
                             "  sagcl-bench ops --filter conv --threads 1\n"
                             "  sagcl-bench step --net vnet --shape 112,112,80 --batch 1 --threads 2 --steps 5\n"
-                            "  sagcl-bench method --preset hippocampus --data data/hippocampus --threads 2 --steps 10\n",
+                            "  sagcl-bench method --preset hippocampus --data data/hippocampus --threads 2 --steps 10\n"
+                            "  sagcl-bench paper IV --preset hippocampus --data data/hippocampus --seeds 0,1 --out runs/table-IV\n",
                             [&] {
+                              if (paper_command->parsed()) return paper_table(o, paper);
                               if (o.threads > 0) engine::set_threads(o.threads);
                               const engine::DeviceChoice device = engine::resolve_device(o.device, o.precision);
                               if (ops_command->parsed()) return ops(o, device.device);
