@@ -5,8 +5,7 @@
 #include <map>
 #include <set>
 
-#include "datasets/load.h"
-#include "datasets/nifti.h"
+#include "datasets/formats.h"
 #include "datasets/png.h"
 #include "engine/safetensors.h"
 
@@ -26,12 +25,6 @@ bool present(const path& p) {
   return std::filesystem::exists(p, error);
 }
 
-std::string without_extension(const std::string& file) {
-  for (const char* ending : {".nii.gz", ".nii", ".png"})
-    if (file.ends_with(ending)) return file.substr(0, file.size() - std::string_view(ending).size());
-  return {};
-}
-
 /// Stem -> file, for the images directly in a folder. Hidden files (also macOS's "._name" copies) and other types are
 /// skipped.
 std::map<std::string, path> files_of(const path& folder) {
@@ -41,8 +34,8 @@ std::map<std::string, path> files_of(const path& folder) {
   std::filesystem::directory_iterator it(folder, error);
   require<DataError>(!error, "{}: the folder cannot be read: {}; check its permissions", folder.string(), error.message());
   for (const auto& entry : it) {
-    const std::string file = entry.path().filename().string(), stem = without_extension(file);
-    if (file.starts_with('.') || stem.empty() || !entry.is_regular_file(error)) continue;
+    const std::string file = entry.path().filename().string(), stem = case_name(entry.path());
+    if (stem.empty() || !entry.is_regular_file(error)) continue;
     const auto [earlier, fresh] = files.emplace(stem, entry.path());
     require<DataError>(fresh, "{}: the folder holds {} twice, as {} and {}; keep one", folder.string(), stem,
                        earlier->second.filename().string(), file);
@@ -114,7 +107,7 @@ std::int64_t channels_of(const std::vector<Case>& cases) {
                        one.images[0].string(), one.id, one.images.size(), first.id, first.images.size());
   if (first.images.size() > 1) return std::int64_t(first.images.size());
   const path& file = first.images[0];
-  if (file.extension() != ".png") return read_nifti(file).voxels.shape()[3];
+  if (!is_png(file)) return read_image(file, 0, first.axes).voxels.shape()[3];
   return check_png(engine::read_file(file), file.string()).is_grey() ? 1 : 3;
 }
 
@@ -125,7 +118,7 @@ std::vector<std::string> find_classes(const Dataset& d) {
   if (highest == 0)
     for (const Case& one : d.cases) {
       if (!one.has_label()) continue;
-      for (double v : read_label_values(one.label).to_doubles()) {
+      for (double v : read_label_values(one.label, nullptr, one.axes).to_doubles()) {
         require<DataError>(v >= 0 && v == std::floor(v) && v < double(max_found_classes),
                            "{}: has the label value {}; without a dataset.json the values must be classes 0 to {}. Write "
                            "one with \"labels\" and \"label_map\" or \"label_threshold\"",
@@ -163,7 +156,7 @@ Dataset open_decathlon(const path& folder) {
   for (Case& one : collect(folder / "imagesUn", suffixed, none, notes)) d.cases.push_back(std::move(one));
   d.test = collect(folder / "imagesTs", suffixed, test_labels, notes);
   require_label_has_image(test_labels, folder / "imagesTs");
-  require<DataError>(!d.cases.empty(), "{}: holds no .nii.gz, .nii or .png image", (folder / "imagesTr").string());
+  require<DataError>(!d.cases.empty(), "{}: holds no image ({})", (folder / "imagesTr").string(), format_names());
   d.channels = channels_of(d.cases);
   d.classes = notes.classes.empty() ? find_classes(d) : notes.classes;
   return d;
@@ -178,7 +171,7 @@ Dataset open_list(const path& folder) {
   d.classes = {"background", "gland"};
   d.labels.threshold = 128;
   for (const ListRow& row : parse_list_tsv(engine::read_file(list, std::size_t(64) << 20), list.string())) {
-    std::string id = row.tile_class + "__" + without_extension(row.file);
+    std::string id = row.tile_class + "__" + case_name(row.file);
     std::replace_if(
         id.begin(), id.end(), [](char c) { return c == ' ' || c == '/'; }, '_');
     const path image = inside(folder, row.tile_class + "/image/" + row.file, list.string()),

@@ -14,7 +14,4 @@ Image load_image(const Case& one, std::int64_t channels);
 /// as apply_rule. UsageError for a case without a label.
 Label load_label(const Case& one, const Image& image, const LabelRule& rule, std::int64_t classes);
 
-/// Stored label values of a file before any rule, f32 or i32 [D, H, W].
-Tensor read_label_values(const std::filesystem::path& file, Geometry* geometry = nullptr);
-
 }  // namespace sagcl::datasets

@@ -19,7 +19,8 @@ struct Geometry {
   /// foot-to-head (RAS). Note the index order: x = W, y = H, z = D.
   std::array<double, 16> affine = {1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1};
   std::array<double, 3> spacing = {1, 1, 1};  ///< millimetres between voxels along D, H, W
-  std::string nifti_header;  ///< the 348 bytes of the source's NIfTI-1 header as they were; empty for other sources
+  bool placed = false;       ///< the source says where it lies; false for PNG, HDF5 and .npy, which cannot
+  std::string nifti_header;  ///< the 348 or 540 bytes of the source's NIfTI header as they were; empty for other sources
 };
 
 /// An image: f32 [D, H, W, C], an image of a plane has D = 1.
@@ -34,12 +35,16 @@ struct Label {
   Geometry geometry;
 };
 
+/// How the array of a file without geometry (HDF5, .npy) is indexed: [z][y][x], as most programs write it, or [x][y][z].
+enum class Axes { zyx, xyz };
+
 /// One case of a data set, not loaded: which files it has and whose it is.
 struct Case {
   std::string id;                             ///< unique, usable as a file name
   std::string patient;                        ///< cases of one patient never fall into different parts of a split
   std::vector<std::filesystem::path> images;  ///< one file per channel, or one file with all channels
-  std::filesystem::path label;                ///< empty for an unlabelled case
+  std::filesystem::path label;                ///< empty for an unlabelled case; an HDF5 file may hold image and label
+  Axes axes = Axes::zyx;
   bool has_label() const { return !label.empty(); }
 };
 

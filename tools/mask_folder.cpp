@@ -4,6 +4,7 @@
 #include <charconv>
 #include <system_error>
 
+#include "datasets/formats.h"
 #include "datasets/load.h"
 
 namespace sagcl::tools {
@@ -12,16 +13,6 @@ namespace fs = std::filesystem;
 using engine::DataError;
 using engine::require;
 
-std::string case_name(const fs::path& file) {
-  const std::string name = file.filename().string();
-  for (const char* ending : {".nii.gz", ".nii", ".png"}) {
-    const std::string e = ending;
-    if (name.size() > e.size() && name[0] != '.' && name.compare(name.size() - e.size(), e.size(), e) == 0)
-      return name.substr(0, name.size() - e.size());
-  }
-  return "";
-}
-
 std::map<std::string, fs::path> image_files(const fs::path& folder) {
   std::map<std::string, fs::path> files;
   std::error_code e;
@@ -29,7 +20,7 @@ std::map<std::string, fs::path> image_files(const fs::path& folder) {
   require<engine::IoError>(!e, "{}: the folder cannot be read ({})", folder.string(), e.message());
   for (; entry != fs::directory_iterator(); entry.increment(e)) {
     require<engine::IoError>(!e, "{}: the folder cannot be read ({})", folder.string(), e.message());
-    const std::string name = case_name(entry->path());
+    const std::string name = datasets::case_name(entry->path());
     if (name.empty()) continue;
     const auto [place, fresh] = files.emplace(name, entry->path());
     require<DataError>(fresh, "{} and {} have the same name; keep one of them", place->second.string(), entry->path().string());
@@ -51,7 +42,7 @@ std::string some_of(const std::vector<std::string>& names) {
 std::vector<MaskPair> match_masks(const fs::path& predictions, const fs::path& references) {
   const auto p = image_files(predictions), r = image_files(references);
   for (const auto& [files, folder] : {std::pair{&p, &predictions}, {&r, &references}})
-    require<engine::MissingInput>(!files->empty(), "{}: no masks here; they must end in .nii.gz, .nii or .png", folder->string());
+    require<engine::MissingInput>(!files->empty(), "{}: no masks here; they must end in one of {}", folder->string(), datasets::format_names());
   std::vector<std::string> no_prediction, no_reference;
   std::vector<MaskPair> pairs;
   for (const auto& [id, file] : r)

@@ -12,12 +12,9 @@ namespace sagcl::tools {
 
 using engine::Tensor;
 
-/// Files of a folder that hold images or masks (.nii, .nii.gz, .png), by name without ending. Hidden files and all others are
+/// Files of a folder that hold images or masks (datasets/formats.h), by name without ending. Hidden files and all others are
 /// passed over; two files of one name, e.g. a.nii and a.png, are a DataError, an unreadable folder an IoError.
 std::map<std::string, std::filesystem::path> image_files(const std::filesystem::path& folder);
-
-/// The name without .nii, .nii.gz or .png; empty for any other file.
-std::string case_name(const std::filesystem::path& file);
 
 struct MaskPair {
   std::string id;

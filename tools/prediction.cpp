@@ -4,6 +4,7 @@
 #include <cctype>
 #include <map>
 
+#include "datasets/formats.h"
 #include "datasets/load.h"
 #include "datasets/nifti.h"
 #include "datasets/normalise.h"
@@ -29,8 +30,8 @@ bool has_channel(const std::string& name) {
 std::vector<datasets::Case> image_cases(const fs::path& input) {
   std::map<std::string, fs::path> files;
   if (fs::is_directory(input)) files = image_files(input);
-  else if (!case_name(input).empty()) files[case_name(input)] = input;
-  require<engine::MissingInput>(!files.empty(), "{}: no images here; they must end in .nii.gz, .nii or .png", input.string());
+  else if (!datasets::case_name(input).empty()) files[datasets::case_name(input)] = input;
+  require<engine::MissingInput>(!files.empty(), "{}: no images here; they must end in one of {}", input.string(), datasets::format_names());
   const bool channels = std::all_of(files.begin(), files.end(), [](const auto& f) { return has_channel(f.first); });
   std::map<std::string, datasets::Case> cases;
   for (const auto& [name, file] : files) {  // in name order, so channels come in order
@@ -62,7 +63,7 @@ PredictedCase predict_case(TrainedNetwork& trained, const datasets::Case& one, e
 
 fs::path write_mask(const fs::path& folder, const std::string& id, const PredictedCase& predicted) {
   const auto& shape = predicted.mask.shape();
-  if (!predicted.geometry.nifti_header.empty()) {
+  if (predicted.geometry.placed || shape[0] > 1) {
     const fs::path file = folder / (id + ".nii.gz");
     datasets::write_nifti(file, predicted.mask, predicted.geometry);
     return file;

@@ -19,8 +19,8 @@ struct PredictedCase {
 };
 PredictedCase predict_case(TrainedNetwork& trained, const datasets::Case& one, engine::Device device);
 
-/// Writes a mask into `folder`: <id>.nii.gz with the geometry of its NIfTI image; for other images <id>.png, whose stored values
-/// are the classes and whose palette makes them visible. Returns the file.
+/// Writes a mask into `folder`: <id>.nii.gz with the geometry of its image; for an image of a plane without geometry <id>.png,
+/// whose stored values are the classes and whose palette makes them visible. Returns the file.
 std::filesystem::path write_mask(const std::filesystem::path& folder, const std::string& id, const PredictedCase& predicted);
 
 }  // namespace sagcl::tools

@@ -1,3 +1,4 @@
+#include "datasets/formats.h"
 #include "datasets/load.h"
 #include "datasets/split.h"
 #include "tools/html.h"
@@ -29,7 +30,7 @@ OverlayCase load_case(const RunRecord& run, const datasets::Dataset& data, const
   const datasets::LabelRule rule = data.labels.threshold > 0 ? data.labels : datasets::LabelRule{};
   overlay.prediction = datasets::apply_rule(rule, datasets::read_label_values(file), data.n_classes(), file.string());
   overlay.image = image.voxels, overlay.spacing = image.geometry.spacing;
-  overlay.upside_down = !image.geometry.nifti_header.empty();
+  overlay.upside_down = image.geometry.placed;
   return overlay;
 }
 

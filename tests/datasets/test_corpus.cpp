@@ -1,7 +1,9 @@
 #include <gtest/gtest.h>
 
+#include "datasets/array_file.h"
 #include "datasets/layouts.h"
 #include "datasets/nifti.h"
+#include "datasets/nrrd.h"
 #include "datasets/png.h"
 #include "datasets/split.h"
 #include "tests/datasets/scratch.h"
@@ -30,6 +32,17 @@ template <class... Readers> void replay(const std::string& target, std::size_t a
 
 TEST(Corpus, Nifti) {
   replay("fuzz_nifti", 7, [](const std::string& b) { decode_nifti(b, "corpus"); });
+}
+TEST(Corpus, Nrrd) {
+  replay("fuzz_nrrd", 25, [](const std::string& b) { decode_nrrd(b, "corpus", [&](const std::string&) { return b; }); });
+}
+TEST(Corpus, Npy) {
+  replay("fuzz_npy", 5, [](const std::string& b) { decode_npy(b, "corpus"); });
+}
+TEST(Corpus, Hdf5) {
+  replay(
+      "fuzz_hdf5", 7, [](const std::string& b) { decode_hdf5(b, "corpus", "image"); },
+      [](const std::string& b) { decode_hdf5(b, "corpus", "label"); });
 }
 TEST(Corpus, Png) {
   replay(

@@ -131,7 +131,7 @@ TEST(LayoutsMalformed, EachMistakeIsNamedWithARemedy) {
   expect_error([&] { open_dataset(s / "nowhere"); }, {"nowhere", "not a folder"});
   expect_error([&] { open_dataset(s.path()); }, {"neither imagesTr", "list.tsv"});
   std::filesystem::create_directories(s / "imagesTr");
-  expect_error([&] { open_dataset(s.path()); }, {"imagesTr", "no .nii.gz"});
+  expect_error([&] { open_dataset(s.path()); }, {"imagesTr", "holds no image (.nii.gz"});
   write_small(s);
   write_nifti(s / "labelsTr/z.nii.gz", mask({2, 3, 4}), {});
   expect_error([&] { open_dataset(s.path()); }, {"labelsTr/z.nii.gz", "without an image", "add the image"});

@@ -119,8 +119,8 @@ struct Broken {
 template <class T> std::string raw(T v) { return std::string(reinterpret_cast<const char*>(&v), sizeof v); }
 
 const std::vector<Broken> broken = {
-    {"size of header", 0, raw<std::int32_t>(347), "not a NIfTI-1 file"},
-    {"NIfTI-2", 0, raw<std::int32_t>(540), "NIfTI-2"},
+    {"size of header", 0, raw<std::int32_t>(347), "is not a NIfTI file"},
+    {"NIfTI-2", 0, raw<std::int32_t>(540), "NIfTI"},
     {"no dimensions", 40, raw<std::int16_t>(0), "0 dimensions"},
     {"too many dimensions", 40, raw<std::int16_t>(8), "8 dimensions"},
     {"negative extent", 42, raw<std::int16_t>(-5), "dimension 1 of the header is -5"},

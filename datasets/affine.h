@@ -1,0 +1,34 @@
+#pragma once
+#include <array>
+
+#include "datasets/volume.h"
+
+namespace sagcl::datasets {
+
+using Affine = std::array<double, 16>;  ///< row-major 4x4, as Geometry::affine
+
+/// Millimetres between voxels along D, H, W: the lengths of the third, second and first column.
+std::array<double, 3> spacing_of(const Affine& m);
+
+/// Determinant of the 3x3 part: a voxel's volume in mm^3, negative where the axes are left-handed.
+double determinant_of(const Affine& m);
+
+/// How far the voxel axes are from right angles: the largest |cosine| between two of them, 0 for a rotation.
+double shear_of(const Affine& m);
+
+/// The affine with its axes turned to right angles, changing the directions least (polar decomposition of the unit axes);
+/// voxel sizes, mirroring and the place of the volume's centre, [D, H, W] of `shape`, stay.
+Affine without_shear(const Affine& m, const engine::Shape& shape);
+
+/// Largest distance in millimetres between where two affines place a corner of the volume [D, H, W, ...].
+double corner_distance(const Affine& a, const Affine& b, const engine::Shape& shape);
+
+/// The rotation of an affine with axes at right angles as NIfTI's qform stores it: i, j, k parts of the unit quaternion with
+/// a real part that is not negative, after the third axis was mirrored where the axes are left-handed.
+struct Quaternion {
+  std::array<double, 3> bcd;
+  bool mirrored;
+};
+Quaternion quaternion_of(const Affine& m);
+
+}  // namespace sagcl::datasets

@@ -1,0 +1,25 @@
+#pragma once
+#include <filesystem>
+#include <string>
+
+#include "datasets/volume.h"
+
+namespace sagcl::datasets {
+
+/// The endings of the files that are read, for messages: ".nii.gz, .nii, ...".
+std::string format_names();
+
+/// The name without its ending; empty for a file of another kind and for hidden files (also macOS's "._name" copies).
+std::string case_name(const std::filesystem::path& file);
+
+bool is_png(const std::filesystem::path& file);
+
+/// Reads an image by the ending of its name, f32 [D, H, W, C]: NIfTI, NRRD, PNG, NumPy, the data set "image" of HDF5.
+/// `png_channels` as in read_png; `axes` for files without geometry. DataError for other endings, and as the readers.
+Image read_image(const std::filesystem::path& file, std::int64_t png_channels = 0, Axes axes = Axes::zyx);
+
+/// Reads stored label values before any rule, f32 or i32 [D, H, W]: as read_image, but the data set "label" of HDF5, and
+/// palette indices of PNG.
+Tensor read_label_values(const std::filesystem::path& file, Geometry* geometry = nullptr, Axes axes = Axes::zyx);
+
+}  // namespace sagcl::datasets
