@@ -47,7 +47,7 @@ Tape::~Tape() {
 NoGrad::NoGrad() : suspended_(std::exchange(active_tape, nullptr)) {}
 NoGrad::~NoGrad() { active_tape = suspended_; }
 
-Scope::Scope(const std::string& name) : outer_length_(scope_path.size()) {
+Scope::Scope(const std::string& name) : outer_length_(scope_path.size()), range_(name.c_str()) {
   if (!scope_path.empty()) scope_path += '.';
   scope_path += name;
 }

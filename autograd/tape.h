@@ -85,7 +85,7 @@ class NoGrad {
   Tape* suspended_;
 };
 
-/// Adds a name to the module path of what is recorded in this scope; costs nothing without an observer.
+/// Adds a name to the module path of what is recorded in this scope, and is a Range of that name to listeners.
 class Scope {
  public:
   explicit Scope(const std::string& name);
@@ -95,6 +95,7 @@ class Scope {
 
  private:
   std::size_t outer_length_;
+  engine::Range range_;
 };
 
 /// Makes `y` the result of `op` on `inputs`. If a tape is active and some input wants a gradient, `backward` is kept on

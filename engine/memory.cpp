@@ -155,7 +155,7 @@ bool is_registered(Device device) {
 DeviceRuntime& runtime(Device device) { return *place(device).runtime; }
 CachingAllocator& allocator(Device device) { return *place(device).allocator; }
 
-OperationName::OperationName(const char* name) : outer_(current_operation) { current_operation = name; }
+OperationName::OperationName(const char* name) : outer_(current_operation), range_(name) { current_operation = name; }
 OperationName::~OperationName() { current_operation = outer_; }
 const char* OperationName::current() { return current_operation; }
 

@@ -7,6 +7,7 @@
 #include <unordered_map>
 
 #include "engine/place.h"
+#include "engine/ranges.h"
 
 namespace sagcl::engine {
 
@@ -65,7 +66,7 @@ bool is_registered(Device device);
 DeviceRuntime& runtime(Device device);       ///< DeviceError with the reason when the device is not there
 CachingAllocator& allocator(Device device);
 
-/// Names the running operation in out-of-memory errors, until the end of the scope.
+/// Names the running operation in out-of-memory errors, and as a Range to listeners, until the end of the scope.
 class OperationName {
  public:
   explicit OperationName(const char* name);
@@ -73,6 +74,7 @@ class OperationName {
   static const char* current();
  private:
   const char* outer_;
+  Range range_;
 };
 
 /// A block of device memory, returned to its allocator with its last owner.

@@ -14,8 +14,8 @@ void set_precision(Precision precision);
 Precision precision_from(const std::string& name);   ///< "fp32", "tf32", "bf16"; UsageError for any other
 std::string to_string(Precision precision);
 
-/// A device, the precision of its convolutions and one line on why it was chosen: "cuda:0: NVIDIA H100, 79 GiB, cuDNN 9.19.0,
-/// convolutions in tf32" or "cpu: no CUDA driver on this machine".
+/// A device, the precision of its convolutions and one line on why it was chosen: "cuda:0: NVIDIA H100, 79 GiB, cuDNN
+/// 9.19.0, convolutions in tf32" or "cpu: no CUDA driver on this machine".
 struct DeviceChoice {
   Device device;
   Precision precision = Precision::fp32;
@@ -32,7 +32,7 @@ DeviceChoice resolve_device(const std::string& wanted, const std::string& precis
 // --- between this file and a plugin -------------------------------------------------------------------------------
 
 /// Raised whenever the layout of Tensor, Backend or DeviceRuntime changes: a plugin of another build is refused.
-inline constexpr int plugin_version = 1;
+inline constexpr int plugin_version = 2;
 
 /// What a plugin answers: whether the device can be used now, and what it is or why not.
 struct PluginAnswer {

@@ -133,6 +133,8 @@ Variable Trainer::total_loss(const datasets::Batch& batch, std::vector<Term>& te
 StepReport Trainer::advance() {
   require<UsageError>(!finished(), "all {} steps are done", settings_.train.steps);
   const auto start = std::chrono::steady_clock::now();
+  const engine::Range step("step");
+  engine::Range phase("batch");
   datasets::Batch batch = batches_->next();
   batch.strong = batch.strong.to(device_);
   batch.weak = batch.weak.to(device_);
@@ -146,10 +148,12 @@ StepReport Trainer::advance() {
   StepReport report;
   report.learning_rate = learning_rate();
   std::vector<Term> terms;
+  phase.next("forward");
   try {
     autograd::Tape tape;
     const Variable loss = total_loss(batch, terms);
     report.loss = loss.value().item();
+    phase.next("backward");
     if (std::isfinite(report.loss)) tape.backward(loss);
   } catch (const engine::UsageError&) {  // an operation may refuse a NaN before it reaches the loss
     explain_not_finite(batch);
@@ -161,7 +165,9 @@ StepReport Trainer::advance() {
   if (!std::isfinite(report.loss)) explain_not_finite(batch);
   for (const Term& term : terms) report.terms[term.name] = term.value.value().item();
   terms.clear();
+  phase.next("optimiser");
   optimizer_->step(report.learning_rate);
+  phase.next("after update");
   const bool was_warming_up = warming_up();
   if (!was_warming_up) {
     report.ramp = weights_at(step_, settings_.train.steps, settings_.method).ramp;

@@ -18,7 +18,7 @@ mkdir -p "$top/bin/lib" "$top/tools" "$top/data"
 cp "$here"/gpu-*.sh "$here"/gpu-*.py "$top/tools/"
 cp -r "$here/presets" "$top/tools/"
 cp -r "$here/../data/hippocampus" "$top/data/"
-for program in libsagcl_cuda.so sagcl-gpu-check sagcl-gpu-properties sagcl-train sagcl-eval sagcl-predict sagcl-report sagcl-bench; do
+for program in libsagcl_cuda.so libsagcl_range_log.so sagcl-gpu-check sagcl-gpu-properties sagcl-train sagcl-eval sagcl-predict sagcl-report sagcl-bench; do
   if [ -e "$build/bin/$program" ]; then cp "$build/bin/$program" "$top/bin/" && strip --strip-unneeded "$top/bin/$program"; fi
 done
 for required in libsagcl_cuda.so sagcl-gpu-check; do

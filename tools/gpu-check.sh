@@ -5,7 +5,8 @@
 #
 # FOLDER_OF_PROGRAMS holds sagcl-gpu-check, libsagcl_cuda.so and perhaps lib/ with what they need (default: build/bin);
 # tools/gpu-bundle.sh packs such a folder for another machine.
-# Stages, all by default: machine parity repeat conv steps precision sanitizer bandwidth bench peers peers-compiled kernels.
+# Stages, all by default: machine parity repeat conv steps precision ranges sanitizer bandwidth bench peers
+# peers-compiled kernels.
 # Each writes RESULTS/STAGE.log; rows also go to RESULTS/results.jsonl. A stage that passed is not run again: remove its
 # .done file to repeat it. Exit code: the number of stages that failed.
 set -u
@@ -16,7 +17,7 @@ while getopts b:o: option; do
   case $option in b) bin=$OPTARG ;; o) out=$OPTARG ;; *) exit 2 ;; esac
 done
 shift $((OPTIND - 1))
-[ $# -gt 0 ] && stages=("$@") || stages=(machine parity repeat conv steps precision sanitizer bandwidth bench peers peers-compiled kernels)
+[ $# -gt 0 ] && stages=("$@") || stages=(machine parity repeat conv steps precision ranges sanitizer bandwidth bench peers peers-compiled kernels)
 mkdir -p "$out"
 out=$(cd "$out" && pwd)
 bin=$(cd "$bin" && pwd) || exit 2
@@ -75,6 +76,18 @@ precision() {
   done
   cmp -s "$out"/precision-{fp32,bf16}/checkpoints/step-0000020.safetensors && { echo "fp32 and bf16 trained the same bits"; return 1; }
   return 0
+}
+# Two steps of sagcl-train as a profiler sees them: phases, modules and operations as nested NVTX ranges.
+ranges() {
+  local range
+  rm -rf "$out/ranges" "$out/ranges.txt"
+  NVTX_INJECTION64_PATH=$bin/libsagcl_range_log.so SAGCL_RANGE_LOG=$out/ranges.txt timeout 150 "$bin/sagcl-train" \
+    --config "$here/presets/hippocampus.toml" --data "$here/../data/hippocampus" --out "$out/ranges" --device cuda \
+    --method supervised --labeled 4 --set train.steps=2 --set data.test=1 --no-report || return 1
+  for range in '(step(batch)(forward(' '(conv)' '(backward(' '(optimiser)'; do
+    grep -qF "$range" "$out/ranges.txt" || { echo "$out/ranges.txt: no range $range"; return 1; }
+  done
+  echo "$(grep -oF '(step' "$out/ranges.txt" | wc -l) steps, $(tr -cd '(' <"$out/ranges.txt" | wc -c) ranges"
 }
 bandwidth() { check 200 bandwidth; }
 bench() { check 500 bench; }

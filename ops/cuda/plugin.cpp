@@ -3,6 +3,7 @@
 #include <cudnn.h>
 
 #include "ops/cuda/backend.h"
+#include "ops/cuda/nvtx.h"
 #include "ops/cuda/runtime.h"
 #include "ops/cuda/stream.h"
 
@@ -31,6 +32,7 @@ std::string start(int version, int index) {
     static CudaRuntime& runtime = *new CudaRuntime;
     engine::register_device(device(), runtime);
     register_backend(device(), gpu_backend());
+    show_ranges_to_profiler();
     opened = index;
   }
   const std::size_t v = cudnnGetVersion();
