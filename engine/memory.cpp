@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <exception>
+#include <fstream>
 
 #include "engine/parallel.h"
 
@@ -23,6 +24,16 @@ class CpuRuntime final : public DeviceRuntime {
     return memory;
   }
   void release(void* memory) override { std::free(memory); }
+  Room room() const override {
+    Room room;
+    std::ifstream file("/proc/meminfo");  // lines like "MemAvailable:   1234 kB"
+    std::string name, unit;
+    for (std::size_t kib; file >> name >> kib && std::getline(file, unit);) {
+      if (name == "MemTotal:") room.total = kib << 10;
+      if (name == "MemAvailable:") room.free = kib << 10;
+    }
+    return room;
+  }
   void copy_from_host(void* device, const void* host, std::size_t bytes) override { copy_within(device, host, bytes); }
   void copy_to_host(void* host, const void* device, std::size_t bytes) override { copy_within(host, device, bytes); }
   void copy_within(void* to, const void* from, std::size_t bytes) override {
@@ -76,8 +87,7 @@ constexpr double mebi(std::size_t bytes) { return double(bytes) / (1 << 20); }
 
 }  // namespace
 
-CachingAllocator::CachingAllocator(DeviceRuntime& runtime, std::string device_name)
-    : runtime_(runtime), device_name_(std::move(device_name)) {}
+CachingAllocator::CachingAllocator(MemorySource& source, std::string place) : source_(source), place_(std::move(place)) {}
 
 CachingAllocator::~CachingAllocator() { empty_cache(); }
 
@@ -99,15 +109,14 @@ void* CachingAllocator::allocate(std::size_t bytes) {
   void* memory = reuse(bytes);
   if (!memory) {
     ++statistics_.from_device;
-    memory = runtime_.allocate(bytes);
-    if (!memory) {  // give everything back that nobody uses, then try once more
-      for (auto& [size, block] : free_) runtime_.release(block);
-      free_.clear();
-      statistics_.cached = 0;
-      memory = runtime_.allocate(bytes);
+    memory = source_.allocate(bytes);
+    if (!memory) {
+      release_kept();
+      memory = source_.allocate(bytes);
     }
-    require<OutOfMemory>(memory, "{}: out of memory on {}: asked for {:.1f} MiB, {:.1f} MiB in use, highest so far {:.1f} MiB",
-                         current_operation, device_name_, mebi(bytes), mebi(statistics_.in_use), mebi(statistics_.peak));
+    if (!memory)
+      fail<OutOfMemory>("{}: out of memory on {}: asked for {:.1f} MiB; {}. A smaller batch or patch needs less",
+                        current_operation, place_, mebi(bytes), describe_locked());
     live_[memory] = bytes;
   }
   statistics_.in_use += live_[memory];
@@ -125,11 +134,28 @@ void CachingAllocator::release(void* memory) {
   live_.erase(found);
 }
 
-void CachingAllocator::empty_cache() {
-  std::lock_guard lock(mutex_);
-  for (auto& [size, block] : free_) runtime_.release(block);
+/// Gives everything back that nobody uses.
+void CachingAllocator::release_kept() {
+  for (auto& [size, block] : free_) source_.release(block);
   free_.clear();
   statistics_.cached = 0;
+}
+
+void CachingAllocator::empty_cache() {
+  std::lock_guard lock(mutex_);
+  release_kept();
+}
+
+std::string CachingAllocator::describe_locked() const {
+  const MemorySource::Room room = source_.room();
+  return fmt::format(
+      "{:.1f} MiB in all, {:.1f} free; tensors hold {:.1f} (highest so far {:.1f}), {:.1f} are kept for reuse",
+      mebi(room.total), mebi(room.free), mebi(statistics_.in_use), mebi(statistics_.peak), mebi(statistics_.cached));
+}
+
+std::string CachingAllocator::describe() const {
+  std::lock_guard lock(mutex_);
+  return describe_locked();
 }
 
 MemoryStatistics CachingAllocator::statistics() const {

@@ -1,9 +1,11 @@
 #include "ops/cuda/cudnn_plans.hpp"
+#include "ops/cuda/stream.h"
 
 namespace sagcl::ops::cuda {
 
 void check(cudnnStatus_t status, const char* what) {
   if (status == CUDNN_STATUS_SUCCESS) [[likely]] return;
+  if (status == CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED) fail_out_of_memory(what);
   char text[1024] = "";
   cudnnGetLastErrorString(text, sizeof text);
   engine::fail<engine::BackendError>("{}: {}: {}", what, cudnnGetErrorString(status), text);

@@ -5,6 +5,7 @@
 namespace sagcl::ops::cuda {
 
 void check(cublasStatus_t status, const char* what) {
+  if (status == CUBLAS_STATUS_ALLOC_FAILED) fail_out_of_memory(what);
   engine::require<engine::BackendError>(status == CUBLAS_STATUS_SUCCESS, "{}: {}", what, cublasGetStatusString(status));
 }
 

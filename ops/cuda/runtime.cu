@@ -6,19 +6,15 @@ namespace sagcl::ops::cuda {
 
 void* CudaRuntime::allocate(std::size_t bytes) {
   void* memory = nullptr;
-  const cudaError_t status = cudaMalloc(&memory, bytes);
-  if (status == cudaErrorMemoryAllocation) {
-    cudaGetLastError();  // the allocator above empties its cache and tries again; the error must not stay behind
-    return nullptr;
-  }
-  check(status, "cudaMalloc");
-  return memory;
+  return allocated(cudaMalloc(&memory, bytes), "cudaMalloc") ? memory : nullptr;
 }
 
-void CudaRuntime::release(void* memory) {
-  // At the end of the program the driver may already be gone, and with it the memory.
-  const cudaError_t status = cudaFree(memory);
-  if (status != cudaErrorCudartUnloading && status != cudaSuccess) cudaGetLastError();
+void CudaRuntime::release(void* memory) { released(cudaFree(memory)); }
+
+engine::MemorySource::Room CudaRuntime::room() const {
+  Room room;
+  check(cudaMemGetInfo(&room.free, &room.total), "cudaMemGetInfo");
+  return room;
 }
 
 void CudaRuntime::copy_from_host(void* to, const void* host, std::size_t bytes) {

@@ -8,6 +8,7 @@ class CudaRuntime final : public engine::DeviceRuntime {
  public:
   void* allocate(std::size_t bytes) override;
   void release(void* memory) override;
+  Room room() const override;
   void copy_from_host(void* device, const void* host, std::size_t bytes) override;
   void copy_to_host(void* host, const void* device, std::size_t bytes) override;
   void copy_within(void* to, const void* from, std::size_t bytes) override;

@@ -9,6 +9,7 @@
 namespace sagcl::ops::cuda {
 
 inline void check(cusolverStatus_t status, const char* what) {
+  if (status == CUSOLVER_STATUS_ALLOC_FAILED) fail_out_of_memory(what);
   engine::require<engine::BackendError>(status == CUSOLVER_STATUS_SUCCESS, "{}: cuSOLVER status {}", what, int(status));
 }
 

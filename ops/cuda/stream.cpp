@@ -2,6 +2,8 @@
 
 #include <cstdlib>
 
+#include "engine/memory.h"
+
 namespace sagcl::ops::cuda {
 namespace {
 
@@ -21,8 +23,26 @@ cudaStream_t stream() { return compute; }
 
 void check(cudaError_t status, const char* what) {
   if (status == cudaSuccess) [[likely]] return;
+  if (!allocated(status, what)) fail_out_of_memory(what);
+}
+
+bool allocated(cudaError_t status, const char* what) {
+  if (status == cudaSuccess) [[likely]] return true;
+  if (status == cudaErrorMemoryAllocation) {
+    cudaGetLastError();  // the next call must not find it
+    return false;
+  }
   engine::fail<engine::BackendError>("{}: CUDA error {} ({}) on cuda:{}", what, cudaGetErrorString(status),
                                      cudaGetErrorName(status), chosen);
+}
+
+void released(cudaError_t status) {
+  if (status != cudaErrorCudartUnloading && status != cudaSuccess) cudaGetLastError();
+}
+
+void fail_out_of_memory(const char* what) {
+  engine::fail<engine::OutOfMemory>("{}: {} found no room on cuda:{}; {}. A smaller batch or patch needs less",
+                                    engine::OperationName::current(), what, chosen, engine::allocator(device()).describe());
 }
 
 void check_launch(const char* kernel) {

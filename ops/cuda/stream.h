@@ -14,8 +14,15 @@ void open_device(int index);
 engine::Device device();
 cudaStream_t stream();
 
-/// BackendError with the place and the runtime's text unless `status` is success.
+/// Unless `status` is success: OutOfMemory with the allocator's numbers, or BackendError with the place and the runtime's
+/// text.
 void check(cudaError_t status, const char* what);
+/// False if there was no room, which is then forgotten; otherwise as check().
+bool allocated(cudaError_t status, const char* what);
+/// After giving memory back; at the end of the program the driver may already be gone, and with it the memory.
+void released(cudaError_t status);
+/// For libraries that report it in their own way: `what` found no room on the GPU.
+[[noreturn]] void fail_out_of_memory(const char* what);
 /// After a kernel launch. With SAGCL_CUDA_SYNC=1 in the environment it also waits, so that a fault names its kernel.
 void check_launch(const char* kernel);
 
