@@ -5,7 +5,8 @@ set(bad "")
 
 # The tags as "Eq. n at file:line in function". A function begins at column 0 with its name before the first parenthesis.
 set(tags "")
-file(GLOB_RECURSE files RELATIVE ${ROOT}/semiagcl ${ROOT}/semiagcl/*.cpp ${ROOT}/semiagcl/*.h ${ROOT}/ops/*.cpp ${ROOT}/ops/*.inl)
+file(GLOB_RECURSE files RELATIVE ${ROOT}/semiagcl
+     ${ROOT}/semiagcl/*.cpp ${ROOT}/semiagcl/*.h ${ROOT}/ops/*.cpp ${ROOT}/ops/*.inl)
 foreach(file ${files})
   file(READ ${ROOT}/semiagcl/${file} text)
   if(NOT text MATCHES "[^/]// Eq\\. [0-9]")

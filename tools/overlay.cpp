@@ -40,25 +40,6 @@ std::pair<float, float> grey_window(const Tensor& image) {
   return {low, high > low ? high : low + 1};
 }
 
-/// The image plane as PNG: grey, or RGB for three channels of 0..255.
-std::string plane_png(const Tensor& image, int axis, std::int64_t position) {
-  const auto& s = image.shape();
-  const PlaneAxes a = axes_across(axis);
-  const bool colour = s[3] == 3;
-  const auto [low, high] = colour ? std::pair{0.f, 255.f} : grey_window(image);
-  const std::int64_t height = s[a.row], width = s[a.column], channels = colour ? 3 : 1;
-  Tensor pixels = colour ? Tensor::empty({height, width, 3}, engine::Dtype::u8) : Tensor::empty({height, width}, engine::Dtype::u8);
-  auto* out = pixels.data<std::uint8_t>();
-  const float* in = image.data<float>();
-  for (std::int64_t r = 0; r < height; ++r)
-    for (std::int64_t c = 0; c < width; ++c)
-      for (std::int64_t k = 0; k < channels; ++k) {
-        const float v = in[voxel_at(s, axis, position, r, c) * s[3] + k];
-        *out++ = std::uint8_t(std::lround(255 * std::clamp((v - low) / (high - low), 0.f, 1.f)));
-      }
-  return datasets::encode_png(pixels);
-}
-
 /// The centre of all foreground voxels; the middle of the volume if there are none.
 std::array<double, 3> centre_of(const Tensor& mask, bool& found) {
   const auto& s = mask.shape();
@@ -108,6 +89,24 @@ std::string figure(const OverlayCase& one, int axis, double share, double pixels
 }
 
 }  // namespace
+
+std::string plane_png(const Tensor& image, int axis, std::int64_t position) {
+  const auto& s = image.shape();
+  const PlaneAxes a = axes_across(axis);
+  const bool colour = s[3] == 3;
+  const auto [low, high] = colour ? std::pair{0.f, 255.f} : grey_window(image);
+  const std::int64_t height = s[a.row], width = s[a.column], channels = colour ? 3 : 1;
+  Tensor pixels = colour ? Tensor::empty({height, width, 3}, engine::Dtype::u8) : Tensor::empty({height, width}, engine::Dtype::u8);
+  auto* out = pixels.data<std::uint8_t>();
+  const float* in = image.data<float>();
+  for (std::int64_t r = 0; r < height; ++r)
+    for (std::int64_t c = 0; c < width; ++c)
+      for (std::int64_t k = 0; k < channels; ++k) {
+        const float v = in[voxel_at(s, axis, position, r, c) * s[3] + k];
+        *out++ = std::uint8_t(std::lround(255 * std::clamp((v - low) / (high - low), 0.f, 1.f)));
+      }
+  return datasets::encode_png(pixels);
+}
 
 ClassPlane plane_of(const Tensor& mask, int axis, std::int64_t position) {
   const auto& s = mask.shape();

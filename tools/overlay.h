@@ -27,6 +27,10 @@ const std::vector<std::string>& class_colours();
 /// prediction where the truth is empty, of the volume where both are). Truth is a tinted area, the prediction a line.
 std::vector<std::string> overlay_figures(const OverlayCase& one);
 
+/// The plane with index `position` along `axis` of an image [D, H, W, C] as PNG: three channels of 0..255 as RGB, else the
+/// first channel from black at its 0.5th to white at its 99.5th percentile.
+std::string plane_png(const Tensor& image, int axis, std::int64_t position);
+
 /// The plane with index `position` along `axis` (0, 1, 2 = D, H, W) of a mask.
 ClassPlane plane_of(const Tensor& mask, int axis, std::int64_t position);
 

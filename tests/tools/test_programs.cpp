@@ -48,7 +48,7 @@ void write_checkpoint(const std::filesystem::path& file, const std::string& net,
 }  // namespace
 
 TEST(Programs, HelpListsExitCodesAndExamples) {
-  for (const char* program : {"sagcl-train", "sagcl-eval", "sagcl-predict", "sagcl-report", "sagcl-bench"}) {
+  for (const char* program : {"sagcl-train", "sagcl-eval", "sagcl-predict", "sagcl-report", "sagcl-ideas", "sagcl-bench"}) {
     const auto help = run(program, {"--help"});
     EXPECT_EQ(help.code, 0) << program << help.err;
     EXPECT_TRUE(contains(help.out, "Exit codes: 0 done; 1 internal error; 2 command line")) << program;
