@@ -66,9 +66,10 @@ Batch make_batch(const std::vector<Sample>& labelled, const std::vector<Sample>&
   Batch batch;
   batch.step = step;
   batch.labelled = spec.labelled;
-  batch.weak = Tensor::empty({n, crop[0], crop[1], crop[2], channels});
-  batch.strong = Tensor::empty_like(batch.weak);
-  batch.label = Tensor::full({n, crop[0], crop[1], crop[2]}, -1, Dtype::i32);
+  batch.weak = Tensor::staging({n, crop[0], crop[1], crop[2], channels}, Dtype::f32, spec.reader);
+  batch.strong = Tensor::staging(batch.weak.shape(), Dtype::f32, spec.reader);
+  batch.label = Tensor::staging({n, crop[0], crop[1], crop[2]}, Dtype::i32, spec.reader);
+  std::fill_n(batch.label.data<std::int32_t>(), batch.label.size(), -1);
   for (std::int64_t j = 0; j < n; ++j) {
     const bool first = j < spec.labelled;
     const std::vector<Sample>& stream = first ? labelled : unlabelled;
@@ -117,6 +118,11 @@ void TwoStreamBatches::run(std::int64_t step) {
     failure_ = std::current_exception();
     changed_.notify_all();
   }
+}
+
+bool TwoStreamBatches::ready() {
+  const std::lock_guard lock(mutex_);
+  return !ready_.empty();
 }
 
 Batch TwoStreamBatches::next() {

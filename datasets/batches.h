@@ -21,13 +21,14 @@ struct BatchSpec {
   StrongSpec strong;
   bool strong_labelled = true;  ///< false: the strong view of labelled samples is their weak view
   std::uint64_t seed = 0;
+  engine::Device reader;        ///< the device the batches will be uploaded to: they lie where it finds them at once
 };
 
 /// One training batch; N = labelled + unlabelled.
 struct Batch {
   std::int64_t step = 0;
   std::int64_t labelled = 0;      ///< the first so many samples have labels
-  Tensor weak, strong;            ///< f32 [N, D, H, W, C]
+  Tensor weak, strong;            ///< f32 [N, D, H, W, C]; on the host, as label
   Tensor label;                   ///< i32 [N, D, H, W]; -1 (unknown) for unlabelled samples
   std::vector<std::string> ids;   ///< case of each sample
   std::vector<Placement> places;  ///< of each sample
@@ -55,6 +56,7 @@ class TwoStreamBatches {
   TwoStreamBatches(const TwoStreamBatches&) = delete;
 
   Batch next();                                      ///< waits until the batch is ready
+  bool ready();                                      ///< next() would not wait
   double seconds_waited() const { return waited_; }  ///< in next(), so far: what training lost to data preparation
 
  private:

@@ -54,7 +54,7 @@ class CpuRuntime final : public DeviceRuntime {
 
 struct Place {
   DeviceRuntime* runtime;
-  std::unique_ptr<CachingAllocator> allocator;
+  std::unique_ptr<CachingAllocator> allocator, pinned;
 };
 
 /// Registered devices. Never destroyed: tensors in static storage may outlive everything else.
@@ -63,7 +63,9 @@ struct Registry {
   std::map<std::string, Place> places;
   Registry() { add(Device::cpu(), *new CpuRuntime); }
   void add(Device device, DeviceRuntime& r) {
-    places[to_string(device)] = {&r, std::make_unique<CachingAllocator>(r, to_string(device))};
+    Place& place = places[to_string(device)] = {&r, std::make_unique<CachingAllocator>(r, to_string(device)), nullptr};
+    if (CopyQueue* queue = r.copy_queue())
+      place.pinned = std::make_unique<CachingAllocator>(queue->pinned(), "the host, pinned for " + to_string(device));
   }
 };
 Registry& registry() {
@@ -180,13 +182,17 @@ bool is_registered(Device device) {
 
 DeviceRuntime& runtime(Device device) { return *place(device).runtime; }
 CachingAllocator& allocator(Device device) { return *place(device).allocator; }
+CachingAllocator& pinned_allocator(Device device) {
+  Place& reader = place(device);
+  return reader.pinned ? *reader.pinned : allocator(Device::cpu());
+}
 
 OperationName::OperationName(const char* name) : outer_(current_operation), range_(name) { current_operation = name; }
 OperationName::~OperationName() { current_operation = outer_; }
 const char* OperationName::current() { return current_operation; }
 
-Buffer::Buffer(Device device, std::size_t bytes)
-    : allocator_(allocator(device)), bytes_(bytes), data_(allocator_.allocate(bytes)) {}
+Buffer::Buffer(CachingAllocator& allocator, std::size_t bytes)
+    : allocator_(allocator), bytes_(bytes), data_(allocator_.allocate(bytes)) {}
 Buffer::~Buffer() { allocator_.release(data_); }
 
 }  // namespace sagcl::engine

@@ -21,16 +21,30 @@ class MemorySource {
   virtual Room room() const = 0;
 };
 
+/// A device's second queue of work: copies from the host that run beside the first. Only Upload uses it (engine/upload.h).
+class CopyQueue {
+ public:
+  using Mark = std::shared_ptr<void>;          ///< a point in the queue
+  virtual ~CopyQueue() = default;
+  virtual MemorySource& pinned() = 0;          ///< host memory that copy() reads without a detour
+  virtual void copy(void* device, const void* pinned, std::size_t bytes) = 0;
+  virtual Mark mark() = 0;                     ///< behind the copies asked for so far
+  virtual void after_work() = 0;               ///< later copies begin when the work asked for so far is done
+  virtual void before_work(const Mark& mark) = 0;  ///< later work begins when the queue has reached the mark
+  virtual void wait(const Mark& mark) = 0;     ///< the host waits until it has
+};
+
 /// What a device must offer for tensors to live on it. The CPU's is built in; a plugin registers another.
 class DeviceRuntime : public MemorySource {
  public:
   // Copies of zero bytes are allowed, from and to nullptr too.
-  virtual void copy_from_host(void* device, const void* host, std::size_t bytes) = 0;
+  virtual void copy_from_host(void* device, const void* host, std::size_t bytes) = 0;  ///< `host` has been read on return
   virtual void copy_to_host(void* host, const void* device, std::size_t bytes) = 0;  ///< waits for the device
   virtual void copy_within(void* to, const void* from, std::size_t bytes) = 0;
   virtual void zero(void* memory, std::size_t bytes) = 0;
   virtual void synchronize() = 0;
   virtual void add_into(void* sum, const void* term, Dtype dtype, std::int64_t n) = 0;  ///< sum += term, f32 or f64
+  virtual CopyQueue* copy_queue() { return nullptr; }  ///< nullptr where copies cannot run beside the work
 };
 
 /// Bytes, as the allocator sees them.
@@ -76,6 +90,7 @@ void register_device(Device device, DeviceRuntime& runtime);
 bool is_registered(Device device);
 DeviceRuntime& runtime(Device device);       ///< DeviceError with the reason when the device is not there
 CachingAllocator& allocator(Device device);
+CachingAllocator& pinned_allocator(Device device);  ///< of host memory for its copy queue; the CPU's own where it has none
 
 /// Names the running operation in out-of-memory errors, and as a Range to listeners, until the end of the scope.
 class OperationName {
@@ -88,10 +103,11 @@ class OperationName {
   Range range_;
 };
 
-/// A block of device memory, returned to its allocator with its last owner.
+/// A block of memory, returned to its allocator with its last owner.
 class Buffer {
  public:
-  Buffer(Device device, std::size_t bytes);
+  Buffer(Device device, std::size_t bytes) : Buffer(allocator(device), bytes) {}
+  Buffer(CachingAllocator& allocator, std::size_t bytes);
   ~Buffer();
   Buffer(const Buffer&) = delete;
   void* data() const { return data_; }

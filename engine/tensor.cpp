@@ -6,14 +6,15 @@
 
 namespace sagcl::engine {
 
-Tensor Tensor::empty(const Shape& shape, Dtype dtype, Device device) {
-  Tensor t;
-  t.shape_ = shape;
-  t.size_ = shape.size();
-  t.dtype_ = dtype;
-  t.device_ = device;
-  t.buffer_ = std::make_shared<Buffer>(device, t.bytes());
-  return t;
+Tensor::Tensor(const Shape& shape, Dtype dtype, Device device, CachingAllocator& allocator)
+    : shape_(shape), size_(shape.size()), dtype_(dtype), device_(device) {
+  buffer_ = std::make_shared<Buffer>(allocator, bytes());
+}
+
+Tensor Tensor::empty(const Shape& shape, Dtype dtype, Device device) { return {shape, dtype, device, allocator(device)}; }
+
+Tensor Tensor::staging(const Shape& shape, Dtype dtype, Device reader) {
+  return {shape, dtype, Device::cpu(), pinned_allocator(reader)};
 }
 
 Tensor Tensor::zeros(const Shape& shape, Dtype dtype, Device device) {

@@ -17,6 +17,8 @@ class Tensor {
   static Tensor empty(const Shape& shape, Dtype dtype = Dtype::f32, Device device = Device::cpu());
   static Tensor zeros(const Shape& shape, Dtype dtype = Dtype::f32, Device device = Device::cpu());
   static Tensor full(const Shape& shape, double value, Dtype dtype = Dtype::f32, Device device = Device::cpu());
+  /// On the CPU, uninitialised, where an Upload to `reader` finds it without a detour; for the CPU as empty().
+  static Tensor staging(const Shape& shape, Dtype dtype, Device reader);
   template <class T> static Tensor of(const Shape& shape, const std::vector<T>& values, Device device = Device::cpu());
   static Tensor empty_like(const Tensor& t) { return empty(t.shape(), t.dtype(), t.device()); }
   static Tensor zeros_like(const Tensor& t) { return zeros(t.shape(), t.dtype(), t.device()); }
@@ -45,6 +47,7 @@ class Tensor {
   void copy_from(const Tensor& source);           ///< same shape and dtype, any device
 
  private:
+  Tensor(const Shape& shape, Dtype dtype, Device device, CachingAllocator& allocator);
   void* raw(Dtype wanted) const;
   std::shared_ptr<Buffer> buffer_;
   Shape shape_;

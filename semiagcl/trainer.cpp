@@ -84,8 +84,10 @@ void Trainer::make_network() {
 void Trainer::start_phase() {
   make_optimizer();
   batches_ = nullptr;
-  batches_ = std::make_unique<datasets::TwoStreamBatches>(
-      data_.labelled, data_.unlabelled, batch_spec(settings_, !warming_up() && method_->uses_unlabelled()), step_);
+  datasets::BatchSpec spec = batch_spec(settings_, !warming_up() && method_->uses_unlabelled());
+  spec.reader = device_;
+  batches_ = std::make_unique<BatchFeed>(
+      std::make_unique<datasets::TwoStreamBatches>(data_.labelled, data_.unlabelled, spec, step_), device_);
 }
 
 void Trainer::make_optimizer() {
@@ -136,9 +138,6 @@ StepReport Trainer::advance() {
   const engine::Range step("step");
   engine::Range phase("batch");
   datasets::Batch batch = batches_->next();
-  batch.strong = batch.strong.to(device_);
-  batch.weak = batch.weak.to(device_);
-  batch.label = batch.label.to(device_);
   if (batch.labelled < batch.label.shape()[0]) {  // the supervised loss reads the labelled part alone
     Tensor known = Tensor::empty(batch.label.shape().with(0, batch.labelled), batch.label.dtype(), device_);
     engine::runtime(device_).copy_within(known.bytes_begin(), batch.label.bytes_begin(), known.bytes());

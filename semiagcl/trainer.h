@@ -1,5 +1,6 @@
 #pragma once
 #include "layers/optimizer.h"
+#include "semiagcl/batch_feed.h"
 #include "semiagcl/training_method.h"
 
 namespace sagcl::semiagcl {
@@ -64,7 +65,7 @@ class Trainer {
   std::unique_ptr<layers::Segmenter> student_;
   std::unique_ptr<TrainingMethod> method_;
   std::unique_ptr<layers::Optimizer> optimizer_;
-  std::unique_ptr<datasets::TwoStreamBatches> batches_;
+  std::unique_ptr<BatchFeed> batches_;
 };
 
 }  // namespace sagcl::semiagcl

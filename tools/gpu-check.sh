@@ -5,7 +5,7 @@
 #
 # FOLDER_OF_PROGRAMS holds sagcl-gpu-check, libsagcl_cuda.so and perhaps lib/ with what they need (default: build/bin);
 # tools/gpu-bundle.sh packs such a folder for another machine.
-# Stages, all by default: machine parity repeat conv steps precision ranges sanitizer bandwidth bench peers
+# Stages, all by default: machine parity repeat conv steps overlap precision ranges sanitizer bandwidth bench peers
 # peers-compiled kernels.
 # Each writes RESULTS/STAGE.log; rows also go to RESULTS/results.jsonl. A stage that passed is not run again: remove its
 # .done file to repeat it. Exit code: the number of stages that failed.
@@ -17,7 +17,7 @@ while getopts b:o: option; do
   case $option in b) bin=$OPTARG ;; o) out=$OPTARG ;; *) exit 2 ;; esac
 done
 shift $((OPTIND - 1))
-[ $# -gt 0 ] && stages=("$@") || stages=(machine parity repeat conv steps precision ranges sanitizer bandwidth bench peers peers-compiled kernels)
+[ $# -gt 0 ] && stages=("$@") || stages=(machine parity repeat conv steps overlap precision ranges sanitizer bandwidth bench peers peers-compiled kernels)
 mkdir -p "$out"
 out=$(cd "$out" && pwd)
 bin=$(cd "$bin" && pwd) || exit 2
@@ -44,6 +44,7 @@ parity() { check 500 parity; }
 repeat() { check 200 repeat; }
 conv() { check 500 conv weight; }
 steps() { check 300 steps; }
+overlap() { check 100 overlap; }
 sanitizer() {
   command -v compute-sanitizer >/dev/null || { echo "compute-sanitizer is not installed"; return 1; }
   local failed=0

@@ -18,7 +18,11 @@ engine::MemorySource::Room CudaRuntime::room() const {
 }
 
 void CudaRuntime::copy_from_host(void* to, const void* host, std::size_t bytes) {
+  if (bytes == 0) return;  // nullptr has no attributes
   check(cudaMemcpyAsync(to, host, bytes, cudaMemcpyHostToDevice, stream()), "copy from host");
+  cudaPointerAttributes memory;  // ordinary memory has been read by now, pinned memory is read when the copy's turn comes
+  check(cudaPointerGetAttributes(&memory, host), "copy from host");
+  if (memory.type == cudaMemoryTypeHost) check(cudaStreamSynchronize(stream()), "copy from host");
 }
 
 void CudaRuntime::copy_to_host(void* host, const void* from, std::size_t bytes) {

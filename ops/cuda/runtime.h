@@ -1,9 +1,10 @@
 #pragma once
-#include "engine/memory.h"
+#include "ops/cuda/copy_queue.h"
 
 namespace sagcl::ops::cuda {
 
-/// Device memory and copies for the engine. Copies are ordered with the kernels: all use the one stream.
+/// Device memory and copies for the engine. Copies are ordered with the kernels: all use the one stream, except those of
+/// the copy queue.
 class CudaRuntime final : public engine::DeviceRuntime {
  public:
   void* allocate(std::size_t bytes) override;
@@ -15,6 +16,10 @@ class CudaRuntime final : public engine::DeviceRuntime {
   void zero(void* memory, std::size_t bytes) override;
   void synchronize() override;
   void add_into(void* sum, const void* term, engine::Dtype dtype, std::int64_t n) override;
+  engine::CopyQueue* copy_queue() override { return &copies_; }
+
+ private:
+  CudaCopyQueue copies_;
 };
 
 }  // namespace sagcl::ops::cuda

@@ -1,4 +1,4 @@
-// The run-time side of the plugin as far as it goes without a GPU: what a profiler is told.
+// The run-time side of the plugin as far as it goes without a GPU: what a profiler is told, what is said when memory ends.
 #include <dlfcn.h>
 #include <gtest/gtest.h>
 
@@ -6,8 +6,12 @@
 
 #include "autograd/tape.h"
 #include "ops/arithmetic.h"
+#include "ops/cuda/cudnn_plans.hpp"
 #include "ops/cuda/nvtx.h"
+#include "ops/cuda/stream.h"
 #include "ops/reduce.h"
+#include "tests/support/queued_device.h"
+#include "tests/support/throws.h"
 
 namespace sagcl::tests {
 namespace {
@@ -37,6 +41,22 @@ TEST(Nvtx, OperationsAndTheirBackwardsAreRangesUnderAProfiler) {
   const auto transcript = reinterpret_cast<const char* (*)()>(dlsym(profiler, "sagcl_range_log"));
   ASSERT_NE(transcript, nullptr);
   EXPECT_STREQ(transcript(), "(forward(encoder(square)(sum)))(backward(sum)(square))");
+}
+
+/// Every library reports the end of memory in its own way, and all end in the same message.
+TEST(OutOfMemory, SaysWhatTheAllocatorKnows) {
+  static QueuedDevice device(QueuedDevice::Copies::early);
+  engine::register_device(ops::cuda::device(), device);
+  const Tensor held = Tensor::empty({1 << 18}, engine::Dtype::f32, ops::cuda::device());
+  const engine::OperationName name("conv");
+  const std::string said =
+      "0.0 MiB in all, 0.0 free; tensors hold 1.0 (highest so far 1.0), 0.0 are kept for reuse. A smaller";
+  EXPECT_TRUE(throws<engine::OutOfMemory>([] { ops::cuda::check(cudaErrorMemoryAllocation, "cudaMallocAsync"); },
+                                          "conv: cudaMallocAsync found no room on cuda:0; " + said));
+  EXPECT_TRUE(throws<engine::OutOfMemory>(
+      [] { ops::cuda::check(CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED, "cuDNN finalize"); },
+      "conv: cuDNN finalize found no room on cuda:0; " + said));
+  EXPECT_TRUE(throws<engine::BackendError>([] { ops::cuda::check(cudaErrorLaunchFailure, "for_each"); }, "on cuda:0"));
 }
 
 }  // namespace

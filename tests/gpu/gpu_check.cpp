@@ -1,6 +1,6 @@
 // sagcl-gpu-check COMMAND... [--device cuda:N] [--json FILE] [--only TEXT] [--precision P] [--steps N] [--small]
-// Commands: parity repeat conv weight steps bench bandwidth all. Exit code 77 where there is no GPU: then the tests are
-// skipped.
+// Commands: parity repeat conv weight steps bench bandwidth overlap all. Exit code 77 where there is no GPU: then the tests
+// are skipped.
 #include "tests/gpu/gpu_check.h"
 
 #include <chrono>
@@ -45,7 +45,7 @@ int main(int argc, char** argv) {
   using namespace sagcl::gpu;
   const std::map<std::string, int (*)(const Options&)> commands = {
       {"parity", op_parity},  {"repeat", op_repeat}, {"conv", conv_sweep},     {"weight", weight_gradients},
-      {"steps", step_parity}, {"bench", step_times}, {"bandwidth", bandwidths}};
+      {"steps", step_parity}, {"bench", step_times}, {"bandwidth", bandwidths}, {"overlap", upload_overlap}};
   Options options;
   std::string device = "cuda";
   std::vector<std::string> wanted;
@@ -58,11 +58,11 @@ int main(int argc, char** argv) {
     else if (word == "--only" && has_value) options.only = argv[++i];
     else if (word == "--precision" && has_value) options.precision = argv[++i];
     else if (word == "--steps" && has_value) options.steps = std::stoi(argv[++i]);
-    else if (word == "all") wanted = {"parity", "repeat", "conv", "weight", "steps", "bandwidth", "bench"};
+    else if (word == "all") wanted = {"parity", "repeat", "conv", "weight", "steps", "overlap", "bandwidth", "bench"};
     else if (commands.count(word)) wanted.push_back(word);
     else {
-      fmt::print(stderr, "sagcl-gpu-check: what is '{}'? Commands: parity repeat conv weight steps bench bandwidth all\n",
-                 word);
+      fmt::print(stderr, "sagcl-gpu-check: what is '{}'? Commands: parity repeat conv weight steps bench bandwidth overlap "
+                 "all\n", word);
       return 2;
     }
   }

@@ -29,6 +29,7 @@ int weight_gradients(
 int step_parity(const Options& options);      ///< training steps of both networks, GPU against CPU, and twice bit for bit
 int step_times(const Options& options);       ///< the steps that tools/gpu-peers.py times in PyTorch
 int bandwidths(const Options& options);       ///< memory-bound kernels against a copy
+int upload_overlap(const Options& options);   ///< a copy from pinned memory beside kernels
 
 /// One row: name, then value columns "key=value" for the screen, and a JSON object of the same.
 void report(const Options& options, const std::string& stage, const std::string& name, const std::string& json_fields);

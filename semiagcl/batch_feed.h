@@ -1,0 +1,28 @@
+#pragma once
+#include <memory>
+
+#include "datasets/batches.h"
+#include "engine/upload.h"
+
+namespace sagcl::semiagcl {
+
+/// The batches of a phase on the training device: while one is trained on, the next is on its way.
+class BatchFeed {
+ public:
+  BatchFeed(std::unique_ptr<datasets::TwoStreamBatches> batches, engine::Device device);
+
+  /// The next batch with weak, strong and label on the device. Waits for its preparation, not for its copy.
+  datasets::Batch next();
+
+ private:
+  struct Sent {
+    datasets::Batch batch;  ///< without its tensors
+    std::unique_ptr<engine::Upload> tensors;
+  };
+  Sent send(datasets::Batch batch) const;
+  std::unique_ptr<datasets::TwoStreamBatches> batches_;
+  engine::Device device_;
+  Sent current_, following_;
+};
+
+}  // namespace sagcl::semiagcl
