@@ -21,7 +21,7 @@ struct BatchSpec {
   StrongSpec strong;
   bool strong_labelled = true;  ///< false: the strong view of labelled samples is their weak view
   std::uint64_t seed = 0;
-  engine::Device reader;        ///< the device the batches will be uploaded to: they lie where it finds them at once
+  engine::Device reader = {};   ///< the device the batches will be uploaded to: they lie where it finds them at once
 };
 
 /// One training batch; N = labelled + unlabelled.
