@@ -47,7 +47,7 @@ Tensor median_bandwidth2(const Tensor& teacher_vectors, ops::Metric metric, doub
     const std::size_t below = (off.size() - 1) / 2, above = off.size() / 2;
     std::sort(off.begin(), off.end());
     // Departs from the paper: it calls σ "adaptive" and gives no rule. Half the median makes the median pair e^{-1} alike.
-    sigma2.push_back(std::clamp(0.25 * (off[below] + off[above]), low, high));
+    sigma2.push_back(std::clamp(0.25 * (off[below] + off[above]), low, high));  // half of the mean of the middle two
   }
   return Tensor::of({G}, sigma2).to(teacher_vectors.dtype()).to(teacher_vectors.device());
 }

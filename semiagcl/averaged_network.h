@@ -14,8 +14,8 @@ class AveragedNetwork {
   bool begun() const { return begun_; }
   layers::Segmenter* get() { return begun_ ? network_.get() : nullptr; }
 
-  /// Class probabilities [N,D,H,W,K] and bottleneck on weak views, without recording: batch statistics as the student, dropout
-  /// as the settings say; the running statistics follow these forwards.
+  /// Class probabilities [N,D,H,W,K] and bottleneck [N,d,h,w,F] on weak views [N,D,H,W,C], without recording: batch
+  /// statistics as the student, dropout as the settings say; the running statistics follow these forwards.
   struct Output { Tensor probabilities, bottleneck; };
   Output look(const Tensor& weak, engine::Generator& random);
 

@@ -16,14 +16,16 @@ namespace sagcl::semiagcl {
 /// [M, dim] -> B lists of min(n_closest, M) rows.
 std::vector<std::vector<std::int64_t>> closest_keys(const Tensor& queries, const Tensor& keys, std::int64_t n_closest);
 
-/// Which of the closest keys may be n_i: those with affinity <= θ; all of them when fewer than two are.
+/// Which of the closest keys may be n_i, a flag for each: those with affinity <= θ; all of them when fewer than two are.
+/// `affinity` is that of all keys, by row.
 std::vector<std::uint8_t> allowed_by_threshold(const std::vector<std::int64_t>& closest, std::span<const double> affinity,
                                                double theta);
 
 /// The rows (i, j) of one hard negative's two keys.
 struct Pair { std::int64_t i, j; };
 
-/// n_hard independent draws for one anchor: i uniformly from the allowed ones, j uniformly from all the closest.
+/// n_hard independent draws for one anchor: i uniformly from the allowed ones, j uniformly from all the closest. `allowed` has
+/// a flag per entry of `closest`. UsageError when no flag is set.
 std::vector<Pair> draw_pairs(const std::vector<std::int64_t>& closest, const std::vector<std::uint8_t>& allowed,
                              std::int64_t n_hard, engine::Generator& random);
 

@@ -13,6 +13,7 @@ using engine::Tensor;
 // Section III-A: what the paper calls the attended image X'^k = X ⊙ C^k, and the scores of its patches. Everything here
 // only selects, nothing is differentiated, so it works on the host copy. Patches are numbered n·P + p, image n of the
 // batch and patch p of the P = grid volume patches of an image in row-major order, as ops::patches numbers its rows.
+// DtypeError where image and class map differ in dtype.
 
 /// Patches per image. ShapeError unless the extents of x [N,D,H,W,C] are divisible by the grid.
 std::int64_t patches_per_image(const engine::Shape& x, const Extents& grid);
@@ -47,10 +48,11 @@ Tensor patch_cosine(const Tensor& image, const Tensor& class_map, const Extents&
 struct Pick { std::int64_t patch, label; };
 
 /// The attended patches x c_k of the picks: image [N,D,H,W,C], class map [N,D,H,W,K] -> [picks, d,h,w, C], in x's dtype
-/// and on x's device. These are what the encoder reads: E_S(P_i^k).
+/// and on x's device. These are what the encoder reads: E_S(P_i^k). UsageError for a patch or class that does not exist.
 Tensor attended_patches(const Tensor& image, const Tensor& class_map, const Extents& grid, const std::vector<Pick>& picks);
 
 /// Labels i32 or u8 [N,D,H,W] -> one-hot [N,D,H,W,K] of `dtype` on the labels' device; −1 gives a row of zeros.
+/// DataError naming label and voxel for any other value outside 0 … K − 1.
 Tensor one_hot(const Tensor& labels, std::int64_t n_classes, engine::Dtype dtype);
 
 }  // namespace sagcl::semiagcl

@@ -21,6 +21,7 @@ struct WindowSpec {
 };
 
 /// Starts along one axis: ceil((length − window)/stride) + 1 of them, the last moved back to length − window.
+/// UsageError unless window and stride are above 0 and the window fits.
 std::vector<std::int64_t> window_starts(std::int64_t length, std::int64_t window, std::int64_t stride);
 
 /// The windows of a volume. A volume smaller than the window is padded with zeros on both sides, the odd voxel behind.
