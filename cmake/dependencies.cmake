@@ -58,7 +58,15 @@ if(SAGCL_TESTS)
   sagcl_need("GoogleTest" libgtest-dev "${GTest_FOUND}" "${GTest_VERSION}")
 endif()
 
-message(STATUS "sagcl ${PROJECT_VERSION} looked for\n${SAGCL_TABLE}  CUDA compiler: ${CMAKE_CUDA_COMPILER} (plugin: ${SAGCL_CUDA})")
+find_package(MPI QUIET COMPONENTS CXX)  # optional: training in several processes
+option(SAGCL_MPI "build the MPI plugin" ${MPI_CXX_FOUND})
+set(mpi_detail "not found (apt-get install libopenmpi-dev openmpi-bin)")
+if(MPI_CXX_FOUND)
+  set(mpi_detail "${MPI_CXX_VERSION} ${MPIEXEC_EXECUTABLE}")
+endif()
+
+string(APPEND SAGCL_TABLE "  CUDA compiler: ${CMAKE_CUDA_COMPILER} (plugin: ${SAGCL_CUDA})\n  MPI: ${mpi_detail} (plugin: ${SAGCL_MPI})")
+message(STATUS "sagcl ${PROJECT_VERSION} looked for\n${SAGCL_TABLE}")
 if(SAGCL_MISSING)
   list(JOIN SAGCL_MISSING " " packages)
   message(FATAL_ERROR "Missing packages. Install them with:\n  apt-get install ${packages}")

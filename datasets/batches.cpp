@@ -19,15 +19,17 @@ template <class T> void insert(Tensor& batch, std::int64_t j, const Tensor& one)
   std::copy_n(one.data<T>(), one.size(), batch.data<T>() + j * one.size());
 }
 
-void add_sample(Batch& batch, const Sample& sample, const BatchSpec& spec, std::int64_t j, bool labelled) {
-  Generator place_random = Generator(spec.seed, "crop", std::uint64_t(batch.step)).fork(std::uint64_t(j));
+/// Puts a case at place j of the shard; `number` is its place in the whole batch.
+void add_sample(Batch& batch, const Sample& sample, const BatchSpec& spec, std::int64_t j, std::int64_t number) {
+  const bool labelled = j < batch.labelled;
+  Generator place_random = Generator(spec.seed, "crop", std::uint64_t(batch.step)).fork(std::uint64_t(number));
   const Placement place = draw_placement(spec.weak, sample.extents(), place_random);
   const Tensor weak = cut(sample.image, spec.weak.crop, place);
   insert<float>(batch.weak, j, weak);
   if (labelled && !spec.strong_labelled) {
     insert<float>(batch.strong, j, weak);
   } else {
-    Generator intensity_random = Generator(spec.seed, "intensity", std::uint64_t(batch.step)).fork(std::uint64_t(j));
+    Generator intensity_random = Generator(spec.seed, "intensity", std::uint64_t(batch.step)).fork(std::uint64_t(number));
     insert<float>(batch.strong, j, strengthen(weak, spec.strong, intensity_random));
   }
   if (labelled) {
@@ -55,28 +57,35 @@ std::int64_t stream_case(std::uint64_t seed, const char* name, std::int64_t n, s
 }
 
 Batch make_batch(const std::vector<Sample>& labelled, const std::vector<Sample>& unlabelled, const BatchSpec& spec,
-                 std::int64_t step) {
+                 std::int64_t step, std::int64_t shard) {
   require<UsageError>(spec.labelled >= 0 && spec.unlabelled >= 0 && spec.labelled + spec.unlabelled >= 1,
                       "batch: {} labelled and {} unlabelled samples asked for", spec.labelled, spec.unlabelled);
   require<UsageError>(spec.labelled == 0 || !labelled.empty(), "batch: there is no labelled case");
   require<UsageError>(spec.unlabelled == 0 || !unlabelled.empty(),
                       "batch: there is no unlabelled case; train supervised, or label fewer cases");
-  const std::int64_t n = spec.labelled + spec.unlabelled, channels = channels_of(labelled, unlabelled);
+  require<UsageError>(spec.shards >= 1 && spec.labelled % spec.shards == 0 && spec.unlabelled % spec.shards == 0,
+                      "batch: {} labelled and {} unlabelled samples cannot be divided into {} equal shards", spec.labelled,
+                      spec.unlabelled, spec.shards);
+  require<UsageError>(shard >= 0 && shard < spec.shards, "batch: there is no shard {} of {}", shard, spec.shards);
+  const std::int64_t known = spec.labelled / spec.shards, unknown = spec.unlabelled / spec.shards, n = known + unknown;
+  const std::int64_t channels = channels_of(labelled, unlabelled);
   const Extents& crop = spec.weak.crop;
   Batch batch;
   batch.step = step;
-  batch.labelled = spec.labelled;
+  batch.shard = shard;
+  batch.labelled = known;
   batch.weak = Tensor::staging({n, crop[0], crop[1], crop[2], channels}, Dtype::f32, spec.reader);
   batch.strong = Tensor::staging(batch.weak.shape(), Dtype::f32, spec.reader);
   batch.label = Tensor::staging({n, crop[0], crop[1], crop[2]}, Dtype::i32, spec.reader);
   std::fill_n(batch.label.data<std::int32_t>(), batch.label.size(), -1);
   for (std::int64_t j = 0; j < n; ++j) {
-    const bool first = j < spec.labelled;
+    const bool first = j < known;
     const std::vector<Sample>& stream = first ? labelled : unlabelled;
-    const std::int64_t position = first ? step * spec.labelled + j : step * spec.unlabelled + j - spec.labelled;
+    const std::int64_t within = first ? shard * known + j : shard * unknown + j - known;  // of the stream's in this step
+    const std::int64_t position = step * (first ? spec.labelled : spec.unlabelled) + within;
     const std::int64_t index =
         stream_case(spec.seed, first ? "labelled stream" : "unlabelled stream", std::int64_t(stream.size()), position);
-    add_sample(batch, stream[std::size_t(index)], spec, j, first);
+    add_sample(batch, stream[std::size_t(index)], spec, j, first ? within : spec.labelled + within);
   }
   return batch;
 }
@@ -102,13 +111,14 @@ TwoStreamBatches::~TwoStreamBatches() {
 
 void TwoStreamBatches::run(std::int64_t step) {
   try {
-    for (;; ++step) {
+    for (std::int64_t shard = spec_.first_shard;;) {
       {
         std::unique_lock lock(mutex_);
         changed_.wait(lock, [&] { return stop_ || ready_.size() < ahead_; });
         if (stop_) return;
       }
-      Batch batch = make_batch(labelled_, unlabelled_, spec_, step);
+      Batch batch = make_batch(labelled_, unlabelled_, spec_, step, shard);
+      if (++shard == spec_.first_shard + spec_.own_shards) shard = spec_.first_shard, ++step;
       const std::lock_guard lock(mutex_);
       ready_.push_back(std::move(batch));
       changed_.notify_all();

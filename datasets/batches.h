@@ -21,12 +21,15 @@ struct BatchSpec {
   StrongSpec strong;
   bool strong_labelled = true;  ///< false: the strong view of labelled samples is their weak view
   std::uint64_t seed = 0;
-  engine::Device reader = {};   ///< the device the batches will be uploaded to: they lie where it finds them at once
+  engine::Device reader = {};    ///< the device the batches will be uploaded to: they lie where it finds them at once
+  std::int64_t shards = 1;       ///< equal parts of the batch; must divide labelled and unlabelled
+  std::int64_t first_shard = 0;  ///< of those this process makes …
+  std::int64_t own_shards = 1;   ///< … and how many
 };
 
-/// One training batch; N = labelled + unlabelled.
+/// One shard of a training batch, the whole of it with one shard; N = (labelled + unlabelled) / shards.
 struct Batch {
-  std::int64_t step = 0;
+  std::int64_t step = 0, shard = 0;
   std::int64_t labelled = 0;      ///< the first so many samples have labels
   Tensor weak, strong;            ///< f32 [N, D, H, W, C]; on the host, as label
   Tensor label;                   ///< i32 [N, D, H, W]; -1 (unknown) for unlabelled samples
@@ -40,14 +43,15 @@ std::int64_t stream_case(std::uint64_t seed, const char* name, std::int64_t n, s
 
 /// Batch `step`, a pure function of (samples, spec, step): the labelled stream gives positions step * labelled and
 /// following, the unlabelled one likewise; crops and intensities of sample j draw from Generator(seed, ..., step).fork(j).
-/// Labels of the `unlabelled` samples are never read. UsageError if a stream that is asked for is empty or a labelled sample
-/// has no label.
+/// Shard s holds the s-th part of the labelled samples and the s-th part of the unlabelled ones: the same samples for any
+/// number of shards. Labels of the `unlabelled` samples are never read. UsageError if a stream that is asked for is empty, a
+/// labelled sample has no label, or the shards do not divide the batch.
 Batch make_batch(const std::vector<Sample>& labelled, const std::vector<Sample>& unlabelled, const BatchSpec& spec,
-                 std::int64_t step);
+                 std::int64_t step, std::int64_t shard = 0);
 
-/// Batches first_step, first_step + 1, ... in order, prepared ahead by one thread that keeps at most `ahead` of them. An
-/// exception in the thread is thrown by the next() that would have returned its batch, and by every later one. Destroying
-/// it stops the thread. Samples are copied, which shares the memory of their tensors.
+/// The own shards of batches first_step, first_step + 1, ... in order, prepared ahead by one thread that keeps at most
+/// `ahead` of them. An exception in the thread is thrown by the next() that would have returned its batch, and by every
+/// later one. Destroying it stops the thread. Samples are copied, which shares the memory of their tensors.
 class TwoStreamBatches {
  public:
   TwoStreamBatches(std::vector<Sample> labelled, std::vector<Sample> unlabelled, BatchSpec spec, std::int64_t first_step = 0,

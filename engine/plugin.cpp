@@ -14,21 +14,6 @@ namespace {
 
 std::atomic<Precision> chosen_precision{Precision::fp32};
 
-/// The plugin beside the program, in ../lib, or where SAGCL_PLUGINS points; empty when there is none.
-std::string find_plugin(std::string& searched) {
-  std::vector<std::filesystem::path> folders;
-  if (const char* named = std::getenv("SAGCL_PLUGINS")) folders.emplace_back(named);
-  std::error_code error;
-  const auto program = std::filesystem::read_symlink("/proc/self/exe", error);
-  if (!error) folders.insert(folders.end(), {program.parent_path(), program.parent_path().parent_path() / "lib"});
-  for (const auto& folder : folders) {
-    const auto file = folder / "libsagcl_cuda.so";
-    if (std::filesystem::exists(file, error)) return file.string();
-    searched += (searched.empty() ? "" : ", ") + folder.string();
-  }
-  return {};
-}
-
 /// Makes cuda:index usable; the text says what it is or why it cannot be used.
 PluginAnswer start_cuda(int index) {
   PluginAnswer answer;
@@ -40,7 +25,7 @@ PluginAnswer start_cuda(int index) {
   if (!dlopen("libcuda.so.1", RTLD_LAZY | RTLD_LOCAL))
     return refuse("no CUDA driver on this machine (libcuda.so.1 not found)");
   std::string searched;
-  const std::string file = find_plugin(searched);
+  const std::string file = find_plugin("libsagcl_cuda.so", searched);
   if (file.empty()) return refuse("built without CUDA, or libsagcl_cuda.so was moved (looked in " + searched + ")");
   void* library = dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (!library)
@@ -61,6 +46,19 @@ const PluginAnswer& cuda(int index) {
 }
 
 }  // namespace
+
+std::string find_plugin(const std::string& file, std::string& searched) {
+  std::vector<std::filesystem::path> folders;
+  if (const char* named = std::getenv("SAGCL_PLUGINS")) folders.emplace_back(named);
+  std::error_code error;
+  const auto program = std::filesystem::read_symlink("/proc/self/exe", error);
+  if (!error) folders.insert(folders.end(), {program.parent_path(), program.parent_path().parent_path() / "lib"});
+  for (const auto& folder : folders) {
+    if (std::filesystem::exists(folder / file, error)) return (folder / file).string();
+    searched += (searched.empty() ? "" : ", ") + folder.string();
+  }
+  return {};
+}
 
 Precision precision() { return chosen_precision; }
 void set_precision(Precision precision) { chosen_precision = precision; }
@@ -94,13 +92,13 @@ DeviceChoice on_cpu(const std::string& reason, const std::string& precision) {
 
 }  // namespace
 
-DeviceChoice resolve_device(const std::string& wanted, const std::string& precision) {
+DeviceChoice resolve_device(const std::string& wanted, const std::string& precision, int first) {
   if (wanted == "cpu") return on_cpu("asked for", precision);
   if (wanted == "auto") {
-    const PluginAnswer& answer = cuda(0);
-    return answer.ready ? on_gpu(0, answer, precision) : on_cpu(answer.text, precision);
+    const PluginAnswer& answer = cuda(first);
+    return answer.ready ? on_gpu(first, answer, precision) : on_cpu(answer.text, precision);
   }
-  int index = 0;
+  int index = first;
   const bool numbered = wanted.rfind("cuda:", 0) == 0 && wanted.size() > 5 && wanted.size() < 9 &&
                         wanted.find_first_not_of("0123456789", 5) == std::string::npos;
   if (numbered) index = std::stoi(wanted.substr(5));

@@ -182,8 +182,10 @@ std::string read_file(const path& file, std::size_t limit) {
   return bytes;
 }
 
-TensorFile read_safetensors(const path& file) {
-  const std::string bytes = read_file(file);
+TensorFile read_safetensors(const path& file) { return parse_safetensors(read_file(file), file.string()); }
+
+TensorFile parse_safetensors(const std::string& bytes, const std::string& source) {
+  const path file = source;
   require<DataError>(bytes.size() >= 8, "{}: has {} bytes, a safetensors file needs at least 8", file.string(), bytes.size());
   std::uint64_t header_size = 0;
   std::memcpy(&header_size, bytes.data(), 8);
@@ -218,7 +220,11 @@ TensorFile read_safetensors(const path& file) {
   return content;
 }
 
-void write_safetensors(const path& file, const TensorFile& content) {
+namespace {
+
+/// Calls put(begin, size) for the pieces of the file, in order.
+template <class Put>
+void write_pieces(const TensorFile& content, Put&& put) {
   std::vector<std::pair<std::string, Tensor>> order(content.tensors.begin(), content.tensors.end());
   std::stable_sort(order.begin(), order.end(),  // widest type first keeps every tensor aligned
                    [](const auto& a, const auto& b) { return bytes_of(a.second.dtype()) > bytes_of(b.second.dtype()); });
@@ -233,15 +239,27 @@ void write_safetensors(const path& file, const TensorFile& content) {
   }
   std::string text = header.dump();
   text.resize((text.size() + 7) / 8 * 8, ' ');
+  const std::uint64_t header_size = text.size();
+  put(reinterpret_cast<const char*>(&header_size), sizeof header_size);
+  put(text.data(), text.size());
+  for (const auto& [name, t] : order) {
+    const Tensor host = t.to(Device::cpu());
+    put(static_cast<const char*>(host.bytes_begin()), host.bytes());
+  }
+}
+
+}  // namespace
+
+void write_safetensors(const path& file, const TensorFile& content) {
   replace_atomically(file, [&](int fd) {
-    const std::uint64_t header_size = text.size();
-    write_all(fd, reinterpret_cast<const char*>(&header_size), 8, file);
-    write_all(fd, text.data(), text.size(), file);
-    for (const auto& [name, t] : order) {
-      const Tensor host = t.to(Device::cpu());
-      write_all(fd, static_cast<const char*>(host.bytes_begin()), host.bytes(), file);
-    }
+    write_pieces(content, [&](const char* data, std::size_t size) { write_all(fd, data, size, file); });
   });
+}
+
+std::string safetensors_bytes(const TensorFile& content) {
+  std::string bytes;
+  write_pieces(content, [&](const char* data, std::size_t size) { bytes.append(data, size); });
+  return bytes;
 }
 
 void write_file_atomically(const path& file, const std::string& bytes) {

@@ -19,6 +19,10 @@ struct TensorFile {
 /// BOOL as u8. Throws DataError naming the file and the first thing that is wrong.
 TensorFile read_safetensors(const std::filesystem::path& file);
 
+/// The same from and to memory; `source` stands for the file in messages.
+TensorFile parse_safetensors(const std::string& bytes, const std::string& source);
+std::string safetensors_bytes(const TensorFile& content);
+
 /// Writes atomically: temporary file in the same folder, fsync, rename, fsync of the folder. On failure the file that
 /// was there before is untouched, and DataError says what the system reported.
 void write_safetensors(const std::filesystem::path& file, const TensorFile& content);

@@ -42,22 +42,27 @@ Optimizer::Optimizer(NamedParameters parameters, std::set<std::string> optional)
     require<UsageError>(parameters_.count(name) > 0, "optimiser: there is no parameter {} to be optional", name);
 }
 
-void Optimizer::step(double lr) {
+void Optimizer::step(double lr, const NamedGradients& gradients) {
   std::string missing;
   std::vector<Ready> ready;
   for (auto& [name, v] : parameters_) {
-    if (v->has_grad()) ready.push_back({name, v->value_for_update(), v->grad()});
+    const auto found = gradients.find(name);
+    if (found != gradients.end()) ready.push_back({name, v->value_for_update(), found->second});
     else if (!optional_.count(name)) missing += (missing.empty() ? "" : ", ") + name;
   }
   require<UsageError>(missing.empty(),
                       "optimiser step: no gradient for {}; the loss does not depend on it, or backward has not "
                       "run since the last step (declare a parameter optional if that is meant)", missing);
   apply(lr, ready);
-  clear_gradients();
 }
 
-void Optimizer::clear_gradients() {
-  for (auto& [name, v] : parameters_) v->clear_grad();
+NamedGradients Optimizer::take_gradients() {
+  NamedGradients gradients;
+  for (auto& [name, v] : parameters_) {
+    if (v->has_grad()) gradients[name] = v->grad();
+    v->clear_grad();
+  }
+  return gradients;
 }
 
 State Optimizer::zeros_like_parameters() const {

@@ -12,6 +12,9 @@ using engine::Tensor;
 /// The parameters to train, by their names. The Variables must outlive the optimiser.
 using NamedParameters = std::map<std::string, autograd::Variable*>;
 
+/// A gradient for each parameter that has one.
+using NamedGradients = std::map<std::string, Tensor>;
+
 /// What optimisers share: a step applies the collected gradients and clears them.
 class Optimizer {
  public:
@@ -23,9 +26,15 @@ class Optimizer {
 
   /// Moves every parameter against its gradient, all in one call of the backend, and clears the gradients.
   /// UsageError listing the parameters without gradient unless they are optional; then nothing has moved.
-  void step(double lr);
+  void step(double lr) { step(lr, take_gradients()); }
 
-  void clear_gradients();
+  /// The same with these gradients, e.g. averages over several batches.
+  void step(double lr, const NamedGradients& gradients);
+
+  /// What was delivered to the parameters since the last step; they have no gradients afterwards.
+  NamedGradients take_gradients();
+
+  const NamedParameters& parameters() const { return parameters_; }
 
   /// What must be saved to go on later, by name: "momentum/encoder.0.w", … Tensors share memory with the optimiser.
   virtual std::map<std::string, Tensor> state() const = 0;

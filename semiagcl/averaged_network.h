@@ -13,6 +13,7 @@ class AveragedNetwork {
   void begin(layers::Segmenter& student);  ///< teacher := student
   bool begun() const { return begun_; }
   layers::Segmenter* get() { return begun_ ? network_.get() : nullptr; }
+  layers::Segmenter& network() { return *network_; }  ///< begun or not
 
   /// Class probabilities [N,D,H,W,K] and bottleneck [N,d,h,w,F] on weak views [N,D,H,W,C], without recording: batch
   /// statistics as the student, dropout as the settings say; the running statistics follow these forwards.

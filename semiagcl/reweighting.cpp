@@ -73,7 +73,6 @@ void remember(MemoryBank& bank, const Tensor& keys, const std::vector<Pick>& pic
     }
     bank.push(run.label, rows(keys, run.begin, run.count), a);
   }
-  bank.update_threshold();
 }
 
 Variable roi_features(const Variable& bottleneck, const Tensor& class_map, const Extents& grid,

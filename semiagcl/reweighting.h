@@ -23,8 +23,8 @@ Variable reweighted_loss(const Variable& q, const Tensor& keys, const std::vecto
                          const Method& m, engine::Generator& random);
 
 /// Stores the keys [R, dim] with the affinity of their patches (affinity[pick.patch], from the diagonal of Eq. 2's graph)
-/// and moves θ. To be called after reweighted_loss, which then never meets keys of its own step. UsageError for a pick whose
-/// patch has no affinity.
+/// To be called after reweighted_loss, which then never meets keys of its own step; θ is moved by
+/// MemoryBank::update_threshold, once per step. UsageError for a pick whose patch has no affinity.
 void remember(MemoryBank& bank, const Tensor& keys, const std::vector<Pick>& picks, const std::vector<double>& affinity);
 
 /// Embedding::roi: features of picks from the bottleneck of whole images, weighted by the class map.

@@ -23,6 +23,21 @@ std::unique_ptr<layers::ProjectionHead> make_head(const RunSettings& s, const la
 }
 
 double mean_of(const std::vector<double>& v) { return v.empty() ? 0 : std::accumulate(v.begin(), v.end(), 0.0) / double(v.size()); }
+Tensor scalar(double value) { return Tensor::full({1}, value, engine::Dtype::f64); }
+
+/// i32 [R, 2]: patch and class.
+Tensor to_tensor(const std::vector<Pick>& picks) {
+  std::vector<std::int32_t> rows;
+  for (const Pick& p : picks) rows.insert(rows.end(), {std::int32_t(p.patch), std::int32_t(p.label)});
+  return Tensor::of({std::int64_t(picks.size()), 2}, rows);
+}
+
+std::vector<Pick> to_picks(const Tensor& t) {
+  const std::vector<std::int32_t> rows = t.to_vector<std::int32_t>();
+  std::vector<Pick> picks;
+  for (std::size_t r = 0; r < rows.size(); r += 2) picks.push_back({rows[r], rows[r + 1]});
+  return picks;
+}
 
 }  // namespace
 
@@ -52,8 +67,8 @@ std::vector<Term> SemiAgcl::terms(StepInput& in) {
   if (method_.kernel != Kernel::none) {
     const AffinityGraph graph = affinity_graph(target, ops::softmax(logits), method_);  // of Eq. 2
     terms.push_back({"pl", affinity_loss(graph.a, method_), in.weights.pl});      // L_PL
-    observed_["a_ii"] = mean_of(diagonal(graph.a.value()));
-    observed_["sigma2"] = mean_of(graph.sigma2.to_doubles());
+    in.found["a_ii"] = scalar(mean_of(diagonal(graph.a.value())));
+    in.found["sigma2"] = scalar(mean_of(graph.sigma2.to_doubles()));
   }
   if (contrasts()) {
     const Variable loss = contrast(in, first, seen);
@@ -73,7 +88,6 @@ Variable SemiAgcl::embed(const Variable& features, layers::ProjectionHead& head)
 Variable SemiAgcl::contrast(StepInput& in, std::int64_t first, const AveragedNetwork::Output& seen) {
   const std::int64_t all = in.batch.weak.shape()[0], count = all - first;
   const Tensor weak = samples(in.batch.weak, first, count), strong = samples(in.batch.strong, first, count);
-  pending_ = {};
 
   // The class map C: the truth where there is one, else the teacher's probabilities.
   Tensor map = seen.probabilities.clone();
@@ -112,16 +126,29 @@ Variable SemiAgcl::contrast(StepInput& in, std::int64_t first, const AveragedNet
           : in.network.encode(Variable(attended_patches(strong, map, method_.patch_grid, picks)), pass);
   const Variable q = embed(features, *head_);  // q = H(E_S(P_i^k))
 
-  pending_ = {keys, picks, affinities};
+  in.found["keys"] = keys;
+  in.found["picks"] = to_tensor(picks);
+  in.found["affinity"] = Tensor::of({std::int64_t(affinities.size())}, affinities);
   engine::Generator draws = in.random.fork(2);
   return reweighted_loss(q, keys, picks, bank_, method_, draws);
 }
 
-void SemiAgcl::after_update(layers::Segmenter& student, std::int64_t t) {
-  if (pending_.keys.defined()) remember(bank_, pending_.keys, pending_.picks, pending_.affinity);
+/// The keys enter the bank only now: no anchor of the step has met one of them as a negative.
+void SemiAgcl::after_update(layers::Segmenter& student, std::int64_t t, const std::vector<Findings>& shards) {
+  std::map<std::string, std::vector<double>> means;
+  std::size_t anchors = 0;
+  for (const Findings& found : shards) {
+    for (const char* name : {"a_ii", "sigma2"})
+      if (found.count(name)) means[name].push_back(found.at(name).item());
+    if (!found.count("keys")) continue;
+    const std::vector<Pick> picks = to_picks(found.at("picks"));
+    remember(bank_, found.at("keys"), picks, found.at("affinity").to_doubles());
+    anchors += picks.size();
+  }
+  if (anchors > 0) bank_.update_threshold();
+  for (const auto& [name, values] : means) observed_[name] = mean_of(values);
   observed_["theta"] = bank_.threshold();
-  observed_["anchors"] = double(pending_.picks.size());
-  pending_ = {};
+  observed_["anchors"] = double(anchors);
   teacher_.follow(student, t);
   if (contrasts()) update_teacher(*teacher_head_, *head_, t, method_.ema_decay);
 }

@@ -17,7 +17,8 @@ class SemiAgcl final : public TrainingMethod {
   void begin(layers::Segmenter& student) override;
   void warm_up(layers::Segmenter& student, std::int64_t t) override;
   std::vector<Term> terms(StepInput& in) override;
-  void after_update(layers::Segmenter& student, std::int64_t t) override;
+  void after_update(layers::Segmenter& student, std::int64_t t, const std::vector<Findings>& shards) override;
+  std::vector<layers::Module*> modules() override { return {&teacher_.network(), head_.get(), teacher_head_.get()}; }
   std::vector<std::pair<std::string, layers::Module*>> trained_modules() override;
   layers::Segmenter* teacher() override { return teacher_.get(); }
   std::map<std::string, double> observations() const override { return observed_; }
@@ -35,10 +36,6 @@ class SemiAgcl final : public TrainingMethod {
   std::unique_ptr<layers::ProjectionHead> head_, teacher_head_;
   MemoryBank bank_;
   std::map<std::string, double> observed_;
-
-  /// Keys of the running step; they enter the bank only after the update.
-  struct Pending { Tensor keys; std::vector<Pick> picks; std::vector<double> affinity; };
-  Pending pending_;
 };
 
 }  // namespace sagcl::semiagcl

@@ -29,6 +29,8 @@ struct TrainSettings {
   std::int64_t steps = 6000;              ///< all steps, the supervised warm-up (method.warm_up_share) included
   std::int64_t batch = 4;                 ///< images per step of supervised training
   std::string unlabelled = "half";        ///< of a method that uses such: half of the batch, or as many beside it ("beside")
+  std::int64_t shards = 1;                ///< 1, 2, 4, 8, …: equal parts of the batch, each with its own statistics
+  std::int64_t compare_every = 100;       ///< steps between comparisons of the weights of all processes
   std::vector<std::int64_t> patch = {112, 112, 80};  ///< D, H, W of a training crop
   std::string optimizer = "adam";         ///< adam, sgd
   double learning_rate = 1e-4;
@@ -77,7 +79,9 @@ void for_each_run_setting(S& s, F&& f) {
   f("data.labeled_pick", s.data.labeled_pick), f("data.test", s.data.test), f("data.validation", s.data.validation);
   f("data.split_pick", s.data.split_pick), f("data.resize", s.data.resize);
   f("network.name", s.network.name), f("network.width", s.network.width);
-  f("train.method", s.train.method), f("train.steps", s.train.steps), f("train.batch", s.train.batch), f("train.unlabelled", s.train.unlabelled);
+  f("train.method", s.train.method), f("train.steps", s.train.steps), f("train.batch", s.train.batch);
+  f("train.unlabelled", s.train.unlabelled), f("train.shards", s.train.shards);
+  f("train.compare_every", s.train.compare_every);
   f("train.patch", s.train.patch), f("train.optimizer", s.train.optimizer), f("train.learning_rate", s.train.learning_rate);
   f("train.momentum", s.train.momentum), f("train.weight_decay", s.train.weight_decay), f("train.poly_power", s.train.poly_power);
   f("train.decay_every", s.train.decay_every), f("train.ease_in", s.train.ease_in), f("train.precision", s.train.precision);

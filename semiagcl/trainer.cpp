@@ -6,8 +6,11 @@
 
 #include "layers/schedule.h"
 #include "layers/weights.h"
+#include "ops/arithmetic.h"
 #include "ops/layout.h"
+#include "semiagcl/first_non_finite.h"
 #include "semiagcl/supervised_loss.h"
+#include "semiagcl/training_batches.h"
 
 namespace sagcl::semiagcl {
 
@@ -16,49 +19,8 @@ using engine::NonFiniteError;
 using engine::require;
 using engine::UsageError;
 
-namespace {
-
-engine::Extents extents_of(const std::vector<std::int64_t>& v) { return {{v[0], v[1], v[2]}}; }
-
-datasets::BatchSpec batch_spec(const RunSettings& s, bool with_unlabelled) {
-  datasets::BatchSpec spec;
-  const bool beside = s.train.unlabelled == "beside";
-  spec.unlabelled = !with_unlabelled ? 0 : beside ? s.train.batch : s.train.batch / 2;
-  spec.labelled = beside ? s.train.batch : s.train.batch - spec.unlabelled;
-  spec.weak.crop = extents_of(s.train.patch);
-  for (const std::string& axis : s.augment.flip) {
-    const std::size_t a = std::string("DHW").find(axis);
-    require<UsageError>(axis.size() == 1 && a != std::string::npos, "augment.flip: '{}' is not one of D, H, W", axis);
-    spec.weak.flip[a] = true;
-  }
-  spec.weak.quarter_turns = s.augment.rotate;
-  spec.strong = s.augment.colour ? datasets::StrongSpec::colours() : datasets::StrongSpec::volumes();
-  spec.strong_labelled = s.augment.strong_labelled;
-  spec.seed = s.train.seed;
-  return spec;
-}
-
-/// Remembers the first recorded operation whose result is not finite.
-class FirstNonFinite final : public autograd::Observer {
- public:
-  void after_forward(const Step& step, const Tensor& y) override {
-    if (!found.empty() || y.dtype() == engine::Dtype::i32 || y.dtype() == engine::Dtype::u8) return;
-    std::int64_t bad = 0, first = -1, i = 0;
-    for (double v : y.to_doubles()) {
-      if (!std::isfinite(v) && bad++ == 0) first = i;
-      ++i;
-    }
-    if (bad == 0) return;
-    found = fmt::format("operation {} (record {}{}{}) gave {} NaN or infinite of {} values, the first at element {} of {}", step.op,
-                        step.record, step.scope.empty() ? "" : ", in ", step.scope, bad, y.size(), first, y.shape());
-  }
-  std::string found;
-};
-
-}  // namespace
-
-Trainer::Trainer(const RunSettings& settings, const TrainingData& data, Device device)
-    : settings_(settings), data_(data), device_(device),
+Trainer::Trainer(const RunSettings& settings, const TrainingData& data, Device device, engine::Communicator& ranks)
+    : settings_(settings), data_(data), device_(device), ranks_(ranks),
       spec_{.in_channels = data.channels, .classes = data.classes, .width = settings.network.width},
       warmup_(warm_up_steps(settings.train.steps, settings.method)) {
   method_ = make_training_method(settings_, spec_, device_);
@@ -66,8 +28,7 @@ Trainer::Trainer(const RunSettings& settings, const TrainingData& data, Device d
   require<UsageError>(!method_->uses_unlabelled() || !data.unlabelled.empty(),
                       "{} needs unlabelled cases and every training case is labelled; use --labeled or --method supervised",
                       settings.train.method);
-  require<UsageError>(!method_->uses_unlabelled() || settings.train.unlabelled == "beside" || settings.train.batch % 2 == 0,
-                      "train.batch = {}: half of it is unlabelled, so it must be even; or set train.unlabelled=beside", settings.train.batch);
+  check_batches(settings, method_->uses_unlabelled(), ranks.size());
   make_network();
   if (averaging()) method_->begin(*student_);
   start_phase();
@@ -85,6 +46,9 @@ void Trainer::start_phase() {
   make_optimizer();
   batches_ = nullptr;
   datasets::BatchSpec spec = batch_spec(settings_, !warming_up() && method_->uses_unlabelled());
+  spec.shards = settings_.train.shards;
+  spec.own_shards = spec.shards / ranks_.size();
+  spec.first_shard = ranks_.rank() * spec.own_shards;
   spec.reader = device_;
   batches_ = std::make_unique<BatchFeed>(
       std::make_unique<datasets::TwoStreamBatches>(data_.labelled, data_.unlabelled, spec, step_), device_);
@@ -116,61 +80,107 @@ double Trainer::learning_rate() const {
   return rate;
 }
 
+/// Modules whose weights or running statistics move now.
+std::vector<layers::Module*> Trainer::modules() {
+  std::vector<layers::Module*> all;
+  if (averaging()) all = method_->modules();
+  all.insert(all.begin(), student_.get());
+  return all;
+}
+
 /// Forward and Eq. 8. `terms` receives what it sums.
-Variable Trainer::total_loss(const datasets::Batch& batch, std::vector<Term>& terms) {
+Variable Trainer::total_loss(const datasets::Batch& shard, std::vector<Term>& terms, Findings& found) {
   engine::Generator random(settings_.train.seed, "training step", std::uint64_t(step_));
+  // 0 and 1 are the forks of a whole batch
+  if (settings_.train.shards > 1) random = random.fork(2 + std::uint64_t(shard.shard));
   engine::Generator dropout = random.fork(0);
   const layers::Pass pass{.training = true, .random = &dropout};
-  const layers::Segmentation out = student_->forward(Variable(batch.strong), pass);
-  const Variable labelled = batch.labelled == batch.strong.shape()[0] ? out.logits : ops::slice(out.logits, 0, 0, batch.labelled);
-  terms.push_back({"sup", supervised_loss(labelled, batch.label), 1});
+  const layers::Segmentation out = student_->forward(Variable(shard.strong), pass);
+  const bool all = shard.labelled == shard.strong.shape()[0];
+  const Variable labelled = all ? out.logits : ops::slice(out.logits, 0, 0, shard.labelled);
+  terms.push_back({"sup", supervised_loss(labelled, shard.label), 1});
   if (!warming_up()) {
-    StepInput in{batch, out, *student_, weights_at(step_, settings_.train.steps, settings_.method),
-                 double(step_) / double(settings_.train.steps), random.fork(1)};
+    StepInput in{shard, out, *student_, weights_at(step_, settings_.train.steps, settings_.method),
+                 double(step_) / double(settings_.train.steps), random.fork(1), found};
     for (Term& term : method_->terms(in)) terms.push_back(std::move(term));
   }
   return objective(terms);
 }
 
-StepReport Trainer::advance() {
-  require<UsageError>(!finished(), "all {} steps are done", settings_.train.steps);
-  const auto start = std::chrono::steady_clock::now();
-  const engine::Range step("step");
-  engine::Range phase("batch");
+/// The next shard, on the device.
+datasets::Batch Trainer::next_shard() {
+  const engine::Range phase("batch");
   datasets::Batch batch = batches_->next();
   if (batch.labelled < batch.label.shape()[0]) {  // the supervised loss reads the labelled part alone
     Tensor known = Tensor::empty(batch.label.shape().with(0, batch.labelled), batch.label.dtype(), device_);
     engine::runtime(device_).copy_within(known.bytes_begin(), batch.label.bytes_begin(), known.bytes());
     batch.label = known;
   }
+  return batch;
+}
+
+/// Forward and backward of one shard.
+ShardReport Trainer::run(const datasets::Batch& shard) {
+  ShardReport report;
+  std::vector<Term> terms;
+  engine::Range phase("forward");
+  try {
+    autograd::Tape tape;
+    const Variable loss = total_loss(shard, terms, report.found);
+    report.loss = loss.value().item();
+    phase.next("backward");
+    const std::int64_t shards = settings_.train.shards;
+    if (std::isfinite(report.loss)) tape.backward(shards == 1 ? loss : ops::scale(loss, 1 / double(shards)));
+  } catch (const engine::UsageError&) {  // an operation may refuse a NaN before it reaches the loss
+    explain_not_finite(shard);
+    throw;
+  } catch (const engine::BackendError&) {
+    explain_not_finite(shard);
+    throw;
+  }
+  if (!std::isfinite(report.loss)) explain_not_finite(shard);
+  for (const Term& term : terms) report.terms[term.name] = term.value.value().item();
+  return report;
+}
+
+StepReport Trainer::advance() {
+  require<UsageError>(!finished(), "all {} steps are done", settings_.train.steps);
+  const auto start = std::chrono::steady_clock::now();
+  const engine::Range step("step");
+  if (step_ % settings_.train.compare_every == 0) require_equal_weights(ranks_, modules(), step_);
+
+  const std::int64_t n_shards = settings_.train.shards;
+  ShardAverage average(ranks_, n_shards, modules(), *optimizer_);
+  for (std::int64_t i = 0; i < n_shards / ranks_.size(); ++i) {
+    const datasets::Batch shard = next_shard();
+    average.begin();
+    ShardReport done;
+    try {
+      done = run(shard);
+    } catch (const NonFiniteError& e) {
+      done.failure = e.what();
+    }
+    average.end(std::move(done));
+  }
+  engine::Range phase("average");
+  const std::vector<ShardReport> shards = average.finish();
 
   StepReport report;
   report.learning_rate = learning_rate();
-  std::vector<Term> terms;
-  phase.next("forward");
-  try {
-    autograd::Tape tape;
-    const Variable loss = total_loss(batch, terms);
-    report.loss = loss.value().item();
-    phase.next("backward");
-    if (std::isfinite(report.loss)) tape.backward(loss);
-  } catch (const engine::UsageError&) {  // an operation may refuse a NaN before it reaches the loss
-    explain_not_finite(batch);
-    throw;
-  } catch (const engine::BackendError&) {
-    explain_not_finite(batch);
-    throw;
+  std::vector<Findings> found;
+  for (const ShardReport& shard : shards) {  // a term that a shard does not have is 0 there
+    if (!shard.failure.empty()) throw NonFiniteError(shard.failure);
+    report.loss += shard.loss / double(n_shards);
+    for (const auto& [name, value] : shard.terms) report.terms[name] += value / double(n_shards);
+    found.push_back(shard.found);
   }
-  if (!std::isfinite(report.loss)) explain_not_finite(batch);
-  for (const Term& term : terms) report.terms[term.name] = term.value.value().item();
-  terms.clear();
   phase.next("optimiser");
-  optimizer_->step(report.learning_rate);
+  optimizer_->step(report.learning_rate, average.gradients());
   phase.next("after update");
   const bool was_warming_up = warming_up();
   if (!was_warming_up) {
     report.ramp = weights_at(step_, settings_.train.steps, settings_.method).ramp;
-    method_->after_update(*student_, step_);
+    method_->after_update(*student_, step_, found);
     report.observations = method_->observations();
   } else if (averaging()) {
     method_->warm_up(*student_, step_);
@@ -215,7 +225,8 @@ void Trainer::explain_not_finite(const datasets::Batch& batch) {
   std::vector<Term> terms;
   try {
     autograd::Tape tape({.observer = &observer});
-    total_loss(batch, terms);
+    Findings found;
+    total_loss(batch, terms, found);
   } catch (const engine::Error&) {
     if (observer.found.empty()) return;  // not a matter of finite values: the caller's error stands
   }

@@ -1,7 +1,7 @@
 #pragma once
 #include "layers/optimizer.h"
 #include "semiagcl/batch_feed.h"
-#include "semiagcl/training_method.h"
+#include "semiagcl/shards.h"
 
 namespace sagcl::semiagcl {
 
@@ -22,17 +22,19 @@ struct StepReport {
 };
 
 /// One training run, advanced step by step: supervised warm-up, then the method. Everything random is a function of the
-/// seed and the step, so a run loaded from a checkpoint goes on bit for bit.
+/// seed and the step, so a run loaded from a checkpoint goes on bit for bit. The shards of a batch may be divided among
+/// several processes, each with a trainer: they take the same steps and have the same bits, however many they are.
 class Trainer {
  public:
-  /// `data` must outlive the trainer.
-  Trainer(const RunSettings& settings, const TrainingData& data, engine::Device device);
+  /// `data` and `ranks` must outlive the trainer. UsageError if data, batch, shards and processes do not fit together.
+  Trainer(const RunSettings& settings, const TrainingData& data, engine::Device device,
+          engine::Communicator& ranks = engine::alone());
 
   std::int64_t steps_done() const { return step_; }
   bool finished() const { return step_ >= settings_.train.steps; }
 
-  /// One step. Throws engine::NonFiniteError naming the operation that first produced NaN or infinity; the weights are then those of
-  /// the step before.
+  /// One step; collective where there are several processes. Throws engine::NonFiniteError naming the operation that first
+  /// produced NaN or infinity; the weights are then those of the step before.
   StepReport advance();
 
   layers::Segmenter& student() { return *student_; }
@@ -53,13 +55,17 @@ class Trainer {
   void make_optimizer();
   bool predicts_every_class();
   bool restart_warm_up();
-  Variable total_loss(const datasets::Batch& batch, std::vector<Term>& terms);
+  std::vector<layers::Module*> modules();
+  datasets::Batch next_shard();
+  Variable total_loss(const datasets::Batch& shard, std::vector<Term>& terms, Findings& found);
+  ShardReport run(const datasets::Batch& shard);
   double learning_rate() const;
   void explain_not_finite(const datasets::Batch& batch);
 
   RunSettings settings_;
   const TrainingData& data_;
   engine::Device device_;
+  engine::Communicator& ranks_;
   layers::SegmenterSpec spec_;
   std::int64_t warmup_ = 0, step_ = 0, attempt_ = 0;
   std::unique_ptr<layers::Segmenter> student_;

@@ -15,14 +15,18 @@ namespace sagcl::semiagcl {
 using autograd::Variable;
 using engine::Tensor;
 
-/// What a method sees of one training step. All tensors are on the training device.
+/// What terms() found in one shard of the batch and after_update() will use, by name.
+using Findings = std::map<std::string, Tensor>;
+
+/// What a method sees of one shard of a training step, usually the whole batch. All tensors are on the training device.
 struct StepInput {
   const datasets::Batch& batch;               ///< labelled samples first
-  const layers::Segmentation& student;        ///< of the strong view of the whole batch
+  const layers::Segmentation& student;        ///< of the strong view of all samples
   layers::Segmenter& network;                 ///< the student itself, for further passes
   Weights weights;                            ///< of Eq. 8's terms at this step, ramped up
   double progress;                            ///< share of the run's steps that are done, in [0, 1)
-  engine::Generator random;                   ///< of this step
+  engine::Generator random;                   ///< of this step and shard
+  Findings& found;                            ///< to be filled; empty at first
 };
 
 /// A way to train a segmenter from few labels: what the unlabelled half of the batch adds to the supervised loss. Each
@@ -40,15 +44,19 @@ class TrainingMethod {
   /// After step t of a warm-up that is averaged: a teacher follows the student, running statistics too.
   virtual void warm_up(layers::Segmenter& /*student*/, std::int64_t /*t*/) {}
 
-  /// The terms beside the supervised one. Must not change any state a second call would see: after a non-finite loss the
-  /// step is run again under observation.
+  /// The terms beside the supervised one. Must not change any state a second call would see but running statistics: every
+  /// shard of the batch starts from the same state, and after a non-finite loss a shard is run again under observation.
   virtual std::vector<Term> terms(StepInput& /*in*/) { return {}; }
 
   /// After the optimiser's step t = 0, 1, … of the run, warm-up included: averages the teacher, stores keys, moves thresholds.
-  virtual void after_update(layers::Segmenter& /*student*/, std::int64_t /*t*/) {}
+  /// `shards` holds what was found in all shards of the batch, in order; it is the same in every process that takes part.
+  virtual void after_update(layers::Segmenter& /*student*/, std::int64_t /*t*/, const std::vector<Findings>& /*shards*/) {}
 
   /// Modules of the method that the optimiser trains, by name; e.g. a projection head.
   virtual std::vector<std::pair<std::string, layers::Module*>> trained_modules() { return {}; }
+
+  /// All modules of the method, trained or not: their weights and running statistics are equal in every process.
+  virtual std::vector<layers::Module*> modules() { return {}; }
 
   /// The averaged network, if there is one and it has begun.
   virtual layers::Segmenter* teacher() { return nullptr; }

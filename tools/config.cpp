@@ -198,6 +198,8 @@ void check(const RunSettings& s) {
   };
   at_least("train.steps", s.train.steps, 1);
   at_least("train.batch", s.train.batch, 1);
+  at_least("train.shards", s.train.shards, 1);
+  at_least("train.compare_every", s.train.compare_every, 1);
   at_least("network.width", s.network.width, 1);
   at_least("evaluation.checkpoint_every", s.evaluation.checkpoint_every, 1);
   require<UsageError>(s.train.patch.size() == 3, "train.patch = [{}]: expected three extents D, H, W", fmt::join(s.train.patch, ", "));

@@ -12,7 +12,7 @@
 #include "semiagcl/trainer.h"
 #include "tools/config.h"
 #include "tools/progress.h"
-#include "tools/training_run.h"
+#include "tools/run_data.h"
 
 namespace sagcl::tools {
 

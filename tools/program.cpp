@@ -20,10 +20,7 @@ constexpr const char* exit_code_text =
     "69 device unavailable; 71 out of memory; 74 reading or writing failed; 76 stopped at a non-finite value;\n"
     "130 or 143 interrupted, state saved.\n";
 
-void print_error(const std::string& program, const std::string& message) {
-  const bool colour = use_colour(stderr);
-  fmt::print(stderr, "{}: {}error:{} {}\n", program, colour ? "\033[31;1m" : "", colour ? "\033[0m" : "", message);
-}
+bool silent = false;
 
 std::string program_name(const char* path) { return fs::path(path).filename().string(); }
 
@@ -123,7 +120,18 @@ bool use_colour(std::FILE* stream) {
   return isatty(fileno(stream)) && term && std::string(term) != "dumb";
 }
 
+void be_silent() {
+  silent = true;
+  if (!std::freopen("/dev/null", "w", stdout)) engine::fail<engine::IoError>("/dev/null cannot be opened");
+}
+
+void print_error(const std::string& program, const std::string& message) {
+  const bool colour = use_colour(stderr);
+  fmt::print(stderr, "{}: {}error:{} {}\n", program, colour ? "\033[31;1m" : "", colour ? "\033[0m" : "", message);
+}
+
 void say(const std::string& message) {
+  if (silent) return;
   fmt::print(stderr, "{}\n", message);
   std::fflush(stderr);
 }

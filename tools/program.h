@@ -42,6 +42,12 @@ bool use_colour(std::FILE* stream);
 /// A message for the person at the terminal: one line on stderr. Results go to stdout.
 void say(const std::string& message);
 
+/// From now on say() and stdout go nowhere: this process is one of many that do the same.
+void be_silent();
+
+/// "PROGRAM: error: MESSAGE" on stderr.
+void print_error(const std::string& program, const std::string& message);
+
 /// Ends a program's messages with the command that usually follows.
 void say_next(const std::string& command);
 

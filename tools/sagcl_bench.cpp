@@ -12,7 +12,7 @@
 #include "tools/config.h"
 #include "tools/program.h"
 #include "tools/text_table.h"
-#include "tools/training_run.h"
+#include "tools/run_data.h"
 
 // sagcl-bench: how long operations and training steps take, and how much memory they need.
 using namespace sagcl;

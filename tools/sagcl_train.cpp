@@ -2,7 +2,10 @@
 #include <CLI/CLI.hpp>
 
 #include "engine/parallel.h"
+#include "engine/safetensors.h"
+#include "semiagcl/training_method.h"
 #include "tools/config.h"
+#include "tools/processes.h"
 #include "tools/program.h"
 #include "tools/training_run.h"
 
@@ -60,7 +63,7 @@ int list_methods() {
   return tools::exit_ok;
 }
 
-int run(const Flags& f, const std::string& command) {
+int run(const Flags& f, const std::string& command, engine::Communicator& ranks) {
   if (f.list_methods) return list_methods();
   if (f.list_presets) {
     for (const std::string& name : tools::preset_names()) fmt::print("{}\n", name);
@@ -78,8 +81,9 @@ int run(const Flags& f, const std::string& command) {
   engine::require<UsageError>(f.resume || f.dry_run || !std::filesystem::exists(std::filesystem::path(f.out) / "config.toml"),
                               "{} already holds a run: continue it with --resume, or choose another folder", f.out);
   if (f.threads > 0) engine::set_threads(f.threads);
+  else tools::share_cores(ranks);
   return tools::train({.settings = settings, .out = f.out, .resume = f.resume, .dry_run = f.dry_run, .no_report = f.no_report,
-                       .device = f.device, .command = command, .stop_after = f.stop_after});
+                       .device = f.device, .command = command, .stop_after = f.stop_after}, ranks);
 }
 
 }  // namespace
@@ -110,6 +114,10 @@ int main(int argc, char** argv) {
   return tools::run_program(app, argc, argv,
                             "  sagcl-train --preset hippocampus --data data/hippocampus --out runs/first\n"
                             "  sagcl-train --preset hippocampus --data DIR --out runs/b --method supervised --labeled 8 --set train.steps=1000\n"
-                            "  sagcl-train --resume --out runs/first",
-                            [&] { return run(f, command); });
+                            "  sagcl-train --resume --out runs/first\n"
+                            "  mpirun -np 2 sagcl-train --preset la --data DIR --out runs/c --set train.shards=2",
+                            [&] {
+                              const auto body = [&](engine::Communicator& ranks) { return run(f, command, ranks); };
+                              return tools::run_in_processes("sagcl-train", body);
+                            });
 }

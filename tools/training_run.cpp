@@ -1,7 +1,6 @@
 #include "tools/training_run.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <csignal>
 #include <nlohmann/json.hpp>
@@ -9,102 +8,23 @@
 #include "datasets/nifti.h"
 #include "datasets/png.h"
 #include "engine/parallel.h"
-#include "engine/plugin.h"
 #include "semiagcl/inference.h"
 #include "tools/config.h"
+#include "tools/processes.h"
 #include "tools/program.h"
 #include "tools/progress.h"
 #include "tools/report.h"
+#include "tools/run_data.h"
 #include "tools/run_writer.h"
 #include "tools/signals.h"
 
 namespace sagcl::tools {
 
-using datasets::Amount;
 using datasets::Sample;
-using engine::fail;
-using engine::require;
 using engine::Tensor;
-using engine::UsageError;
 using semiagcl::RunSettings;
 using semiagcl::StepReport;
 using semiagcl::Trainer;
-
-Amount amount_of(const std::string& key, const std::string& text) {
-  std::int64_t count = 0;
-  auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), count);
-  if (error == std::errc() && end == text.data() + text.size()) return count;
-  double share = 0;
-  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), share);
-  if (parsed.ec == std::errc() && parsed.ptr == text.data() + text.size()) {
-    require<UsageError>(share >= 0 && share <= 1, "{} = {}: a share lies between 0 and 1; a count is a whole number", key, text);
-    return share;
-  }
-  std::vector<std::string> ids;
-  for (std::size_t begin = 0; begin <= text.size();) {
-    const std::size_t comma = std::min(text.find(',', begin), text.size());
-    ids.push_back(text.substr(begin, comma - begin));
-    begin = comma + 1;
-  }
-  require<UsageError>(std::find(ids.begin(), ids.end(), "") == ids.end(), "{} = '{}': expected a count, a share or ids a,b,c", key, text);
-  return ids;
-}
-
-namespace {
-
-datasets::SplitRule split_rule(const RunSettings& s) {
-  using Rule = datasets::SplitRule;
-  const auto choose = [](const std::string& key, const std::string& name, const std::vector<std::string>& names) {
-    const auto found = std::find(names.begin(), names.end(), name);
-    require<UsageError>(found != names.end(), "{} = '{}': choose one of {}", key, name, fmt::join(names, ", "));
-    return int(found - names.begin());
-  };
-  Rule rule;
-  rule.pick = Rule::Pick(choose("data.split_pick", s.data.split_pick, {"last", "every", "seeded"}));
-  rule.labelled_pick = Rule::Labelled(choose("data.labeled_pick", s.data.labeled_pick, {"first", "spread", "seeded"}));
-  rule.test = amount_of("data.test", s.data.test);
-  rule.validation = amount_of("data.validation", s.data.validation);
-  rule.labelled = amount_of("data.labeled", s.data.labeled);
-  rule.seed = s.train.seed;
-  return rule;
-}
-
-std::vector<Sample> load_resized(const RunData& data, const std::vector<std::string>& ids, const RunSettings& s, bool with_labels) {
-  std::vector<Sample> samples = datasets::load_samples(data.dataset, ids, datasets::normalisation_named(s.data.normalise), with_labels);
-  for (Sample& sample : samples) {
-    sample.image = semiagcl::resized_image(sample.image, s.data.resize);
-    if (sample.label.defined()) sample.label = semiagcl::resized_label(sample.label, s.data.resize);
-  }
-  return samples;
-}
-
-}  // namespace
-
-RunData load_run_data(const RunSettings& s, const std::filesystem::path& split_file) {
-  RunData data;
-  data.dataset = datasets::open_dataset(s.data.folder);
-  data.split = std::filesystem::exists(split_file) ? datasets::read_split(split_file, data.dataset)
-                                                   : datasets::make_split(data.dataset, split_rule(s));
-  data.training.channels = data.dataset.channels;
-  data.training.classes = data.dataset.n_classes();
-  data.training.labelled = load_resized(data, data.split.labelled, s, true);
-  data.training.unlabelled = load_resized(data, data.split.unlabelled, s, false);
-  return data;
-}
-
-Checkpoint newest_checkpoint(const std::filesystem::path& run) {
-  std::vector<std::filesystem::path> files;
-  std::error_code missing;
-  for (const auto& entry : std::filesystem::directory_iterator(run / "checkpoints", missing))
-    if (entry.path().extension() == ".safetensors") files.push_back(entry.path());
-  std::sort(files.rbegin(), files.rend());  // step-0000600 after step-0000500
-  for (const auto& file : files) try {
-      return {file, engine::read_safetensors(file)};
-    } catch (const engine::DataError& e) {
-      say(fmt::format("warning: {}; trying the checkpoint before it", e.what()));
-    }
-  fail<UsageError>("{}: holds no readable checkpoint to resume from; start a new run without --resume", run.string());
-}
 
 namespace {
 
@@ -155,10 +75,13 @@ ValidationPoint validate(const CaseLoop& loop, layers::Segmenter& network, const
 
 class Session {
  public:
-  explicit Session(const TrainOptions& options)
-      : options_(options), choice_(engine::resolve_device(options.device, options.settings.train.precision)),
+  Session(const TrainOptions& options, engine::Communicator& ranks)
+      : options_(options), ranks_(ranks),
+        choice_(device_of_process(options.device, options.settings.train.precision, ranks)),
+        gpus_(engine::connect_devices(ranks, choice_.device)),
         data_(load_run_data(options.settings, options.out / "split.json")),
-        trainer_(options_.settings, data_.training, choice_.device), loop_(data_, options_.settings, choice_.device) {}
+        trainer_(options_.settings, data_.training, choice_.device, gpus_ ? *gpus_ : ranks),
+        loop_(data_, options_.settings, choice_.device) {}
 
   int run();
 
@@ -168,15 +91,19 @@ class Session {
   void begin();
   void save();
   void log(const StepReport& report, Progress& progress);
+  bool train();
   bool finish();
+  int conclude();
   int interrupted();
 
   const TrainOptions& options_;
+  engine::Communicator& ranks_;
   engine::DeviceChoice choice_;
+  std::unique_ptr<engine::Communicator> gpus_;
   RunData data_;
   Trainer trainer_;
   CaseLoop loop_;
-  std::unique_ptr<RunWriter> writer_;
+  std::unique_ptr<RunWriter> writer_;  // of the first process alone
   double seconds_ = 0;
 };
 
@@ -191,6 +118,8 @@ void Session::introduce() const {
   say(fmt::format("method   {}: {} steps ({} supervised warm-up), {} at {}, seed {}", s.train.method, s.train.steps, trainer_.warmup_steps(),
                   s.train.optimizer, s.train.learning_rate, s.train.seed));
   say(fmt::format("device   {}, {} threads", choice_.text, engine::threads()));
+  if (s.train.shards > 1)
+    say(fmt::format("shards   {} of {} samples, {} processes", s.train.shards, s.train.batch / s.train.shards, ranks_.size()));
 }
 
 /// One real step, nothing written.
@@ -205,13 +134,17 @@ int Session::dry_run() {
 
 /// A new run folder, or the state of an old one.
 void Session::begin() {
-  writer_ = std::make_unique<RunWriter>(options_.out);
   if (options_.resume) {
     const Checkpoint checkpoint = newest_checkpoint(options_.out);
     trainer_.restore(checkpoint.content, checkpoint.file.string());
+    say(fmt::format("resumed  {} at step {}", checkpoint.file.string(), trainer_.steps_done()));
+  }
+  engine::any(ranks_, false);  // all have read the folder before the first process changes it
+  if (ranks_.rank() > 0) return;
+  writer_ = std::make_unique<RunWriter>(options_.out);
+  if (options_.resume) {
     writer_->forget_after(trainer_.steps_done());
     seconds_ = writer_->seconds_so_far();
-    say(fmt::format("resumed  {} at step {}", checkpoint.file.string(), trainer_.steps_done()));
     return;
   }
   writer_->start(to_toml(options_.settings), options_.command, choice_);
@@ -285,30 +218,10 @@ int Session::interrupted() {
   return stop_signal() == SIGTERM ? exit_terminated : exit_interrupted;
 }
 
-int Session::run() {
-  introduce();
-  if (options_.dry_run) return dry_run();
-  begin();
-  catch_signals();
-  try {
-    const std::int64_t first = trainer_.steps_done();
-    Progress progress({.label = "train", .total = options_.settings.train.steps, .start = first});
-    while (!trainer_.finished()) {
-      if (stop_signal() || (options_.stop_after > 0 && trainer_.steps_done() - first >= options_.stop_after)) {
-        progress.finish();
-        return interrupted();
-      }
-      const StepReport report = trainer_.advance();
-      seconds_ += report.seconds;
-      log(report, progress);
-    }
-    progress.finish();
-    save();
-    if (!finish()) return interrupted();
-  } catch (const engine::NonFiniteError& e) {
-    writer_->status("failed", trainer_.steps_done(), seconds_, e.what());
-    throw;
-  }
+/// Everything after the last step, in the first process.
+int Session::conclude() {
+  save();
+  if (!finish()) return interrupted();
   writer_->status("finished", trainer_.steps_done(), seconds_, "");
   if (options_.no_report) return exit_ok;
   const std::filesystem::path report = write_report(options_.out);
@@ -316,8 +229,38 @@ int Session::run() {
   return exit_ok;
 }
 
+/// Trains to the end; false if a process was asked to stop.
+bool Session::train() {
+  const std::int64_t first = trainer_.steps_done();
+  Progress progress({.label = "train", .total = options_.settings.train.steps, .start = first});
+  while (!trainer_.finished()) {
+    const bool enough = options_.stop_after > 0 && trainer_.steps_done() - first >= options_.stop_after;
+    if (engine::any(ranks_, enough || stop_signal())) return false;
+    const StepReport report = trainer_.advance();
+    seconds_ += report.seconds;
+    if (writer_) log(report, progress);
+  }
+  return true;
+}
+
+int Session::run() {
+  introduce();
+  if (options_.dry_run) return dry_run();
+  begin();
+  catch_signals();
+  int code = exit_ok;
+  try {
+    const bool whole = train();
+    if (writer_) code = whole ? conclude() : interrupted();
+  } catch (const engine::NonFiniteError& e) {
+    if (writer_) writer_->status("failed", trainer_.steps_done(), seconds_, e.what());
+    throw;
+  }
+  return std::stoi(engine::gather(ranks_, std::to_string(code)).front());  // all wait for the first and end as it does
+}
+
 }  // namespace
 
-int train(const TrainOptions& options) { return Session(options).run(); }
+int train(const TrainOptions& options, engine::Communicator& ranks) { return Session(options, ranks).run(); }
 
 }  // namespace sagcl::tools

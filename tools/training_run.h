@@ -3,9 +3,8 @@
 #include <string>
 #include <vector>
 
-#include "datasets/split.h"
-#include "semiagcl/trainer.h"
-#include "tools/evaluation.h"
+#include "engine/communicator.h"
+#include "semiagcl/settings.h"
 
 namespace sagcl::tools {
 
@@ -21,25 +20,8 @@ struct TrainOptions {
   std::int64_t stop_after = 0;     ///< leave after so many steps of this call, as if interrupted; 0 never
 };
 
-/// The cases of a run.
-struct RunData {
-  datasets::Dataset dataset;
-  datasets::Split split;
-  semiagcl::TrainingData training;
-};
-
-/// Opens data.folder, divides it as the settings say (or as `split_file`, if it exists) and loads the training cases.
-RunData load_run_data(const semiagcl::RunSettings& settings, const std::filesystem::path& split_file);
-
-/// "8", "0.05" or "a,b,c" as an amount. UsageError otherwise.
-datasets::Amount amount_of(const std::string& key, const std::string& text);
-
-/// The newest readable checkpoint of a run folder; unreadable ones are named on stderr and passed over. UsageError if
-/// there is none.
-struct Checkpoint { std::filesystem::path file; engine::TensorFile content; };
-Checkpoint newest_checkpoint(const std::filesystem::path& run);
-
-/// Trains, saves, evaluates and reports; returns the exit code (0, or 130 / 143 when a signal asked to stop).
-int train(const TrainOptions& options);
+/// Trains, saves, evaluates and reports; returns the exit code (0, or 130 / 143 when a signal asked to stop). Of several
+/// processes, which all call it with the same options, the first alone writes and tells.
+int train(const TrainOptions& options, engine::Communicator& ranks);
 
 }  // namespace sagcl::tools

@@ -14,7 +14,10 @@ class MeanTeacher : public TrainingMethod {
   void begin(layers::Segmenter& student) override { teacher_.begin(student); }
   void warm_up(layers::Segmenter& student, std::int64_t t) override { teacher_.follow(student, t, Buffers::averaged); }
   std::vector<Term> terms(StepInput& in) override;
-  void after_update(layers::Segmenter& student, std::int64_t t) override { teacher_.follow(student, t); }
+  void after_update(layers::Segmenter& student, std::int64_t t, const std::vector<Findings>&) override {
+    teacher_.follow(student, t);
+  }
+  std::vector<layers::Module*> modules() override { return {&teacher_.network()}; }
   layers::Segmenter* teacher() override { return teacher_.get(); }
   void store(engine::TensorFile& content) const override { teacher_.store(content); }
   void load(const engine::TensorFile& content, const std::string& source) override { teacher_.load(content, source); }

@@ -2,6 +2,9 @@
 #include <dlfcn.h>
 #include <gtest/gtest.h>
 
+#include <cstdlib>
+
+#include "engine/communicator.h"
 #include "engine/plugin.h"
 #include "ops/backend.h"
 
@@ -62,6 +65,42 @@ TEST(Plugin, LoadsAndSaysThatThereIsNoGpu) {
   start(plugin_version + 1, 0, &answer);
   EXPECT_FALSE(answer.ready);
   EXPECT_NE(std::string(answer.text).find("build both anew"), std::string::npos) << answer.text;
+}
+
+/// What several processes hear when their GPUs cannot be connected.
+std::string why_not_connected() {
+  (void)ops::backend(Device::cpu());
+  void* library = dlopen(SAGCL_BINARY_DIR "/bin/libsagcl_cuda.so", RTLD_NOW | RTLD_LOCAL);
+  const auto f = library ? reinterpret_cast<PluginConnectGpus>(dlsym(library, "sagcl_plugin_connect_gpus")) : nullptr;
+  if (!f) return "no entry";
+  PluginAnswer answer;
+  Communicator* gpus = f(&alone(), &answer);
+  return gpus ? "connected" : answer.text;
+}
+
+TEST(Nccl, ALibraryThatCannotBeLoadedIsNamed) {
+  setenv("SAGCL_NCCL", "/nowhere/libnccl.so.2", 1);
+  const std::string why = why_not_connected();
+  unsetenv("SAGCL_NCCL");
+  if (why.find("built without NCCL") != std::string::npos) GTEST_SKIP() << why;
+  EXPECT_NE(why.find("NCCL cannot be loaded: /nowhere/libnccl.so.2"), std::string::npos) << why;
+  EXPECT_NE(why.find("LD_LIBRARY_PATH"), std::string::npos) << why;
+  setenv("SAGCL_NCCL", "libm.so.6", 1);
+  EXPECT_EQ(why_not_connected(), "libm.so.6 has no ncclGetErrorString; NCCL 2.7 or later is needed");
+  unsetenv("SAGCL_NCCL");
+}
+
+TEST(Nccl, WithoutAGpuItsOwnReasonIsTold) {
+  if (has_driver()) GTEST_SKIP() << "there is a CUDA driver";
+  if (!dlopen("libnccl.so.2", RTLD_LAZY)) GTEST_SKIP() << "there is no NCCL";
+  const std::string why = why_not_connected();
+  EXPECT_NE(why.find("ncclCommInitRank: "), std::string::npos) << why;
+  EXPECT_NE(why.find("NCCL_DEBUG=INFO"), std::string::npos) << why;
+}
+
+TEST(Devices, OneProcessOrTheCpuNeedNoOther) {
+  EXPECT_EQ(connect_devices(alone(), Device::cpu()), nullptr);
+  EXPECT_EQ(connect_devices(alone(), Device::cuda(0)), nullptr);
 }
 
 }  // namespace

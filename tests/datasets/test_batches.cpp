@@ -85,6 +85,42 @@ TEST(Batches, PrefetchedInOrderAndEqualToTheFunction) {
   for (std::int64_t t = 0; t < 12; ++t) expect_same(stream.next(), make_batch(labelled, unlabelled, spec, t));
 }
 
+TEST(Batches, ShardsHoldTheSamplesOfTheWhole) {
+  const auto labelled = samples(0, 3, true), unlabelled = samples(3, 8, false);
+  BatchSpec halves = spec;
+  halves.unlabelled = 2;
+  const Batch whole = make_batch(labelled, unlabelled, halves, 4);
+  halves.shards = 2;
+  ASSERT_EQ(whole.ids.size(), 4u);
+  for (std::int64_t s = 0; s < 2; ++s) {
+    const Batch half = make_batch(labelled, unlabelled, halves, 4, s);
+    EXPECT_EQ(half.labelled, 1);
+    EXPECT_EQ(half.shard, s);
+    for (std::int64_t j = 0; j < 2; ++j) {  // the labelled sample, then the unlabelled one
+      const std::int64_t of_whole = 2 * j + s;
+      EXPECT_EQ(half.ids[std::size_t(j)], whole.ids[std::size_t(of_whole)]);
+      for (const auto part : {&Batch::weak, &Batch::strong, &Batch::label}) {
+        const std::size_t bytes = (half.*part).bytes() / 2;
+        EXPECT_EQ(std::memcmp(static_cast<char*>((half.*part).bytes_begin()) + std::size_t(j) * bytes,
+                              static_cast<char*>((whole.*part).bytes_begin()) + std::size_t(of_whole) * bytes, bytes), 0);
+      }
+    }
+  }
+  expect_error<engine::UsageError>([&] { make_batch(labelled, unlabelled, halves, 4, 2); }, {"no shard 2 of 2"});
+  halves.shards = 4;
+  expect_error<engine::UsageError>([&] { make_batch(labelled, unlabelled, halves, 4); }, {"2 labelled", "4 equal shards"});
+}
+
+TEST(Batches, OwnShardsComeInOrder) {
+  const auto labelled = samples(0, 3, true), unlabelled = samples(3, 8, false);
+  BatchSpec second = spec;
+  second.labelled = second.unlabelled = 4;
+  second.shards = 4, second.first_shard = 2, second.own_shards = 2;
+  TwoStreamBatches stream(labelled, unlabelled, second, 3);
+  for (std::int64_t t = 3; t < 6; ++t)
+    for (std::int64_t s : {2, 3}) expect_same(stream.next(), make_batch(labelled, unlabelled, second, t, s));
+}
+
 TEST(Batches, ResumeAtAnyStep) {
   const auto labelled = samples(0, 3, true), unlabelled = samples(3, 8, false);
   TwoStreamBatches whole(labelled, unlabelled, spec), rest(labelled, unlabelled, spec, 5, 1);

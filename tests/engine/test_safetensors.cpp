@@ -52,6 +52,7 @@ TEST_F(Safetensors, ReadsWhatItWrote) {
   ASSERT_EQ(back.tensors.size(), content.tensors.size());
   for (const auto& [name, t] : content.tensors) EXPECT_TRUE(identical(back.tensors.at(name), t)) << name;
   EXPECT_EQ(std::distance(fs::directory_iterator(folder_), {}), 1);  // no temporary file is left behind
+  EXPECT_TRUE(engine::safetensors_bytes(content) == engine::read_file(folder_ / "t.safetensors"));
 }
 
 TEST_F(Safetensors, WidensHalfPrecision) {

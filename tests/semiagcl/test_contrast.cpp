@@ -240,6 +240,7 @@ TEST(Reweighting, SkipsClassesUntilTheOtherBanksAreFilled) {
   Generator random(1, "negatives");
   EXPECT_FALSE(reweighted_loss(q, keys, picks, bank, m, random).defined());  // empty banks
   remember(bank, keys, picks, {0.2, 0.4, 0.9});
+  bank.update_threshold();
   EXPECT_EQ(bank.count(0), 2);
   EXPECT_EQ(bank.count(1), 1);
   EXPECT_NEAR(bank.threshold(), 0.4, 1e-15);  // the first update takes the median
@@ -262,6 +263,7 @@ TEST(Reweighting, GradcheckWithAndWithoutQueue) {
   MemoryBank bank(2, m, Dtype::f64);
   const std::vector<Pick> picks{{0, 0}, {1, 0}, {2, 1}, {3, 1}};
   remember(bank, unit_rows(4, 4, 1), picks, {0.2, 0.4, 0.9, 0.3});
+  bank.update_threshold();
   const Tensor keys = unit_rows(4, 4, 5), z = tests::random_tensor({4, 4}, 6);
   m.n_closest = 2;  // both keys are always among the closest, so moving q does not change what is drawn
   for (bool append : {false, true}) {

@@ -1,0 +1,13 @@
+#pragma once
+#include <memory>
+
+#include "engine/communicator.h"
+
+namespace sagcl::ops::cuda {
+
+/// Connects the one GPU of every process in `host` by NCCL, whose library libnccl.so.2 is opened now (SAGCL_NCCL names
+/// another). Tensors on the GPU travel on the stream of the computation, those in main memory through `host`. BackendError
+/// with NCCL's or the loader's reason.
+std::unique_ptr<engine::Communicator> connect_gpus(engine::Communicator& host);
+
+}  // namespace sagcl::ops::cuda

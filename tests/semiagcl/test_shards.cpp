@@ -1,0 +1,106 @@
+#include "semiagcl/shards.h"
+
+#include "ops/arithmetic.h"
+#include "ops/reduce.h"
+#include "semiagcl/training_batches.h"
+#include "tests/support/thread_world.h"
+#include "tests/support/throws.h"
+
+using namespace sagcl;
+using namespace sagcl::semiagcl;
+using tests::ThreadWorld;
+using tests::throws;
+
+namespace {
+
+/// Two parameters and a buffer.
+struct Small final : layers::Module {
+  Variable w = Variable::parameter(Tensor::full({2}, 1)), unused = Variable::parameter(Tensor::full({2}, 1));
+  Tensor mean = Tensor::full({1}, 10);
+  void describe(layers::Parts& parts) override {
+    parts.parameter("w", w), parts.parameter("unused", unused), parts.buffer("mean", mean);
+  }
+};
+
+/// A shard whose loss is (number + 1) Σ w / shards and which adds its number to the buffer; shard 2 reaches `unused` too.
+ShardReport run_shard(Small& net, std::int64_t number, std::int64_t shards) {
+  autograd::Tape tape;
+  Variable loss = ops::scale(ops::sum(net.w), double(number + 1) / double(shards));
+  if (number == 2) loss = ops::add(loss, ops::scale(ops::sum(net.unused), 1 / double(shards)));
+  tape.backward(loss);
+  net.mean.data<float>()[0] += float(number);
+  ShardReport report;
+  report.loss = double(number);
+  report.terms["sup"] = 0.5;
+  report.found["keys"] = Tensor::full({1, 2}, double(number));
+  if (number == 3) report.failure = "three is not finite";
+  return report;
+}
+
+}  // namespace
+
+TEST(Shards, GradientsAndStatisticsAreAveragesAndReportsComeInOrder) {
+  for (int processes : {1, 2, 4})
+    ThreadWorld(processes).run([&](engine::Communicator& ranks) {
+      Small net;
+      layers::Sgd optimizer(layers::parameters_of(net), {}, {"unused"});
+      ShardAverage average(ranks, 4, {&net}, optimizer);
+      const int share = 4 / processes;
+      for (int i = 0; i < share; ++i) {
+        average.begin();
+        EXPECT_EQ(net.mean.item(), 10);  // every shard starts from the same statistics
+        average.end(run_shard(net, ranks.rank() * share + i, 4));
+      }
+      const std::vector<ShardReport> reports = average.finish();
+      ASSERT_EQ(reports.size(), 4u);
+      for (std::size_t s = 0; s < 4; ++s) {
+        EXPECT_EQ(reports[s].loss, double(s));
+        EXPECT_EQ(reports[s].terms.at("sup"), 0.5);
+        EXPECT_EQ(reports[s].found.at("keys").to_doubles(), (std::vector<double>{double(s), double(s)}));
+        EXPECT_EQ(reports[s].failure, s == 3 ? "three is not finite" : "");
+      }
+      EXPECT_EQ(average.gradients().at("w").to_doubles(), (std::vector<double>{2.5, 2.5}));
+      EXPECT_EQ(average.gradients().at("unused").to_doubles(), (std::vector<double>{0.25, 0.25}));
+      EXPECT_EQ(net.mean.item(), 11.5);
+    });
+}
+
+TEST(Shards, AParameterNoShardReachesHasNoGradient) {
+  Small net;
+  layers::Sgd optimizer(layers::parameters_of(net), {}, {"unused"});
+  ShardAverage average(engine::alone(), 2, {&net}, optimizer);
+  for (int s = 0; s < 2; ++s) average.begin(), average.end(run_shard(net, s, 2));
+  average.finish();
+  EXPECT_EQ(average.gradients().count("unused"), 0u);
+  EXPECT_EQ(average.gradients().count("w"), 1u);
+}
+
+TEST(Shards, WeightsThatDifferAreFoundInEveryProcess) {
+  std::atomic<int> found = 0;
+  ThreadWorld(2).run([&](engine::Communicator& ranks) {
+    Small net;
+    require_equal_weights(ranks, {&net}, 0);
+    if (ranks.rank() == 1) net.w.value_for_update().data<float>()[1] = std::nextafter(1.f, 2.f);
+    found += bool(throws<engine::UsageError>([&] { require_equal_weights(ranks, {&net}, 7); },
+                                             "after 7 steps the weights of process 1 (hash "));
+    if (ranks.rank() == 1) net.w.value_for_update().data<float>()[1] = 1;
+    if (ranks.rank() == 0) net.mean.data<float>()[0] += 1;  // running statistics count as well
+    found += bool(throws<engine::UsageError>([&] { require_equal_weights(ranks, {&net}, 8); }, "differ"));
+  });
+  EXPECT_EQ(found, 4);
+}
+
+TEST(Shards, MustDivideTheBatchAndBeDividedByTheProcesses) {
+  RunSettings s;
+  s.train.batch = 8, s.train.shards = 4;
+  for (int processes : {1, 2, 4}) EXPECT_NO_THROW(check_batches(s, true, processes));
+  EXPECT_TRUE(throws<engine::UsageError>([&] { check_batches(s, true, 3); }, "3 processes cannot share train.shards = 4"));
+  EXPECT_TRUE(throws<engine::UsageError>([&] { check_batches(s, true, 8); }, "8 processes cannot share train.shards = 4"));
+  s.train.shards = 8;
+  EXPECT_NO_THROW(check_batches(s, false, 8));  // supervised: eight labelled samples
+  EXPECT_TRUE(throws<engine::UsageError>([&] { check_batches(s, true, 8); }, "4 labelled and 4 unlabelled samples"));
+  s.train.unlabelled = "beside";
+  EXPECT_NO_THROW(check_batches(s, true, 8));
+  s.train.shards = 6;
+  EXPECT_TRUE(throws<engine::UsageError>([&] { check_batches(s, true, 1); }, "choose 1, 2, 4, 8"));
+}

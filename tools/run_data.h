@@ -1,0 +1,28 @@
+#pragma once
+#include <filesystem>
+#include <string>
+
+#include "datasets/split.h"
+#include "semiagcl/trainer.h"
+
+namespace sagcl::tools {
+
+/// The cases of a run.
+struct RunData {
+  datasets::Dataset dataset;
+  datasets::Split split;
+  semiagcl::TrainingData training;
+};
+
+/// Opens data.folder, divides it as the settings say (or as `split_file`, if it exists) and loads the training cases.
+RunData load_run_data(const semiagcl::RunSettings& settings, const std::filesystem::path& split_file);
+
+/// "8", "0.05" or "a,b,c" as an amount. UsageError otherwise.
+datasets::Amount amount_of(const std::string& key, const std::string& text);
+
+/// The newest readable checkpoint of a run folder; unreadable ones are named on stderr and passed over. UsageError if
+/// there is none.
+struct Checkpoint { std::filesystem::path file; engine::TensorFile content; };
+Checkpoint newest_checkpoint(const std::filesystem::path& run);
+
+}  // namespace sagcl::tools
