@@ -3,8 +3,7 @@
 #
 #   tools/gpu-check.sh [-b FOLDER_OF_PROGRAMS] [-o RESULTS] [STAGE...]
 #
-# FOLDER_OF_PROGRAMS holds sagcl-gpu-check, libsagcl_cuda.so and perhaps lib/ with what they need (default: build/bin);
-# tools/gpu-bundle.sh packs such a folder for another machine.
+# FOLDER_OF_PROGRAMS holds sagcl-gpu-check (default: build/bin, or bin/ of an unpacked bundle, which `cpack` makes).
 # Stages, all by default: machine parity repeat conv steps overlap precision ranges sanitizer bandwidth bench peers
 # peers-compiled kernels.
 # Each writes RESULTS/STAGE.log; rows also go to RESULTS/results.jsonl. A stage that passed is not run again: remove its
@@ -12,6 +11,7 @@
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 bin=$here/../build/bin
+[ -d "$bin" ] || bin=$here/../bin
 out=gpu-results
 while getopts b:o: option; do
   case $option in b) bin=$OPTARG ;; o) out=$OPTARG ;; *) exit 2 ;; esac
@@ -23,13 +23,13 @@ out=$(cd "$out" && pwd)
 bin=$(cd "$bin" && pwd) || exit 2
 
 # CUDA and cuDNN: those that Python's packages bring come first, as they are often newer than the system's.
-libraries=$bin/lib
+libraries=
 for root in $(python3 -c 'import nvidia; print(*nvidia.__path__)' 2>/dev/null); do
   for folder in "$root"/cudnn/lib "$root"/cu13/lib "$root"/cublas/lib "$root"/cusolver/lib; do
-    [ -d "$folder" ] && libraries=$libraries:$folder
+    [ -d "$folder" ] && libraries=$libraries$folder:
   done
 done
-export LD_LIBRARY_PATH=$libraries:/usr/local/cuda/lib64${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
+export LD_LIBRARY_PATH=$libraries/usr/local/cuda/lib64${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
 export SAGCL_PLANS=${SAGCL_PLANS:-$out/plans.txt}
 export PYTHONUNBUFFERED=1
 check() { timeout "$1" "$bin/sagcl-gpu-check" --json "$out/results.jsonl" "${@:2}"; }
@@ -37,7 +37,7 @@ check() { timeout "$1" "$bin/sagcl-gpu-check" --json "$out/results.jsonl" "${@:2
 machine() {
   nvidia-smi --query-gpu=name,driver_version,memory.total --format=csv,noheader
   "$bin/sagcl-gpu-properties" >"$out/device-properties.json" && cat "$out/device-properties.json"
-  ldd "$bin/libsagcl_cuda.so" | grep -E 'cudnn|cublas|cusolver|not found'
+  ldd "$(find "$bin" "$bin/../lib" -name libsagcl_cuda.so 2>/dev/null | head -n 1)" | grep -E 'cudnn|cublas|cusolver|not found'
   lscpu | grep -E 'Model name|^CPU\(s\)'
 }
 parity() { check 500 parity; }
@@ -68,7 +68,7 @@ precision() {
   for p in fp32 tf32 bf16; do
     run=$out/precision-$p
     rm -rf "$run"
-    timeout 150 "$bin/sagcl-train" --config "$here/presets/hippocampus.toml" --data "$here/../data/hippocampus" --out "$run" \
+    timeout 150 "$bin/sagcl-train" --preset hippocampus --data "$here/../data/hippocampus" --out "$run" \
       --device cuda --precision $p --method supervised --labeled 4 --set train.steps=20 --set data.test=2 --no-report || return 1
     grep '"precision"' "$run/env.json" | grep "\"$p\"" || { echo "$run/env.json does not say $p"; return 1; }
     tail -1 "$run/metrics.jsonl"
@@ -83,7 +83,7 @@ ranges() {
   local range
   rm -rf "$out/ranges" "$out/ranges.txt"
   NVTX_INJECTION64_PATH=$bin/libsagcl_range_log.so SAGCL_RANGE_LOG=$out/ranges.txt timeout 150 "$bin/sagcl-train" \
-    --config "$here/presets/hippocampus.toml" --data "$here/../data/hippocampus" --out "$out/ranges" --device cuda \
+    --preset hippocampus --data "$here/../data/hippocampus" --out "$out/ranges" --device cuda \
     --method supervised --labeled 4 --set train.steps=2 --set data.test=1 --no-report || return 1
   for range in '(step(batch)(forward(' '(conv)' '(backward(' '(optimiser)'; do
     grep -qF "$range" "$out/ranges.txt" || { echo "$out/ranges.txt: no range $range"; return 1; }
