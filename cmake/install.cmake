@@ -39,7 +39,8 @@ install(CODE [[
     get_filename_component(real ${file} NAME)
     execute_process(COMMAND dpkg-query --search "*/${real}" OUTPUT_VARIABLE owner ERROR_QUIET)
     if(owner MATCHES "^([a-z0-9.+-]+)[:,]" AND EXISTS "/usr/share/doc/${CMAKE_MATCH_1}/copyright")
-      file(COPY_FILE "/usr/share/doc/${CMAKE_MATCH_1}/copyright" "${prefix}/share/sagcl/licences/${CMAKE_MATCH_1}" ONLY_IF_DIFFERENT)
+      file(COPY_FILE "/usr/share/doc/${CMAKE_MATCH_1}/copyright" "${prefix}/share/sagcl/licences/${CMAKE_MATCH_1}"
+           ONLY_IF_DIFFERENT)
     endif()
   endforeach()
 ]])

@@ -3,7 +3,8 @@
 cmake_minimum_required(VERSION 3.25)
 set(top ${BUILD}/bundle-check)
 file(REMOVE_RECURSE ${top})
-execute_process(COMMAND ${CMAKE_COMMAND} --install ${BUILD} --strip --prefix ${top}/first OUTPUT_QUIET COMMAND_ERROR_IS_FATAL ANY)
+execute_process(COMMAND ${CMAKE_COMMAND} --install ${BUILD} --strip --prefix ${top}/first
+                OUTPUT_QUIET COMMAND_ERROR_IS_FATAL ANY)
 file(RENAME ${top}/first ${top}/moved)
 set(bundle ${top}/moved)
 file(COPY_FILE ${bundle}/share/sagcl/presets/hippocampus.toml ${bundle}/share/sagcl/presets/only-here.toml)
