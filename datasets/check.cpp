@@ -1,8 +1,10 @@
 #include "datasets/check.h"
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 
+#include "datasets/affine.h"
 #include "datasets/load.h"
 #include "datasets/sha256.h"
 
@@ -10,12 +12,14 @@ namespace sagcl::datasets {
 
 namespace {
 
+constexpr double right_angles = 1e-3;  // cosine between voxel axes that is still rounding
+
 std::string_view bytes_of(const Tensor& t) { return {static_cast<const char*>(t.bytes_begin()), t.bytes()}; }
 
 /// Collects what one case after another shows.
 class Inspector {
  public:
-  Inspector(const Dataset& data, DatasetReport& report) : data_(data), report_(report) {
+  Inspector(const Dataset& data, DatasetReport& report, const SeenCase& seen) : data_(data), report_(report), seen_(seen) {
     report_.voxels_per_class.assign(data.classes.size(), 0);
   }
 
@@ -23,8 +27,28 @@ class Inspector {
     try {
       const Image image = load_image(one, data_.channels);
       inspect_image(one, image);
-      if (one.has_label()) inspect_label(one, load_label(one, image, data_.labels, data_.n_classes()).classes);
-    } catch (const engine::Error& e) { report_.problems.push_back({true, one.id, e.what()}); }
+      Tensor classes;
+      if (one.has_label()) classes = load_label(one, image, data_.labels, data_.n_classes()).classes;
+      if (one.has_label()) inspect_label(one, classes);
+      if (seen_) seen_(one, image, classes);
+    } catch (const engine::DataError& e) { fatal(one.id, e.what()); }
+  }
+
+  /// Patients that the data set's own parts share.
+  void inspect_parts() {
+    const std::pair<const char*, const std::vector<Case>*> parts[] = {
+        {"training", &data_.cases}, {"validation", &data_.validation}, {"test", &data_.test}};
+    std::map<std::string, std::pair<const char*, std::string>> first;  // patient -> part, case
+    for (const auto& [part, cases] : parts)
+      for (const Case& one : *cases) {
+        const auto& [where, which] = first.emplace(one.patient, std::pair(part, one.id)).first->second;
+        if (std::string_view(where) != part)
+          fatal(one.id,
+                fmt::format(
+                    "patient {} is in two parts, {} (case {}) and {} (case {}); move all cases of the patient into one "
+                    "part (folder or list)",
+                    one.patient, where, which, part, one.id));
+      }
   }
 
   void summarise() {
@@ -39,6 +63,7 @@ class Inspector {
   }
 
  private:
+  void fatal(const std::string& id, std::string text) { report_.problems.push_back({true, id, std::move(text)}); }
   void warn(const std::string& id, std::string text) { report_.problems.push_back({false, id, std::move(text)}); }
 
   void inspect_image(const Case& one, const Image& image) {
@@ -47,6 +72,7 @@ class Inspector {
     if (*low == *high) warn(one.id, fmt::format("{}: every voxel is {}; leave the case out", one.images[0].string(), *low));
     const auto [twin, fresh] = images_.emplace(sha256(bytes_of(image.voxels)), one.id);
     if (!fresh) warn(one.id, fmt::format("has the same image as {}; remove one of them", twin->second));
+    if (image.geometry.placed) inspect_affine(one, image.geometry);
     for (std::size_t a = 0; a < 3; ++a) {
       const std::int64_t extent = image.voxels.shape()[int(a)];
       const double spacing = image.geometry.spacing[a];
@@ -56,6 +82,26 @@ class Inspector {
       report_.coarsest[a] = first_ ? spacing : std::max(report_.coarsest[a], spacing);
     }
     first_ = false;
+  }
+
+  void inspect_affine(const Case& one, const Geometry& g) {
+    const std::string name = one.images[0].string();
+    if (const double shear = shear_of(g.affine); !(shear < right_angles))
+      fatal(
+          one.id,
+          fmt::format(
+              "{}: the affine is sheared: two voxel axes are {:.2f} degrees from a right angle; write straight copies with: "
+              "sagcl-data convert DIR --to NEW --fix-affine",
+              name, std::asin(std::min(shear, 1.0)) * 180 / std::acos(-1.0)));
+    const auto by_affine = spacing_of(g.affine);
+    for (std::size_t a = 0; a < 3; ++a)
+      if (std::abs(by_affine[a] - g.spacing[a]) > 0.01 * by_affine[a])
+        warn(
+            one.id,
+            fmt::format(
+                "{}: voxels are {:.4g} mm along {} by the header's pixdim, {:.4g} mm by its affine; correct the header with "
+                "nifti_tool -mod_hdr -mod_field pixdim",
+                name, g.spacing[a], "zyx"[a], by_affine[a]));
   }
 
   void inspect_label(const Case& one, const Tensor& classes) {
@@ -71,6 +117,7 @@ class Inspector {
 
   const Dataset& data_;
   DatasetReport& report_;
+  const SeenCase& seen_;
   std::map<std::string, std::string> images_;  // hash -> case
   bool first_ = true;
 };
@@ -81,19 +128,28 @@ bool DatasetReport::usable() const {
   return std::none_of(problems.begin(), problems.end(), [](const Problem& p) { return p.fatal; });
 }
 
-DatasetReport check_dataset(const Dataset& data) {
+DatasetReport check_dataset(const Dataset& data, const SeenCase& seen) {
   DatasetReport report;
-  Inspector inspector(data, report);
-  for (const Case& one : data.cases) {
-    inspector.inspect(one);
-    ++report.cases;
-    report.labelled += one.has_label();
-  }
-  for (const Case& one : data.test) {
-    inspector.inspect(one);
-    ++report.test;
-  }
+  Inspector inspector(data, report, seen);
+  for (const std::vector<Case>* part : {&data.cases, &data.validation, &data.test})
+    for (const Case& one : *part) {
+      inspector.inspect(one);
+      ++(part == &data.test ? report.test : report.cases);
+      report.labelled += part != &data.test && one.has_label();
+    }
+  inspector.inspect_parts();
   inspector.summarise();
+  return report;
+}
+
+DatasetReport check_folder(const std::filesystem::path& folder, const std::optional<LabelRule>& labels,
+                           const SeenCase& seen) {
+  std::vector<std::string> complaints;
+  DatasetReport report;
+  try {
+    report = check_dataset(open_dataset(folder, {labels, &complaints}), seen);
+  } catch (const engine::DataError& e) { complaints.push_back(e.what()); }
+  for (std::string& text : complaints) report.problems.insert(report.problems.begin(), {true, "", std::move(text)});
   return report;
 }
 

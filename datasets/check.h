@@ -1,5 +1,6 @@
 #pragma once
 #include <array>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -9,7 +10,7 @@ namespace sagcl::datasets {
 
 /// Something about a data set that will stop training, or that somebody should look at.
 struct Problem {
-  bool fatal = false;   ///< training on this case would throw
+  bool fatal = false;   ///< to be repaired before training: it would fail, or its figures would be wrong
   std::string case_id;  ///< empty if it concerns the whole data set
   std::string text;     ///< what, in which file, and what to do
 };
@@ -24,9 +25,17 @@ struct DatasetReport {
   bool usable() const;                                                    ///< no fatal problem
 };
 
-/// Reads every image and label and collects all mistakes instead of stopping at the first: everything load_image and
-/// load_label refuse (fatal), and further constant images, the same image under two names, labels that are all background,
-/// classes that occur in no label, and voxel sizes that differ more than twofold between cases.
-DatasetReport check_dataset(const Dataset& data);
+/// A case that could be read, with its classes, u8 [D, H, W]; undefined for an unlabelled case.
+using SeenCase = std::function<void(const Case&, const Image&, const Tensor& classes)>;
+
+/// Reads every image and label and collects all mistakes instead of stopping at the first. Fatal: everything load_image and
+/// load_label refuse, patients in more than one part, and voxel axes that are not at right angles (distances along them would
+/// be wrong, and ITK refuses such files). Further constant images, the same image under two names, labels that are all
+/// background, classes that occur in no label, voxel sizes that contradict the affine or differ more than twofold between
+/// cases. `seen` is called for each case that was read.
+DatasetReport check_dataset(const Dataset& data, const SeenCase& seen = {});
+
+/// Opens a folder and checks it; what open_dataset complains of is fatal. DataError only if nothing can be understood.
+DatasetReport check_folder(const std::filesystem::path& folder, const std::optional<LabelRule>& labels, const SeenCase& seen = {});
 
 }  // namespace sagcl::datasets

@@ -58,6 +58,9 @@ LabelRule parse_rule(const Json& json, const std::string& name) {
   rule.threshold = integer_at(json, "label_threshold", 0, name);
   const auto found = json.find("label_map");
   if (found == json.end()) return rule;
+  if (found->is_string() && rule.threshold == 0) try {
+      return parse_label_rule(found->get<std::string>());
+    } catch (const engine::UsageError& e) { fail<DataError>("{}: {}", name, e.what()); }
   require<DataError>(found->is_object() && rule.threshold == 0,
                      "{}: 'label_map' must be an object such as {{\"255\": 1}}, without 'label_threshold'", name);
   for (const auto& [key, value] : found->items()) {
@@ -90,6 +93,20 @@ DatasetNotes parse_dataset_json(std::string_view text, const std::string& name) 
   notes.patient_until = text_at(json, "patient_until", "", name);
   notes.labels = parse_rule(json, name);
   if (const auto labels = json.find("labels"); labels != json.end()) notes.classes = parse_classes(*labels, name);
+  if (const auto patients = json.find("patients"); patients != json.end()) {
+    require<DataError>(patients->is_object(), "{}: 'patients' must map cases to patients, it is {}", name, patients->dump());
+    for (const auto& [id, patient] : patients->items()) {
+      require<DataError>(patient.is_string(), "{}: 'patients' must map {} to a name, not {}", name, id, patient.dump());
+      notes.patients[id] = patient.get<std::string>();
+    }
+  }
+  if (const auto list = json.find("validation"); list != json.end()) {
+    require<DataError>(list->is_array(), "{}: 'validation' must be a list of case ids, it is {}", name, list->dump());
+    for (const Json& id : *list) {
+      require<DataError>(id.is_string(), "{}: 'validation' must be a list of case ids, it holds {}", name, id.dump());
+      notes.validation.push_back(id.get<std::string>());
+    }
+  }
   if (const auto list = json.find("training"); list != json.end()) {
     require<DataError>(list->is_array(), "{}: 'training' must be a list of {{\"image\": ..., \"label\": ...}}", name);
     for (const Json& pair : *list) {

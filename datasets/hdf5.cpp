@@ -1,14 +1,16 @@
 #include <hdf5.h>
 
-#include <memory>
-#include <mutex>
+#include <algorithm>
+#include <vector>
 
 #include "datasets/array_file.h"
+#include "datasets/child_process.h"
 #include "datasets/gzip.h"
 #include "datasets/numbers.h"
 #include "engine/safetensors.h"
 
-// The file is handed to the HDF5 library as memory, so it can open nothing else; plugins for filters are off.
+// The file is handed to the HDF5 library as memory, so it can open nothing else; plugins for filters are off. Damaged files
+// can bring the library down (1.10.8 of Debian 12 does so under the fuzzer), so it runs in a child process.
 namespace sagcl::datasets {
 
 using engine::DataError;
@@ -36,15 +38,6 @@ class Handle {
   hid_t id_;
   herr_t (*close_)(hid_t);
 };
-
-/// The library is not safe for threads, and prints errors unless told not to.
-std::mutex& library() {
-  static std::mutex mutex;
-  static const bool quiet = H5open() >= 0 && H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr) >= 0 &&
-                            H5PLset_loading_state(0) >= 0;
-  require<engine::BackendError>(quiet, "HDF5: the library could not be started");
-  return mutex;
-}
 
 /// "image, label": what lies in the file's root, for errors.
 std::string names_in(hid_t file) {
@@ -111,11 +104,16 @@ void check_storage(hid_t dataset, std::size_t needed, std::size_t number_bytes, 
                        shape, needed, stored);
 }
 
-}  // namespace
+/// What the child computes: the extents and values of one data set.
+struct Array {
+  Shape shape;
+  std::vector<float> values;
+};
 
-Tensor decode_hdf5(std::string_view bytes, const std::string& name, const std::string& dataset) {
-  const std::lock_guard guard(library());
-  require<DataError>(bytes.substr(0, 8) == "\x89HDF\r\n\x1a\n", "{}: is not an HDF5 file; write it again with h5py", name);
+Array decode_here(std::string_view bytes, const std::string& name, const std::string& dataset) {
+  require<engine::BackendError>(
+      H5open() >= 0 && H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr) >= 0 && H5PLset_loading_state(0) >= 0,
+      "HDF5: the library could not be started");
   const Handle access(H5Pcreate(H5P_FILE_ACCESS), H5Pclose, name, "the file");
   H5Pset_fapl_core(access, std::size_t(1) << 16, false);
   H5Pset_file_image(access, const_cast<char*>(bytes.data()), bytes.size());  // the library copies it
@@ -123,8 +121,8 @@ Tensor decode_hdf5(std::string_view bytes, const std::string& name, const std::s
   H5L_info_t link;
   const bool there = H5Lexists(file, dataset.c_str(), H5P_DEFAULT) > 0 &&
                      H5Lget_info(file, dataset.c_str(), &link, H5P_DEFAULT) >= 0 && link.type == H5L_TYPE_HARD;
-  require<DataError>(there, "{}: has no data set '{}' (it holds {}); add it, or write the file again with h5py", name,
-                     dataset, names_in(file));
+  require<DataError>(there, "{}: has no data set '{}' (it holds {}); add it with h5py, or take the case out of the lists",
+                     name, dataset, names_in(file));
   const std::string what = "the data set '" + dataset + "'";
   const Handle set(H5Dopen2(file, dataset.c_str(), H5P_DEFAULT), H5Dclose, name, what.c_str());
   const Handle type(H5Dget_type(set), H5Tclose, name, what.c_str());
@@ -132,11 +130,55 @@ Tensor decode_hdf5(std::string_view bytes, const std::string& name, const std::s
   const std::size_t number_bytes = H5Tget_size(type);
   require<DataError>((kind == H5T_INTEGER || kind == H5T_FLOAT) && number_bytes >= 1 && number_bytes <= 8,
                      "{}: {} does not hold plain numbers; write it again as float32 or uint8", name, what);
-  const Shape shape = read_shape(set, what, name);
+  Array array{read_shape(set, what, name), {}};
+  const Shape& shape = array.shape;
   check_storage(set, declared_bytes(shape, number_bytes, name), number_bytes, shape, what, name);
-  Tensor values = Tensor::empty(shape);
-  require<DataError>(H5Dread(set, H5T_NATIVE_FLOAT, H5S_ALL, H5S_ALL, H5P_DEFAULT, values.data<float>()) >= 0,
+  array.values.resize(std::size_t(shape.size()));
+  require<DataError>(H5Dread(set, H5T_NATIVE_FLOAT, H5S_ALL, H5S_ALL, H5P_DEFAULT, array.values.data()) >= 0,
                      "{}: {} cannot be read to its end (damaged or truncated file); copy or download it again", name, what);
+  return array;
+}
+
+constexpr std::int64_t failed = -1;  // sent instead of a rank, then the length of a message and the message
+
+}  // namespace
+
+Tensor decode_hdf5(std::string_view bytes, const std::string& name, const std::string& dataset) {
+  require<DataError>(bytes.substr(0, 8) == "\x89HDF\r\n\x1a\n", "{}: is not an HDF5 file; write it again with h5py", name);
+  Tensor values;
+  std::string refusal;
+  const std::string ended = in_child_process(
+      [&](const Send& send) {
+        const auto send_number = [&](std::int64_t n) { send(&n, sizeof n); };
+        try {
+          const Array array = decode_here(bytes, name, dataset);
+          send_number(array.shape.rank());
+          for (const std::int64_t extent : array.shape) send_number(extent);
+          send(array.values.data(), array.values.size() * sizeof(float));
+        } catch (const engine::Error& e) {
+          const std::string_view text = e.what();
+          send_number(failed), send_number(std::int64_t(text.size()));
+          send(text.data(), text.size());
+        }
+      },
+      [&](const Receive& receive) {
+        std::int64_t rank = 0, extents[most_axes] = {}, length = 0;
+        if (!receive(&rank, sizeof rank)) return;
+        if (rank == failed && receive(&length, sizeof length) && length >= 0 && length < 65536) {
+          refusal.resize(std::size_t(length));
+          receive(refusal.data(), refusal.size());
+        } else if (rank >= 1 && rank <= most_axes && receive(extents, std::size_t(rank) * sizeof *extents)) {
+          for (std::int64_t& extent : extents) extent = std::max<std::int64_t>(extent, 0);  // what a broken child may send
+          const Shape shape(std::span<const std::int64_t>(extents, std::size_t(rank)));
+          declared_bytes(shape, sizeof(float), name);
+          Tensor read = Tensor::empty(shape);
+          if (receive(read.data<float>(), read.bytes())) values = std::move(read);
+        }
+      });
+  require<DataError>(refusal.empty(), "{}", refusal);
+  require<DataError>(values.defined() && ended.empty(),
+                     "{}: the HDF5 library failed on it ({}), so the file is damaged; copy or download it again", name,
+                     ended.empty() ? "it sent nothing" : ended);
   return values;
 }
 

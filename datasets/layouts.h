@@ -1,5 +1,7 @@
 #pragma once
 #include <filesystem>
+#include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -10,33 +12,50 @@ namespace sagcl::datasets {
 
 /// A data set on disk: what it contains, nothing loaded.
 struct Dataset {
-  std::string name;
+  std::string name, layout;
   std::filesystem::path folder;
   std::int64_t channels = 1;         ///< of every image
   std::vector<std::string> classes;  ///< names, classes[0] is the background
   LabelRule labels;
-  std::vector<Case> cases;  ///< for training, sorted by id; labelled and unlabelled ones
-  std::vector<Case> test;   ///< from imagesTs, sorted by id; with labels where labelsTs has them
+  std::vector<Case> cases;             ///< for training, labelled and unlabelled ones; in the order of a list, else by id
+  std::vector<Case> validation, test;  ///< the data set's own parts, where it has them
 
   std::int64_t n_classes() const { return std::int64_t(classes.size()); }
 };
 
-/// Opens a data set folder. Two layouts are recognised:
+struct OpenOptions {
+  std::optional<LabelRule> labels;  ///< instead of the data set's own
+  std::vector<std::string>* problems =
+      nullptr;  ///< collects what is wrong with lists and pairs, instead of throwing the first
+};
+
+/// Opens a data set folder in one of these layouts, unchanged as it is passed around:
 ///
-/// * Medical Segmentation Decathlon / nnU-Net: imagesTr, labelsTr and optionally imagesUn (images nobody labelled),
-/// imagesTs,
-///   labelsTs, dataset.json. Files are .nii.gz, .nii or .png. With the suffix _0000, _0001, ... each channel is a file,
+/// * nnU-Net, Medical Segmentation Decathlon: imagesTr, labelsTr and optionally imagesUn (images nobody labelled), imagesTs,
+///   labelsTs, dataset.json; files of any format of formats.h. With the suffix _0000, _0001, ... each channel is a file,
 ///   numbered without gaps. An image in imagesTr without a file in labelsTr is an unlabelled case. dataset.json may say
 ///   "name", "labels" ({"0": "background", ...} or {"background": 0, ...}), "training" (pairs that must exist), and our own
-///   "label_map" ({"255": 1}), "label_threshold" (128) and "patient_until" (the patient is the id up to this text).
+///   "label_map" ({"255": 1} or "0:0,255:1", ">=128", "instances"), "label_threshold" (128), "patient_until" (the patient is
+///   the id up to this text), "patients" ({case: patient}) and "validation" (ids held out).
 ///   Without "labels" the number of classes is found by reading every label.
-/// * A folder with list.tsv, a table with the columns class, file and patient (others are ignored): the image is
+/// * LA 2018: <case>/lgemri.nrrd with laendo.nrrd, or <case>/mri_norm2.h5 (x, y, z) with train.list and test.list.
+/// * ACDC: patientXXX folders (or training and testing with such) with Info.cfg, ..._frameNN and ..._frameNN_gt; the 4D
+/// series
+///   is left out. Both frames of a patient belong together.
+/// * SSL4MIS's ACDC: train.list, val.list, test.list, data/<case>.h5; volumes that are missing are read as data/slices.
+/// * CRAG: train and test (or valid), each Images and Annotation (or Annotations); instance numbers become foreground.
+/// * EBHI-Seg: list.tsv, a table with the columns class, file and patient (others are ignored): the image is
 ///   <class>/image/<file>, the label <class>/label/<file>, 8-bit masks cut at 128, the id "<class>__<stem>" with blanks as
 ///   '_'.
+/// * Sunnybrook: Images and Labels (0 and 255) with files of the same names, perhaps in parts; the patient is the id up to
+/// "-IM".
 ///
-/// DataError if the folder cannot be read, holds neither layout, lacks a file that it lists or has labels without an image;
-/// the text names the file and says what to do.
-Dataset open_dataset(const std::filesystem::path& folder);
+/// DataError if the folder cannot be read, holds none of these, lacks a file that it lists, or has images or labels without
+/// partner; the text names the file and says what to do.
+Dataset open_dataset(const std::filesystem::path& folder, const OpenOptions& options = {});
+
+/// True if a folder is in one of the layouts.
+bool is_dataset(const std::filesystem::path& folder);
 
 /// What dataset.json and list.tsv say, from their text; used by open_dataset and by the fuzzers.
 struct DatasetNotes {
@@ -44,6 +63,8 @@ struct DatasetNotes {
   std::vector<std::string> classes;
   LabelRule labels;
   std::string patient_until;
+  std::map<std::string, std::string> patients;  ///< case -> patient
+  std::vector<std::string> validation;
   std::vector<std::pair<std::string, std::string>> training;  ///< image and label, relative to the folder
 };
 DatasetNotes parse_dataset_json(std::string_view text, const std::string& name);

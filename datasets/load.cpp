@@ -14,8 +14,11 @@ using engine::Shape;
 
 namespace {
 
-void require_finite(const Tensor& voxels, const std::string& name) {
-  const float* p = voxels.data<float>();
+void require_finite(Tensor& voxels, std::optional<float> instead, const std::string& name) {
+  float* p = voxels.data<float>();
+  if (instead)
+    std::replace_if(
+        p, p + voxels.size(), [](float v) { return !std::isfinite(v); }, *instead);
   std::int64_t count = 0, first = -1;
   for (std::int64_t i = 0; i < voxels.size(); ++i)
     if (!std::isfinite(p[i]) && ++count == 1) first = i;
@@ -23,8 +26,9 @@ void require_finite(const Tensor& voxels, const std::string& name) {
   const Shape& s = voxels.shape();
   const std::int64_t v = first / s[3];
   engine::fail<DataError>(
-      "{}: {} of {} voxels are NaN or infinite, the first at x {}, y {}, z {}; replace them (for example by the "
-      "background's value) or leave the case out",
+      "{}: {} of {} voxels are NaN or infinite, the first at x {}, y {}, z {}; replace them, for example by the "
+      "background's "
+      "value: sagcl-data convert DIR --to NEW --replace-nan 0, or leave the case out",
       name, count, voxels.size(), v % s[2], v / s[2] % s[1], v / s[2] / s[1]);
 }
 
@@ -43,7 +47,7 @@ Tensor stack(const std::vector<Tensor>& parts) {
 
 }  // namespace
 
-Image load_image(const Case& one, std::int64_t channels) {
+Image load_image(const Case& one, std::int64_t channels, std::optional<float> instead) {
   require<engine::UsageError>(!one.images.empty(), "case {} has no image file", one.id);
   const bool together = one.images.size() == 1;
   std::vector<Tensor> parts;
@@ -57,7 +61,7 @@ Image load_image(const Case& one, std::int64_t channels) {
       require<DataError>(image.voxels.shape() == parts[0].shape(),
                          "{}: has extents {} but {} has {} (z, y, x); resample one onto the other", file.string(),
                          image.voxels.shape(), one.images[0].string(), parts[0].shape());
-    require_finite(image.voxels, file.string());
+    require_finite(image.voxels, instead, file.string());
     parts.push_back(std::move(image.voxels));
   }
   Tensor voxels = together ? parts[0] : stack(parts);
@@ -73,11 +77,11 @@ Label load_label(const Case& one, const Image& image, const LabelRule& rule, std
   Label label;
   const Tensor values = read_label_values(one.label, &label.geometry, one.axes);
   const Shape& s = image.voxels.shape();
-  require<DataError>(
-      values.shape() == Shape({s[0], s[1], s[2]}),
-      "{}: has extents {}, its image {} has {} (z, y, x); resample the label onto the image without interpolation, or remove the "
-      "label to use the image as unlabelled", name,
-      values.shape(), one.images[0].string(), Shape({s[0], s[1], s[2]}));
+  require<DataError>(values.shape() == Shape({s[0], s[1], s[2]}),
+                     "{}: has extents {}, its image {} has {} (z, y, x); resample the label onto the image without "
+                     "interpolation, or remove the "
+                     "label to use the image as unlabelled",
+                     name, values.shape(), one.images[0].string(), Shape({s[0], s[1], s[2]}));
   if (!label.geometry.placed) label.geometry = image.geometry;
   else if (image.geometry.placed) {
     const double off = corner_distance(image.geometry.affine, label.geometry.affine, s) /

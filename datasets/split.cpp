@@ -31,7 +31,8 @@ std::set<std::string> take_patients(Names& left, const Amount& amount, std::int6
                                     const Dataset& data, const char* what) {
   std::set<std::string> taken;
   if (const auto* ids = std::get_if<Names>(&amount)) {
-    for (const std::string& id : *ids) taken.insert(find_case(data, id).patient);
+    for (const std::string& id : *ids)
+      taken.insert(std::find(left.begin(), left.end(), id) != left.end() ? id : find_case(data, id).patient);
     for (const std::string& patient : taken)
       require<DataError>(std::find(left.begin(), left.end(), patient) != left.end(),
                          "split: patient {} of the {} list is also in another part", patient, what);
@@ -49,12 +50,17 @@ std::set<std::string> take_patients(Names& left, const Amount& amount, std::int6
   return taken;
 }
 
-Names pick_labelled(const Names& candidates, const SplitRule& rule) {
+Names pick_labelled(const Names& candidates, const Dataset& data, const SplitRule& rule) {
   if (const auto* ids = std::get_if<Names>(&rule.labelled)) {
-    for (const std::string& id : *ids)
-      require<DataError>(std::find(candidates.begin(), candidates.end(), id) != candidates.end(),
-                         "split: {} of the labelled list is not a training case with a label", id);
-    return *ids;
+    Names picked;
+    for (const std::string& id : *ids) {
+      const std::size_t before = picked.size();
+      for (const std::string& candidate : candidates)
+        if (candidate == id || find_case(data, candidate).patient == id) picked.push_back(candidate);
+      require<DataError>(picked.size() > before,
+                         "split: {} of the labelled list is not a training case with a label, nor their patient", id);
+    }
+    return picked;
   }
   const std::int64_t m = std::int64_t(candidates.size()), n = count_of(rule.labelled, m, "labelled");
   require<DataError>(n >= 1 && n <= m, "split: {} labelled cases asked for, the training part has {} with a label", n, m);
@@ -72,7 +78,7 @@ Names pick_labelled(const Names& candidates, const SplitRule& rule) {
 }  // namespace
 
 const Case& find_case(const Dataset& data, const std::string& id) {
-  for (const std::vector<Case>* part : {&data.cases, &data.test})
+  for (const std::vector<Case>* part : {&data.cases, &data.validation, &data.test})
     for (const Case& one : *part)
       if (one.id == id) return one;
   fail<DataError>("{}: has no case {}; the cases are named after their files", data.folder.string(), id);
@@ -103,9 +109,11 @@ Split make_split(const Dataset& data, const SplitRule& rule) {
       if (one.has_label()) candidates.push_back(one.id);
     }
   }
+  for (const Case& one : data.validation)
+    if (one.has_label()) split.validation.push_back(one.id);
   for (const Case& one : data.test)
     if (one.has_label()) split.test.push_back(one.id);
-  split.labelled = pick_labelled(candidates, rule);
+  split.labelled = pick_labelled(candidates, data, rule);
   const std::set<std::string> used(split.labelled.begin(), split.labelled.end());
   for (const std::string& id : training)
     if (!used.count(id)) split.unlabelled.push_back(id);
@@ -123,10 +131,9 @@ void check_split(const Dataset& data, const Split& split) {
       require<DataError>(!needs_label || one.has_label(),
                          "split: case {} is in the {} part but has no label; add one or move the case", id, part);
       const auto& [first_part, first_case] = part_of.emplace(one.patient, std::pair(part, id)).first->second;
-      require<DataError>(
-          first_part == part,
-          "split: patient {} is in two parts, {} (case {}) and {} (case {}); keep all cases of a patient together",
-          one.patient, first_part, first_case, part, id);
+      require<DataError>(first_part == part,
+                         "split: patient {} is in two parts, {} (case {}) and {} (case {}); move its cases into one part",
+                         one.patient, first_part, first_case, part, id);
     }
   };
   for (const std::string& id : split.labelled)

@@ -22,16 +22,16 @@ struct SplitRule {
     seeded,  ///< a seeded permutation of the patients
   };
   enum class Labelled {
-    first,   ///< the first in name order
+    first,   ///< the first in the order of the data set: of its list, else by name
     spread,  ///< evenly spaced in name order, both ends included: position round(i (m - 1) / (n - 1))
     seeded,  ///< a seeded permutation
   };
   Pick pick = Pick::last;
   Amount test =
-      std::int64_t(0);  ///< patients: a count, a share of all, or ids of cases; the folder's own test cases come on top
-  Amount validation = std::int64_t(0);  ///< patients: a count, a share of all, or ids of cases
+      std::int64_t(0);  ///< patients: a count, a share of all, or ids of patients or cases; the folder's own test cases come on top
+  Amount validation = std::int64_t(0);  ///< as test
   Labelled labelled_pick = Labelled::first;
-  Amount labelled = 1.0;   ///< cases of the training part whose label is used: a count, a share, or ids
+  Amount labelled = 1.0;   ///< cases of the training part whose label is used: a count, a share, or ids of cases or patients
   std::uint64_t seed = 0;  ///< of the seeded picks
 };
 

@@ -7,6 +7,7 @@
 #include "ops/softmax.h"
 #include "semiagcl/components.h"
 #include "semiagcl/metrics.h"
+#include "semiagcl/resample.h"
 #include "semiagcl/sliding_window.h"
 
 namespace sagcl::semiagcl {
@@ -49,6 +50,19 @@ Tensor whole(layers::Segmenter& network, const Tensor& image, Device device) {
   return most_likely(ops::crop(network.forward(x, {}).logits, before, size).value());
 }
 
+/// A network of images labels a volume one plane after another.
+template <class Segment>
+Tensor plane_by_plane(const Tensor& volume, Segment&& segment) {
+  const Shape& s = volume.shape();
+  Tensor label = Tensor::empty({s[0], s[1], s[2]}, engine::Dtype::u8), plane = Tensor::empty({1, s[1], s[2], s[3]});
+  for (std::int64_t d = 0; d < s[0]; ++d) {
+    std::copy_n(volume.data<float>() + d * plane.size(), plane.size(), plane.data<float>());
+    const Tensor one = segment(plane);
+    std::copy_n(one.data<std::uint8_t>(), one.size(), label.data<std::uint8_t>() + d * one.size());
+  }
+  return label;
+}
+
 /// Overlapping windows of the training patch's size.
 Tensor windowed(layers::Segmenter& network, const Tensor& image, const RunSettings& s, Device device) {
   const auto& p = s.train.patch;
@@ -61,41 +75,49 @@ Tensor windowed(layers::Segmenter& network, const Tensor& image, const RunSettin
 
 }  // namespace
 
-Tensor resized_image(const Tensor& image, std::int64_t side) {
+Tensor resized_image(const Tensor& image, const DataSettings& settings) {
   const Shape& s = image.shape();
+  const std::int64_t side = settings.resize;
   if (side == 0 || (s[1] == side && s[2] == side)) return image;
+  if (settings.resize_order == 0) return zoom_nearest(image, side, side);
   return ops::resize(Variable(batched(image)), {.out = {{s[0], side, side}}}).value().reshape({s[0], side, side, s[3]});
 }
 
-Tensor resized_label(const Tensor& label, std::int64_t side) {
-  if (side == 0) return label;
+namespace {
+
+/// Labels [D, h, w] at another size: the pixel under the centre of the new one.
+Tensor nearest(const Tensor& label, std::int64_t height, std::int64_t width) {
   const Shape& s = label.shape();
-  Tensor out = Tensor::empty({s[0], side, side}, engine::Dtype::u8);
+  Tensor out = Tensor::empty({s[0], height, width}, engine::Dtype::u8);
   std::int64_t i = 0;
   for (std::int64_t d = 0; d < s[0]; ++d)
-    for (std::int64_t h = 0; h < side; ++h)
-      for (std::int64_t w = 0; w < side; ++w, ++i) {  // the source voxel under the centre of the target voxel
-        const std::int64_t y = (2 * h + 1) * s[1] / (2 * side), x = (2 * w + 1) * s[2] / (2 * side);
+    for (std::int64_t h = 0; h < height; ++h)
+      for (std::int64_t w = 0; w < width; ++w, ++i) {
+        const std::int64_t y = (2 * h + 1) * s[1] / (2 * height), x = (2 * w + 1) * s[2] / (2 * width);
         out.data<std::uint8_t>()[i] = label.data<std::uint8_t>()[(d * s[1] + y) * s[2] + x];
       }
   return out;
 }
 
+Tensor label_at(const Tensor& label, std::int64_t height, std::int64_t width, const DataSettings& settings) {
+  if (settings.resize == 0 || (label.shape()[1] == height && label.shape()[2] == width)) return label;
+  return settings.resize_order == 0 ? zoom_nearest(label, height, width) : nearest(label, height, width);
+}
+
+}  // namespace
+
+Tensor resized_label(const Tensor& label, const DataSettings& settings) {
+  return label_at(label, settings.resize, settings.resize, settings);
+}
+
 Tensor predict(layers::Segmenter& network, const Tensor& image, const RunSettings& settings, Device device) {
   const autograd::NoGrad no_grad;
-  const Tensor input = resized_image(image, settings.data.resize);
-  Tensor label = settings.evaluation.stride.empty() ? whole(network, input, device) : windowed(network, input, settings, device);
-  if (settings.data.resize == 0) return label;
-  const Shape& s = image.shape();  // back to the image's own size, nearest
-  Tensor out = Tensor::empty({s[0], s[1], s[2]}, engine::Dtype::u8);
-  const std::int64_t side = settings.data.resize;
-  std::int64_t i = 0;
-  for (std::int64_t d = 0; d < s[0]; ++d)
-    for (std::int64_t h = 0; h < s[1]; ++h)
-      for (std::int64_t w = 0; w < s[2]; ++w, ++i)
-        out.data<std::uint8_t>()[i] =
-            label.data<std::uint8_t>()[(d * side + (2 * h + 1) * side / (2 * s[1])) * side + (2 * w + 1) * side / (2 * s[2])];
-  return out;
+  const Tensor input = resized_image(image, settings.data);
+  const auto segment = [&](const Tensor& part) {
+    return settings.evaluation.stride.empty() ? whole(network, part, device) : windowed(network, part, settings, device);
+  };
+  const Tensor label = network.flat() ? plane_by_plane(input, segment) : segment(input);
+  return label_at(label, image.shape()[1], image.shape()[2], settings.data);  // back to the image's own size
 }
 
 Tensor largest_components(const Tensor& label, std::int64_t classes) {

@@ -17,8 +17,8 @@ Tensor predict(layers::Segmenter& network, const Tensor& image, const RunSetting
 /// Keeps of every foreground class its largest connected component (26 neighbours); u8 [D,H,W].
 Tensor largest_components(const Tensor& label, std::int64_t classes);
 
-/// Images brought to the side data.resize (bilinear, half-pixel centres) and labels likewise (nearest); unchanged for 0.
-Tensor resized_image(const Tensor& image, std::int64_t side);
-Tensor resized_label(const Tensor& label, std::int64_t side);
+/// Images and labels as the network sees them, brought to the side data.resize as data.resize_order says; unchanged for 0.
+Tensor resized_image(const Tensor& image, const DataSettings& settings);
+Tensor resized_label(const Tensor& label, const DataSettings& settings);
 
 }  // namespace sagcl::semiagcl

@@ -1,5 +1,6 @@
 #include "semiagcl/resample.h"
 
+#include <algorithm>
 #include <cmath>
 #include <numbers>
 
@@ -22,15 +23,22 @@ std::vector<std::int64_t> zoom_index(std::int64_t n, std::int64_t m) {
 std::int64_t zoomed_length(std::int64_t n, double factor) { return std::llrint(double(n) * factor); }
 
 Tensor zoom_nearest(const Tensor& x, std::int64_t height, std::int64_t width) {
-  require(x.shape().rank() == 2, "zoom_nearest: expected [H,W], got {}", x.shape());
-  const std::vector<std::int64_t> rows = zoom_index(x.shape()[0], height), columns = zoom_index(x.shape()[1], width);
+  const engine::Shape& s = x.shape();
+  require(s.rank() >= 2 && s.rank() <= 4, "zoom_nearest: expected [H,W], [D,H,W] or [D,H,W,C], got {}", s);
+  const int h = s.rank() == 2 ? 0 : 1;  // the axis H
+  const std::int64_t planes = h ? s[0] : 1, channels = s.rank() == 4 ? s[3] : 1;
+  const std::vector<std::int64_t> rows = zoom_index(s[h], height), columns = zoom_index(s[h + 1], width);
   const Tensor host = x.to(engine::Device::cpu());
-  Tensor y = Tensor::zeros({height, width}, x.dtype());
+  Tensor y = Tensor::zeros(s.with(h, height).with(h + 1, width), x.dtype());
   visit_any(x.dtype(), [&]<class T>(Type<T>) {
-    for (std::int64_t i = 0; i < height; ++i)
-      for (std::int64_t j = 0; j < width; ++j)
-        if (rows[std::size_t(i)] >= 0 && columns[std::size_t(j)] >= 0)
-          y.data<T>()[i * width + j] = host.data<T>()[rows[std::size_t(i)] * x.shape()[1] + columns[std::size_t(j)]];
+    T* to = y.data<T>();
+    for (std::int64_t d = 0; d < planes; ++d)
+      for (const std::int64_t row : rows)
+        for (const std::int64_t column : columns) {
+          if (row >= 0 && column >= 0)
+            std::copy_n(host.data<T>() + ((d * s[h] + row) * s[h + 1] + column) * channels, channels, to);
+          to += channels;
+        }
   });
   return y;
 }

@@ -18,7 +18,7 @@ std::vector<std::int64_t> zoom_index(std::int64_t n, std::int64_t m);
 /// Output length of zooming n by a factor: round half to even, as numpy.
 std::int64_t zoomed_length(std::int64_t n, double factor);
 
-/// x [H,W] of any dtype -> [height, width].
+/// x [H,W], [D,H,W] or [D,H,W,C] of any dtype, with H and W brought to height and width.
 Tensor zoom_nearest(const Tensor& x, std::int64_t height, std::int64_t width);
 
 /// Rotation by `degrees` about the centre without a change of shape: flat source index of every voxel of [height, width].

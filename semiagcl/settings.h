@@ -12,11 +12,13 @@ struct DataSettings {
   std::string folder;                  ///< set by --data
   std::string normalise = "z_score";   ///< none, z_score, unit (x / 255), min_max; per volume and channel
   std::string labeled = "1.0";         ///< of the training cases: a count "8", a fraction "0.05", or ids "a,b,c"
-  std::string labeled_pick = "first";  ///< first (in name order), spread (evenly in name order), seeded
-  std::string test = "0";              ///< patients kept for the test: a count, a fraction or ids
+  std::string labeled_pick = "first";  ///< first (in the data set's order: its list's, else by name), spread (evenly), seeded
+  std::string test = "0";              ///< patients kept for the test, beside the data set's own: a count, a fraction or ids
   std::string validation = "0";        ///< patients kept for validation
   std::string split_pick = "last";     ///< which patients: last (in name order), every (n-th), seeded
-  std::int64_t resize = 0;             ///< images only: side in pixels after bilinear resizing (labels nearest); 0 keeps the size
+  std::string label_map;               ///< what stored label values mean, instead of the data set's own rule: "0:0,255:1", ">=128", "instances"
+  std::int64_t resize = 0;             ///< images only: side in pixels after resizing (labels nearest); 0 keeps the size
+  std::int64_t resize_order = 1;       ///< 1 bilinear with half-pixel centres; 0 nearest for images too, as SciPy's zoom (ACDC's protocol)
 };
 
 struct NetworkSettings {
@@ -77,7 +79,8 @@ void for_each_run_setting(S& s, F&& f) {
   f("preset", s.preset), f("expectation", s.expectation);
   f("data.folder", s.data.folder), f("data.normalise", s.data.normalise), f("data.labeled", s.data.labeled);
   f("data.labeled_pick", s.data.labeled_pick), f("data.test", s.data.test), f("data.validation", s.data.validation);
-  f("data.split_pick", s.data.split_pick), f("data.resize", s.data.resize);
+  f("data.split_pick", s.data.split_pick), f("data.label_map", s.data.label_map), f("data.resize", s.data.resize);
+  f("data.resize_order", s.data.resize_order);
   f("network.name", s.network.name), f("network.width", s.network.width);
   f("train.method", s.train.method), f("train.steps", s.train.steps), f("train.batch", s.train.batch);
   f("train.unlabelled", s.train.unlabelled), f("train.shards", s.train.shards);

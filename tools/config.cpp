@@ -8,6 +8,7 @@
 #include <map>
 
 #include "engine/plugin.h"
+#include "datasets/label_rule.h"
 #include "engine/safetensors.h"
 #include "tools/program.h"
 
@@ -217,6 +218,9 @@ void check(const RunSettings& s) {
     require<UsageError>(extent % s.method.patch_grid[int(a)] == 0, "method.patch_grid: {} patches do not divide an extent of {}",
                         s.method.patch_grid[int(a)], extent);
   }
+  require<UsageError>(s.data.resize_order == 0 || s.data.resize_order == 1, "data.resize_order = {}: choose 0 (nearest) or 1 (bilinear)",
+                      s.data.resize_order);
+  datasets::parse_label_rule(s.data.label_map);
   require<UsageError>(s.train.learning_rate > 0, "train.learning_rate = {}: must be positive", s.train.learning_rate);
   require<UsageError>(s.train.unlabelled == "half" || s.train.unlabelled == "beside",
                       "train.unlabelled = '{}': choose half or beside", s.train.unlabelled);

@@ -15,8 +15,10 @@ using semiagcl::AffinityGraph;
 
 std::string tile_with_grid(const Subject& subject, double side) {
   const engine::Shape& s = subject.tile.shape();
+  semiagcl::DataSettings small;
+  small.resize = 112;
   Tensor bytes =
-      semiagcl::resized_image(subject.tile.reshape({1, s[2], s[3], 3}), 112).clone();  // enough for a small picture
+      semiagcl::resized_image(subject.tile.reshape({1, s[2], s[3], 3}), small).clone();  // enough for a small picture
   for (std::int64_t i = 0; i < bytes.size(); ++i) bytes.data<float>()[i] *= 255;
   std::string out = fmt::format("<image href=\"{0}\" width=\"{1}\" height=\"{1}\"/>", png_data_uri(plane_png(bytes, 0, 0)),
                                 coordinate(side));

@@ -1,7 +1,6 @@
 #include "tools/mask_folder.h"
 
 #include <algorithm>
-#include <charconv>
 #include <system_error>
 
 #include "datasets/formats.h"
@@ -37,9 +36,33 @@ std::string some_of(const std::vector<std::string>& names) {
   return names.size() > 5 ? text + fmt::format(" and {} more", names.size() - 5) : text;
 }
 
+std::vector<MaskPair> match_dataset(const fs::path& predictions, const fs::path& folder) {
+  const datasets::Dataset data = datasets::open_dataset(folder);
+  auto files = image_files(predictions);
+  std::vector<MaskPair> pairs;
+  std::vector<std::string> no_prediction;
+  for (const auto* part : {&data.test, &data.validation, &data.cases})
+    for (const datasets::Case& one : *part) {
+      if (!one.has_label()) continue;
+      const auto found = files.find(one.id);
+      if (found == files.end()) {
+        if (part == &data.test) no_prediction.push_back(one.id);
+        continue;
+      }
+      pairs.push_back({one.id, found->second, one.label, one.axes, data.labels});
+      files.erase(found);
+    }
+  require<DataError>(no_prediction.empty(), "{}: no prediction for {} of {} test cases ({}); predict them", predictions.string(),
+                     no_prediction.size(), data.test.size(), some_of(no_prediction));
+  require<DataError>(files.empty() && !pairs.empty(), "{}: {} predictions are of no labelled case of {}{}; give the folder of one run's masks",
+                     predictions.string(), files.size(), folder.string(), files.empty() ? "" : ", e.g. " + files.begin()->first);
+  return pairs;
+}
+
 }  // namespace
 
 std::vector<MaskPair> match_masks(const fs::path& predictions, const fs::path& references) {
+  if (datasets::is_dataset(references)) return match_dataset(predictions, references);
   const auto p = image_files(predictions), r = image_files(references);
   for (const auto& [files, folder] : {std::pair{&p, &predictions}, {&r, &references}})
     require<engine::MissingInput>(!files->empty(), "{}: no masks here; they must end in one of {}", folder->string(), datasets::format_names());
@@ -59,7 +82,7 @@ std::vector<MaskPair> match_masks(const fs::path& predictions, const fs::path& r
 
 LoadedPair load_pair(const MaskPair& pair, const datasets::LabelRule& rule, std::int64_t classes) {
   datasets::Geometry geometry;
-  const Tensor reference = datasets::read_label_values(pair.reference, &geometry);
+  const Tensor reference = datasets::read_label_values(pair.reference, &geometry, pair.axes);
   const auto& s = reference.shape();
   const Tensor prediction = datasets::read_label_values(pair.prediction);
   require<DataError>(prediction.shape() == s, "{}: has extents {}, the reference {} has {} (z, y, x); predict at the reference's size",
@@ -67,7 +90,7 @@ LoadedPair load_pair(const MaskPair& pair, const datasets::LabelRule& rule, std:
   // The reference stands for the image here: the loader of labels checks that both lie in the same place.
   const datasets::Case both{pair.id, pair.id, {pair.reference}, pair.prediction};
   const datasets::Label checked = datasets::load_label(both, {reference.reshape({s[0], s[1], s[2], 1}), geometry}, rule, classes);
-  return {checked.classes, datasets::apply_rule(rule, reference, classes, pair.reference.string()), geometry.spacing};
+  return {checked.classes, datasets::apply_rule(pair.reference_rule.value_or(rule), reference, classes, pair.reference.string()), geometry.spacing};
 }
 
 namespace {
@@ -92,32 +115,11 @@ std::int64_t count_classes(const std::vector<MaskPair>& pairs, const datasets::L
   for (const MaskPair& pair : pairs)
     for (const fs::path& file : {pair.prediction, pair.reference}) {
       const double value = largest_value(datasets::read_label_values(file));
-      require<DataError>(value < most, "{}: holds the value {}; if this stands for a class, give --map {}=1 (or the class it means)",
+      require<DataError>(value < most, "{}: holds the value {}; if this stands for a class, give --map 0:0,{}:1 (or the class it means)",
                          file.string(), value, value);
       largest = std::max(largest, std::int64_t(value));
     }
   return largest + 1;
-}
-
-datasets::LabelRule parse_map(const std::string& text) {
-  datasets::LabelRule rule;
-  if (text.empty()) return rule;
-  rule.map[0] = 0;
-  for (std::size_t begin = 0; begin <= text.size();) {
-    const std::size_t end = std::min(text.find(',', begin), text.size());
-    const std::string item = text.substr(begin, end - begin);
-    const std::size_t equals = item.find('=');
-    std::int64_t from = -1, to = -1;
-    const auto parse = [](const std::string& s, std::int64_t& v) {
-      const auto [rest, error] = std::from_chars(s.data(), s.data() + s.size(), v);
-      return error == std::errc() && rest == s.data() + s.size();
-    };
-    require<engine::UsageError>(equals != std::string::npos && parse(item.substr(0, equals), from) && parse(item.substr(equals + 1), to) &&
-                                to >= 0 && to < 256, "--map {}: '{}' is not of the form VALUE=CLASS, e.g. --map 255=1", text, item);
-    rule.map[from] = to;
-    begin = end + 1;
-  }
-  return rule;
 }
 
 }  // namespace sagcl::tools

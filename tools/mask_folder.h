@@ -2,6 +2,7 @@
 #include <array>
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,10 +20,13 @@ std::map<std::string, std::filesystem::path> image_files(const std::filesystem::
 struct MaskPair {
   std::string id;
   std::filesystem::path prediction, reference;
+  datasets::Axes axes = datasets::Axes::zyx;               ///< of the reference
+  std::optional<datasets::LabelRule> reference_rule = {};  ///< of a data set's label; else one rule for both
 };
 
 /// Pairs the masks of two folders by name. DataError that lists what has no partner and says what to do, MissingInput
-/// if a folder has no masks at all.
+/// if a folder has no masks at all. `references` may be a data set in a known layout: then its labels of these names count, all
+/// of its test part or, without one, those that were predicted.
 std::vector<MaskPair> match_masks(const std::filesystem::path& predictions, const std::filesystem::path& references);
 
 /// Two masks of one place, u8 [D, H, W] with classes below `classes`, and the voxel size of the reference along D, H, W.
@@ -38,8 +42,5 @@ LoadedPair load_pair(const MaskPair& pair, const datasets::LabelRule& rule, std:
 /// 1 + the largest class that the rule's map names, or without a map that any of the masks holds, and at least 2. DataError for a
 /// value of 64 or more, which is what a mask stored as 0 and 255 looks like, with the map that reads it.
 std::int64_t count_classes(const std::vector<MaskPair>& pairs, const datasets::LabelRule& rule);
-
-/// "255=1,128=2" -> {255: 1, 128: 2}; 0 stays 0. UsageError otherwise.
-datasets::LabelRule parse_map(const std::string& text);
 
 }  // namespace sagcl::tools

@@ -28,6 +28,10 @@ bool has_channel(const std::string& name) {
 }  // namespace
 
 std::vector<datasets::Case> image_cases(const fs::path& input) {
+  if (datasets::is_dataset(input)) {
+    const datasets::Dataset data = datasets::open_dataset(input);
+    return data.test.empty() ? data.cases : data.test;
+  }
   std::map<std::string, fs::path> files;
   if (fs::is_directory(input)) files = image_files(input);
   else if (!datasets::case_name(input).empty()) files[datasets::case_name(input)] = input;

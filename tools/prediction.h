@@ -8,7 +8,8 @@
 
 namespace sagcl::tools {
 
-/// The images of a folder (or one image file) as cases without labels, sorted by id. When every name ends in a channel number
+/// The images of a folder (or one image file) as cases, sorted by id; of a data set in a known layout its test part, or all cases if
+/// it has none. When every name ends in a channel number
 /// like _0000, the files of a case are its channels, as in nnU-Net's layout; otherwise every file is a case.
 std::vector<datasets::Case> image_cases(const std::filesystem::path& input);
 

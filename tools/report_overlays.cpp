@@ -5,6 +5,7 @@
 #include "tools/overlay.h"
 #include "tools/program.h"
 #include "tools/report.h"
+#include "tools/run_data.h"
 #include "tools/text_table.h"
 
 // The pictures of the report: best, median and worst test case.
@@ -53,7 +54,7 @@ std::string overlays_section(const RunRecord& run) {
   std::string out = "<section><h2>Predictions on test cases</h2>" + legend(e.classes);
   const std::pair<const char*, std::size_t> chosen[] = {{"Best", order.back()}, {"Median", order[order.size() / 2]}, {"Worst", order.front()}};
   try {
-    const datasets::Dataset data = datasets::open_dataset(run.settings.data.folder);
+    const datasets::Dataset data = open_data(run.settings);
     for (const auto& [word, i] : chosen) {
       const CaseResult& c = e.cases[i];
       out += fmt::format("<h3>{} case: {}, Dice {} %</h3><div class=\"figures\">", word, escaped(c.id), number(100 * c.foreground_dice(), 1));

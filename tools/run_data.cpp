@@ -37,8 +37,6 @@ Amount amount_of(const std::string& key, const std::string& text) {
   return ids;
 }
 
-namespace {
-
 datasets::SplitRule split_rule(const RunSettings& s) {
   using Rule = datasets::SplitRule;
   const auto choose = [](const std::string& key, const std::string& name, const std::vector<std::string>& names) {
@@ -56,22 +54,30 @@ datasets::SplitRule split_rule(const RunSettings& s) {
   return rule;
 }
 
+namespace {
+
 std::vector<Sample> load_resized(const RunData& data, const std::vector<std::string>& ids, const RunSettings& s,
                                  bool with_labels) {
   const auto normalisation = datasets::normalisation_named(s.data.normalise);
   std::vector<Sample> samples = datasets::load_samples(data.dataset, ids, normalisation, with_labels);
   for (Sample& sample : samples) {
-    sample.image = semiagcl::resized_image(sample.image, s.data.resize);
-    if (sample.label.defined()) sample.label = semiagcl::resized_label(sample.label, s.data.resize);
+    sample.image = semiagcl::resized_image(sample.image, s.data);
+    if (sample.label.defined()) sample.label = semiagcl::resized_label(sample.label, s.data);
   }
-  return samples;
+  return s.network.name == "unet" ? datasets::planes_of(std::move(samples)) : samples;
 }
 
 }  // namespace
 
+datasets::Dataset open_data(const RunSettings& s) {
+  datasets::OpenOptions options;
+  if (!s.data.label_map.empty()) options.labels = datasets::parse_label_rule(s.data.label_map);
+  return datasets::open_dataset(s.data.folder, options);
+}
+
 RunData load_run_data(const RunSettings& s, const std::filesystem::path& split_file) {
   RunData data;
-  data.dataset = datasets::open_dataset(s.data.folder);
+  data.dataset = open_data(s);
   data.split = std::filesystem::exists(split_file) ? datasets::read_split(split_file, data.dataset)
                                                    : datasets::make_split(data.dataset, split_rule(s));
   data.training.channels = data.dataset.channels;

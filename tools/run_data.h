@@ -14,6 +14,12 @@ struct RunData {
   semiagcl::TrainingData training;
 };
 
+/// How data.labeled, data.test, data.validation and their picks divide a data set. UsageError for unknown picks.
+datasets::SplitRule split_rule(const semiagcl::RunSettings& settings);
+
+/// Opens data.folder with the label map of the settings.
+datasets::Dataset open_data(const semiagcl::RunSettings& settings);
+
 /// Opens data.folder, divides it as the settings say (or as `split_file`, if it exists) and loads the training cases.
 RunData load_run_data(const semiagcl::RunSettings& settings, const std::filesystem::path& split_file);
 

@@ -1,6 +1,6 @@
 #include <CLI/CLI.hpp>
 
-#include "datasets/label_rule.h"
+#include "datasets/layouts.h"
 #include "tools/evaluation.h"
 #include "tools/mask_folder.h"
 #include "tools/program.h"
@@ -21,14 +21,16 @@ int evaluate(const Options& o) {
   tools::require_folder(o.predictions, "--pred");
   tools::require_folder(o.references, "--ref");
   const auto pairs = tools::match_masks(o.predictions, o.references);
-  const datasets::LabelRule rule = tools::parse_map(o.map);
-  const std::int64_t classes = o.classes ? o.classes : tools::count_classes(pairs, rule);
+  const datasets::LabelRule rule = datasets::parse_label_rule(o.map);
+  const bool named = datasets::is_dataset(o.references) && o.names.empty() && o.classes == 0;
+  const std::vector<std::string> names = named ? datasets::open_dataset(o.references).classes : std::vector<std::string>();
+  const std::int64_t classes = named ? std::int64_t(names.size()) : o.classes ? o.classes : tools::count_classes(pairs, rule);
   engine::require<engine::UsageError>(o.names.empty() || std::int64_t(o.names.size()) == classes - 1,
                                       "--names gives {} names for {} foreground classes", o.names.size(), classes - 1);
   tools::Evaluation result;
   result.unit = o.unit;
   for (std::int64_t c = 1; c < classes; ++c)
-    result.classes.push_back(o.names.empty() ? std::to_string(c) : o.names[std::size_t(c - 1)]);
+    result.classes.push_back(named ? names[std::size_t(c)] : o.names.empty() ? std::to_string(c) : o.names[std::size_t(c - 1)]);
   {
     tools::Progress progress({.label = "compare", .total = std::int64_t(pairs.size())});
     for (const auto& pair : pairs) {
@@ -53,16 +55,16 @@ int main(int argc, char** argv) {
                "every class and case, with MedPy's definitions. The table goes to standard output.");
   Options o;
   app.add_option("--pred", o.predictions, "folder of predicted masks")->required()->type_name("DIR");
-  app.add_option("--ref", o.references, "folder of reference masks")->required()->type_name("DIR");
+  app.add_option("--ref", o.references, "folder of reference masks, or a data set (its labels)")->required()->type_name("DIR");
   app.add_option("--json", o.json, "also write the figures to this file")->type_name("FILE");
   app.add_option("--unit", o.unit, "of the distances; mm uses the reference's voxel sizes")->check(CLI::IsMember({"voxel", "mm"}))
       ->capture_default_str();
   app.add_option("--classes", o.classes, "number of classes, background included (default: what the masks hold)")
       ->check(CLI::Range(std::int64_t(2), std::int64_t(256)));
   app.add_option("--names", o.names, "names of the foreground classes, separated by commas")->delimiter(',');
-  app.add_option("--map", o.map, "stored value to class, e.g. 255=1 for masks stored as 0 and 255")->type_name("V=C,…");
+  app.add_option("--map", o.map, "what stored values mean: 0:0,255:1 (value:class), >=128, or instances")->type_name("RULE");
   return tools::run_program(app, argc, argv,
                             "  sagcl-eval --pred runs/h8/predictions --ref data/hippocampus/labelsTs --json figures.json\n"
-                            "  sagcl-eval --pred masks --ref truth --unit mm --map 255=1 --names gland\n",
+                            "  sagcl-eval --pred masks --ref truth --unit mm --map 0:0,255:1 --names gland\n",
                             [&] { return evaluate(o); });
 }

@@ -16,7 +16,7 @@ using engine::fail;
 using engine::UsageError;
 
 struct Flags {
-  std::string preset, config, data, out, method, labeled, seed, precision, device = "auto";
+  std::string preset, config, data, out, split, method, labeled, seed, precision, device = "auto";
   std::vector<std::string> set;
   int threads = 0;
   bool resume = false, dry_run = false, no_report = false, list_methods = false, list_presets = false, print_config = false;
@@ -78,11 +78,12 @@ int run(const Flags& f, const std::string& command, engine::Communicator& ranks)
   engine::require<UsageError>(!settings.data.folder.empty(), "--data DIR is missing: the folder of the images and labels");
   engine::require<UsageError>(!f.out.empty() || f.dry_run, "--out RUN is missing: the folder the run is written to");
   tools::require_folder(settings.data.folder, "--data");
+  if (!f.split.empty()) tools::require_file(f.split, "--split");
   engine::require<UsageError>(f.resume || f.dry_run || !std::filesystem::exists(std::filesystem::path(f.out) / "config.toml"),
                               "{} already holds a run: continue it with --resume, or choose another folder", f.out);
   if (f.threads > 0) engine::set_threads(f.threads);
   else tools::share_cores(ranks);
-  return tools::train({.settings = settings, .out = f.out, .resume = f.resume, .dry_run = f.dry_run, .no_report = f.no_report,
+  return tools::train({.settings = settings, .out = f.out, .split = f.split, .resume = f.resume, .dry_run = f.dry_run, .no_report = f.no_report,
                        .device = f.device, .command = command, .stop_after = f.stop_after}, ranks);
 }
 
@@ -95,6 +96,7 @@ int main(int argc, char** argv) {
   app.add_option("--config", f.config, "settings from a TOML file");
   app.add_option("--data", f.data, "folder of the images and labels");
   app.add_option("--out", f.out, "folder to write the run to");
+  app.add_option("--split", f.split, "division of the data written by sagcl-data split (or a run's split.json)");
   app.add_option("--method", f.method, "how to train (see --list-methods)");
   app.add_option("--labeled", f.labeled, "labelled training cases: a count, a share, or ids a,b,c");
   app.add_option("--seed", f.seed, "of weights, crops, augmentation and dropout");

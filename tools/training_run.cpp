@@ -79,7 +79,8 @@ class Session {
       : options_(options), ranks_(ranks),
         choice_(device_of_process(options.device, options.settings.train.precision, ranks)),
         gpus_(engine::connect_devices(ranks, choice_.device)),
-        data_(load_run_data(options.settings, options.out / "split.json")),
+        data_(load_run_data(options.settings, options.resume || options.split.empty() ? options.out / "split.json"
+                                                                                   : options.split)),
         trainer_(options_.settings, data_.training, choice_.device, gpus_ ? *gpus_ : ranks),
         loop_(data_, options_.settings, choice_.device) {}
 

@@ -12,6 +12,7 @@ namespace sagcl::tools {
 struct TrainOptions {
   semiagcl::RunSettings settings;
   std::filesystem::path out;
+  std::filesystem::path split;     ///< a split.json to train on; empty: divide as the settings say
   bool resume = false;
   bool dry_run = false;
   bool no_report = false;

@@ -113,7 +113,7 @@ TEST(Layouts, PngFolderWithMap) {
   EXPECT_EQ(load_label(d.cases[0], image, d.labels, 2).classes.to_doubles(), std::vector<double>(20, 1));
   d.labels.map.clear();
   expect_error([&] { load_label(d.cases[0], image, d.labels, 2); },
-               {"t.png", "20 of 20", "255 (20 times)", "label_map {\"255\": ?}"});
+               {"t.png", "20 of 20", "255 (20 times)", "data.label_map=0:0,255:1"});
   put(s / "dataset.json", "{}");
   expect_error([&] { open_dataset(s.path()); }, {"t.png", "255", "label_map"});
 }
@@ -129,7 +129,7 @@ TEST(Layouts, PatientsFromNames) {
 TEST(LayoutsMalformed, EachMistakeIsNamedWithARemedy) {
   Scratch s;
   expect_error([&] { open_dataset(s / "nowhere"); }, {"nowhere", "not a folder"});
-  expect_error([&] { open_dataset(s.path()); }, {"neither imagesTr", "list.tsv"});
+  expect_error([&] { open_dataset(s.path()); }, {"none of the known layouts", "imagesTr", "list.tsv"});
   std::filesystem::create_directories(s / "imagesTr");
   expect_error([&] { open_dataset(s.path()); }, {"imagesTr", "holds no image (.nii.gz"});
   write_small(s);

@@ -66,6 +66,13 @@ TEST(HdfMalformed, EachMistakeIsNamed) {
     expect_error([&] { decode_hdf5(whole.substr(0, keep), "cut.h5", "image"); }, {"cut.h5"});
 }
 
+/// Found by the fuzzer: Debian's library writes into foreign memory, which must end only the child process it runs in.
+TEST(HdfMalformed, AFileThatBringsTheLibraryDown) {
+  const std::string bytes =
+      engine::read_file(path(SAGCL_SOURCE_DIR) / "tests/fuzz/corpus/fuzz_hdf5/found_library_crash");
+  expect_error([&] { decode_hdf5(bytes, "x.h5", "image"), decode_hdf5(bytes, "x.h5", "label"); }, {"x.h5"});
+}
+
 std::string nrrd_with(const std::string& fields, const std::string& data = std::string(24, '\1')) {
   return "NRRD0004\ntype: uchar\ndimension: 3\nencoding: raw\nsizes: 2 3 4\n" + fields + "\n" + data;
 }

@@ -29,6 +29,15 @@ TEST(Resample, GoldenZooms) {
   }
 }
 
+TEST(Resample, EveryPlaneAndChannelAlike) {
+  engine::Tensor image = engine::Tensor::empty({2, 2, 2, 3});
+  for (int i = 0; i < 24; ++i) image.data<float>()[i] = float(i);
+  const engine::Tensor out = zoom_nearest(image, 3, 4);
+  ASSERT_EQ(out.shape(), engine::Shape({2, 3, 4, 3}));
+  EXPECT_EQ(out.data<float>()[((1 * 3 + 2) * 4 + 0) * 3 + 1], 12 + 6 + 1);  // plane 1, last row, first column, channel 1
+  EXPECT_EQ(zoom_nearest(image.reshape({2, 2, 6}), 3, 6).shape(), engine::Shape({2, 3, 6}));
+}
+
 TEST(Resample, GoldenRotations) {
   const Golden g("metrics_resample");
   for (const char* name : {"rotate_12x20", "rotate_16x16", "rotate_17x13"}) {

@@ -48,7 +48,7 @@ void write_checkpoint(const std::filesystem::path& file, const std::string& net,
 }  // namespace
 
 TEST(Programs, HelpListsExitCodesAndExamples) {
-  for (const char* program : {"sagcl-train", "sagcl-eval", "sagcl-predict", "sagcl-report", "sagcl-ideas", "sagcl-bench"}) {
+  for (const char* program : {"sagcl-train", "sagcl-eval", "sagcl-predict", "sagcl-report", "sagcl-ideas", "sagcl-bench", "sagcl-data"}) {
     const auto help = run(program, {"--help"});
     EXPECT_EQ(help.code, 0) << program << help.err;
     EXPECT_TRUE(contains(help.out, "Exit codes: 0 done; 1 internal error; 2 command line")) << program;
@@ -91,8 +91,8 @@ TEST(Evaluate, MasksStoredAs0And255NeedAMap) {
   for (const char* folder : {"pred", "ref"}) datasets::write_png(f(folder) + "/a.png", plane(box({1, 4, 4}, {0, 1, 1}, {1, 3, 3}), 255));
   const auto refused = run("sagcl-eval", {"--pred", f("pred"), "--ref", f("ref")});
   EXPECT_EQ(refused.code, 65);
-  EXPECT_TRUE(contains(refused.err, "--map 255=1"));
-  const auto accepted = run("sagcl-eval", {"--pred", f("pred"), "--ref", f("ref"), "--map", "255=1"});
+  EXPECT_TRUE(contains(refused.err, "--map 0:0,255:1"));
+  const auto accepted = run("sagcl-eval", {"--pred", f("pred"), "--ref", f("ref"), "--map", "0:0,255:1"});
   EXPECT_EQ(accepted.code, 0) << accepted.err;
   EXPECT_TRUE(contains(accepted.out, "100.00"));
   EXPECT_EQ(run("sagcl-eval", {"--pred", f("pred"), "--ref", f("ref"), "--map", "255:1"}).code, 2);

@@ -1,0 +1,79 @@
+#include "datasets/convert.h"
+
+#include <algorithm>
+
+#include "datasets/affine.h"
+#include "datasets/json_file.inl"
+#include "datasets/load.h"
+#include "datasets/nifti.h"
+#include "engine/safetensors.h"
+
+namespace sagcl::datasets {
+
+using engine::require;
+using std::filesystem::path;
+
+namespace {
+
+Tensor channel_of(const Tensor& voxels, std::int64_t channel) {
+  const auto& s = voxels.shape();
+  Tensor out = Tensor::empty({s[0], s[1], s[2]});
+  for (std::int64_t i = 0; i < out.size(); ++i) out.data<float>()[i] = voxels.data<float>()[i * s[3] + channel];
+  return out;
+}
+
+void write_case(const Case& one, const Dataset& data, const path& images, const path& labels, const ConvertOptions& options,
+                const ConvertedCase& done) {
+  Image image = load_image(one, data.channels, options.replace_nan);
+  Tensor classes;
+  if (one.has_label()) classes = load_label(one, image, data.labels, data.n_classes()).classes;
+  Geometry& g = image.geometry;
+  std::string changes;
+  if (options.fix_affine && g.placed && shear_of(g.affine) > 1e-6) {
+    const Affine straight = without_shear(g.affine, image.voxels.shape());
+    changes = fmt::format("axes turned to right angles, corners moved by up to {:.3g} mm",
+                          corner_distance(g.affine, straight, image.voxels.shape()));
+    g.affine = straight;
+    g.nifti_header.clear();
+  }
+  for (std::int64_t c = 0; c < data.channels; ++c)
+    write_nifti(images / fmt::format("{}_{:04}.nii.gz", one.id, c), channel_of(image.voxels, c), g);
+  if (one.has_label()) write_nifti(labels / (one.id + ".nii.gz"), classes, g);
+  if (done) done(one, changes);
+}
+
+Json notes_of(const Dataset& data) {
+  Json channels = Json::object(), labels = Json::object(), patients = Json::object(), validation = Json::array();
+  for (std::int64_t c = 0; c < data.channels; ++c) channels[std::to_string(c)] = fmt::format("channel {}", c);
+  for (std::size_t k = 0; k < data.classes.size(); ++k) labels[data.classes[k]] = k;
+  for (const std::vector<Case>* part : {&data.cases, &data.validation, &data.test})
+    for (const Case& one : *part)
+      if (one.patient != one.id) patients[one.id] = one.patient;
+  for (const Case& one : data.validation) validation.push_back(one.id);
+  const auto labelled = [](const std::vector<Case>& cases) {
+    return std::count_if(cases.begin(), cases.end(), [](const Case& one) { return one.has_label(); });
+  };
+  return {{"name", data.name},        {"channel_names", channels},
+          {"labels", labels},         {"numTraining", labelled(data.cases) + labelled(data.validation)},
+          {"file_ending", ".nii.gz"}, {"patients", patients},
+          {"validation", validation}};
+}
+
+}  // namespace
+
+void convert_dataset(const Dataset& data, const path& out, const ConvertOptions& options, const ConvertedCase& done) {
+  std::error_code error;
+  require<engine::UsageError>(!std::filesystem::exists(out, error) || std::filesystem::is_empty(out, error),
+                              "{}: holds something already; choose a new folder", out.string());
+  for (const char* name : {"imagesTr", "labelsTr", "imagesUn", "imagesTs", "labelsTs"}) {
+    std::filesystem::create_directories(out / name, error);
+    require<engine::IoError>(!error, "{}: the folder cannot be made: {}", (out / name).string(), error.message());
+  }
+  for (const std::vector<Case>* part : {&data.cases, &data.validation})
+    for (const Case& one : *part)
+      write_case(one, data, out / (one.has_label() ? "imagesTr" : "imagesUn"), out / "labelsTr", options, done);
+  for (const Case& one : data.test) write_case(one, data, out / "imagesTs", out / "labelsTs", options, done);
+  engine::write_file_atomically(out / "dataset.json", notes_of(data).dump(1) + "\n");
+}
+
+}  // namespace sagcl::datasets

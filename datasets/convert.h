@@ -1,0 +1,23 @@
+#pragma once
+#include <functional>
+#include <optional>
+
+#include "datasets/layouts.h"
+
+namespace sagcl::datasets {
+
+struct ConvertOptions {
+  bool fix_affine = false;           ///< axes that are not at right angles become so (affine.h, without_shear)
+  std::optional<float> replace_nan = {};  ///< instead of voxels that are NaN or infinite
+};
+
+/// What converting changed in a case; empty if nothing but the format.
+using ConvertedCase = std::function<void(const Case&, const std::string& changes)>;
+
+/// Writes a data set as NIfTI files in nnU-Net's layout into `out`, which must not exist or be empty: images f32, a file per
+/// channel, labels u8 as classes, dataset.json with patients and the validation part. Voxels and geometry stay as they are,
+/// NIfTI headers bit for bit. UsageError if `out` holds something; what load_image and load_label throw.
+void convert_dataset(const Dataset& data, const std::filesystem::path& out, const ConvertOptions& options,
+                     const ConvertedCase& done = {});
+
+}  // namespace sagcl::datasets

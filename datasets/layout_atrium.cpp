@@ -1,0 +1,84 @@
+#include <algorithm>
+#include <set>
+
+#include "datasets/layout_kinds.h"
+
+// Left atrium (LA 2018): a folder per case, as the challenge gave it (lgemri.nrrd, laendo.nrrd) or as the community passes
+// it around (mri_norm2.h5 with image and label, axes x, y, z, beside train.list and test.list).
+namespace sagcl::datasets {
+
+using std::filesystem::path;
+
+namespace {
+
+constexpr const char *scan = "lgemri.nrrd", *mask = "laendo.nrrd", *together = "mri_norm2.h5";
+
+bool is_case(const path& folder) { return present(folder / scan) || present(folder / together); }
+
+/// The case folders: directly in the folder or in one of its subfolders ("2018LA_Seg_Training Set", "Training Set", "Testing
+/// Set").
+std::vector<path> case_folders(const path& folder) {
+  std::vector<path> found;
+  for (const path& one : folders_of(folder)) {
+    if (is_case(one)) found.push_back(one);
+    else
+      for (const path& inner : folders_of(one))
+        if (is_case(inner)) found.push_back(inner);
+  }
+  return found;
+}
+
+bool recognised(const path& folder) { return !case_folders(folder).empty(); }
+
+Case case_of(const path& folder, const Complaints& complain) {
+  const std::string id = folder.filename().string();
+  if (present(folder / together)) return {id, id, {folder / together}, folder / together, Axes::xyz};
+  Case one{id, id, {folder / scan}, {}};
+  if (present(folder / mask)) one.label = folder / mask;
+  else complain("{}: lacks {}; copy it from the challenge's data, or remove the folder", folder.string(), mask);
+  return one;
+}
+
+void open(const path& folder, const Complaints& complain, Dataset& d) {
+  d.channels = 1;
+  d.classes = {"background", "atrium"};
+  std::map<std::string, path> left;
+  bool official = false;
+  for (const path& one : case_folders(folder)) {
+    if (!left.emplace(one.filename().string(), one).second)
+      complain("{}: the case lies in two folders; remove one", one.string());
+    official = official || !present(one / together);
+  }
+  if (official) d.labels.map = {{0, 0}, {255, 1}};
+  const bool lists = present(folder / "train.list");
+  if (lists && official)
+    complain("{}: the lists go with mri_norm2.h5 files; remove the list or use the h5 files throughout",
+             (folder / "train.list").string());
+  const std::pair<const char*, std::vector<Case>*> parts[] = {
+      {"train.list", &d.cases}, {"val.list", &d.validation}, {"test.list", &d.test}};
+  for (const auto& [file, part] : parts) {
+    const path list = folder / file;
+    if (!lists || !present(list)) continue;
+    for (const std::string& name : read_list(list, complain)) {
+      const auto found = left.find(name);
+      if (found == left.end()) {
+        complain(
+            "{}: lists {}, of which there is no folder with {} (or it is in another list already); correct or remove the "
+            "line",
+            list.string(), name, together);
+        continue;
+      }
+      part->push_back(case_of(found->second, complain));
+      left.erase(found);
+    }
+  }
+  if (!lists)
+    for (const auto& [name, where] : left) d.cases.push_back(case_of(where, complain));
+}
+
+}  // namespace
+
+const Layout atrium_layout = {"LA", "<case>/lgemri.nrrd with laendo.nrrd, or <case>/mri_norm2.h5 with train.list",
+                              recognised, open};
+
+}  // namespace sagcl::datasets

@@ -1,0 +1,104 @@
+#include <algorithm>
+
+#include "datasets/formats.h"
+#include "datasets/layout_kinds.h"
+
+// ACDC: as the challenge gives it (patientXXX/Info.cfg, ..._frameNN.nii.gz, ..._frameNN_gt.nii.gz), and as SSL4MIS passes it
+// around (data/<case>.h5, data/slices/<case>_slice_<k>.h5, lists).
+namespace sagcl::datasets {
+
+using std::filesystem::path;
+
+namespace {
+
+const std::vector<std::string> heart = {"background", "right ventricle", "myocardium", "left ventricle"};
+
+std::string patient_of(const std::string& id) { return id.substr(0, id.find('_')); }
+
+/// The patients' folders: directly in the folder, or in training and testing (or test).
+std::vector<path> patients_in(const path& folder) {
+  std::vector<path> patients = folders_of(folder);
+  std::erase_if(patients, [](const path& p) { return !present(p / "Info.cfg"); });
+  return patients;
+}
+
+bool official(const path& folder) { return !patients_in(folder).empty() || !patients_in(folder / "training").empty(); }
+
+/// The two labelled frames of every patient; the 4D series has neither "_frame" nor a label and stays out.
+std::vector<Case> frames_of(const path& folder, const Complaints& complain) {
+  std::vector<Case> cases;
+  for (const path& patient : patients_in(folder)) {
+    const auto files = files_of(patient);
+    const std::size_t before = cases.size();
+    for (const auto& [name, file] : files) {
+      if (name.find("_frame") == std::string::npos || name.ends_with("_gt")) continue;
+      const auto label = files.find(name + "_gt");
+      if (label == files.end())
+        complain("{}: has no label {}_gt.nii.gz beside it; add the label, or remove the image", file.string(), name);
+      else cases.push_back({name, patient.filename().string(), {file}, label->second});
+    }
+    if (cases.size() == before)
+      complain("{}: holds no labelled frame; add ..._frameNN.nii.gz and ..._frameNN_gt.nii.gz, or remove the folder",
+               patient.string());
+  }
+  return cases;
+}
+
+void open_official(const path& folder, const Complaints& complain, Dataset& d) {
+  d.channels = 1;
+  d.classes = heart;
+  const bool parts = patients_in(folder).empty();
+  d.cases = frames_of(parts ? folder / "training" : folder, complain);
+  if (parts) d.test = frames_of(present(folder / "testing") ? folder / "testing" : folder / "test", complain);
+}
+
+bool passed_around(const path& folder) {
+  return (present(folder / "train_slices.list") || present(folder / "train.list")) && present(folder / "data");
+}
+
+/// Volumes named by a list; where a volume is missing, the slices that `slices` names of it.
+std::vector<Case> listed(const path& folder, const std::string& list, const std::vector<std::string>& slices,
+                         const Complaints& complain) {
+  std::vector<Case> cases;
+  const auto file_of = [&](const path& below, const std::string& name) {
+    return inside(folder / below, name + ".h5", list);
+  };
+  for (const std::string& name : read_list(folder / list, complain)) {
+    if (const path volume = file_of("data", name); present(volume)) {
+      cases.push_back({name, patient_of(name), {volume}, volume});
+      continue;
+    }
+    const std::size_t before = cases.size();
+    for (const std::string& slice : slices)
+      if (const path file = file_of("data/slices", slice); slice.starts_with(name + "_slice_") && present(file))
+        cases.push_back({slice, patient_of(slice), {file}, file});
+    if (cases.size() == before)
+      complain("{}: lists {}, but there is neither {} nor a slice of it; add the file or remove the line",
+               (folder / list).string(), name, file_of("data", name).string());
+  }
+  return cases;
+}
+
+void open_passed_around(const path& folder, const Complaints& complain, Dataset& d) {
+  d.channels = 1;
+  d.classes = heart;
+  std::vector<std::string> slices;
+  if (present(folder / "train_slices.list")) slices = read_list(folder / "train_slices.list", complain);
+  for (const std::string& slice : slices)
+    if (!present(inside(folder / "data/slices", slice + ".h5", "train_slices.list")) &&
+        !present(inside(folder / "data", slice.substr(0, slice.find("_slice_")) + ".h5", "train_slices.list")))
+      complain("{}: lists {}, which does not exist; add the file or remove the line",
+               (folder / "train_slices.list").string(), slice);
+  d.cases = listed(folder, "train.list", slices, complain);
+  if (present(folder / "val.list")) d.validation = listed(folder, "val.list", {}, complain);
+  if (present(folder / "test.list")) d.test = listed(folder, "test.list", {}, complain);
+}
+
+}  // namespace
+
+const Layout cardiac_layout = {"ACDC", "patientXXX/Info.cfg with ..._frameNN.nii.gz and ..._frameNN_gt.nii.gz", official,
+                               open_official};
+const Layout slices_layout = {"SSL4MIS", "train.list, val.list, test.list and data/<case>.h5", passed_around,
+                              open_passed_around};
+
+}  // namespace sagcl::datasets
