@@ -84,7 +84,7 @@ TEST_F(Processes, OneThatFailsEndsAllWithItsMessageAndCode) {
   EXPECT_TRUE(contains(errors(), "3 processes cannot share train.shards = 4"));
   // the second process alone does not find the data
   const std::string one_of_two = "sh -c 'if [ ${OMPI_COMM_WORLD_RANK:-$PMI_RANK} = 1 ]; then "
-                                 "exec \"$@\" --data /nowhere/at/all; fi; exec \"$@\"' sh ";
+                                 "exec \"$@\" --set data.folder=/nowhere/at/all; fi; exec \"$@\"' sh ";
   EXPECT_EQ(shell(mpirun(2) + one_of_two + start("y", "supervised")), 66) << errors();
   EXPECT_TRUE(contains(errors(), "process 1 of 2: --data /nowhere/at/all"));
   EXPECT_EQ(shell(mpirun(2) + start("nan", "supervised") + "--set train.learning_rate=1e36"), 76) << errors();
