@@ -95,7 +95,7 @@ TEST(Evaluate, MasksStoredAs0And255NeedAMap) {
   const auto accepted = run("sagcl-eval", {"--pred", f("pred"), "--ref", f("ref"), "--map", "0:0,255:1"});
   EXPECT_EQ(accepted.code, 0) << accepted.err;
   EXPECT_TRUE(contains(accepted.out, "100.00"));
-  EXPECT_EQ(run("sagcl-eval", {"--pred", f("pred"), "--ref", f("ref"), "--map", "255:1"}).code, 2);
+  EXPECT_EQ(run("sagcl-eval", {"--pred", f("pred"), "--ref", f("ref"), "--map", "255=1"}).code, 2);
 }
 
 TEST(Evaluate, MillimetresComeFromTheReference) {
