@@ -102,7 +102,7 @@ TEST_F(Processes, WithoutThePluginTheyAreToldSo) {
 }
 
 TEST_F(Processes, ASignalSavesOnceAndAllLeave) {
-  const std::string line = "OMPI_MCA_odls_base_sigkill_timeout=60 " + mpirun(2) + start("asked", "supervised") + "--set train.steps=100000 > /dev/null 2> " +
+  const std::string line = "OMPI_MCA_odls_base_sigkill_timeout=5 " + mpirun(2) + start("asked", "supervised") + "--set train.steps=100000 > /dev/null 2> " +
                            (folder_ / "err").string();
   const pid_t child = ::fork();
   if (child == 0) {
