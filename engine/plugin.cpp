@@ -9,6 +9,8 @@
 #include <mutex>
 #include <vector>
 
+#include "engine/libraries.h"
+
 namespace sagcl::engine {
 namespace {
 
@@ -27,10 +29,11 @@ PluginAnswer start_cuda(int index) {
   std::string searched;
   const std::string file = find_plugin("libsagcl_cuda.so", searched);
   if (file.empty()) return refuse("built without CUDA, or libsagcl_cuda.so was moved (looked in " + searched + ")");
-  void* library = dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL);
+  std::string error;
+  void* library = open_library(file, RTLD_NOW | RTLD_LOCAL, error);
   if (!library)
-    return refuse(fmt::format(
-        "the CUDA plugin cannot be loaded: {}; put the folder of the CUDA libraries into LD_LIBRARY_PATH", dlerror()));
+    return refuse(fmt::format("the CUDA plugin cannot be loaded: {}; put the folder of the CUDA libraries into LD_LIBRARY_PATH "
+                              "or SAGCL_CUDA_LIBS", error));
   const auto start = reinterpret_cast<PluginStart>(dlsym(library, "sagcl_plugin_start"));
   if (!start) return refuse(file + " is not a sagcl plugin");
   start(plugin_version, index, &answer);

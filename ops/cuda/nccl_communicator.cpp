@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <vector>
 
+#include "engine/libraries.h"
 #include "ops/cuda/stream.h"
 
 namespace sagcl::ops::cuda {
@@ -33,9 +34,10 @@ struct Nccl {
   Nccl() {
     const char* named = std::getenv("SAGCL_NCCL");
     const char* file = named ? named : "libnccl.so.2";
-    void* library = dlopen(file, RTLD_NOW | RTLD_LOCAL);
+    std::string error;
+    void* library = engine::open_library(file, RTLD_NOW | RTLD_LOCAL, error);
     require<BackendError>(library, "NCCL cannot be loaded: {}; put its folder into LD_LIBRARY_PATH, or name the file in "
-                          "SAGCL_NCCL", library ? "" : dlerror());
+                          "SAGCL_NCCL", error);
     const auto find = [&]<class F>(F& f, const char* name) {
       f = reinterpret_cast<F>(dlsym(library, name));
       require<BackendError>(f, "{} has no {}; NCCL 2.7 or later is needed", file, name);

@@ -1,0 +1,1 @@
+extern "C" int sagcl_inner() { return 42; }
