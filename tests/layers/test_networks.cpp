@@ -88,9 +88,7 @@ TEST(Networks, unet_one_step_f64) { one_step<layers::UNet>("net_unet", 4, 4, Dty
 TEST(Networks, unet_one_step_f32) { one_step<layers::UNet>("net_unet", 4, 4, Dtype::f32, {3e-5, 1e-2, 1e-4, true}); }
 TEST(Networks, unet_micro_f64) { one_step<layers::UNet>("net_unet_micro", 1, 4, Dtype::f64, {1e-11, 1e-9, 1e-11, true}); }
 TEST(Networks, vnet_one_step_f64) { one_step<layers::VNet>("net_vnet", 4, 2, Dtype::f64, {1e-10, 1e-9, 1e-9, true}); }
-// Two values per channel at the bottleneck: batch norm there amplifies rounding, PyTorch's f32 gradients are off by up to
-// 0.31 of the largest too. vnet_wide_f32 holds the narrow bounds.
-TEST(Networks, vnet_one_step_f32) { one_step<layers::VNet>("net_vnet", 4, 2, Dtype::f32, {1e-2, 0.6, 1e-2, true}); }
+TEST(Networks, vnet_one_step_f32) { one_step<layers::VNet>("net_vnet", 4, 2, Dtype::f32, {2e-3, 0.1, 2e-3, true}); }
 TEST(Networks, vnet_micro_f64) { one_step<layers::VNet>("net_vnet_micro", 1, 2, Dtype::f64, {1e-9, 1e-9, 1e-9, true}); }
 TEST(Networks, vnet_wide_f64) { one_step<layers::VNet>("net_vnet_wide", 4, 2, Dtype::f64, {1e-11, 1e-11, 1e-11, true}); }
 TEST(Networks, vnet_wide_f32) { one_step<layers::VNet>("net_vnet_wide", 4, 2, Dtype::f32, {1e-4, 2e-2, 1e-4, true}); }

@@ -16,7 +16,7 @@ class Processes : public testing::Test {
  protected:
   void SetUp() override {
     if (std::string(SAGCL_MPIEXEC).empty()) GTEST_SKIP() << "built without MPI";
-    if (shell(mpirun(2) + "/bin/true") != 0) GTEST_SKIP() << "mpirun cannot start processes on this machine: " << errors();
+    ASSERT_EQ(shell(mpirun(2) + "/bin/true"), 0) << "mpirun cannot start processes on this machine: " << errors();
   }
 
   /// What mpirun needs in a container: no ssh, more processes than cores, none bound to a core, perhaps the administrator.
