@@ -41,6 +41,13 @@ void Trainer::make_network() {
   layers::move_to(*student_, device_);
 }
 
+void Trainer::start_from(const std::filesystem::path& file) {
+  const engine::TensorFile content = engine::read_safetensors(file);
+  if (content.notes.count("step")) layers::load(*student_, "student/", content, file.string());
+  else layers::load_pytorch(*student_, file);
+  if (averaging()) method_->begin(*student_);
+}
+
 /// A fresh optimiser and the batches of the phase that begins or goes on at step_.
 void Trainer::start_phase() {
   make_optimizer();
@@ -79,6 +86,9 @@ double Trainer::learning_rate() const {
   if (done < t.ease_in) rate *= double(done + 1) / double(t.ease_in);
   return rate;
 }
+
+/// Behind the student's weights; those of a file have been trained for so long that a teacher averages them at once.
+std::int64_t Trainer::steps_trained() const { return settings_.train.weights.empty() ? step_ : step_ + (std::int64_t(1) << 32); }
 
 /// Modules whose weights or running statistics move now.
 std::vector<layers::Module*> Trainer::modules() {
@@ -180,10 +190,10 @@ StepReport Trainer::advance() {
   const bool was_warming_up = warming_up();
   if (!was_warming_up) {
     report.ramp = weights_at(step_, settings_.train.steps, settings_.method).ramp;
-    method_->after_update(*student_, step_, found);
+    method_->after_update(*student_, steps_trained(), found);
     report.observations = method_->observations();
   } else if (averaging()) {
-    method_->warm_up(*student_, step_);
+    method_->warm_up(*student_, steps_trained());
   }
   ++step_;
   if (was_warming_up && !warming_up()) {  // the warm-up has just ended
@@ -212,7 +222,7 @@ bool Trainer::predicts_every_class() {
 
 /// A start that never predicts one of the classes stays so under every method; it is drawn again.
 bool Trainer::restart_warm_up() {
-  if (attempt_ >= settings_.train.restarts || predicts_every_class()) return false;
+  if (attempt_ >= settings_.train.restarts || !settings_.train.weights.empty() || predicts_every_class()) return false;
   ++attempt_;
   step_ = 0;
   make_network();

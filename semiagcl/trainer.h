@@ -1,4 +1,6 @@
 #pragma once
+#include <filesystem>
+
 #include "layers/optimizer.h"
 #include "semiagcl/batch_feed.h"
 #include "semiagcl/shards.h"
@@ -30,6 +32,10 @@ class Trainer {
   Trainer(const RunSettings& settings, const TrainingData& data, engine::Device device,
           engine::Communicator& ranks = engine::alone());
 
+  /// Takes the student's weights from `file`: of a checkpoint the student, else a network in PyTorch's order
+  /// (layers::load_pytorch). DataError if they do not fit. Before the first step.
+  void start_from(const std::filesystem::path& file);
+
   std::int64_t steps_done() const { return step_; }
   bool finished() const { return step_ >= settings_.train.steps; }
 
@@ -60,6 +66,7 @@ class Trainer {
   Variable total_loss(const datasets::Batch& shard, std::vector<Term>& terms, Findings& found);
   ShardReport run(const datasets::Batch& shard);
   double learning_rate() const;
+  std::int64_t steps_trained() const;
   void explain_not_finite(const datasets::Batch& batch);
 
   RunSettings settings_;

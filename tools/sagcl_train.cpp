@@ -16,7 +16,7 @@ using engine::fail;
 using engine::UsageError;
 
 struct Flags {
-  std::string preset, config, data, out, split, method, labeled, seed, precision, device = "auto";
+  std::string preset, config, data, out, split, weights, method, labeled, seed, precision, device = "auto";
   std::vector<std::string> set;
   int threads = 0;
   bool resume = false, dry_run = false, no_report = false, list_methods = false, list_presets = false, print_config = false;
@@ -42,6 +42,7 @@ semiagcl::RunSettings settings_of(const Flags& f) {
     tools::apply_toml(s, engine::read_file(f.config), f.config);
   }
   if (!f.data.empty()) s.data.folder = std::filesystem::absolute(f.data).lexically_normal().string();
+  if (!f.weights.empty()) s.train.weights = std::filesystem::absolute(f.weights).lexically_normal().string();
   if (!f.method.empty()) s.train.method = f.method;
   if (!f.labeled.empty()) s.data.labeled = f.labeled;
   if (!f.seed.empty()) tools::apply_assignment(s, "train.seed=" + f.seed);
@@ -79,6 +80,7 @@ int run(const Flags& f, const std::string& command, engine::Communicator& ranks)
   engine::require<UsageError>(!f.out.empty() || f.dry_run, "--out RUN is missing: the folder the run is written to");
   tools::require_folder(settings.data.folder, "--data");
   if (!f.split.empty()) tools::require_file(f.split, "--split");
+  if (!f.resume && !settings.train.weights.empty()) tools::require_file(settings.train.weights, "--weights");
   engine::require<UsageError>(f.resume || f.dry_run || !std::filesystem::exists(std::filesystem::path(f.out) / "config.toml"),
                               "{} already holds a run: continue it with --resume, or choose another folder", f.out);
   if (f.threads > 0) engine::set_threads(f.threads);
@@ -97,6 +99,7 @@ int main(int argc, char** argv) {
   app.add_option("--data", f.data, "folder of the images and labels");
   app.add_option("--out", f.out, "folder to write the run to");
   app.add_option("--split", f.split, "division of the data written by sagcl-data split (or a run's split.json)");
+  app.add_option("--weights", f.weights, "start from the weights in this file: a run's checkpoint, or safetensors in PyTorch's order");
   app.add_option("--method", f.method, "how to train (see --list-methods)");
   app.add_option("--labeled", f.labeled, "labelled training cases: a count, a share, or ids a,b,c");
   app.add_option("--seed", f.seed, "of weights, crops, augmentation and dropout");

@@ -82,7 +82,9 @@ class Session {
         data_(load_run_data(options.settings, options.resume || options.split.empty() ? options.out / "split.json"
                                                                                    : options.split)),
         trainer_(options_.settings, data_.training, choice_.device, gpus_ ? *gpus_ : ranks),
-        loop_(data_, options_.settings, choice_.device) {}
+        loop_(data_, options_.settings, choice_.device) {
+    if (!options.resume && !options.settings.train.weights.empty()) trainer_.start_from(options.settings.train.weights);
+  }
 
   int run();
 
@@ -118,6 +120,7 @@ void Session::introduce() const {
                   fmt::join(s.train.patch, "x"), s.train.batch));
   say(fmt::format("method   {}: {} steps ({} supervised warm-up), {} at {}, seed {}", s.train.method, s.train.steps, trainer_.warmup_steps(),
                   s.train.optimizer, s.train.learning_rate, s.train.seed));
+  if (!s.train.weights.empty()) say("weights  " + s.train.weights);
   say(fmt::format("device   {}, {} threads", choice_.text, engine::threads()));
   if (s.train.shards > 1)
     say(fmt::format("shards   {} of {} samples, {} processes", s.train.shards, s.train.batch / s.train.shards, ranks_.size()));

@@ -12,6 +12,8 @@
 #include <thread>
 
 #include "engine/safetensors.h"
+#include "layers/weights.h"
+#include "tools/trained_network.h"
 
 namespace sagcl::tests {
 namespace {
@@ -140,6 +142,25 @@ TEST_F(Training, mistakes_are_explained) {
   EXPECT_NE(errors().find("--resume"), std::string::npos) << errors();
   EXPECT_EQ(shell(command("y", "--resume --seed 5", "supervised")), 2);
   EXPECT_NE(errors().find("train.seed"), std::string::npos) << errors();
+}
+
+TEST_F(Training, starts_from_the_weights_of_a_run_or_of_pytorch) {
+  ASSERT_EQ(shell(command("first", "", "supervised")), 0) << errors();
+  const path checkpoint = folder_ / "first/checkpoints/step-0000008.safetensors", torch = folder_ / "torch.safetensors";
+  engine::write_safetensors(torch, layers::to_pytorch(*tools::load_network(checkpoint, "student").network));
+  const engine::TensorFile before = engine::read_safetensors(checkpoint);
+  for (const path& file : {checkpoint, torch}) {  // 8 steps that are too short to move a weight
+    const std::string run = "from-" + file.stem().string();
+    ASSERT_EQ(shell(command(run, "--set train.learning_rate=1e-30 --weights " + file.string(), "supervised")), 0) << errors();
+    EXPECT_NE(errors().find("weights  " + file.string()), std::string::npos) << errors();
+    const engine::TensorFile after = engine::parse_safetensors(final_state(run), run);
+    for (const char* name : {"student/block1.0.conv.w", "student/up5.conv.w", "student/head.b"})
+      EXPECT_EQ(after.tensors.at(name).to_vector<float>(), before.tensors.at(name).to_vector<float>()) << file << " " << name;
+  }
+  EXPECT_EQ(shell(command("x", "--set network.width=4 --weights " + checkpoint.string())), 65);
+  EXPECT_NE(errors().find("student/head.w is f32"), std::string::npos) << errors();
+  EXPECT_EQ(shell(command("x", "--weights /nowhere.safetensors")), 66);
+  EXPECT_NE(errors().find("--weights"), std::string::npos) << errors();
 }
 
 TEST_F(Training, the_precision_is_recorded_and_stays) {
