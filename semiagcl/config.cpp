@@ -1,6 +1,7 @@
 #include "semiagcl/config.h"
 
 #include <charconv>
+#include <map>
 #include <type_traits>
 
 #include "engine/error.h"
@@ -136,6 +137,17 @@ void set(Method& m, const std::string& name, const std::string& value) {
   std::string all;
   if (!known) for_each_setting(m, [&](const char* field, auto&) { all += all.empty() ? field : std::string(", ") + field; });
   require<UsageError>(known, "there is no setting {}; the method has {}", name, all);
+}
+
+Method with_preset(const Method& m, const std::string& name) {
+  std::map<std::string, std::string> before;
+  const Method old = preset(m.preset);
+  for_each_setting(old, [&](const char* field, const auto& v) { before[field] = text_of(v); });
+  Method chosen = preset(name);
+  for_each_setting(m, [&](const char* field, const auto& v) {
+    if (text_of(v) != before[field]) set(chosen, field, text_of(v));
+  });
+  return chosen;
 }
 
 std::string describe(const Method& m) {

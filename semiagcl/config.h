@@ -103,6 +103,9 @@ Method stable();
 /// "paper" or "stable"; UsageError naming both for anything else.
 Method preset(const std::string& name);
 
+/// The preset `name` with those settings of `m` that are not as m's own preset has them: what was set by hand stays.
+Method with_preset(const Method& m, const std::string& name);
+
 /// UsageError naming the field, its value and what is allowed, e.g. a top_n of 0.
 void check(const Method& m);
 

@@ -103,7 +103,7 @@ std::vector<std::pair<std::string, std::string>> all_settings(const RunSettings&
 /// Sets one key from text. `where` begins the message, e.g. "run.toml:14: ".
 void set(RunSettings& s, const std::string& key, const std::string& text, const std::string& where) try {
   if (key == "method.preset") {
-    s.method = semiagcl::preset(text);
+    s.method = semiagcl::with_preset(s.method, text);
     return;
   }
   bool known = false;

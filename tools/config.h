@@ -13,7 +13,8 @@ std::vector<std::string> preset_names();
 std::filesystem::path preset_file(const std::string& name);  ///< UsageError listing the names, with the nearest one
 
 /// Applies a TOML file or text to settings. `name` stands in messages. UsageError with line, the unknown or ill-typed
-/// key and the nearest known one. "method.preset" is applied before the other keys of [method].
+/// key and the nearest known one. "method.preset" is applied before the other keys of [method],
+/// and keeps what earlier files and flags set by hand.
 void apply_toml(semiagcl::RunSettings& settings, const std::string& text, const std::string& name);
 
 /// Applies "key=value", as given to --set. Lists are written "32,48,32".

@@ -17,6 +17,18 @@ TEST(Method, PresetsAreValidAndDiffer) {
   EXPECT_THROW(preset("papers"), engine::UsageError);
 }
 
+TEST(Method, AnotherPresetKeepsWhatWasSetByHand) {
+  Method m = paper();
+  m.patch_grid = {{1, 4, 4}};
+  m.w_pl = 0.7;
+  const Method changed = with_preset(m, "stable");
+  EXPECT_EQ(changed.preset, "stable");
+  EXPECT_EQ(changed.patch_grid[2], 4);
+  EXPECT_EQ(changed.w_pl, 0.7);
+  EXPECT_EQ(changed.c_nuc, stable().c_nuc);
+  EXPECT_EQ(describe(with_preset(changed, "paper")), describe(m));
+}
+
 TEST(Method, EveryFieldReadsWhatItPrints) {
   const Method from = stable();
   Method to = paper();
