@@ -21,7 +21,6 @@ Method stable() {
   m.c_nuc = 0.5;       // with equal weights the loss is 0 for every symmetric PSD A and hardly asks for agreement
   m.w_pl = 0.2;
   m.w_rw = 0.1;        // at 1 its gradient in the encoder is 5 to 10 times the supervised one
-  m.teacher_dropout = false;
   return m;
 }
 
