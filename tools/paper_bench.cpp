@@ -49,19 +49,25 @@ std::string state_of(const fs::path& run) {
 
 bool has_checkpoint(const fs::path& run) { return fs::exists(run / "checkpoints") && !fs::is_empty(run / "checkpoints"); }
 
+/// What starts one run.
+std::vector<std::string> command_of(const PaperBench& bench, const PaperRow& row, const std::string& labeled, const std::string& seed,
+                                    const fs::path& run) {
+  std::vector<std::string> command = {bench.train.string()};
+  command.insert(command.end(), bench.arguments.begin(), bench.arguments.end());
+  command.insert(command.end(), row.arguments.begin(), row.arguments.end());
+  command.insert(command.end(), {"--labeled", labeled, "--seed", seed, "--out", run.string()});
+  return command;
+}
+
 /// One run, started, resumed or left alone.
 int run_once(const PaperBench& bench, const PaperRow& row, const std::string& labeled, const std::string& seed, const fs::path& run) {
   const std::string state = state_of(run);
   if (state == "finished" || state == "failed") return exit_ok;
-  std::vector<std::string> command = {bench.train.string()};
-  if (state != "absent" && has_checkpoint(run)) {
-    command.insert(command.end(), {"--resume", "--out", run.string()});
-  } else {
+  std::vector<std::string> command = {bench.train.string(), "--resume", "--out", run.string()};
+  if (state == "absent" || !has_checkpoint(run)) {
     fs::remove_all(run);
     make_folder(run.parent_path());
-    command.insert(command.end(), bench.arguments.begin(), bench.arguments.end());
-    command.insert(command.end(), row.arguments.begin(), row.arguments.end());
-    command.insert(command.end(), {"--labeled", labeled, "--seed", seed, "--out", run.string()});
+    command = command_of(bench, row, labeled, seed, run);
   }
   command.push_back("--no-report");
   const int code = run_program_to(run.string() + ".txt", command);
@@ -97,7 +103,7 @@ int run_paper_table(const PaperBench& bench) {
     require<UsageError>(std::count(ids.begin(), ids.end(), id) > 0, "Table {} has no row '{}'{}; its rows: {}", table.number, id,
                         did_you_mean(id, ids), fmt::join(ids, ", "));
   }
-  make_folder(bench.out);
+  if (!bench.list) make_folder(bench.out);
   catch_signals();
   std::vector<RowResult> results;
   std::string unit = "voxel";
@@ -108,6 +114,12 @@ int run_paper_table(const PaperBench& bench) {
       results.push_back({row, labeled, {}, {}, {}});
       for (const std::string& seed : bench.seeds) {
         const fs::path run = bench.out / row->id / fmt::format("labeled-{}-seed-{}", labeled, seed);
+        if (bench.list) {
+          std::string line;
+          for (const std::string& word : command_of(bench, *row, labeled, seed, run)) line += (line.empty() ? "" : " ") + shell_quoted(word);
+          fmt::print("{}\n", line);
+          continue;
+        }
         say(fmt::format("run {} of {}: Table {}, {} ({}), labels {}, seed {}", ++done, all, table.number, row->id, row->name, labeled, seed));
         const int code = run_once(bench, *row, labeled, seed, run);
         if (code != exit_ok) {
@@ -123,7 +135,7 @@ int run_paper_table(const PaperBench& bench) {
         engine::write_file_atomically(base.string() + ".svg", to_svg(table, results));
       }
     }
-  fmt::print("{}", to_markdown(table, results, unit));
+  if (!bench.list) fmt::print("{}", to_markdown(table, results, unit));
   return exit_ok;
 }
 

@@ -16,6 +16,7 @@ struct PaperBench {
   std::filesystem::path out;               ///< runs are out/<row>/labeled-<labeled>-seed-<seed>
   std::vector<std::string> arguments;      ///< of sagcl-train, common to all runs
   std::filesystem::path train;             ///< the program sagcl-train
+  bool list = false;                       ///< print the command of every run instead of running it
 };
 
 /// Starts what is not finished yet; a run that was interrupted is resumed. After every run table-<number>.md, .csv and .svg in

@@ -161,6 +161,7 @@ int main(int argc, char** argv) {
   paper_command->add_option("--seeds", paper.seeds, "seeds, each a run")->delimiter(',')->capture_default_str();
   paper_command->add_option("--set", o.set, "one setting of all rows, key=value; may be repeated")->allow_extra_args(false);
   paper_command->add_option("--threads", o.threads, "CPU threads of a run (default: all)")->check(CLI::Range(1, 1024));
+  paper_command->add_flag("--list", paper.list, "print the sagcl-train command of every run and leave");
   paper_command->add_option("--device", o.device, "auto, cpu, cuda or cuda:N")->capture_default_str();
   for (CLI::App* sub : {ops_command, step_command, method_command}) {
     sub->add_option("--threads", o.threads, "CPU threads (default: all)")->check(CLI::Range(1, 1024));

@@ -258,6 +258,10 @@ TEST(Bench, RunsRowsOfThePaperAndGoesOnWhereItStopped) {
   EXPECT_EQ(tests::content_of(f("table/table-IV.md")), second.out);
   EXPECT_TRUE(contains(tests::content_of(f("table/table-IV.csv")), "IV,row06,"));
   EXPECT_TRUE(contains(tests::content_of(f("table/row06/labeled-0.05-seed-1/config.toml")), "c_nuc = 0"));
+  const auto list = run("sagcl-bench", {"paper", "IV", "--data", data, "--out", f("listed"), "--rows", "row06,row08", "--list"});
+  EXPECT_EQ(std::count(list.out.begin(), list.out.end(), '\n'), 2);
+  EXPECT_TRUE(contains(list.out, "method.mixing=none --set method.c_nuc=0 --labeled 0.05 --seed 0 --out"));
+  EXPECT_FALSE(std::filesystem::exists(f("listed")));
   EXPECT_EQ(table("0", "row99").code, 2);
   EXPECT_EQ(run("sagcl-bench", {"paper", "VII", "--data", data, "--out", f("t7")}).code, 2);
 }
