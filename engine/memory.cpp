@@ -93,24 +93,30 @@ CachingAllocator::CachingAllocator(MemorySource& source, std::string place) : so
 
 CachingAllocator::~CachingAllocator() { empty_cache(); }
 
-/// The smallest kept block that holds `bytes` and wastes at most an eighth; nullptr if there is none.
-void* CachingAllocator::reuse(std::size_t bytes) {
-  auto found = free_.lower_bound(bytes);
-  if (found == free_.end() || found->first > bytes + bytes / 8 + 512) return nullptr;
-  void* memory = found->second;
-  statistics_.cached -= found->first;
-  live_[memory] = found->first;
-  free_.erase(found);
-  return memory;
+/// The smallest of `blocks` that holds `bytes` and wastes at most an eighth; its size is 0 if there is none.
+std::pair<std::size_t, void*> CachingAllocator::take(FreeBlocks& blocks, std::size_t bytes) {
+  auto found = blocks.lower_bound(bytes);
+  if (found == blocks.end() || found->first > bytes + bytes / 8 + 512) return {0, nullptr};
+  const auto block = *found;
+  blocks.erase(found);
+  return block;
 }
 
 void* CachingAllocator::allocate(std::size_t bytes) {
   bytes = rounded(bytes);
   std::lock_guard lock(mutex_);
   ++statistics_.requests;
-  void* memory = reuse(bytes);
-  if (!memory) {
+  if (arena_)
+    if (const auto [size, memory] = take(arena_->free_, bytes); memory) {
+      live_[memory] = {size, arena_};
+      return memory;
+    }
+  auto [size, memory] = take(free_, bytes);
+  if (memory) {
+    statistics_.cached -= size;
+  } else {
     ++statistics_.from_device;
+    size = bytes;
     memory = source_.allocate(bytes);
     if (!memory) {
       release_kept();
@@ -119,9 +125,9 @@ void* CachingAllocator::allocate(std::size_t bytes) {
     if (!memory)
       fail<OutOfMemory>("{}: out of memory on {}: asked for {:.1f} MiB; {}. A smaller batch or patch needs less",
                         current_operation, place_, mebi(bytes), describe_locked());
-    live_[memory] = bytes;
   }
-  statistics_.in_use += live_[memory];
+  live_[memory] = {size, arena_};
+  statistics_.in_use += size;
   statistics_.peak = std::max(statistics_.peak, statistics_.in_use);
   return memory;
 }
@@ -130,10 +136,34 @@ void CachingAllocator::release(void* memory) {
   std::lock_guard lock(mutex_);
   auto found = live_.find(memory);
   if (found == live_.end()) std::terminate();  // a block that is not ours: memory is already corrupt
-  statistics_.in_use -= found->second;
-  statistics_.cached += found->second;
-  free_.emplace(found->second, memory);
+  const auto [size, arena] = found->second;
   live_.erase(found);
+  if (arena) arena->free_.emplace(size, memory);
+  else keep(size, memory);
+}
+
+void CachingAllocator::keep(std::size_t size, void* memory) {
+  statistics_.in_use -= size;
+  statistics_.cached += size;
+  free_.emplace(size, memory);
+}
+
+Arena::~Arena() {
+  std::lock_guard lock(allocator_.mutex_);
+  for (const auto& [size, memory] : free_) allocator_.keep(size, memory);
+  for (auto& [memory, block] : allocator_.live_)
+    if (block.arena == this) block.arena = nullptr;
+}
+
+Arena::Use::Use(Arena& arena) : allocator_(arena.allocator_) {
+  std::lock_guard lock(allocator_.mutex_);
+  require<UsageError>(!allocator_.arena_, "memory of {} is being set aside already", allocator_.place_);
+  allocator_.arena_ = &arena;
+}
+
+Arena::Use::~Use() {
+  std::lock_guard lock(allocator_.mutex_);
+  allocator_.arena_ = nullptr;
 }
 
 /// Gives everything back that nobody uses.

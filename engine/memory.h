@@ -1,5 +1,6 @@
 #pragma once
 #include <cstddef>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -34,6 +35,14 @@ class CopyQueue {
   virtual void wait(const Mark& mark) = 0;     ///< the host waits until it has
 };
 
+/// Work that a device was asked for once and does again at every run(), on the same memory. It needs that memory to stay
+/// its own: see Arena.
+class Recording {
+ public:
+  virtual ~Recording() = default;
+  virtual void run() = 0;
+};
+
 /// What a device must offer for tensors to live on it. The CPU's is built in; a plugin registers another.
 class DeviceRuntime : public MemorySource {
  public:
@@ -45,6 +54,9 @@ class DeviceRuntime : public MemorySource {
   virtual void synchronize() = 0;
   virtual void add_into(void* sum, const void* term, Dtype dtype, std::int64_t n) = 0;  ///< sum += term, f32 or f64
   virtual CopyQueue* copy_queue() { return nullptr; }  ///< nullptr where copies cannot run beside the work
+  /// Calls `work` and keeps what it asks of the device instead of doing it; copies from or to the host are a BackendError
+  /// then. nullptr, and `work` is not called, where the device cannot.
+  virtual std::unique_ptr<Recording> record(const std::function<void()>& /*work*/) { return nullptr; }
 };
 
 /// Bytes, as the allocator sees them.
@@ -54,6 +66,31 @@ struct MemoryStatistics {
   std::size_t cached = 0;     ///< kept for reuse
   std::size_t requests = 0;   ///< allocations served so far
   std::size_t from_device = 0;///< of those, the ones the device had to serve
+};
+
+class CachingAllocator;
+
+/// Memory set aside for recorded work. Blocks asked for while a Use of it exists go back to it when they are released,
+/// never to anybody else: what the recording writes to is the recording's until the arena ends. One Use at a time.
+class Arena {
+ public:
+  explicit Arena(CachingAllocator& allocator) : allocator_(allocator) {}
+  ~Arena();
+  Arena(const Arena&) = delete;
+
+  class Use {
+   public:
+    explicit Use(Arena& arena);
+    ~Use();
+    Use(const Use&) = delete;
+   private:
+    CachingAllocator& allocator_;
+  };
+
+ private:
+  friend class CachingAllocator;
+  CachingAllocator& allocator_;
+  std::multimap<std::size_t, void*> free_;  // size -> block; they count as in use
 };
 
 /// Keeps released blocks and hands them out again, best fit, wasting at most an eighth of a block (fresh pages cost a
@@ -74,14 +111,22 @@ class CachingAllocator {
   std::string describe() const;
 
  private:
-  void* reuse(std::size_t bytes);
+  friend class Arena;
+  using FreeBlocks = std::multimap<std::size_t, void*>;  // size -> block
+  struct Block {
+    std::size_t size;
+    Arena* arena;  // nullptr: nobody's
+  };
+  static std::pair<std::size_t, void*> take(FreeBlocks& blocks, std::size_t bytes);
+  void keep(std::size_t size, void* memory);
   void release_kept();
   std::string describe_locked() const;
   MemorySource& source_;
   std::string place_;
   mutable std::mutex mutex_;
-  std::multimap<std::size_t, void*> free_;               // size -> block
-  std::unordered_map<void*, std::size_t> live_;          // block -> size
+  FreeBlocks free_;
+  std::unordered_map<void*, Block> live_;
+  Arena* arena_ = nullptr;                               // the one in use
   MemoryStatistics statistics_;
 };
 

@@ -33,7 +33,9 @@ SAGCL_BOTH inline float unit(std::uint32_t word) { return float(word >> 8) * (1.
 struct RandomKey {
   std::uint32_t key0 = 0, key1 = 0;        ///< the seed
   std::uint32_t stream0 = 0, stream1 = 0;  ///< purpose and step
+  const RandomKey* at = nullptr;           ///< if set, the key stands there when a kernel runs: recorded work draws anew
 
+  SAGCL_BOTH RandomKey now() const { return at ? *at : *this; }
   SAGCL_BOTH std::uint32_t word(std::uint64_t i) const {
     const std::uint64_t block = i / 4;
     return philox(Words{{std::uint32_t(block), std::uint32_t(block >> 32), stream0, stream1}}, key0, key1).w[i % 4];

@@ -19,14 +19,17 @@ std::uint64_t hash(std::string_view text) {
 /// Mixes a number into a key; distinct inputs give unrelated streams because Philox is a bijection of its counter.
 RandomKey derive(const RandomKey& key, std::uint64_t a, std::uint32_t domain) {
   const Words w = philox(Words{{std::uint32_t(a), std::uint32_t(a >> 32), key.stream0, key.stream1 ^ domain}}, key.key0, key.key1);
-  return {w.w[0], w.w[1], w.w[2], w.w[3]};
+  return {.key0 = w.w[0], .key1 = w.w[1], .stream0 = w.w[2], .stream1 = w.w[3]};
 }
 
 }  // namespace
 
 Generator::Generator(std::uint64_t seed, std::string_view purpose, std::uint64_t step) {
   const std::uint64_t h = hash(purpose);
-  const RandomKey root{std::uint32_t(seed), std::uint32_t(seed >> 32), std::uint32_t(h), std::uint32_t(h >> 32)};
+  const RandomKey root{.key0 = std::uint32_t(seed),
+                       .key1 = std::uint32_t(seed >> 32),
+                       .stream0 = std::uint32_t(h),
+                       .stream1 = std::uint32_t(h >> 32)};
   key_ = derive(root, step, 0x53544550u);
 }
 
@@ -34,10 +37,21 @@ Generator Generator::fork(std::uint64_t index) const {
   Generator child = *this;
   child.key_ = derive(key_, index, 0x464F524Bu);
   child.drawn_ = 0;
+  child.table_ = nullptr;
   return child;
 }
 
-RandomKey Generator::next_key() { return derive(key_, drawn_++, 0x4B455953u); }
+RandomKey Generator::next_key() {
+  RandomKey key = derive(key_, drawn_++, 0x4B455953u);
+  if (table_) key.at = table_++;
+  return key;
+}
+
+Generator Generator::reading(const RandomKey* table) const {
+  Generator same = *this;
+  same.table_ = table;
+  return same;
+}
 
 std::int64_t Generator::integer(std::int64_t n) {
   require<UsageError>(n > 0, "integer(n) needs n > 0, got {}", n);

@@ -28,9 +28,15 @@ class Generator {
   /// The key of a fresh stream for a kernel that draws by element index; each call gives another.
   RandomKey next_key();
 
+  /// The same stream, whose keys kernels read from table[0], table[1], … in the order of next_key(). For work that is
+  /// recorded: before each run the table is filled with that run's keys.
+  Generator reading(const RandomKey* table) const;
+  const RandomKey* unread() const { return table_; }  ///< behind the last entry given out; nullptr without a table
+
  private:
   RandomKey key_;
   std::uint64_t drawn_ = 0;
+  const RandomKey* table_ = nullptr;
 };
 
 }  // namespace sagcl::engine

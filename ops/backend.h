@@ -52,7 +52,7 @@ struct NormGeometry {
 /// What follows a normalisation: y = x̂ γ + β, then x for x > 0 and slope x below. slope 1 is no activation, 0 is ReLU.
 struct Activation { double slope = 1; };
 
-/// Element i is kept when unit(key.word(i)) >= p and divided by 1 - p. With `per_channel`, i counts [N, C] instead.
+/// Element i is kept when unit(key.now().word(i)) >= p and divided by 1 - p. With `per_channel`, i counts [N, C] instead.
 struct DropoutSpec {
   double p = 0;
   engine::RandomKey key;
@@ -105,6 +105,8 @@ class Backend {
   // --- softmax over the last axis -----------------------------------------------------------------------------------
   virtual void softmax(bool logarithm, const Tensor& x, Tensor& y) = 0;
   virtual void softmax_backward(bool logarithm, const Tensor& y, const Tensor& dy, Tensor& dx) = 0;  ///< dx may be dy
+  /// labels[r] (i32) = position of the first of the largest x[r,·], -1 where that is below `least`.
+  virtual void most_likely(double least, const Tensor& x, Tensor& labels) = 0;
 
   // --- products -----------------------------------------------------------------------------------------------------
   virtual void matmul(const MatmulGeometry& g, const Tensor& a, const Tensor& b, Tensor& y) = 0;

@@ -27,6 +27,17 @@ Variable compute(const char* op, bool logarithm, const Variable& x) {
 
 }  // namespace
 
+Tensor most_likely(const Tensor& x, double least) {
+  const engine::OperationName name("most_likely");
+  checks::defined("most_likely", "x", Variable(x));
+  checks::floating("most_likely", x);
+  const engine::Shape& s = x.shape();
+  engine::require(s.rank() >= 1 && s.back() >= 1, "most_likely: x needs a last axis to run over, got shape {}", s);
+  Tensor labels = Tensor::empty(engine::Shape(std::span(s.begin(), s.end() - 1)), engine::Dtype::i32, x.device());
+  backend(x.device()).most_likely(least, x, labels);
+  return labels;
+}
+
 Variable softmax(const Variable& x) { return compute("softmax", false, x); }
 Variable log_softmax(const Variable& x) { return compute("log_softmax", true, x); }
 

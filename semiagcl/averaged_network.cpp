@@ -6,12 +6,21 @@
 
 namespace sagcl::semiagcl {
 
-AveragedNetwork::AveragedNetwork(const RunSettings& settings, const layers::SegmenterSpec& spec, engine::Device device)
-    : decay_(settings.method.ema_decay), dropout_(settings.method.teacher_dropout) {
-  engine::Generator random(settings.train.seed, "teacher");  // overwritten by begin()
-  network_ = layers::make_segmenter(settings.network.name, spec, random);
-  layers::move_to(*network_, device);
+namespace {
+
+/// Its weights are overwritten by begin().
+std::unique_ptr<layers::Segmenter> make(const RunSettings& s, const layers::SegmenterSpec& spec, engine::Device device) {
+  engine::Generator random(s.train.seed, "teacher");
+  auto network = layers::make_segmenter(s.network.name, spec, random);
+  layers::move_to(*network, device);
+  return network;
 }
+
+}  // namespace
+
+AveragedNetwork::AveragedNetwork(const RunSettings& settings, const layers::SegmenterSpec& spec, engine::Device device)
+    : decay_(settings.method.ema_decay), dropout_(settings.method.teacher_dropout), network_(make(settings, spec, device)),
+      passes_(*network_, {.enabled = settings.train.replay}) {}
 
 void AveragedNetwork::begin(layers::Segmenter& student) {
   layers::copy_weights(student, *network_);
@@ -21,14 +30,14 @@ void AveragedNetwork::begin(layers::Segmenter& student) {
 AveragedNetwork::Output AveragedNetwork::look(const Tensor& weak, engine::Generator& random) {
   const autograd::NoGrad no_grad;
   const layers::Pass pass{.training = true, .dropout = dropout_, .random = &random};
-  const layers::Segmentation out = network_->forward(Variable(weak), pass);
+  const layers::Segmentation out = passes_.forward(Variable(weak), pass);
   return {ops::softmax(out.logits).value(), out.bottleneck.value()};
 }
 
 Tensor AveragedNetwork::sample(const Tensor& weak, engine::Generator& random) {
   const autograd::NoGrad no_grad;
   const layers::Pass pass{.training = true, .update_statistics = false, .random = &random};
-  return ops::softmax(network_->forward(Variable(weak), pass).logits).value();
+  return ops::softmax(passes_.forward(Variable(weak), pass).logits).value();
 }
 
 void AveragedNetwork::follow(layers::Segmenter& student, std::int64_t t, Buffers buffers) {

@@ -1,4 +1,5 @@
 #pragma once
+#include "layers/replay.h"
 #include "semiagcl/teacher.h"
 #include "semiagcl/training_method.h"
 
@@ -32,6 +33,7 @@ class AveragedNetwork {
   double decay_;
   bool dropout_, begun_ = false;
   std::unique_ptr<layers::Segmenter> network_;
+  layers::Replay passes_;
 };
 
 /// Samples begin … begin + count - 1 of a batch tensor.

@@ -25,16 +25,10 @@ Tensor batched(const Tensor& image) {
   return image.reshape({1, s[0], s[1], s[2], s[3]});
 }
 
-/// Index of the largest of every voxel's values; the lower class of equals.
-Tensor most_likely(const Tensor& scores) {
-  const Tensor host = scores.to(Device::cpu());
-  const std::int64_t classes = host.shape().back(), voxels = host.size() / classes;
-  const Shape& s = host.shape();
-  Tensor label = Tensor::empty({s[s.rank() - 4], s[s.rank() - 3], s[s.rank() - 2]}, engine::Dtype::u8);
-  const float* z = host.data<float>();
-  for (std::int64_t v = 0; v < voxels; ++v, z += classes)
-    label.data<std::uint8_t>()[v] = std::uint8_t(std::max_element(z, z + classes) - z);
-  return label;
+/// u8 [D, H, W] on the host: the class of the largest of every voxel's values, the lower of equals.
+Tensor classes_of(const Tensor& scores) {
+  const Shape& s = scores.shape();
+  return ops::most_likely(scores).to(engine::Dtype::u8).to(Device::cpu()).reshape({s[s.rank() - 4], s[s.rank() - 3], s[s.rank() - 2]});
 }
 
 /// The whole volume in one pass, padded with zeros, half of them (rounded down) before.
@@ -47,7 +41,7 @@ Tensor whole(layers::Segmenter& network, const Tensor& image, Device device) {
     before[a] = missing / 2, after[a] = missing - missing / 2;
   }
   const Variable x = ops::pad(Variable(batched(image).to(device)), before, after);
-  return most_likely(ops::crop(network.forward(x, {}).logits, before, size).value());
+  return classes_of(ops::crop(network.forward(x, {}).logits, before, size).value());
 }
 
 /// A network of images labels a volume one plane after another.
@@ -68,7 +62,7 @@ Tensor windowed(layers::Segmenter& network, const Tensor& image, const RunSettin
   const auto& p = s.train.patch;
   const auto& t = s.evaluation.stride;
   const WindowSpec spec{.window = {{p[0], p[1], p[2]}}, .stride = {{t[0], t[1], t[2]}}};
-  return most_likely(sliding_window(image, spec, [&](const Tensor& windows) {
+  return classes_of(sliding_window(image, spec, [&](const Tensor& windows) {
     return ops::softmax(network.forward(Variable(windows.to(device)), {}).logits).value().to(Device::cpu());
   }));
 }

@@ -11,8 +11,4 @@ using engine::Tensor;
 /// as UA-MT does on LA and SSL4MIS on ACDC. The paper only names the term.
 Variable supervised_loss(const Variable& logits, const Tensor& labels);
 
-/// The most likely class of every voxel, the first of equals: p [.., C] -> i32 [..] on p's device. -1 (not counted) where
-/// its probability is below `least`.
-Tensor most_likely(const Tensor& p, double least = 0);
-
 }  // namespace sagcl::semiagcl

@@ -8,6 +8,7 @@
 #include "layers/weights.h"
 #include "ops/arithmetic.h"
 #include "ops/layout.h"
+#include "ops/softmax.h"
 #include "semiagcl/first_non_finite.h"
 #include "semiagcl/supervised_loss.h"
 #include "semiagcl/training_batches.h"
@@ -28,6 +29,8 @@ Trainer::Trainer(const RunSettings& settings, const TrainingData& data, Device d
   require<UsageError>(!method_->uses_unlabelled() || !data.unlabelled.empty(),
                       "{} needs unlabelled cases and every training case is labelled; use --labeled or --method supervised",
                       settings.train.method);
+  require<UsageError>(!settings.train.replay || !device.is_cpu(),
+                      "train.replay = true records work for a GPU and this run is on the CPU: leave it out");
   check_batches(settings, method_->uses_unlabelled(), ranks.size());
   make_network();
   if (averaging()) method_->begin(*student_);
@@ -51,6 +54,10 @@ void Trainer::start_from(const std::filesystem::path& file) {
 /// A fresh optimiser and the batches of the phase that begins or goes on at step_.
 void Trainer::start_phase() {
   make_optimizer();
+  passes_ = std::make_unique<layers::Replay>(
+      *student_, layers::Replay::Options{.enabled = settings_.train.replay,
+                                         .bottleneck_gradient = settings_.method.embedding == Embedding::roi,
+                                         .lasting_gradients = settings_.train.shards > 1});
   batches_ = nullptr;
   datasets::BatchSpec spec = batch_spec(settings_, !warming_up() && method_->uses_unlabelled());
   spec.shards = settings_.train.shards;
@@ -105,7 +112,7 @@ Variable Trainer::total_loss(const datasets::Batch& shard, std::vector<Term>& te
   if (settings_.train.shards > 1) random = random.fork(2 + std::uint64_t(shard.shard));
   engine::Generator dropout = random.fork(0);
   const layers::Pass pass{.training = true, .random = &dropout};
-  const layers::Segmentation out = student_->forward(Variable(shard.strong), pass);
+  const layers::Segmentation out = passes_->forward(Variable(shard.strong), pass);
   const bool all = shard.labelled == shard.strong.shape()[0];
   const Variable labelled = all ? out.logits : ops::slice(out.logits, 0, 0, shard.labelled);
   terms.push_back({"sup", supervised_loss(labelled, shard.label), 1});
@@ -212,10 +219,8 @@ bool Trainer::predicts_every_class() {
   datasets::BatchSpec spec = batch_spec(settings_, false);
   for (std::int64_t step = 0; step * spec.labelled < std::int64_t(data_.labelled.size()); ++step) {
     const datasets::Batch batch = datasets::make_batch(data_.labelled, data_.unlabelled, spec, step);
-    const Tensor logits = student_->forward(Variable(batch.weak.to(device_)), {}).logits.value().to(Device::cpu());
-    const float* z = logits.data<float>();
-    for (std::int64_t v = 0; v < logits.size() / data_.classes; ++v, z += data_.classes)
-      seen[std::size_t(std::max_element(z, z + data_.classes) - z)] = true;
+    const Tensor logits = student_->forward(Variable(batch.weak.to(device_)), {}).logits.value();
+    for (std::int32_t k : ops::most_likely(logits).to_vector<std::int32_t>()) seen[std::size_t(k)] = true;
   }
   return std::find(seen.begin(), seen.end(), false) == seen.end();
 }

@@ -2,6 +2,7 @@
 #include <filesystem>
 
 #include "layers/optimizer.h"
+#include "layers/replay.h"
 #include "semiagcl/batch_feed.h"
 #include "semiagcl/shards.h"
 
@@ -76,6 +77,7 @@ class Trainer {
   layers::SegmenterSpec spec_;
   std::int64_t warmup_ = 0, step_ = 0, attempt_ = 0;
   std::unique_ptr<layers::Segmenter> student_;
+  std::unique_ptr<layers::Replay> passes_;  ///< of the student, in this phase
   std::unique_ptr<TrainingMethod> method_;
   std::unique_ptr<layers::Optimizer> optimizer_;
   std::unique_ptr<BatchFeed> batches_;

@@ -4,7 +4,7 @@
 #   tools/gpu-check.sh [-b FOLDER_OF_PROGRAMS] [-o RESULTS] [STAGE...]
 #
 # FOLDER_OF_PROGRAMS holds sagcl-gpu-check (default: build/bin, or bin/ of an unpacked bundle, which `cpack` makes).
-# Stages, all by default: machine parity repeat conv steps overlap precision ranges sanitizer bandwidth bench peers
+# Stages, all by default: machine parity repeat conv steps replay overlap precision ranges sanitizer bandwidth bench peers
 # peers-compiled kernels.
 # Each writes RESULTS/STAGE.log; rows also go to RESULTS/results.jsonl. A stage that passed is not run again: remove its
 # .done file to repeat it. Exit code: the number of stages that failed.
@@ -17,7 +17,7 @@ while getopts b:o: option; do
   case $option in b) bin=$OPTARG ;; o) out=$OPTARG ;; *) exit 2 ;; esac
 done
 shift $((OPTIND - 1))
-[ $# -gt 0 ] && stages=("$@") || stages=(machine parity repeat conv steps overlap precision ranges sanitizer bandwidth bench peers peers-compiled kernels)
+[ $# -gt 0 ] && stages=("$@") || stages=(machine parity repeat conv steps replay overlap precision ranges sanitizer bandwidth bench peers peers-compiled kernels)
 mkdir -p "$out"
 out=$(cd "$out" && pwd)
 bin=$(cd "$bin" && pwd) || exit 2
@@ -45,6 +45,19 @@ repeat() { check 200 repeat; }
 conv() { check 500 conv weight; }
 steps() { check 300 steps; }
 overlap() { check 100 overlap; }
+# CUDA graphs of the networks' passes: equal bits in single steps and in a whole training, and the times of both.
+replay() {
+  local on run
+  check 300 replay || return 1
+  for on in false true; do
+    run=$out/replay-$on
+    rm -rf "$run"
+    timeout 150 "$bin/sagcl-train" --preset hippocampus --data "$here/../data/hippocampus" --out "$run" \
+      --device cuda --labeled 4 --set train.steps=100 --set data.test=2 --set train.replay=$on --no-report || return 1
+    grep '"seconds"' "$run/status.json"
+  done
+  cmp "$out"/replay-{false,true}/checkpoints/step-0000100.safetensors
+}
 sanitizer() {
   command -v compute-sanitizer >/dev/null || { echo "compute-sanitizer is not installed"; return 1; }
   local failed=0

@@ -44,11 +44,12 @@ Chart term_chart(const RunRecord& run, std::map<std::string, double> TrainPoint:
 }
 
 Chart dice_chart(const RunRecord& run) {
-  Chart chart{.title = "Validation: mean foreground Dice", .x_label = "step", .y_label = "per cent", .series = {}, .factor = 100, .marks = {}};
+  Chart chart{.title = "Mean foreground Dice of held-out cases", .x_label = "step", .y_label = "per cent", .series = {}, .factor = 100, .marks = {}};
   std::map<std::string, Series> series;
   for (const ValidationPoint& p : run.validation) {
-    Series& s = series[p.network];
-    s.name = p.network, s.colour = p.network == "teacher" ? palette()[1] : palette()[0];
+    const std::string name = p.network + ", " + p.cases;
+    Series& s = series[name];
+    s.name = name, s.colour = palette()[(p.network == "teacher") + (p.cases == "test" ? 2 : 0)];
     s.points.push_back({double(p.step), p.dice});
   }
   for (auto& [name, s] : series) chart.series.push_back(std::move(s));
@@ -63,7 +64,7 @@ std::string evaluated(const RunRecord& run) {
 Chart per_class_chart(const RunRecord& run) {
   Chart chart{.title = "Validation Dice per class (" + evaluated(run) + ")", .x_label = "step", .y_label = "per cent", .series = {}, .factor = 100, .marks = {}};
   for (const ValidationPoint& p : run.validation) {
-    if (p.network != evaluated(run)) continue;
+    if (p.network != evaluated(run) || p.cases != "validation") continue;
     for (std::size_t k = 0; k < p.per_class.size(); ++k) {
       if (chart.series.size() <= k) {
         const bool named = run.evaluation && k < run.evaluation->classes.size();

@@ -63,7 +63,7 @@ TrainPoint train_point(const Json& line) {
 ValidationPoint validation_point(const Json& line, const std::string& where) {
   require<DataError>(line.contains("network") && line["network"].is_string() && line.contains("dice"),
                      "{}: a validation line needs 'network' and 'dice'", where);
-  ValidationPoint p{line["step"].get<std::int64_t>(), line["network"].get<std::string>(), number_or_nan(line["dice"]), {}};
+  ValidationPoint p{line["step"].get<std::int64_t>(), line["network"].get<std::string>(), number_or_nan(line["dice"]), {}, line["phase"].get<std::string>()};
   if (line.contains("per_class") && line["per_class"].is_array())
     for (const Json& v : line["per_class"]) p.per_class.push_back(number_or_nan(v));
   return p;
@@ -88,9 +88,9 @@ void parse_metrics(const std::string& text, const std::string& name, std::vector
       while (!train.empty() && train.back().step >= step) train.pop_back();
       while (!validation.empty() && validation.back().step > step) validation.pop_back();
       train.push_back(train_point(line));
-    } else if (line["phase"] == "validation") {
+    } else if (line["phase"] == "validation" || line["phase"] == "test") {
       ValidationPoint p = validation_point(line, where);
-      std::erase_if(validation, [&](const auto& v) { return v.step >= step && v.network == p.network; });
+      std::erase_if(validation, [&](const auto& v) { return v.step >= step && v.network == p.network && v.cases == p.cases; });
       validation.push_back(std::move(p));
     }
   }

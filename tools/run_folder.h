@@ -17,7 +17,8 @@
 ///   checkpoints/       *.safetensors                          predictions/    <case>.nii.gz or <case>.png
 ///   metrics.jsonl      a line per training step:
 ///     {"step":n,"phase":"train","loss":…,"terms":{"sup":…,"reg":…,"pl":…,"rw":…},"ramp":…,"lr":…,"theta":…,"a_ii":…,"seconds":…}
-///     and per validation: {"step":n,"phase":"validation","network":"student"|"teacher","dice":mean foreground,"per_class":[…]}
+///     and per validation: {"step":n,"phase":"validation","network":"student"|"teacher","dice":mean foreground,"per_class":[…]};
+///     after the last step also with "phase":"test", on the test cases
 namespace sagcl::tools {
 
 struct TrainPoint {
@@ -32,6 +33,7 @@ struct ValidationPoint {
   std::string network;
   double dice = 0;
   std::vector<double> per_class;
+  std::string cases = "validation";  ///< or "test"
 };
 
 using Table = std::vector<std::pair<std::string, std::string>>;  ///< name, value

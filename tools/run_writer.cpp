@@ -71,7 +71,7 @@ void RunWriter::train(const semiagcl::StepReport& r) {
 }
 
 void RunWriter::validation(const ValidationPoint& p) {
-  line(Json{{"step", p.step}, {"phase", "validation"}, {"network", p.network}, {"dice", number(p.dice)}, {"per_class", p.per_class}}.dump());
+  line(Json{{"step", p.step}, {"phase", p.cases}, {"network", p.network}, {"dice", number(p.dice)}, {"per_class", p.per_class}}.dump());
 }
 
 void RunWriter::checkpoint(std::int64_t step, const engine::TensorFile& content) {

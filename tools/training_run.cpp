@@ -94,6 +94,7 @@ class Session {
   void begin();
   void save();
   void log(const StepReport& report, Progress& progress);
+  std::vector<ValidationPoint> measure(const std::string& cases, const std::vector<std::string>& ids);
   bool train();
   bool finish();
   int conclude();
@@ -171,18 +172,28 @@ void Session::log(const StepReport& report, Progress& progress) {
   progress.update(report.step, detail);
   if (report.restarted) progress.message("the warm-up left a class that is never predicted: it starts again with other weights");
   const auto& s = options_.settings;
-  if (s.evaluation.every > 0 && report.step % s.evaluation.every == 0 && !trainer_.finished() && !data_.split.validation.empty()) {
-    const ValidationPoint student = validate(loop_, trainer_.student(), data_.split.validation, data_.training.classes, report.step, "student");
-    if (stop_signal()) return;
-    writer_->validation(student);
-    progress.message(fmt::format("step {}: validation Dice {:.4f}", report.step, student.dice));
-    if (trainer_.teacher())
-      writer_->validation(validate(loop_, *trainer_.teacher(), data_.split.validation, data_.training.classes, report.step, "teacher"));
-  }
+  if (s.evaluation.every > 0 && report.step % s.evaluation.every == 0 && !trainer_.finished())
+    for (const ValidationPoint& p : measure("validation", data_.split.validation))
+      progress.message(fmt::format("step {}: validation Dice of the {} {:.4f}", report.step, p.network, p.dice));
   if (report.step % s.evaluation.checkpoint_every == 0 && !trainer_.finished()) save();
 }
 
-/// Predictions and figures on the test cases, and on them the teacher's Dice; false if a signal came.
+/// Dice of student and teacher on some cases, written into the run; nothing if a signal came or there are none.
+std::vector<ValidationPoint> Session::measure(const std::string& cases, const std::vector<std::string>& ids) {
+  std::vector<ValidationPoint> points;
+  for (const bool teacher : {false, true}) {
+    layers::Segmenter* network = teacher ? trainer_.teacher() : &trainer_.student();
+    if (!network || ids.empty()) continue;
+    points.push_back(validate(loop_, *network, ids, data_.training.classes, trainer_.steps_done(), teacher ? "teacher" : "student"));
+    points.back().cases = cases;
+    if (stop_signal()) return {};
+    writer_->validation(points.back());
+  }
+  return points;
+}
+
+/// Predictions and figures on the test cases, and Dice of both networks on them and on validation cases; false if a signal
+/// came.
 bool Session::finish() {
   const auto& ids = data_.split.test;
   if (ids.empty()) {
@@ -204,11 +215,8 @@ bool Session::finish() {
   if (!whole) return false;
   summarise(evaluation);
   write_evaluation(options_.out / "evaluation.json", evaluation);
-  for (const bool teacher : {false, true}) {
-    layers::Segmenter* network = teacher ? trainer_.teacher() : &trainer_.student();
-    if (network)
-      writer_->validation(validate(loop_, *network, ids, data_.training.classes, trainer_.steps_done(), teacher ? "teacher" : "student"));
-  }
+  measure("validation", data_.split.validation);
+  measure("test", ids);
   fmt::print("{}", to_text(evaluation));
   std::fflush(stdout);
   return !stop_signal();

@@ -70,10 +70,11 @@ void dropout(const DropoutSpec& spec, const Tensor& x, Tensor& y) {
   const float* in = x.data<float>();
   float* out = y.data<float>();
   const MakeWords make = make_words();
+  const engine::RandomKey key = spec.key.now();
   engine::parallel_ranges((n + group - 1) / group, 16, [&](std::int64_t begin, std::int64_t end) {
     alignas(64) std::uint32_t words[group];
     for (std::int64_t g = begin; g < end; ++g) {
-      make(std::uint64_t(g * blocks), spec.key, words);
+      make(std::uint64_t(g * blocks), key, words);
       drop(std::min(group, n - g * group), words, p, factor, in + g * group, out + g * group);
     }
   });

@@ -1,5 +1,7 @@
 #include "ops/cuda/runtime.h"
 
+#include <exception>
+
 #include "ops/cuda/launch_cuda.cuh"
 
 namespace sagcl::ops::cuda {
@@ -18,6 +20,7 @@ engine::MemorySource::Room CudaRuntime::room() const {
 }
 
 void CudaRuntime::copy_from_host(void* to, const void* host, std::size_t bytes) {
+  require_running("copy from host");
   if (bytes == 0) return;  // nullptr has no attributes
   check(cudaMemcpyAsync(to, host, bytes, cudaMemcpyHostToDevice, stream()), "copy from host");
   cudaPointerAttributes memory;  // ordinary memory has been read by now, pinned memory is read when the copy's turn comes
@@ -26,6 +29,7 @@ void CudaRuntime::copy_from_host(void* to, const void* host, std::size_t bytes) 
 }
 
 void CudaRuntime::copy_to_host(void* host, const void* from, std::size_t bytes) {
+  require_running("copy to host");
   check(cudaMemcpyAsync(host, from, bytes, cudaMemcpyDeviceToHost, stream()), "copy to host");
   check(cudaStreamSynchronize(stream()), "copy to host");
 }
@@ -36,7 +40,52 @@ void CudaRuntime::copy_within(void* to, const void* from, std::size_t bytes) {
 
 void CudaRuntime::zero(void* memory, std::size_t bytes) { check(cudaMemsetAsync(memory, 0, bytes, stream()), "zero"); }
 
-void CudaRuntime::synchronize() { check(cudaStreamSynchronize(stream()), "synchronize"); }
+void CudaRuntime::synchronize() {
+  require_running("synchronize");
+  check(cudaStreamSynchronize(stream()), "synchronize");
+}
+
+void CudaRuntime::require_running(const char* what) const {
+  engine::require<engine::BackendError>(!recording_, "{}: the host cannot wait for work that is being recorded; train.replay = false "
+                                                     "runs it directly", what);
+}
+
+namespace {
+
+class Graph final : public engine::Recording {
+ public:
+  explicit Graph(cudaGraph_t graph) { check(cudaGraphInstantiate(&exec_, graph, 0), "cudaGraphInstantiate"); }
+  ~Graph() override { released(cudaGraphExecDestroy(exec_)); }
+  void run() override { check(cudaGraphLaunch(exec_, stream()), "cudaGraphLaunch"); }
+
+ private:
+  cudaGraphExec_t exec_ = nullptr;
+};
+
+}  // namespace
+
+/// Relaxed: the allocator may ask the driver for memory meanwhile.
+std::unique_ptr<engine::Recording> CudaRuntime::record(const std::function<void()>& work) {
+  if (synchronous()) return nullptr;
+  check(cudaStreamBeginCapture(stream(), cudaStreamCaptureModeRelaxed), "cudaStreamBeginCapture");
+  recording_ = true;
+  std::exception_ptr failure;
+  try {
+    work();
+  } catch (...) {
+    failure = std::current_exception();
+  }
+  recording_ = false;
+  cudaGraph_t captured = nullptr;
+  const cudaError_t status = cudaStreamEndCapture(stream(), &captured);
+  const std::unique_ptr<std::remove_pointer_t<cudaGraph_t>, cudaError_t (*)(cudaGraph_t)> graph(captured, cudaGraphDestroy);
+  if (failure) {
+    cudaGetLastError();  // what ended the recording is told by `failure`
+    std::rethrow_exception(failure);
+  }
+  check(status, "cudaStreamEndCapture");
+  return std::make_unique<Graph>(graph.get());
+}
 
 namespace {
 

@@ -45,10 +45,14 @@ void fail_out_of_memory(const char* what) {
                                     engine::OperationName::current(), what, chosen, engine::allocator(device()).describe());
 }
 
-void check_launch(const char* kernel) {
+bool synchronous() {
   static const bool wait = std::getenv("SAGCL_CUDA_SYNC") != nullptr;
+  return wait;
+}
+
+void check_launch(const char* kernel) {
   check(cudaGetLastError(), kernel);
-  if (wait) check(cudaStreamSynchronize(compute), kernel);
+  if (synchronous()) check(cudaStreamSynchronize(compute), kernel);
 }
 
 }  // namespace sagcl::ops::cuda

@@ -23,6 +23,8 @@ bool allocated(cudaError_t status, const char* what);
 void released(cudaError_t status);
 /// For libraries that report it in their own way: `what` found no room on the GPU.
 [[noreturn]] void fail_out_of_memory(const char* what);
+/// True with SAGCL_CUDA_SYNC=1 in the environment.
+bool synchronous();
 /// After a kernel launch. With SAGCL_CUDA_SYNC=1 in the environment it also waits, so that a fault names its kernel.
 void check_launch(const char* kernel);
 

@@ -16,9 +16,9 @@ struct ElementDropout {
   const float4* x;
   float4* y;
   __device__ void operator()(std::int64_t i) const {
+    const engine::RandomKey k = key.now();
     const engine::Words w = engine::philox(
-        engine::Words{{std::uint32_t(i), std::uint32_t(std::uint64_t(i) >> 32), key.stream0, key.stream1}}, key.key0,
-        key.key1);
+        engine::Words{{std::uint32_t(i), std::uint32_t(std::uint64_t(i) >> 32), k.stream0, k.stream1}}, k.key0, k.key1);
     const float4 v = x[i];
     y[i] = float4{engine::unit(w.w[0]) >= p ? v.x * factor : 0, engine::unit(w.w[1]) >= p ? v.y * factor : 0,
                   engine::unit(w.w[2]) >= p ? v.z * factor : 0, engine::unit(w.w[3]) >= p ? v.w * factor : 0};
@@ -30,7 +30,7 @@ struct DrawChannels {
   engine::RandomKey key;
   float p;
   std::uint8_t* keep;
-  __device__ void operator()(std::int64_t i) const { keep[i] = engine::unit(key.word(std::uint64_t(i))) >= p; }
+  __device__ void operator()(std::int64_t i) const { keep[i] = engine::unit(key.now().word(std::uint64_t(i))) >= p; }
 };
 
 /// Row r of one image, four channels.

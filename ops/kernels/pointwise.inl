@@ -190,8 +190,9 @@ struct Dropout {
   const T* x;
   T* y;
   SAGCL_BOTH void operator()(std::int64_t i) const {
+    const engine::RandomKey k = key.now();
     const engine::Words words = engine::philox(
-        engine::Words{{std::uint32_t(i), std::uint32_t(std::uint64_t(i) >> 32), key.stream0, key.stream1}}, key.key0, key.key1);
+        engine::Words{{std::uint32_t(i), std::uint32_t(std::uint64_t(i) >> 32), k.stream0, k.stream1}}, k.key0, k.key1);
     const std::int64_t end = n - 4 * i < 4 ? n - 4 * i : 4;
     for (std::int64_t lane = 0; lane < end; ++lane)
       y[4 * i + lane] = engine::unit(words.w[lane]) >= p ? x[4 * i + lane] * factor : T(0);
@@ -210,7 +211,7 @@ struct ChannelDropout {
   std::int64_t columns;
   SAGCL_BOTH void operator()(std::int64_t r, std::int64_t c) const {
     const std::int64_t i = r * columns + c;
-    y[i] = engine::unit(key.word(std::uint64_t(first + c))) >= p ? x[i] * factor : T(0);
+    y[i] = engine::unit(key.now().word(std::uint64_t(first + c))) >= p ? x[i] * factor : T(0);
   }
 };
 

@@ -35,6 +35,7 @@ class SharedBackend : public Backend {
   void softmax_backward(bool logarithm, const Tensor& y, const Tensor& dy, Tensor& dx) override {
     kernels::softmax_backward<Launch>(logarithm, y, dy, dx);
   }
+  void most_likely(double least, const Tensor& x, Tensor& labels) override { kernels::most_likely<Launch>(least, x, labels); }
   void max_pool(const PoolGeometry& g, const Tensor& x, Tensor& y, Tensor& index) override {
     kernels::max_pool<Launch>(g, x, y, index);
   }

@@ -65,4 +65,27 @@ void softmax_backward(bool logarithm, const Tensor& y, const Tensor& dy, Tensor&
   });
 }
 
+template <class T>
+struct MostLikely {
+  T least;
+  std::int64_t columns;
+  const T* x;
+  std::int32_t* labels;
+
+  SAGCL_BOTH void operator()(std::int64_t row) const {
+    const T* in = x + row * columns;
+    std::int64_t best = 0;
+    for (std::int64_t c = 1; c < columns; ++c) best = in[c] > in[best] ? c : best;
+    labels[row] = in[best] < least ? -1 : std::int32_t(best);
+  }
+};
+
+template <class Launch>
+void most_likely(double least, const Tensor& x, Tensor& labels) {
+  engine::visit_float(x.dtype(), [&](auto type) {
+    using T = typename decltype(type)::type;
+    Launch::for_each(labels.size(), MostLikely<T>{T(least), x.shape().back(), x.template data<T>(), labels.template data<std::int32_t>()});
+  });
+}
+
 }  // namespace sagcl::ops::kernels

@@ -104,6 +104,46 @@ TEST(CachingAllocator, SaysWhoAskedForHowMuch) {
   allocator.release(held);
 }
 
+TEST(Arena, KeepsItsBlocksUntilItEnds) {
+  SmallDevice device(1 << 20);
+  CachingAllocator allocator(device, "small");
+  void* outside = allocator.allocate(640);
+  auto arena = std::make_unique<engine::Arena>(allocator);
+  void *a, *b;
+  {
+    const engine::Arena::Use use(*arena);
+    a = allocator.allocate(640);
+    allocator.release(a);
+    EXPECT_EQ(allocator.allocate(640), a);  // within the use it is handed out again
+    allocator.release(a);
+    b = allocator.allocate(1280);
+    allocator.release(outside);  // was there before: it is nobody's
+    EXPECT_EQ(allocator.statistics().cached, 640u);
+    EXPECT_TRUE(throws<engine::UsageError>([&] { const engine::Arena::Use second(*arena); }, "memory of small is being set aside already"));
+  }
+  EXPECT_EQ(allocator.allocate(640), outside);
+  EXPECT_NE(allocator.allocate(640), a);
+  EXPECT_EQ(allocator.statistics().in_use, 4 * 640u + 640u);
+  allocator.empty_cache();
+  arena = nullptr;  // b outlives it
+  EXPECT_EQ(allocator.statistics().cached, 640u);
+  EXPECT_EQ(allocator.allocate(640), a);
+  allocator.release(b);
+  EXPECT_EQ(allocator.statistics().cached, 1280u);
+}
+
+TEST(Arena, TakesBlocksThatAreKept) {
+  SmallDevice device(1024);
+  CachingAllocator allocator(device, "small");
+  void* a = allocator.allocate(1024);
+  allocator.release(a);
+  engine::Arena arena(allocator);
+  const engine::Arena::Use use(arena);
+  EXPECT_EQ(allocator.allocate(1024), a);
+  allocator.release(a);
+  EXPECT_EQ(allocator.statistics().in_use, 1024u);
+}
+
 TEST(OperationName, Nests) {
   const engine::OperationName outer("outer");
   {

@@ -3,7 +3,7 @@
 
 #include "autograd/tape.h"
 #include "layers/optimizer.h"
-#include "layers/segmenter.h"
+#include "layers/replay.h"
 #include "ops/cross_entropy.h"
 #include "tests/gpu/gpu_check.h"
 
@@ -19,7 +19,7 @@ namespace {
 class Training {
  public:
   Training(const std::string& net, const Extents& size, std::int64_t batch, std::int64_t teacher_batch, std::int64_t width,
-           Device device)
+           Device device, bool replay = false)
       : device_(device), random_(3, "dropout"), teacher_batch_(teacher_batch) {
     const layers::SegmenterSpec spec{.in_channels = 1, .classes = net == "vnet" ? 2 : 4, .width = width};
     engine::Generator start(0, "weights");
@@ -39,16 +39,18 @@ class Training {
       unlabelled_ = Tensor::of({teacher_batch, size[0], size[1], size[2], 1}, x).to(device);
     }
     adam_ = std::make_unique<layers::Adam>(layers::parameters_of(*student_));
+    passes_ = std::make_unique<layers::Replay>(*student_, layers::Replay::Options{.enabled = replay});
+    teacher_passes_ = std::make_unique<layers::Replay>(*teacher_, layers::Replay::Options{.enabled = replay});
   }
 
   /// The loss, left on the device.
   Tensor step() {
     const layers::Pass pass{.training = true, .random = &random_};
     autograd::Tape tape;
-    const Variable loss = ops::cross_entropy(student_->forward(Variable(x_), pass).logits, y_);
+    const Variable loss = ops::cross_entropy(passes_->forward(Variable(x_), pass).logits, y_);
     if (teacher_batch_ > 0) {
       const autograd::NoGrad off;
-      teacher_->forward(Variable(unlabelled_), {.training = true, .dropout = false});
+      teacher_passes_->forward(Variable(unlabelled_), {.training = true, .dropout = false});
     }
     tape.backward(loss);
     adam_->step(1e-4);
@@ -69,6 +71,7 @@ class Training {
   engine::Generator random_;
   std::int64_t teacher_batch_;
   std::unique_ptr<layers::Segmenter> student_, teacher_;
+  std::unique_ptr<layers::Replay> passes_, teacher_passes_;
   std::unique_ptr<layers::Adam> adam_;
   Tensor x_, y_, unlabelled_;
 };
@@ -104,6 +107,37 @@ int step_parity(const Options& options) {
                        "\"bit_equal\": {}, \"ok\": {}",
                        steps, last, first, worst, equal, ok));
   }
+  return failures;
+}
+
+/// Recorded and replayed passes against those that are asked for one kernel at a time: equal bits, then times.
+int step_replay(const Options& options) {
+  int failures = 0;
+  engine::set_precision(Precision::tf32);
+  const Net nets[] = {{"vnet", {{32, 48, 32}}, {{32, 32, 16}}, 4, 2}, {"vnet", {{64, 64, 48}}, {{32, 16, 16}}, 4, 2},
+                      {"unet", {{1, 128, 128}}, {{1, 64, 64}}, 4, 2}};
+  for (const Net& n : nets) {
+    const int steps = options.small ? 4 : 10;
+    Training direct(n.name, n.tiny, n.tiny_batch, 1, 8, options.device), replayed(n.name, n.tiny, n.tiny_batch, 1, 8, options.device, true);
+    bool equal = true;
+    for (int i = 0; i < steps; ++i) equal = equal && direct.step().item() == replayed.step().item();
+    for (const auto& [name, p] : layers::parameters_of(direct.student()))
+      equal = equal && p->value().to_doubles() == layers::parameters_of(replayed.student()).at(name)->value().to_doubles();
+    for (const auto& [name, b] : layers::buffers_of(direct.student()))
+      equal = equal && b->to_doubles() == layers::buffers_of(replayed.student()).at(name)->to_doubles();
+    failures += !equal;
+    double ms[2] = {};
+    for (const bool replay : {false, true}) {
+      if (options.small) break;
+      Training training(n.name, n.size, n.batch, n.batch / 2, 8, options.device, replay);
+      for (int i = 0; i < 8; ++i) training.step();
+      ms[replay] = time_ms(options.device, options.steps, [&] { training.step(); });
+    }
+    report(options, "replay", fmt::format("{} {}", n.name, engine::to_string(n.size)),
+           fmt::format("\"steps\": {}, \"direct_ms\": {:.3f}, \"replayed_ms\": {:.3f}, \"bit_equal\": {}, \"ok\": {}", steps, ms[0], ms[1],
+                       equal, equal));
+  }
+  engine::set_precision(Precision::fp32);
   return failures;
 }
 

@@ -38,6 +38,17 @@ TEST(Softmax, AgreesWithDoubleForEveryWidth) {
     }
 }
 
+TEST(MostLikely, ByHand) {
+  for (Dtype dtype : {Dtype::f32, Dtype::f64}) {
+    const Tensor x = Tensor::of<double>({2, 2, 3}, {1, 3, 2, -1, -2, -1, 0.5, 0.25, 0.25, 0, 0, 0}).to(dtype);
+    EXPECT_EQ(ops::most_likely(x).to_vector<std::int32_t>(), (std::vector<std::int32_t>{1, 0, 0, 0}));  // the first of equals
+    EXPECT_EQ(ops::most_likely(x, 0.5).to_vector<std::int32_t>(), (std::vector<std::int32_t>{1, -1, 0, -1}));
+    EXPECT_EQ(ops::most_likely(x).shape(), (engine::Shape{2, 2}));
+  }
+  EXPECT_TRUE(throws<engine::ShapeError>([] { ops::most_likely(Tensor::zeros({})); }, "most_likely: x needs a last axis"));
+  EXPECT_TRUE(throws<engine::DtypeError>([] { ops::most_likely(Tensor::of<std::int32_t>({1}, {1})); }, "most_likely"));
+}
+
 TEST(Softmax, NeedsAnAxis) {
   EXPECT_TRUE(throws<engine::ShapeError>([] { ops::softmax(Variable(Tensor::zeros({}))); }, "needs a last axis"));
 }

@@ -57,14 +57,14 @@ TEST(Consistency, ByHand) {
   const Tensor half = Tensor::full({1, 1, 1, 1, 2}, 0.5, Dtype::f64);
   EXPECT_NEAR(consistency_loss(z, half, Consistency::soft_ce).value().item(), std::log(2.0), 1e-15);
   EXPECT_EQ(consistency_loss(z, half, Consistency::mse).value().item(), 0);
-  EXPECT_EQ(most_likely(half).item(), 0);
+  EXPECT_EQ(ops::most_likely(half).item(), 0);
   const std::vector<double> sharp = sharpened(Tensor::of({2}, std::vector<double>{0.6, 0.4})).to_doubles();
   EXPECT_NEAR(sharp[0], 0.36 / 0.52, 1e-15);
 }
 
 TEST(Consistency, UncertainVoxelsAreLeftOut) {
   const Tensor teacher = Tensor::of({1, 1, 1, 2, 2}, std::vector<double>{0.95, 0.05, 0.4, 0.6});
-  EXPECT_EQ(most_likely(teacher, 0.9).to_doubles(), (std::vector<double>{0, -1}));
+  EXPECT_EQ(ops::most_likely(teacher, 0.9).to_doubles(), (std::vector<double>{0, -1}));
   const Variable z(Tensor::of({1, 1, 1, 2, 2}, std::vector<double>{1, -1, 3, -2}));
   const Variable first(Tensor::of({1, 1, 1, 1, 2}, std::vector<double>{1, -1}));
   const Tensor certain = Tensor::of({1, 1, 1, 1, 2}, std::vector<double>{1, 0});

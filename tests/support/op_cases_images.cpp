@@ -1,6 +1,7 @@
 #include "ops/activation.h"
 #include "ops/arithmetic.h"
 #include "ops/conv.h"
+#include "ops/cross_entropy.h"
 #include "ops/dropout.h"
 #include "ops/layout.h"
 #include "ops/norm.h"
@@ -48,6 +49,9 @@ void add_reductions(std::vector<OpCase>& cases) {
   cases.push_back({"global_average_pool", {{volume}}, [](const Inputs& v) { return ops::global_average_pool(v[0]); }});
   for (std::int64_t c : {1, 2, 3, 4, 7}) {
     cases.push_back({fmt::format("softmax/{}", c), {{{2, 3, 5, c}, normal(2)}}, [](const Inputs& v) { return ops::softmax(v[0]); }});
+    cases.push_back({fmt::format("most_likely/{}", c), {{{2, 3, 5, c}, distinct()}}, [](const Inputs& v) {
+                       return ops::cross_entropy(v[0], ops::most_likely(v[0].value(), 0.2));
+                     }});
     cases.push_back({fmt::format("log_softmax/{}", c), {{{2, 3, 5, c}, normal(2)}}, [](const Inputs& v) { return ops::log_softmax(v[0]); }});
   }
 }

@@ -37,6 +37,7 @@ class Report : public testing::Test {
     for (int i = 1; i <= 30; ++i) lines += fmt::format("{{\"step\":{},\"phase\":\"train\",\"loss\":{},\"terms\":{{\"sup\":1,\"pl\":0.5,\"odd\":2}},\"ramp\":0.1,\"seconds\":2}}\n", i, 1.0 / i);
     lines += "{\"step\":30,\"phase\":\"validation\",\"network\":\"student\",\"dice\":0.8,\"per_class\":[0.8]}\n";
     lines += "{\"step\":30,\"phase\":\"validation\",\"network\":\"teacher\",\"dice\":0.9,\"per_class\":[0.9]}\n";
+    lines += "{\"step\":30,\"phase\":\"test\",\"network\":\"student\",\"dice\":0.7,\"per_class\":[0.7]}\n";
     tests::put(run / "metrics.jsonl", lines);
     tools::Evaluation e;
     e.classes = {"hippo <campus>"};
@@ -59,8 +60,8 @@ class Report : public testing::Test {
 
 TEST_F(Report, HoldsItsParts) {
   const std::string page = tests::content_of(tools::write_report(folder_ / "run-a"));
-  for (const char* part : {"<!DOCTYPE html>", "Expect little &amp; be glad.", "L_sup: supervised", "L_PL: affinity graph", ">odd<", "Validation: mean foreground Dice",
-                           "student", "teacher", "hippo &lt;campus&gt;", "Best case", "Worst case", "data:image/png;base64,", "abacus",
+  for (const char* part : {"<!DOCTYPE html>", "Expect little &amp; be glad.", "L_sup: supervised", "L_PL: affinity graph", ">odd<", "Mean foreground Dice of held-out cases",
+                           "student, validation", "teacher, validation", "student, test", "hippo &lt;campus&gt;", "Best case", "Worst case", "data:image/png;base64,", "abacus",
                            "sagcl-train --preset &lt;none&gt;", "[train]", "1 min 01 s"})
     EXPECT_TRUE(contains(page, part));
   EXPECT_EQ(page.find("<script"), std::string::npos);

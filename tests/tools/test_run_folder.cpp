@@ -48,6 +48,15 @@ TEST(RunFolder, StepsWrittenAgainAfterAResumeCountOnce) {
   EXPECT_EQ(m.validation[0].dice, 0.2);
 }
 
+TEST(RunFolder, KeepsValidationAndTestApart) {
+  const Metrics m(
+      "{\"step\":2,\"phase\":\"validation\",\"network\":\"student\",\"dice\":0.1}\n"
+      "{\"step\":2,\"phase\":\"test\",\"network\":\"student\",\"dice\":0.3}\n");
+  ASSERT_EQ(m.validation.size(), 2u);
+  EXPECT_EQ(m.validation[0].cases, "validation");
+  EXPECT_EQ(m.validation[1].cases, "test");
+}
+
 TEST(RunFolder, ABadLineIsNamed) {
   try {
     Metrics("{\"step\":1,\"phase\":\"train\"}\nrubbish\n");
