@@ -2,6 +2,7 @@
 # libraries is inside and found relative to the program, so it may be unpacked anywhere, on any distribution with this
 # glibc or a newer one.
 get_property(programs GLOBAL PROPERTY SAGCL_PROGRAMS)
+list(REMOVE_ITEM programs sagcl-ideas)  # draws this repository's documentation
 list(TRANSFORM programs REPLACE "(.+)" "$<TARGET_FILE:\\1>" OUTPUT_VARIABLE program_files)
 foreach(program sagcl-gpu-check sagcl-gpu-properties)
   if(TARGET ${program})
@@ -19,6 +20,9 @@ foreach(plugin sagcl_cuda sagcl_mpi)
     install(TARGETS ${plugin} LIBRARY DESTINATION lib OPTIONAL)
   endif()
 endforeach()
+if(TARGET sagcl_range_log)  # gpu-check.sh looks for it beside the programs
+  install(TARGETS sagcl_range_log LIBRARY DESTINATION bin OPTIONAL)
+endif()
 install(DIRECTORY tools/presets DESTINATION share/sagcl)
 install(DIRECTORY data/hippocampus DESTINATION data)
 install(PROGRAMS tools/gpu-check.sh tools/gpu-peers.py tools/gpu-kernel-times.py tools/bench-compare.py DESTINATION tools)

@@ -7,6 +7,13 @@ execute_process(COMMAND ${CMAKE_COMMAND} --install ${BUILD} --strip --prefix ${t
                 OUTPUT_QUIET COMMAND_ERROR_IS_FATAL ANY)
 file(RENAME ${top}/first ${top}/moved)
 set(bundle ${top}/moved)
+if(NOT SANITIZE)
+  file(ARCHIVE_CREATE OUTPUT ${top}/packed.tar.gz PATHS ${bundle} FORMAT gnutar COMPRESSION GZip)
+  file(SIZE ${top}/packed.tar.gz size)
+  if(size GREATER 60000000)
+    message(FATAL_ERROR "the bundle packs to ${size} bytes, more than 60 MB")
+  endif()
+endif()
 file(COPY_FILE ${bundle}/share/sagcl/presets/hippocampus.toml ${bundle}/share/sagcl/presets/only-here.toml)
 
 function(run expected)  # run(<text the output must have> <program> <arguments…>)
@@ -22,7 +29,7 @@ run("nothing was written" ${bundle}/bin/sagcl-train --preset only-here --data ${
     --dry-run --labeled 2 --set network.width=2 --set train.batch=2)
 
 # Every library comes from the bundle, but for glibc's.
-file(GLOB programs ${bundle}/bin/*)
+file(GLOB programs ${bundle}/bin/sagcl-*)
 foreach(program ${programs})
   execute_process(COMMAND env -i ldd ${program} OUTPUT_VARIABLE needed COMMAND_ERROR_IS_FATAL ANY)
   string(REGEX MATCHALL "[^\n\t]+ => [^\n]+" lines "${needed}")
