@@ -118,7 +118,7 @@ void* CachingAllocator::allocate(std::size_t bytes) {
     ++statistics_.from_device;
     size = bytes;
     memory = source_.allocate(bytes);
-    if (!memory) {
+    if (!memory && !arena_) {  // nothing may be given back while work is recorded
       release_kept();
       memory = source_.allocate(bytes);
     }

@@ -47,6 +47,7 @@ Replay::Recorded::Recorded(Segmenter& network, const Tensor& x, const Pass& pass
   for (auto& [name, p] : parameters_in_order(network)) parameters_.push_back(p);
   for (auto& [name, b] : buffers_in_order(network)) buffers_.push_back(b);
   places_ = places();
+  engine::allocator(x.device()).empty_cache();  // room for the arena
   const engine::Arena::Use use(arena_);
   engine::DeviceRuntime& device = engine::runtime(x.device());
   const autograd::TapeOptions recording = kind.gradients ? autograd::Tape::active()->options() : autograd::TapeOptions{};
@@ -85,6 +86,7 @@ Replay::Recorded::Recorded(Segmenter& network, const Tensor& x, const Pass& pass
 Segmentation Replay::Recorded::replay(const Variable& x, const Pass& pass) {
   engine::DeviceRuntime& device = engine::runtime(x_.device());
   x_.copy_from(x.value());
+  engine::require<engine::UsageError>(pass.random || n_keys_ == 0, "dropout needs a random generator in the pass");
   std::vector<RandomKey> keys;
   for (std::int64_t i = 0; i < n_keys_; ++i) keys.push_back(pass.random->next_key());
   device.copy_from_host(keys_.data(), keys.data(), keys.size() * sizeof(RandomKey));

@@ -28,7 +28,7 @@ Tensor batched(const Tensor& image) {
 /// u8 [D, H, W] on the host: the class of the largest of every voxel's values, the lower of equals.
 Tensor classes_of(const Tensor& scores) {
   const Shape& s = scores.shape();
-  return ops::most_likely(scores).to(engine::Dtype::u8).to(Device::cpu()).reshape({s[s.rank() - 4], s[s.rank() - 3], s[s.rank() - 2]});
+  return ops::most_likely(scores).to(Device::cpu()).to(engine::Dtype::u8).reshape({s[s.rank() - 4], s[s.rank() - 3], s[s.rank() - 2]});
 }
 
 /// The whole volume in one pass, padded with zeros, half of them (rounded down) before.

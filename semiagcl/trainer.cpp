@@ -149,13 +149,13 @@ ShardReport Trainer::run(const datasets::Batch& shard) {
     const std::int64_t shards = settings_.train.shards;
     if (std::isfinite(report.loss)) tape.backward(shards == 1 ? loss : ops::scale(loss, 1 / double(shards)));
   } catch (const engine::UsageError&) {  // an operation may refuse a NaN before it reaches the loss
-    explain_not_finite(shard);
+    explain_not_finite(shard, false);
     throw;
   } catch (const engine::BackendError&) {
-    explain_not_finite(shard);
+    explain_not_finite(shard, false);
     throw;
   }
-  if (!std::isfinite(report.loss)) explain_not_finite(shard);
+  if (!std::isfinite(report.loss)) explain_not_finite(shard, true);
   for (const Term& term : terms) report.terms[term.name] = term.value.value().item();
   return report;
 }
@@ -234,8 +234,9 @@ bool Trainer::restart_warm_up() {
   return true;
 }
 
-/// Runs the same step again under observation; everything it draws depends on the step alone.
-void Trainer::explain_not_finite(const datasets::Batch& batch) {
+/// Runs the same step again under observation; everything it draws depends on the step alone. Returns where all is finite,
+/// unless that is `certain` to be wrong: then something else went wrong in the step.
+void Trainer::explain_not_finite(const datasets::Batch& batch, bool certain) {
   FirstNonFinite observer;
   std::vector<Term> terms;
   try {
@@ -245,6 +246,7 @@ void Trainer::explain_not_finite(const datasets::Batch& batch) {
   } catch (const engine::Error&) {
     if (observer.found.empty()) return;  // not a matter of finite values: the caller's error stands
   }
+  if (!certain && observer.found.empty()) return;
   std::string values;
   for (const Term& term : terms) values += fmt::format(" {} = {}", term.name, term.value.value().item());
   std::string cases;

@@ -68,7 +68,7 @@ class Trainer {
   ShardReport run(const datasets::Batch& shard);
   double learning_rate() const;
   std::int64_t steps_trained() const;
-  void explain_not_finite(const datasets::Batch& batch);
+  void explain_not_finite(const datasets::Batch& batch, bool certain);
 
   RunSettings settings_;
   const TrainingData& data_;

@@ -51,6 +51,7 @@ semiagcl::RunSettings settings_of(const Flags& f) {
   if (f.resume) {
     semiagcl::RunSettings moved = before;
     moved.data.folder = s.data.folder;  // the same data may lie elsewhere now; split.json holds their hashes
+    moved.train.replay = s.train.replay;  // changes no bit, and the device may be another
     const std::string changed = tools::differences(moved, s);
     engine::require<UsageError>(changed.empty(), "--resume continues the run as it was, but these settings differ (run | now):\n{}"
                                 "leave the flags out, or start a new run in another folder", changed);

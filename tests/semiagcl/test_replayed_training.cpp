@@ -1,6 +1,8 @@
 // Whole training with the networks' passes recorded and replayed, on a device in main memory that records as a GPU does.
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "datasets/phantom.h"
 #include "semiagcl/trainer.h"
 #include "tests/support/recording_device.h"
@@ -76,6 +78,17 @@ TEST(ReplayedTraining, HasTheSameBits) {
     for (const auto& [name, values] : expected) EXPECT_EQ(values, got.at(name)) << c.method << ": " << name;
     EXPECT_EQ(expected.count("term rw"), std::string(c.method) == "semi-agcl") << "the contrastive loss was never reached";
   }
+}
+
+TEST(ReplayedTraining, AFailureToRecordIsNotTakenForABadLoss) {
+  TrainingData data{.labelled = {datasets::phantom({.extents = {{1, 36, 34}}}, 0)}, .unlabelled = {}, .classes = 3};
+  RecordingDevice& device = RecordingDevice::get();
+  Trainer trainer(settings("supervised", true), data, RecordingDevice::place());
+  trainer.advance();
+  device.refuses = true;
+  EXPECT_TRUE(throws<engine::BackendError>([&] { trainer.advance(); }, "this cannot be recorded"));
+  device.refuses = false;
+  EXPECT_TRUE(std::isfinite(trainer.advance().loss));
 }
 
 TEST(ReplayedTraining, NeedsADeviceThatRecords) {

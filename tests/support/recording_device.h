@@ -32,6 +32,7 @@ class RecordingDevice final : public engine::DeviceRuntime {
     task([=] { engine::runtime(engine::Device::cpu()).add_into(sum, term, dtype, n); });
   }
   std::unique_ptr<engine::Recording> record(const std::function<void()>& work) override {
+    engine::require<engine::BackendError>(!refuses, "this cannot be recorded");
     auto made = std::make_unique<Tasks>();
     made->replays = &replays;
     recording_ = made.get();
@@ -51,6 +52,7 @@ class RecordingDevice final : public engine::DeviceRuntime {
   }
 
   int recordings = 0, replays = 0;
+  bool refuses = false;  ///< record() throws
 
  private:
   struct Tasks final : engine::Recording {

@@ -142,6 +142,8 @@ TEST_F(Training, mistakes_are_explained) {
   EXPECT_NE(errors().find("--resume"), std::string::npos) << errors();
   EXPECT_EQ(shell(command("y", "--resume --seed 5", "supervised")), 2);
   EXPECT_NE(errors().find("train.seed"), std::string::npos) << errors();
+  EXPECT_EQ(shell(command("y", "--resume --set train.replay=true", "supervised")), 2);  // may change, but not on a CPU
+  EXPECT_NE(errors().find("records work for a GPU"), std::string::npos) << errors();
 }
 
 TEST_F(Training, starts_from_the_weights_of_a_run_or_of_pytorch) {
