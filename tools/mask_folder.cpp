@@ -80,19 +80,6 @@ std::vector<MaskPair> match_masks(const fs::path& predictions, const fs::path& r
   return pairs;
 }
 
-LoadedPair load_pair(const MaskPair& pair, const datasets::LabelRule& rule, std::int64_t classes) {
-  datasets::Geometry geometry;
-  const Tensor reference = datasets::read_label_values(pair.reference, &geometry, pair.axes);
-  const auto& s = reference.shape();
-  const Tensor prediction = datasets::read_label_values(pair.prediction);
-  require<DataError>(prediction.shape() == s, "{}: has extents {}, the reference {} has {} (z, y, x); predict at the reference's size",
-                     pair.prediction.string(), prediction.shape(), pair.reference.string(), s);
-  // The reference stands for the image here: the loader of labels checks that both lie in the same place.
-  const datasets::Case both{pair.id, pair.id, {pair.reference}, pair.prediction};
-  const datasets::Label checked = datasets::load_label(both, {reference.reshape({s[0], s[1], s[2], 1}), geometry}, rule, classes);
-  return {checked.classes, datasets::apply_rule(pair.reference_rule.value_or(rule), reference, classes, pair.reference.string()), geometry.spacing};
-}
-
 namespace {
 
 double largest_value(const Tensor& values) {
@@ -105,12 +92,37 @@ double largest_value(const Tensor& values) {
   return largest;
 }
 
+/// True for a mask that holds classes already, beside a reference that needs the rule: values the rule does not know, or, where
+/// it cuts at a threshold, none that reaches it.
+bool holds_classes(const Tensor& values, const datasets::LabelRule& rule, std::int64_t classes) {
+  const double largest = largest_value(values);
+  if (largest >= double(classes)) return false;
+  if (rule.threshold > 0) return largest < double(rule.threshold);
+  if (rule.instances || rule.map.empty()) return false;
+  for (double v : values.to_doubles())
+    if (!rule.map.count(std::int64_t(v))) return true;
+  return false;
+}
+
 }  // namespace
 
+LoadedPair load_pair(const MaskPair& pair, const datasets::LabelRule& rule, std::int64_t classes) {
+  datasets::Geometry geometry;
+  const Tensor reference = datasets::read_label_values(pair.reference, &geometry, pair.axes);
+  const auto& s = reference.shape();
+  const Tensor prediction = datasets::read_label_values(pair.prediction);
+  require<DataError>(prediction.shape() == s, "{}: has extents {}, the reference {} has {} (z, y, x); predict at the reference's size",
+                     pair.prediction.string(), prediction.shape(), pair.reference.string(), s);
+  // The reference stands for the image here: the loader of labels checks that both lie in the same place.
+  const datasets::Case both{pair.id, pair.id, {pair.reference}, pair.prediction};
+  const datasets::LabelRule predicted = holds_classes(prediction, rule, classes) ? datasets::LabelRule{} : rule;
+  const datasets::Label checked = datasets::load_label(both, {reference.reshape({s[0], s[1], s[2], 1}), geometry}, predicted, classes);
+  return {checked.classes, datasets::apply_rule(pair.reference_rule.value_or(rule), reference, classes, pair.reference.string()), geometry.spacing};
+}
+
 std::int64_t count_classes(const std::vector<MaskPair>& pairs, const datasets::LabelRule& rule) {
+  if (rule.classes() > 0) return std::max<std::int64_t>(rule.classes(), 2);
   std::int64_t largest = 1;
-  for (const auto& [value, c] : rule.map) largest = std::max(largest, c);
-  if (!rule.map.empty()) return largest + 1;
   constexpr std::int64_t most = 64;
   for (const MaskPair& pair : pairs)
     for (const fs::path& file : {pair.prediction, pair.reference}) {

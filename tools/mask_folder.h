@@ -35,11 +35,12 @@ struct LoadedPair {
   std::array<double, 3> spacing = {1, 1, 1};
 };
 
-/// Reads and checks a pair. DataError if extents differ, the masks lie elsewhere in the patient, or values are not classes; the
-/// text names both files and the remedy.
+/// Reads and checks a pair. `rule` says what stored values mean; a prediction that holds classes already is taken as it is.
+/// DataError if extents differ, the masks lie elsewhere in the patient, or values are not classes; the text names both files and
+/// the remedy.
 LoadedPair load_pair(const MaskPair& pair, const datasets::LabelRule& rule, std::int64_t classes);
 
-/// 1 + the largest class that the rule's map names, or without a map that any of the masks holds, and at least 2. DataError for a
+/// 1 + the largest class that the rule gives, or without a rule that any of the masks holds, and at least 2. DataError for a
 /// value of 64 or more, which is what a mask stored as 0 and 255 looks like, with the map that reads it.
 std::int64_t count_classes(const std::vector<MaskPair>& pairs, const datasets::LabelRule& rule);
 

@@ -96,6 +96,13 @@ TEST(Evaluate, MasksStoredAs0And255NeedAMap) {
   EXPECT_EQ(accepted.code, 0) << accepted.err;
   EXPECT_TRUE(contains(accepted.out, "100.00"));
   EXPECT_EQ(run("sagcl-eval", {"--pred", f("pred"), "--ref", f("ref"), "--map", "255=1"}).code, 2);
+  // what sagcl-predict writes holds classes already: the rule is the reference's
+  datasets::write_png(f("pred") + "/a.png", plane(box({1, 4, 4}, {0, 1, 1}, {1, 3, 3}), 1));
+  for (const char* rule : {"0:0,255:1", ">=128", "instances"}) {
+    const auto mixed = run("sagcl-eval", {"--pred", f("pred"), "--ref", f("ref"), "--map", rule});
+    EXPECT_EQ(mixed.code, 0) << mixed.err;
+    EXPECT_TRUE(contains(mixed.out, "100.00")) << rule;
+  }
 }
 
 TEST(Evaluate, MillimetresComeFromTheReference) {
