@@ -122,7 +122,8 @@ TEST(Arena, KeepsItsBlocksUntilItEnds) {
     EXPECT_TRUE(throws<engine::UsageError>([&] { const engine::Arena::Use second(*arena); }, "memory of small is being set aside already"));
   }
   EXPECT_EQ(allocator.allocate(640), outside);
-  EXPECT_NE(allocator.allocate(640), a);
+  void* fresh = allocator.allocate(640);
+  EXPECT_NE(fresh, a);
   EXPECT_EQ(allocator.statistics().in_use, 4 * 640u + 640u);
   allocator.empty_cache();
   arena = nullptr;  // b outlives it
@@ -130,6 +131,7 @@ TEST(Arena, KeepsItsBlocksUntilItEnds) {
   EXPECT_EQ(allocator.allocate(640), a);
   allocator.release(b);
   EXPECT_EQ(allocator.statistics().cached, 1280u);
+  for (void* block : {outside, fresh, a}) allocator.release(block);
 }
 
 TEST(Arena, TakesBlocksThatAreKept) {

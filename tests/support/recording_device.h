@@ -113,8 +113,9 @@ class RecordingBackend final : public ops::SharedBackend<RecordingLaunch> {
 inline RecordingDevice& RecordingDevice::get() {
   static RecordingDevice& device = []() -> RecordingDevice& {
     auto& made = *new RecordingDevice;
+    static RecordingBackend backend;
     engine::register_device(place(), made);
-    ops::register_backend(place(), *new RecordingBackend);
+    ops::register_backend(place(), backend);
     return made;
   }();
   return device;
