@@ -43,13 +43,16 @@ Chart term_chart(const RunRecord& run, std::map<std::string, double> TrainPoint:
   return chart;
 }
 
+/// On the validation cases; of a run that has none, on the test cases.
 Chart dice_chart(const RunRecord& run) {
-  Chart chart{.title = "Mean foreground Dice of held-out cases", .x_label = "step", .y_label = "per cent", .series = {}, .factor = 100, .marks = {}};
+  const bool validated = std::any_of(run.validation.begin(), run.validation.end(), [](const auto& p) { return p.cases == "validation"; });
+  const std::string cases = validated ? "validation" : "test";
+  Chart chart{.title = "Mean foreground Dice, " + cases + " cases", .x_label = "step", .y_label = "per cent", .series = {}, .factor = 100, .marks = {}};
   std::map<std::string, Series> series;
   for (const ValidationPoint& p : run.validation) {
-    const std::string name = p.network + ", " + p.cases;
-    Series& s = series[name];
-    s.name = name, s.colour = palette()[(p.network == "teacher") + (p.cases == "test" ? 2 : 0)];
+    if (p.cases != cases) continue;
+    Series& s = series[p.network];
+    s.name = p.network, s.colour = p.network == "teacher" ? palette()[1] : palette()[0];
     s.points.push_back({double(p.step), p.dice});
   }
   for (auto& [name, s] : series) chart.series.push_back(std::move(s));
