@@ -154,7 +154,8 @@ class Backend {
   virtual void pairwise_distance_backward(Metric metric, const Tensor& a, const Tensor& b, const Tensor& dd, Tensor& da, Tensor& db) = 0;
   virtual void gaussian_kernel(const Tensor& d, const Tensor& sigma2, Tensor& k) = 0;  ///< k[g,·] = exp(-d / (2 σ²[g])), σ² [G]
   virtual void gaussian_kernel_backward(const Tensor& k, const Tensor& sigma2, const Tensor& dk, Tensor& dd) = 0;
-  /// A [G,N,M] -> value [G] = Σ s, subgradient [G,N,M] = U Vᵀ over the kept singular values.
+  /// A [G,N,M] -> value [G] = Σ s, subgradient [G,N,M] = U Vᵀ over the kept singular values. A graph that holds NaN or
+  /// infinity is a BackendError that names it; on a device that does not wait for its host, its value is NaN.
   virtual void nuclear_norm(const NuclearNormSpec& spec, const Tensor& a, Tensor& value, Tensor& subgradient) = 0;
   /// Thin decomposition A = U diag(s) Vᵀ, s descending: u [G,N,K], s [G,K], vt [G,K,M], K = min(N,M).
   virtual void svd(const Tensor& a, Tensor& u, Tensor& s, Tensor& vt) = 0;

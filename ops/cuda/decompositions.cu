@@ -1,5 +1,6 @@
 #include "ops/cuda/decompositions.h"
 
+#include "ops/cuda/jacobi_kernels.cuh"
 #include "ops/cuda/launch_cuda.cuh"
 #include "ops/cuda/solver.hpp"
 #include "ops/kernels/polar.inl"
@@ -130,6 +131,17 @@ void nuclear_by_svd(double drop, const Sides& z, const T* a, T* value, T* subgra
   CudaLaunch::for_each(z.size(), Convert<T, double>{product.data(), subgradient});
 }
 
+/// All graphs at once, without the host.
+template <class T>
+void nuclear_by_jacobi(double drop, const Sides& z, const Tensor& a, Tensor& value, Tensor& subgradient) {
+  const std::int64_t graphs = a.shape()[0];
+  const JacobiPlan plan(z.n, z.m);
+  const Scratch<double> work(graphs * plan.work());
+  jacobi_kernel<T><<<unsigned(graphs), jacobi_threads, 0, stream()>>>(plan, drop, a.data<T>(), work.data(), value.data<T>(),
+                                                                      subgradient.data<T>());
+  check_launch("nuclear_norm");
+}
+
 /// { |a[o, r, i]|, a² } of a matrix seen as [outer, reduced, inner].
 template <class T>
 struct Magnitude {
@@ -195,6 +207,7 @@ struct CudaAlgebra {
   Sides z;
   std::int64_t rows, columns;
   Scratch<T> x, y, s;
+  Scratch<double> bound;
   Scratch<int> info;
   int step = 0;
 
@@ -205,8 +218,9 @@ struct CudaAlgebra {
         x(z.size()),
         y(z.size()),
         s(columns * columns),
+        bound(1),
         info(kernels::polar_steps) {
-    const Scratch<double> row(2 * z.n), column(2 * z.m), bound(1);
+    const Scratch<double> row(2 * z.n), column(2 * z.m);
     CudaLaunch::column_sums<2, double>(z.n, z.m, 1, Magnitude<T>{z.m, 1, a}, row.data());
     CudaLaunch::column_sums<2, double>(1, z.n, z.m, Magnitude<T>{z.n, z.m, a}, column.data());
     bound_kernel<<<1, block_threads, 0, stream()>>>(z.n, row.data(), z.m, column.data(), bound.data());
@@ -244,18 +258,29 @@ struct CudaAlgebra {
   }
 };
 
-/// ‖A‖_* = <A, U Vᵀ>; false where a factorisation failed.
+/// value = sum, or NaN where a factorisation failed or the sum is not that of a nuclear norm.
 template <class T>
-bool nuclear_by_polar(const Sides& z, const T* a, T* value, T* subgradient) {
+struct CheckedSum {
+  const int* info;
+  const double *bound, *sum;
+  T* value;
+  __device__ void operator()(std::int64_t) const {
+    bool good = *sum - *sum == 0 && (*sum > 0 || *bound == 0);  // only a zero matrix has the norm 0
+    for (int step = 0; step < kernels::polar_steps; ++step) good = good && info[step] == 0;
+    *value = good ? T(*sum) : T(NAN);
+  }
+};
+
+/// ‖A‖_* = <A, U Vᵀ>; value NaN where a factorisation failed.
+template <class T>
+void nuclear_by_polar(const Sides& z, const T* a, T* value, T* subgradient) {
   CudaAlgebra<T> algebra(z, a);
   kernels::polar(algebra);
   if (z.n >= z.m) engine::runtime(device()).copy_within(subgradient, algebra.x.data(), std::size_t(z.size()) * sizeof(T));
   else transpose<T>(z.m, z.n, algebra.x.data(), subgradient);
-  CudaLaunch::column_sums<1, double>(1, z.size(), 1, InnerProduct<T>{a, subgradient}, value);
-  for (const int status : to_host(algebra.info.data(), kernels::polar_steps))
-    if (status != 0) return false;
-  const T sum = to_host(value, 1)[0];
-  return std::isfinite(sum) && sum > 0;
+  const Scratch<double> sum(1);
+  CudaLaunch::column_sums<1, double>(1, z.size(), 1, InnerProduct<T>{a, subgradient}, sum.data());
+  CudaLaunch::for_each(1, CheckedSum<T>{algebra.info.data(), algebra.bound.data(), sum.data(), value});
 }
 
 }  // namespace
@@ -273,16 +298,24 @@ void svd(const Tensor& a, Tensor& u, Tensor& s, Tensor& vt) {
 }
 
 void nuclear_norm(const NuclearNormSpec& spec, const Tensor& a, Tensor& value, Tensor& subgradient) {
+  const std::int64_t graphs = a.shape()[0];
   const Sides z{a.shape()[1], a.shape()[2]};
   if (a.size() == 0) return;
   engine::visit_float(a.dtype(), [&](auto type) {
     using T = typename decltype(type)::type;
-    require_finite<T>("nuclear_norm", a, z);
-    for (std::int64_t g = 0; g < a.shape()[0]; ++g) {
+    if (JacobiPlan::fits(z.n, z.m)) return nuclear_by_jacobi<T>(spec.drop, z, a, value, subgradient);
+    const bool recorded = recording();
+    require<engine::UsageError>(spec.polar || !recorded, "nuclear_norm: the SVD of a {} x {} matrix waits for the host and "
+                                "cannot be recorded: use method.polar = true or train.replay = false", z.n, z.m);
+    if (!recorded) require_finite<T>("nuclear_norm", a, z);
+    for (std::int64_t g = 0; g < graphs; ++g) {
       const T* matrix = a.data<T>() + g * z.size();
-      T* factor = subgradient.data<T>() + g * z.size();
-      if (spec.polar && nuclear_by_polar<T>(z, matrix, value.data<T>() + g, factor)) continue;
-      nuclear_by_svd<T>(spec.drop, z, matrix, value.data<T>() + g, factor);
+      T *sum = value.data<T>() + g, *factor = subgradient.data<T>() + g * z.size();
+      if (spec.polar) {
+        nuclear_by_polar<T>(z, matrix, sum, factor);
+        if (recorded || !std::isnan(to_host(sum, 1)[0])) continue;
+      }
+      nuclear_by_svd<T>(spec.drop, z, matrix, sum, factor);
     }
   });
 }

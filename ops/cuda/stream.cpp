@@ -21,6 +21,12 @@ void open_device(int index) {
 engine::Device device() { return engine::Device::cuda(chosen); }
 cudaStream_t stream() { return compute; }
 
+bool recording() {
+  cudaStreamCaptureStatus status = cudaStreamCaptureStatusNone;
+  check(cudaStreamIsCapturing(compute, &status), "cudaStreamIsCapturing");
+  return status != cudaStreamCaptureStatusNone;
+}
+
 void check(cudaError_t status, const char* what) {
   if (status == cudaSuccess) [[likely]] return;
   if (!allocated(status, what)) fail_out_of_memory(what);

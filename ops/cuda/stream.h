@@ -13,6 +13,8 @@ namespace sagcl::ops::cuda {
 void open_device(int index);
 engine::Device device();
 cudaStream_t stream();
+/// True while the work given to the stream is recorded as a CUDA graph instead of done.
+bool recording();
 
 /// Unless `status` is success: OutOfMemory with the allocator's numbers, or BackendError with the place and the runtime's
 /// text.

@@ -89,6 +89,7 @@ int bandwidths(const Options& options) {
   }
   for (const std::int64_t n : {64, 256, 512})
     for (const bool polar : {false, true}) {
+      if (polar && n <= 64) continue;  // small graphs have one way
       const Tensor a = noise({1, n, n}, at);
       Tensor value = Tensor::empty({1}, Dtype::f32, at), subgradient = Tensor::empty_like(a);
       const double ms = time_ms(at, 3, [&] { device.nuclear_norm({.polar = polar}, a, value, subgradient); });

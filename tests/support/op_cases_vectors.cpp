@@ -79,6 +79,8 @@ void add_matrices(std::vector<OpCase>& cases) {
   nuclear("polar_square", {3, 5, 5}, true);
   nuclear("polar_wide", {2, 4, 7}, true);
   nuclear("polar_high", {2, 7, 3}, true);
+  nuclear("larger", {1, 90, 66}, false);  // a GPU has ways of its own for at most 64 rows or columns
+  nuclear("polar_larger", {1, 66, 90}, true);
   cases.push_back({.name = "trace/two_graphs", .inputs = {{{2, 4, 4}}}, .f = [](const Inputs& v) {
     return ops::trace(v[0]);
   }});
