@@ -17,12 +17,15 @@ struct Extents {
 
 inline std::string to_string(const Extents& e) { return std::to_string(e[0]) + "x" + std::to_string(e[1]) + "x" + std::to_string(e[2]); }
 
-/// The position of a voxel and its image: flat index i of [N, D, H, W] -> p, and n is returned.
-SAGCL_BOTH inline std::int64_t split(std::int64_t i, const Extents& size, Extents& p) {
-  p[2] = i % size[2], i /= size[2];
-  p[1] = i % size[1], i /= size[1];
-  p[0] = i % size[0];
-  return i / size[0];
+/// The position of a voxel and its image: flat index i of [N, D, H, W] -> p, and n is returned. It divides in the type of i:
+/// on a GPU 64-bit division is slow.
+template <class I>
+SAGCL_BOTH inline std::int64_t split(I i, const Extents& size, Extents& p) {
+  const I d = I(size[0]), h = I(size[1]), w = I(size[2]);
+  p[2] = i % w, i /= w;
+  p[1] = i % h, i /= h;
+  p[0] = i % d;
+  return i / d;
 }
 
 /// The flat index of voxel p of image n in [N, D, H, W].

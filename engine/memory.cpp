@@ -2,6 +2,7 @@
 
 #include <sys/mman.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <exception>
@@ -40,6 +41,9 @@ class CpuRuntime final : public DeviceRuntime {
     if (bytes != 0) std::memcpy(to, from, bytes);  // an empty std::vector has no address to give
   }
   void zero(void* memory, std::size_t bytes) override { std::memset(memory, 0, bytes); }
+  void fill(void* memory, double value, Dtype dtype, std::int64_t n) override {
+    visit_any(dtype, [&]<class T>(Type<T>) { std::fill_n(static_cast<T*>(memory), n, T(value)); });
+  }
   void synchronize() override {}
   void add_into(void* sum, const void* term, Dtype dtype, std::int64_t n) override {
     visit_float(dtype, [&]<class T>(Type<T>) {

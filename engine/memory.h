@@ -51,6 +51,7 @@ class DeviceRuntime : public MemorySource {
   virtual void copy_to_host(void* host, const void* device, std::size_t bytes) = 0;  ///< waits for the device
   virtual void copy_within(void* to, const void* from, std::size_t bytes) = 0;
   virtual void zero(void* memory, std::size_t bytes) = 0;
+  virtual void fill(void* memory, double value, Dtype dtype, std::int64_t n) = 0;
   virtual void synchronize() = 0;
   virtual void add_into(void* sum, const void* term, Dtype dtype, std::int64_t n) = 0;  ///< sum += term, f32 or f64
   virtual CopyQueue* copy_queue() { return nullptr; }  ///< nullptr where copies cannot run beside the work

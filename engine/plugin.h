@@ -34,7 +34,7 @@ DeviceChoice resolve_device(const std::string& wanted, const std::string& precis
 // --- between this file and a plugin -------------------------------------------------------------------------------
 
 /// Raised whenever the layout of Tensor, Backend or DeviceRuntime changes: a plugin of another build is refused.
-inline constexpr int plugin_version = 3;
+inline constexpr int plugin_version = 4;
 
 /// What a plugin answers: whether the device can be used now, and what it is or why not.
 struct PluginAnswer {

@@ -37,20 +37,27 @@ Generator Generator::fork(std::uint64_t index) const {
   Generator child = *this;
   child.key_ = derive(key_, index, 0x464F524Bu);
   child.drawn_ = 0;
-  child.table_ = nullptr;
+  if (places_) child.forks_.push_back(index);
   return child;
 }
 
+RandomKey Generator::key(std::uint64_t number) const { return derive(key_, number, 0x4B455953u); }
+
 RandomKey Generator::next_key() {
-  RandomKey key = derive(key_, drawn_++, 0x4B455953u);
-  if (table_) key.at = table_++;
-  return key;
+  RandomKey next = key(drawn_);
+  if (places_) next.at = places_->place(forks_, drawn_);
+  ++drawn_;
+  return next;
 }
 
-Generator Generator::reading(const RandomKey* table) const {
+Generator Generator::reading(KeyPlaces& places) const {
   Generator same = *this;
-  same.table_ = table;
+  same.places_ = &places;
   return same;
+}
+
+void Generator::refuse() {
+  fail<UsageError>("work that is recorded may draw keys (next_key) only: a number drawn by the host would be the same in every replay");
 }
 
 std::int64_t Generator::integer(std::int64_t n) {

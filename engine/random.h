@@ -7,6 +7,15 @@
 
 namespace sagcl::engine {
 
+/// Where the keys of recorded work stand when its kernels run.
+class KeyPlaces {
+ public:
+  /// The place of key `number` of the stream that is reached from the root by these forks.
+  virtual const RandomKey* place(const std::vector<std::uint64_t>& forks, std::uint64_t number) = 0;
+ protected:
+  ~KeyPlaces() = default;
+};
+
 /// A counter-based random stream, passed explicitly. It is fully described by (seed, purpose, step) and the number of
 /// words drawn so far, so any draw can be made again: resuming a run is setting the step.
 class Generator {
@@ -17,7 +26,10 @@ class Generator {
   /// An independent stream for a part of the work, e.g. a sample of the batch or a layer.
   Generator fork(std::uint64_t index) const;
 
-  std::uint32_t word() { return key_.word(drawn_++); }
+  std::uint32_t word() {
+    if (places_) refuse();  // a number drawn now would be the same in every replay
+    return key_.word(drawn_++);
+  }
   double uniform() { return unit(word()); }                                        ///< in [0, 1)
   double uniform(double low, double high) { return low + (high - low) * uniform(); }
   std::int64_t integer(std::int64_t n);                                            ///< in [0, n), without bias
@@ -28,15 +40,18 @@ class Generator {
   /// The key of a fresh stream for a kernel that draws by element index; each call gives another.
   RandomKey next_key();
 
-  /// The same stream, whose keys kernels read from table[0], table[1], … in the order of next_key(). For work that is
-  /// recorded: before each run the table is filled with that run's keys.
-  Generator reading(const RandomKey* table) const;
-  const RandomKey* unread() const { return table_; }  ///< behind the last entry given out; nullptr without a table
+  RandomKey key(std::uint64_t number) const;  ///< what next_key() gives when it is called for the (number + 1)-th time
+
+  /// This stream as the root of recorded work: of it and its forks only next_key() may be asked, and kernels read the keys from
+  /// their places.
+  Generator reading(KeyPlaces& places) const;
 
  private:
+  [[noreturn]] static void refuse();
   RandomKey key_;
   std::uint64_t drawn_ = 0;
-  const RandomKey* table_ = nullptr;
+  KeyPlaces* places_ = nullptr;
+  std::vector<std::uint64_t> forks_;  // from the root of recorded work to here
 };
 
 }  // namespace sagcl::engine

@@ -24,9 +24,9 @@ Tensor Tensor::zeros(const Shape& shape, Dtype dtype, Device device) {
 }
 
 Tensor Tensor::full(const Shape& shape, double value, Dtype dtype, Device device) {
-  Tensor t = empty(shape, dtype, Device::cpu());
-  visit_any(dtype, [&]<class T>(Type<T>) { std::fill_n(t.data<T>(), t.size(), T(value)); });
-  return t.to(device);
+  Tensor t = empty(shape, dtype, device);
+  runtime(device).fill(t.bytes_begin(), value, dtype, t.size());
+  return t;
 }
 
 template <class T>

@@ -1,9 +1,9 @@
 #pragma once
 #include <map>
-#include <set>
 #include <string>
 
 #include "autograd/tape.h"
+#include "ops/backend.h"
 
 namespace sagcl::layers {
 
@@ -18,78 +18,79 @@ using NamedGradients = std::map<std::string, Tensor>;
 /// What optimisers share: a step applies the collected gradients and clears them.
 class Optimizer {
  public:
-  /// `optional` names parameters that may be without a gradient in a step (e.g. a head that some losses do not reach):
-  /// they are then left as they are. UsageError for a name that is not among the parameters.
-  explicit Optimizer(NamedParameters parameters, std::set<std::string> optional = {});
+  /// Parameters on one device.
+  explicit Optimizer(NamedParameters parameters);
   virtual ~Optimizer() = default;
   Optimizer(const Optimizer&) = delete;
 
   /// Moves every parameter against its gradient, all in one call of the backend, and clears the gradients.
-  /// UsageError listing the parameters without gradient unless they are optional; then nothing has moved.
-  void step(double lr) { step(lr, take_gradients()); }
+  /// UsageError listing the parameters without gradient; then nothing has moved.
+  void step(double lr);
 
-  /// The same with these gradients, e.g. averages over several batches.
-  void step(double lr, const NamedGradients& gradients);
+  // The same in parts, of which apply() alone is work for the device that may be recorded.
 
-  /// What was delivered to the parameters since the last step; they have no gradients afterwards.
+  /// Counts the next step and gives the device its numbers.
+  void prepare(double lr);
+  /// What was delivered to the parameters since the last step; they have no gradients afterwards. UsageError as step().
   NamedGradients take_gradients();
+  /// The prepared step with these gradients; where `open` (f64 [1] on the device, or undefined) is 0 nothing moves.
+  void apply(const NamedGradients& gradients, const Tensor& open = {});
+  /// `steps` prepared steps did not happen.
+  void take_back(std::int64_t steps) { steps_ -= steps; }
 
   const NamedParameters& parameters() const { return parameters_; }
 
-  /// What must be saved to go on later, by name: "momentum/encoder.0.w", … Tensors share memory with the optimiser.
-  virtual std::map<std::string, Tensor> state() const = 0;
+  /// What must be saved to go on later, by name: "momentum/encoder.0.w", …, and "steps" (f64 [1]). Tensors but the last share
+  /// memory with the optimiser.
+  std::map<std::string, Tensor> state() const;
 
   /// Restores state(); DataError naming what is missing, unknown or of another shape.
-  virtual void load_state(const std::map<std::string, Tensor>& state) = 0;
+  void load_state(const std::map<std::string, Tensor>& state);
 
  protected:
-  /// One parameter that takes part in a step.
-  struct Ready { std::string name; Tensor parameter, gradient; };
-  virtual void apply(double lr, const std::vector<Ready>& ready) = 0;
+  /// The numbers of step t = 1, 2, … that kernels read.
+  virtual std::vector<double> numbers(double lr, std::int64_t t) const = 0;
+  virtual void update(const Tensor& numbers, const Tensor& open, const NamedGradients& gradients) = 0;
 
-  /// A zero tensor like each parameter, by name.
-  std::map<std::string, Tensor> zeros_like_parameters() const;
-
+  using Slots = std::map<std::string, Tensor>;  ///< a tensor like each parameter, by its name
+  Slots& add_state(const std::string& name);    ///< zeros, kept as "name/PARAMETER"
   NamedParameters parameters_;
 
  private:
-  std::set<std::string> optional_;
+  std::map<std::string, Slots> slots_;
+  std::int64_t steps_ = 0;
+  Tensor numbers_;  // f64 on the device
 };
 
-struct SgdSpec { double momentum = 0.9, weight_decay = 0; };
+using ops::AdamSpec;
+using ops::SgdSpec;
 
 /// v ← momentum v + (g + weight_decay p);  p ← p − lr v.  v starts at 0.
 class Sgd : public Optimizer {
  public:
-  Sgd(NamedParameters parameters, const SgdSpec& spec = {}, std::set<std::string> optional = {});
-  std::map<std::string, Tensor> state() const override;  ///< "momentum/NAME"
-  void load_state(const std::map<std::string, Tensor>& state) override;
+  explicit Sgd(NamedParameters parameters, const SgdSpec& spec = {});
 
  protected:
-  void apply(double lr, const std::vector<Ready>& ready) override;
+  std::vector<double> numbers(double lr, std::int64_t t) const override;
+  void update(const Tensor& numbers, const Tensor& open, const NamedGradients& gradients) override;
 
  private:
   SgdSpec spec_;
-  std::map<std::string, Tensor> momentum_;
+  Slots& momentum_;
 };
 
-struct AdamSpec { double beta1 = 0.9, beta2 = 0.999, eps = 1e-8, weight_decay = 0; };
-
-/// Kingma & Ba 2015, Algorithm 1: p ← p − lr m̂ / (√v̂ + eps), with weight_decay p added to the gradient. Each parameter
-/// counts its own steps t for the bias correction, so one that sat out steps is corrected as if it were younger.
+/// Kingma & Ba 2015, Algorithm 1: p ← p − lr m̂ / (√v̂ + eps), with weight_decay p added to the gradient.
 class Adam : public Optimizer {
  public:
-  Adam(NamedParameters parameters, const AdamSpec& spec = {}, std::set<std::string> optional = {});
-  std::map<std::string, Tensor> state() const override;  ///< "first/NAME", "second/NAME", "steps/NAME" (f64 [1])
-  void load_state(const std::map<std::string, Tensor>& state) override;
+  explicit Adam(NamedParameters parameters, const AdamSpec& spec = {});
 
  protected:
-  void apply(double lr, const std::vector<Ready>& ready) override;
+  std::vector<double> numbers(double lr, std::int64_t t) const override;
+  void update(const Tensor& numbers, const Tensor& open, const NamedGradients& gradients) override;
 
  private:
   AdamSpec spec_;
-  std::map<std::string, Tensor> first_, second_;
-  std::map<std::string, std::int64_t> steps_;
+  Slots &first_, &second_;
 };
 
 }  // namespace sagcl::layers

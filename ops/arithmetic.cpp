@@ -99,6 +99,20 @@ Variable scale(const Variable& x, double factor) {
                 [factor](Tensor dy) -> Gradients { return {scaled(factor, dy, checks::reuse(dy))}; });
 }
 
+Variable scale(const Variable& x, const Tensor& factor) {
+  const engine::OperationName name("scale");
+  checks::defined("scale", "x", x);
+  checks::floating("scale", x.value());
+  engine::require<engine::DtypeError>(factor.defined() && factor.dtype() == engine::Dtype::f64 && factor.size() == 1,
+                                      "scale: the factor must be one f64 number on the device");
+  const auto scaled_by = [factor](const Tensor& from, Tensor to) {
+    backend(from.device()).scale_by(factor, from, to);
+    return to;
+  };
+  return record("scale", {x}, scaled_by(x.value(), Tensor::empty_like(x.value())),
+                [scaled_by](Tensor dy) -> Gradients { return {scaled_by(dy, checks::reuse(dy))}; });
+}
+
 Variable add_scalar(const Variable& x, double term) {
   const engine::OperationName name("add_scalar");
   checks::defined("add_scalar", "x", x);

@@ -1,6 +1,5 @@
 #include "semiagcl/affinity.h"
 
-#include <algorithm>
 #include <cmath>
 
 #include "ops/arithmetic.h"
@@ -32,24 +31,16 @@ Tensor median_bandwidth2(const Tensor& teacher_vectors, ops::Metric metric, doub
   require(teacher_vectors.shape().rank() == 3, "median_bandwidth2: expected [graphs, nodes, features], got {}",
           teacher_vectors.shape());
   const std::int64_t G = teacher_vectors.shape()[0], N = teacher_vectors.shape()[1];
+  if (N == 1) return Tensor::full({G}, high, teacher_vectors.dtype(), teacher_vectors.device());
   const Variable t(teacher_vectors);
-  const std::vector<double> d = ops::pairwise_distance(t, t, metric).value().to_doubles();
-  std::vector<double> sigma2;
-  for (std::int64_t g = 0; g < G; ++g) {
-    std::vector<double> off;
-    for (std::int64_t i = 0; i < N; ++i)
-      for (std::int64_t j = 0; j < N; ++j)
-        if (i != j) off.push_back(d[std::size_t((g * N + i) * N + j)]);
-    if (off.empty()) {
-      sigma2.push_back(high);
-      continue;
-    }
-    const std::size_t below = (off.size() - 1) / 2, above = off.size() / 2;
-    std::sort(off.begin(), off.end());
-    // Departs from the paper: it calls σ "adaptive" and gives no rule. Half the median makes the median pair e^{-1} alike.
-    sigma2.push_back(std::clamp(0.25 * (off[below] + off[above]), low, high));  // half of the mean of the middle two
-  }
-  return Tensor::of({G}, sigma2).to(teacher_vectors.dtype()).to(teacher_vectors.device());
+  const Tensor d = ops::pairwise_distance(t, t, metric).value();
+  Tensor median = Tensor::empty({G, 1}, d.dtype(), d.device());
+  // The N distances of nodes to themselves are 0, so they are the smallest: what is left is off the diagonal.
+  ops::backend(d.device()).quantiles(N, {0.5}, d.reshape({G, N * N}), median);
+  // Departs from the paper: it calls σ "adaptive" and gives no rule. Half the median makes the median pair e^{-1} alike.
+  Tensor sigma2 = ops::scale(Variable(median.reshape({G})), 0.5).value();
+  ops::backend(d.device()).clamp(sigma2, low, high, sigma2);
+  return sigma2;
 }
 
 Variable affinity(const Tensor& teacher_vectors, const Variable& student_vectors, ops::Metric metric, const Tensor& sigma2) {
@@ -73,14 +64,11 @@ AffinityGraph affinity_graph(const Tensor& teacher_probabilities, const Variable
   return {affinity(t.value(), s, metric, sigma2), sigma2};
 }
 
-std::vector<double> diagonal(const Tensor& a) {
+Tensor diagonal(const Tensor& a) {
   require(a.shape().rank() == 3 && a.shape()[1] == a.shape()[2], "diagonal: expected [graphs, N, N], got {}", a.shape());
-  const std::int64_t G = a.shape()[0], N = a.shape()[1];
-  const std::vector<double> values = a.to_doubles();
-  std::vector<double> d;
-  for (std::int64_t g = 0; g < G; ++g)
-    for (std::int64_t i = 0; i < N; ++i) d.push_back(values[std::size_t((g * N + i) * N + i)]);
-  return d;
+  Tensor d = Tensor::empty({a.shape()[0], a.shape()[1]}, a.dtype(), a.device());
+  ops::backend(a.device()).diagonal(a, d);
+  return d.reshape({d.size()});
 }
 
 }  // namespace sagcl::semiagcl

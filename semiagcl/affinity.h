@@ -1,6 +1,4 @@
 #pragma once
-#include <vector>
-
 #include "autograd/tape.h"
 #include "ops/distance.h"
 #include "semiagcl/config.h"
@@ -39,7 +37,7 @@ struct AffinityGraph {
 /// `none` (no L_PL) the L2 kernel is used: the hard negatives still need A_ii.
 AffinityGraph affinity_graph(const Tensor& teacher_probabilities, const Variable& student_probabilities, const Method& m);
 
-/// A_ii of every patch of the batch, in patch order (G·N values).
-std::vector<double> diagonal(const Tensor& a);
+/// A_ii of every patch of the batch, in patch order: [G,N,N] -> [G·N].
+Tensor diagonal(const Tensor& a);
 
 }  // namespace sagcl::semiagcl

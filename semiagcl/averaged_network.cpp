@@ -19,8 +19,7 @@ std::unique_ptr<layers::Segmenter> make(const RunSettings& s, const layers::Segm
 }  // namespace
 
 AveragedNetwork::AveragedNetwork(const RunSettings& settings, const layers::SegmenterSpec& spec, engine::Device device)
-    : decay_(settings.method.ema_decay), dropout_(settings.method.teacher_dropout), network_(make(settings, spec, device)),
-      passes_(*network_, {.enabled = settings.train.replay}) {}
+    : dropout_(settings.method.teacher_dropout), network_(make(settings, spec, device)) {}
 
 void AveragedNetwork::begin(layers::Segmenter& student) {
   layers::copy_weights(student, *network_);
@@ -30,18 +29,18 @@ void AveragedNetwork::begin(layers::Segmenter& student) {
 AveragedNetwork::Output AveragedNetwork::look(const Tensor& weak, engine::Generator& random) {
   const autograd::NoGrad no_grad;
   const layers::Pass pass{.training = true, .dropout = dropout_, .random = &random};
-  const layers::Segmentation out = passes_.forward(Variable(weak), pass);
+  const layers::Segmentation out = network_->forward(Variable(weak), pass);
   return {ops::softmax(out.logits).value(), out.bottleneck.value()};
 }
 
 Tensor AveragedNetwork::sample(const Tensor& weak, engine::Generator& random) {
   const autograd::NoGrad no_grad;
   const layers::Pass pass{.training = true, .update_statistics = false, .random = &random};
-  return ops::softmax(passes_.forward(Variable(weak), pass).logits).value();
+  return ops::softmax(network_->forward(Variable(weak), pass).logits).value();
 }
 
-void AveragedNetwork::follow(layers::Segmenter& student, std::int64_t t, Buffers buffers) {
-  update_teacher(*network_, student, t, decay_, buffers);
+void AveragedNetwork::follow(const StepUpdate& update, Buffers buffers) {
+  update_teacher(*network_, update.student, update.alpha, update.open, buffers);
 }
 
 void AveragedNetwork::store(engine::TensorFile& content) const {

@@ -1,5 +1,4 @@
 #pragma once
-#include "layers/replay.h"
 #include "semiagcl/teacher.h"
 #include "semiagcl/training_method.h"
 
@@ -24,16 +23,14 @@ class AveragedNetwork {
   /// One stochastic prediction [N,D,H,W,K]: dropout whatever the settings say, and no running statistics move.
   Tensor sample(const Tensor& weak, engine::Generator& random);
 
-  void follow(layers::Segmenter& student, std::int64_t t, Buffers buffers = Buffers::own);
+  void follow(const StepUpdate& update, Buffers buffers = Buffers::own);
 
   void store(engine::TensorFile& content) const;
   void load(const engine::TensorFile& content, const std::string& source);
 
  private:
-  double decay_;
   bool dropout_, begun_ = false;
   std::unique_ptr<layers::Segmenter> network_;
-  layers::Replay passes_;
 };
 
 /// Samples begin … begin + count - 1 of a batch tensor.

@@ -43,7 +43,7 @@ struct Method {
   double high_percentile = 99.5;
   std::int64_t top_n = 20;            ///< n, "20" of section IV-B
   double top_n_share = 0.25;          ///< at most this share of the batch's patches: LA batches hold few
-  double min_confidence = 0.01;       ///< a patch whose mean confidence is below does not stand for the class
+  double min_confidence = 0.01;       ///< a patch whose mean confidence is below does not stand for the class; it only fills up its n
 
   // --- III-B, Eq. 2: affinity graph -----------------------------------------------------------------------------------
   Kernel kernel = Kernel::l2;

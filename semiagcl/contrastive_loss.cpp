@@ -12,7 +12,6 @@
 namespace sagcl::semiagcl {
 
 using engine::require;
-using engine::Type;
 using engine::UsageError;
 
 namespace {
@@ -22,30 +21,16 @@ void check(const Variable& q, const Contrast& c) {
   require(s.rank() == 2, "contrastive_losses: anchors must be [B, dim], got {}", s);
   require(c.keys.defined() && c.keys.shape().rank() == 2 && c.keys.shape()[1] == s[1],
           "contrastive_losses: keys must be [R, {}], got {}", s[1], c.keys.shape());
-  require(std::int64_t(c.positives.size()) == s[0], "contrastive_losses: {} lists of positives for {} anchors",
-          c.positives.size(), s[0]);
+  require(c.weights.shape() == engine::Shape{s[0], c.keys.shape()[0]}, "contrastive_losses: weights must be [{}, {}], got {}", s[0],
+          c.keys.shape()[0], c.weights.shape());
   require(!c.own.defined() || (c.own.shape().rank() == 3 && c.own.shape()[0] == s[0] && c.own.shape()[2] == s[1]),
           "contrastive_losses: own negatives must be [{}, M, {}], got {}", s[0], s[1], c.own.shape());
   require(!c.shared.defined() || (c.shared.shape().rank() == 2 && c.shared.shape()[1] == s[1]),
           "contrastive_losses: shared negatives must be [M, {}], got {}", s[1], c.shared.shape());
-  const bool any = (c.own.defined() && c.own.shape()[1] > 0) || (c.shared.defined() && c.shared.shape()[0] > 0);
-  require<UsageError>(any, "contrastive_losses: there are no negatives");
+  require<UsageError>((c.own.defined() && c.own.size() > 0) || (c.shared.defined() && c.shared.size() > 0),
+                      "contrastive_losses: there are no negatives");
+  require<UsageError>(!c.shared_mask.defined() || c.own.defined(), "contrastive_losses: a mask needs own negatives, which it spares");
   require<UsageError>(c.tau > 0, "contrastive_losses: tau is {}, it must be above 0", c.tau);
-}
-
-/// [B, R] weights: 1 / number of the anchor's positives at its positives, else 0.
-Tensor positive_weights(const Contrast& c, const Tensor& like) {
-  const std::int64_t B = std::int64_t(c.positives.size()), R = c.keys.shape()[0];
-  std::vector<double> w(std::size_t(B * R), 0.0);
-  for (std::int64_t b = 0; b < B; ++b) {
-    const auto& rows = c.positives[std::size_t(b)];
-    require<UsageError>(!rows.empty(), "contrastive_losses: anchor {} has no positive", b);
-    for (std::int64_t r : rows) {
-      require<UsageError>(r >= 0 && r < R, "contrastive_losses: positive {} of anchor {}, there are {} keys", r, b, R);
-      w[std::size_t(b * R + r)] += 1 / double(rows.size());
-    }
-  }
-  return Tensor::of({B, R}, w).to(like.dtype()).to(like.device());
 }
 
 /// log Σ_n e^{z_n} of each row: z_0 minus its log-softmax. [B, M] -> [B, 1]
@@ -59,25 +44,26 @@ Variable contrastive_losses(const Variable& q, const Contrast& c) {
   check(q, c);
   const std::int64_t B = q.shape()[0], dim = q.shape()[1], R = c.keys.shape()[0];
   const Variable scaled = ops::scale(q, 1 / c.tau);
-  const auto constant = [&](const Tensor& t) { return Variable(t.to(q.value().dtype()).to(q.value().device())); };
 
-  std::vector<Variable> parts;  // q·n/τ over all negatives of an anchor
-  if (c.own.defined() && c.own.shape()[1] > 0) {
-    const Variable z = ops::matmul(ops::reshape(scaled, {B, 1, dim}), constant(c.own), {.transpose_b = true});
+  std::vector<Variable> parts;  // q·n/τ over all negatives of an anchor; its own come first, no mask hides z_0
+  if (c.own.defined()) {
+    const Variable z = ops::matmul(ops::reshape(scaled, {B, 1, dim}), Variable(c.own), {.transpose_b = true});
     parts.push_back(ops::reshape(z, {B, c.own.shape()[1]}));
   }
-  if (c.shared.defined() && c.shared.shape()[0] > 0)
-    parts.push_back(ops::matmul(scaled, constant(c.shared), {.transpose_b = true}));
+  if (c.shared.defined()) {
+    const Variable z = ops::matmul(scaled, Variable(c.shared), {.transpose_b = true});
+    parts.push_back(c.shared_mask.defined() ? ops::add(z, Variable(c.shared_mask)) : z);
+  }
   const Variable negative = log_sum_exp(parts.size() == 1 ? parts[0] : ops::concat(parts, 1));  // [B, 1]
 
   // Every anchor meets every key: positive and summed negatives are a two-way softmax, of which the positives count.
-  const Variable positive = ops::matmul(scaled, constant(c.keys), {.transpose_b = true});  // [B, R]
-  const Variable ones(Tensor::full({1, R}, 1.0, q.value().dtype(), q.value().device()));
+  const Variable positive = ops::matmul(scaled, Variable(c.keys), {.transpose_b = true});  // [B, R]
+  const Variable ones(Tensor::full({1, R}, 1, q.value().dtype(), q.value().device()));
   const Variable two =
       ops::concat({ops::reshape(positive, {B * R, 1}), ops::reshape(ops::matmul(negative, ones), {B * R, 1})}, 1);
   const Variable loss = ops::scale(ops::slice(ops::log_softmax(two), 1, 0, 1), -1);  // Eq. 4, Eq. 7
-  // Departs from the paper: it speaks of one k⁺; an anchor's loss is the average over all its positives.
-  return ops::sum_axis(ops::multiply(ops::reshape(loss, {B, R}), Variable(positive_weights(c, q.value()))), 1);
+  // Departs from the paper: it speaks of one k⁺; an anchor's loss is the weighted sum over all its positives.
+  return ops::sum_axis(ops::multiply(ops::reshape(loss, {B, R}), Variable(c.weights)), 1);
 }
 
 ClosedForm contrastive_gradient(const Tensor& q, const Tensor& k, const Tensor& negatives, double tau) {

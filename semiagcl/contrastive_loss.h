@@ -1,7 +1,4 @@
 #pragma once
-#include <cstdint>
-#include <vector>
-
 #include "autograd/tape.h"
 
 namespace sagcl::semiagcl {
@@ -11,19 +8,19 @@ using engine::Tensor;
 
 /// What anchors q [B, dim] are contrasted with. All of it is constant: keys come from the teacher and the bank.
 struct Contrast {
-  Tensor keys = {};                                  ///< [R, dim] positive keys k⁺ of all anchors
-  std::vector<std::vector<std::int64_t>> positives = {};  ///< of each anchor, its rows of `keys`, at least one
-  Tensor own = {};                                   ///< [B, M, dim] negatives of each anchor: H of Eq. 7; or undefined
-  Tensor shared = {};                                ///< [M, dim] negatives common to all anchors: Q of Eq. 4; or undefined
-  double tau = 0.2;                                  ///< temperature τ
+  Tensor keys = {};         ///< [R, dim] positive keys k⁺ of all anchors
+  Tensor weights = {};      ///< [B, R]: how much each key counts as k⁺ of each anchor; 1 / number at its positives is their mean
+  Tensor own = {};          ///< [B, M, dim] negatives of each anchor: H of Eq. 7; or undefined
+  Tensor shared = {};       ///< [M, dim] negatives common to all anchors: Q of Eq. 4; or undefined
+  Tensor shared_mask = {};  ///< [B, M] added to q·n/τ of the shared ones: 0, or -1e30 to leave one out; or undefined. Needs `own`
+  double tau = 0.2;         ///< temperature τ
 };
 
 /// Eq. 4 (negatives Q in `shared`) and Eq. 7 (negatives H in `own`), one loss per anchor:
 ///
-///   L_b = mean over k⁺ of −log( e^{q·k⁺/τ} / (e^{q·k⁺/τ} + Σ_n e^{q·n/τ}) )          -> [B]
+///   L_b = Σ over k⁺ of weight · −log( e^{q·k⁺/τ} / (e^{q·k⁺/τ} + Σ_n e^{q·n/τ}) )          -> [B]
 ///
-/// Differentiable in q only. ShapeError when the parts do not fit; UsageError without negatives or for an anchor without
-/// a positive.
+/// Differentiable in q only. ShapeError when the parts do not fit; UsageError without negatives.
 Variable contrastive_losses(const Variable& q, const Contrast& c);
 
 /// Eq. 5 in closed form, a page to read beside Eq. 4 and a check of the tape: for one positive per anchor,

@@ -2,146 +2,128 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 #include <numeric>
+
+#include "ops/gather.h"
+#include "ops/layout.h"
 
 namespace sagcl::semiagcl {
 
+using autograd::Variable;
 using engine::Device;
 using engine::Dtype;
 using engine::require;
-using engine::Type;
 using engine::UsageError;
 
-namespace {
-double median(std::vector<double>& v) {
-  const std::size_t below = (v.size() - 1) / 2;
-  std::nth_element(v.begin(), v.begin() + std::ptrdiff_t(below), v.end());
-  const double a = v[below];
-  return v.size() % 2 ? a : 0.5 * (a + *std::min_element(v.begin() + std::ptrdiff_t(below) + 1, v.end()));
+MemoryBank::MemoryBank(std::int64_t n_classes, const Method& m, Device device, Dtype dtype) : m_(m) {
+  require<UsageError>(n_classes > 0, "MemoryBank: {} classes", n_classes);
+  ring_ = {.keys = Tensor::zeros({n_classes, m.bank_size, m.projection_dim}, dtype, device),
+           .affinity = Tensor::full({n_classes, m.bank_size}, NAN, dtype, device),
+           .count = Tensor::zeros({n_classes}, Dtype::i32, device),
+           .next = Tensor::zeros({n_classes}, Dtype::i32, device)};
+  threshold_ = Tensor::of({2}, std::vector<double>{m.threshold_start, 0}).to(dtype).to(device);
 }
+
+namespace {
+
+/// Reads what store() is about to keep.
+void check_keys(const Tensor& keys, const Picks& picks, const Tensor& affinity) {
+  const std::int64_t K = picks.patch.shape()[0], n = picks.patch.shape()[1], dim = keys.shape()[1];
+  const std::vector<double> row = keys.to_doubles(), a = affinity.to_doubles();
+  for (std::int64_t k = 0; k < K; ++k)
+    for (std::int64_t i = 0; i < picks.counted.data<std::int32_t>()[k]; ++i) {
+      const double* key = row.data() + (k * n + i) * dim;
+      const double length = std::sqrt(std::inner_product(key, key + dim, key, 0.0));
+      require<UsageError>(std::abs(length - 1) < 1e-3, "MemoryBank: key {} of class {} has length {}, keys are unit vectors", i, k,
+                          length);
+      const std::int64_t patch = picks.patch.data<std::int32_t>()[k * n + i];
+      require<UsageError>(patch >= 0 && patch < affinity.size(), "MemoryBank: patch {} has no affinity, there are {}", patch,
+                          affinity.size());
+      const double of_patch = a[std::size_t(patch)];
+      require<UsageError>(of_patch >= 0 && of_patch <= 1, "MemoryBank: affinity {} of patch {} is not in [0,1]", of_patch, patch);
+    }
+}
+
 }  // namespace
 
-double next_threshold(double theta, std::vector<double> affinities, const Method& m) {
-  if (affinities.empty()) return theta;
+void MemoryBank::store(const Tensor& keys, const Picks& picks, const Tensor& affinity, const Tensor& open) {
+  const engine::Shape &all = ring_.keys.shape(), &p = picks.patch.shape();
+  require(p.rank() == 2 && p[0] == all[0] && picks.counted.shape() == engine::Shape{all[0]},
+          "MemoryBank: picks {} and counted {}, expected [{}, n] and [{}]", p, picks.counted.shape(), all[0], all[0]);
+  require(keys.shape() == engine::Shape{picks.patch.size(), all[2]} && affinity.shape().rank() == 1,
+          "MemoryBank: keys {} with affinities {}, expected [{}, {}] and [patches]", keys.shape(), affinity.shape(),
+          picks.patch.size(), all[2]);
+  require<engine::DtypeError>(keys.dtype() == ring_.keys.dtype() && affinity.dtype() == ring_.keys.dtype(),
+                              "MemoryBank: keys {} and affinities {} for a bank of {}", keys.dtype(), affinity.dtype(),
+                              ring_.keys.dtype());
+  if (keys.device().is_cpu() && !(open.defined() && open.item() == 0)) check_keys(keys, picks, affinity);
+  ops::backend(keys.device()).store_keys(keys, picks.patch, picks.counted, affinity, open, ring_);
+}
+
+void MemoryBank::update_threshold(const Tensor& open) {
+  if (!m_.dynamic_threshold) return;
+  ops::Backend& device = ops::backend(threshold_.device());
+  Tensor median = Tensor::empty({1, 1}, threshold_.dtype(), threshold_.device());
+  device.quantiles(0, {0.5}, ring_.affinity.reshape({1, ring_.affinity.size()}), median);
   // Departs from the paper: it names a dynamic threshold θ in (0,1) and gives neither value nor rule.
-  return std::clamp(m.threshold_decay * theta + (1 - m.threshold_decay) * median(affinities), m.threshold_low,
-                    m.threshold_high);
+  device.move_threshold(m_.threshold_decay, m_.threshold_from_first, m_.threshold_low, m_.threshold_high, median.reshape({1}), open,
+                        threshold_);
 }
 
-MemoryBank::MemoryBank(std::int64_t n_classes, const Method& m, Dtype dtype)
-    : m_(m), a_(static_cast<std::size_t>(n_classes)), count_(static_cast<std::size_t>(n_classes), 0),
-      next_(static_cast<std::size_t>(n_classes), 0), theta_(m.threshold_start) {
-  require<UsageError>(n_classes > 0, "MemoryBank: {} classes", n_classes);
-  keys_ = Tensor::zeros({n_classes, m.bank_size, m.projection_dim}, dtype);
-  for (auto& row : a_) row.assign(std::size_t(m.bank_size), 0.0);
-}
+Tensor MemoryBank::theta() const { return ops::slice(Variable(threshold_), 0, 0, 1).value(); }
 
-void MemoryBank::push(std::int64_t label, const Tensor& keys, std::span<const double> affinity) {
-  const std::int64_t size = keys_.shape()[1], dim = keys_.shape()[2];
-  require<UsageError>(label >= 0 && label < n_classes(), "MemoryBank: class {}, there are {}", label, n_classes());
-  require(keys.shape().rank() == 2 && keys.shape()[1] == dim && keys.shape()[0] == std::int64_t(affinity.size()),
-          "MemoryBank: keys {} with {} affinities, expected [n, {}]", keys.shape(), affinity.size(), dim);
-  const Tensor rows = keys.to(Device::cpu()).to(keys_.dtype());
-  const auto k = std::size_t(label);
-  visit_float(keys_.dtype(), [&]<class T>(Type<T>) {
-    for (std::int64_t r = 0; r < rows.shape()[0]; ++r) {
-      const T* row = rows.data<T>() + r * dim;
-      const double length = std::sqrt(std::inner_product(row, row + dim, row, 0.0));
-      require<UsageError>(std::abs(length - 1) < 1e-3, "MemoryBank: key {} of class {} has length {}, keys are unit vectors",
-                          r, label, length);
-      const double a = affinity[std::size_t(r)];
-      require<UsageError>(a >= 0 && a <= 1, "MemoryBank: affinity {} of key {} of class {} is not in [0,1]", a, r, label);
-      std::copy_n(row, dim, keys_.data<T>() + (label * size + next_[k]) * dim);
-      a_[k][std::size_t(next_[k])] = a;
-      next_[k] = (next_[k] + 1) % size;
-      count_[k] = std::min(count_[k] + 1, size);
-    }
-  });
+Tensor MemoryBank::other_classes(std::int64_t n) const {
+  Tensor mask = Tensor::empty({ring_.keys.shape()[0] * n, ring_.affinity.size()}, ring_.keys.dtype(), ring_.keys.device());
+  ops::backend(mask.device()).other_classes(ring_, mask);
+  return mask;
 }
 
 std::int64_t MemoryBank::count(std::int64_t label) const {
-  require<UsageError>(label >= 0 && label < n_classes(), "MemoryBank: class {}, there are {}", label, n_classes());
-  return count_[std::size_t(label)];
+  require<UsageError>(label >= 0 && label < ring_.count.size(), "MemoryBank: class {}, there are {}", label, ring_.count.size());
+  return ring_.count.to_vector<std::int32_t>()[std::size_t(label)];
 }
 
 MemoryBank::Keys MemoryBank::of(std::int64_t label) const {
-  count(label);
-  return gather({label});
+  const std::int64_t size = ring_.keys.shape()[1], held = count(label);
+  const std::int64_t next = ring_.next.to_vector<std::int32_t>()[std::size_t(label)];
+  std::vector<std::int32_t> slots;
+  for (std::int64_t i = 0; i < held; ++i) slots.push_back(std::int32_t(label * size + (next - held + i + size) % size));
+  const auto rows = [&](const Tensor& all) {
+    return ops::gather(Variable(all.to(Device::cpu())), Tensor::of({held}, slots)).value();
+  };
+  return {rows(ring_.keys.reshape({ring_.affinity.size(), ring_.keys.shape()[2]})),
+          rows(ring_.affinity.reshape({ring_.affinity.size()})).to_doubles()};
 }
 
-MemoryBank::Keys MemoryBank::other_classes(std::int64_t label) const {
-  count(label);
-  std::vector<std::int64_t> others;
-  for (std::int64_t k = 0; k < n_classes(); ++k)
-    if (k != label) others.push_back(k);
-  return gather(others);
-}
-
-MemoryBank::Keys MemoryBank::gather(const std::vector<std::int64_t>& labels) const {
-  const std::int64_t size = keys_.shape()[1], dim = keys_.shape()[2];
-  std::int64_t total = 0;
-  for (std::int64_t k : labels) total += count_[std::size_t(k)];
-  Keys out{Tensor::empty({total, dim}, keys_.dtype()), {}};
-  const std::size_t bytes = std::size_t(dim) * bytes_of(keys_.dtype());
-  char* to = static_cast<char*>(out.keys.bytes_begin());
-  const char* from = static_cast<const char*>(keys_.bytes_begin());
-  for (std::int64_t label : labels) {
-    const auto k = std::size_t(label);
-    const std::int64_t oldest = count_[k] < size ? 0 : next_[k];
-    for (std::int64_t i = 0; i < count_[k]; ++i) {
-      const std::int64_t slot = (oldest + i) % size;
-      std::memcpy(to, from + std::size_t(label * size + slot) * bytes, bytes), to += bytes;
-      out.affinity.push_back(a_[k][std::size_t(slot)]);
-    }
-  }
-  return out;
-}
-
-void MemoryBank::update_threshold() {
-  if (!m_.dynamic_threshold) return;
-  std::vector<double> all;
-  for (std::size_t k = 0; k < a_.size(); ++k) all.insert(all.end(), a_[k].begin(), a_[k].begin() + count_[k]);
-  if (all.empty()) return;
-  Method rule = m_;
-  if (!updated_ && m_.threshold_from_first) rule.threshold_decay = 0;
-  theta_ = next_threshold(theta_, std::move(all), rule);
-  updated_ = true;
+std::map<std::string, Tensor> MemoryBank::parts() const {
+  return {{"keys", ring_.keys}, {"affinity", ring_.affinity}, {"count", ring_.count}, {"next", ring_.next}, {"threshold", threshold_}};
 }
 
 std::map<std::string, Tensor> MemoryBank::state() const {
-  const std::int64_t K = n_classes(), size = keys_.shape()[1];
-  std::vector<double> a;
-  for (const auto& row : a_) a.insert(a.end(), row.begin(), row.end());
-  const std::vector<std::int32_t> count(count_.begin(), count_.end()), next(next_.begin(), next_.end());
-  return {{"keys", keys_.clone()},
-          {"affinity", Tensor::of({K, size}, a)},
-          {"count", Tensor::of({K}, count)},
-          {"next", Tensor::of({K}, next)},
-          {"threshold", Tensor::of({2}, std::vector<double>{theta_, updated_ ? 1.0 : 0.0})}};
+  std::map<std::string, Tensor> copies;
+  for (const auto& [name, part] : parts()) copies[name] = part.clone().to(Device::cpu());
+  return copies;
 }
 
 void MemoryBank::load(const std::map<std::string, Tensor>& saved) {
-  for (const auto& [name, mine] : state()) {
+  for (const auto& [name, part] : parts()) {
     auto found = saved.find(name);
     require<UsageError>(found != saved.end(), "MemoryBank: the saved state has no {}", name);
-    require<UsageError>(
-        found->second.shape() == mine.shape() && found->second.dtype() == mine.dtype(),
-        "MemoryBank: saved {} is {} {}, this bank's is {} {}; bank_size, projection_dim and classes must agree", name,
-        found->second.dtype(), found->second.shape(), mine.dtype(), mine.shape());
+    require<UsageError>(found->second.shape() == part.shape(),
+                        "MemoryBank: saved {} is {}, this bank's is {}; bank_size, projection_dim and classes must agree", name,
+                        found->second.shape(), part.shape());
   }
-  const std::int64_t size = keys_.shape()[1];
+  const std::int64_t size = ring_.keys.shape()[1];
   const auto count = saved.at("count").to_vector<std::int32_t>(), next = saved.at("next").to_vector<std::int32_t>();
-  for (std::size_t k = 0; k < count.size(); ++k)
+  std::vector<double> affinity = saved.at("affinity").to_doubles();
+  for (std::size_t k = 0; k < count.size(); ++k) {
     require<UsageError>(count[k] >= 0 && count[k] <= size && next[k] >= 0 && next[k] < size,
-                        "MemoryBank: saved count {} and position {} of class {} do not fit a bank of {}", count[k], next[k],
-                        k, size);
-  keys_.copy_from(saved.at("keys"));
-  const std::vector<double> a = saved.at("affinity").to_doubles(), threshold = saved.at("threshold").to_doubles();
-  for (std::size_t k = 0; k < a_.size(); ++k)
-    std::copy_n(a.begin() + std::ptrdiff_t(std::int64_t(k) * size), size, a_[k].begin());
-  count_.assign(count.begin(), count.end()), next_.assign(next.begin(), next.end());
-  theta_ = threshold[0], updated_ = threshold[1] != 0;
+                        "MemoryBank: saved count {} and position {} of class {} do not fit a bank of {}", count[k], next[k], k, size);
+    const auto begin = affinity.begin() + std::ptrdiff_t(std::int64_t(k) * size);
+    std::fill(begin + count[k], begin + size, NAN);  // older files hold 0 in slots that were never filled
+  }
+  for (auto [name, part] : parts())
+    part.copy_from((name == "affinity" ? Tensor::of(part.shape(), affinity) : saved.at(name)).to(part.dtype()));
 }
 
 }  // namespace sagcl::semiagcl

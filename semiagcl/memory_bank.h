@@ -1,56 +1,55 @@
 #pragma once
 #include <map>
-#include <span>
 #include <string>
 #include <vector>
 
-#include "engine/tensor.h"
-#include "semiagcl/config.h"
+#include "ops/backend.h"
+#include "semiagcl/sampling.h"
 
 namespace sagcl::semiagcl {
 
-using engine::Tensor;
-
-/// The next θ: decay θ + (1 − decay) median(affinities), clamped (numpy's median; θ itself when there are none).
-double next_threshold(double theta, std::vector<double> affinities, const Method& m);
-
 /// Section III-C's memory bank Q: per class the last `bank_size` keys, unit vectors from the teacher, each with the
-/// affinity A_ii its patch had when it was stored, and the dynamic threshold θ. It lives on the host.
+/// affinity A_ii its patch had when it was stored, and the dynamic threshold θ. It lives on the device that trains.
 class MemoryBank {
  public:
   /// Room for n_classes x m.bank_size keys of m.projection_dim numbers of type `dtype`.
-  MemoryBank(std::int64_t n_classes, const Method& m, engine::Dtype dtype = engine::Dtype::f32);
+  MemoryBank(std::int64_t n_classes, const Method& m, engine::Device device = {}, engine::Dtype dtype = engine::Dtype::f32);
 
-  /// Stores rows of keys [n, dim] with their affinities in (0,1]; the oldest of that class make room.
-  /// ShapeError for another width; UsageError for a class or affinity out of range or a key that is not of length one.
-  void push(std::int64_t label, const Tensor& keys, std::span<const double> affinity);
+  /// Stores those of keys [K n, dim] that count, each with the affinity of its patch (affinity [patches of the batch], the
+  /// diagonal of Eq. 2's graphs); the oldest of their class make room. Where `open` (f64 [1], or undefined) is 0 nothing happens.
+  /// ShapeError for another width; on the CPU UsageError for an affinity outside [0,1] or a key that is not of length one.
+  void store(const Tensor& keys, const Picks& picks, const Tensor& affinity, const Tensor& open = {});
 
+  /// Moves θ towards the median of all stored affinities: decay θ + (1 − decay) median, clamped; once per step. θ stays where
+  /// nothing is stored, without m.dynamic_threshold, and where `open` is 0.
+  void update_threshold(const Tensor& open = {});
+
+  const ops::KeyRing& ring() const { return ring_; }
+  Tensor theta() const;                        ///< θ, [1]
+  Tensor other_classes(std::int64_t n) const;  ///< [K n, K bank_size]: 0 where a key is of another class than the row, else -1e30
+
+  // What follows waits for the device; it is for checkpoints and for looking.
+
+  double threshold() const { return theta().item(); }
   std::int64_t count(std::int64_t label) const;  ///< keys held of a class
-  std::int64_t n_classes() const { return keys_.shape()[0]; }
 
-  /// Keys of one class or of all others, class after class, each oldest first: keys [M, dim], affinity M.
+  /// Keys of a class, oldest first, on the host: keys [M, dim], affinity M.
   struct Keys {
     Tensor keys;
     std::vector<double> affinity;
   };
   Keys of(std::int64_t label) const;
-  Keys other_classes(std::int64_t label) const;
 
-  double threshold() const { return theta_; }  ///< θ
-  void update_threshold();                     ///< moves θ towards the median of all stored affinities; once per step
-
-  /// Everything as tensors for a checkpoint, and back. UsageError when a tensor is missing or of another shape.
+  /// Everything as host tensors for a checkpoint, and back, whatever float type they have. UsageError when a tensor is missing
+  /// or of another shape.
   std::map<std::string, Tensor> state() const;
   void load(const std::map<std::string, Tensor>& state);
 
  private:
-  Keys gather(const std::vector<std::int64_t>& labels) const;
+  std::map<std::string, Tensor> parts() const;
   Method m_;
-  Tensor keys_;                          // [classes, size, dim]
-  std::vector<std::vector<double>> a_;   // [classes][size]
-  std::vector<std::int64_t> count_, next_;
-  double theta_;
-  bool updated_ = false;
+  ops::KeyRing ring_;
+  Tensor threshold_;  // [2]: θ, and whether it was ever moved
 };
 
 }  // namespace sagcl::semiagcl

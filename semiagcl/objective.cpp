@@ -8,24 +8,23 @@ namespace sagcl::semiagcl {
 
 std::int64_t warm_up_steps(std::int64_t steps, const Method& m) { return std::int64_t(m.warm_up_share * double(steps)); }
 
-Weights weights_at(std::int64_t step, std::int64_t steps, const Method& m) {
+double ramp_at(std::int64_t step, std::int64_t steps, const Method& m) {
   const std::int64_t warm_up = warm_up_steps(steps, m);
-  if (step < warm_up) return {1, 0, 0, 0, 0};
-  const double w = layers::ramp_up(double(step - warm_up), m.ramp_share * double(steps - warm_up));
-  return {1, w * m.w_reg, m.kernel == Kernel::none ? 0 : w * m.w_pl, m.mixing == Mixing::none ? 0 : w * m.w_rw, w};
+  return step < warm_up ? 0 : layers::ramp_up(double(step - warm_up), m.ramp_share * double(steps - warm_up));
 }
 
 Variable objective(const std::vector<Term>& terms) {
   Variable all;
   for (const Term& term : terms) {
-    if (!term.value.defined() || term.weight == 0) continue;
+    if (term.weight == 0) continue;
     engine::require(term.value.value().size() == 1, "objective: {} has shape {}, expected a scalar", term.name, term.value.shape());
     // Departs from the paper: the weights and their ramp-up are ours; with all of them 1 it is the printed sum.
     const Variable scalar = ops::reshape(term.value, {});
-    const Variable weighted = term.weight == 1 ? scalar : ops::scale(scalar, term.weight);
+    Variable weighted = term.weight == 1 ? scalar : ops::scale(scalar, term.weight);
+    if (term.ramp.defined()) weighted = ops::scale(weighted, term.ramp);
     all = all.defined() ? ops::add(all, weighted) : weighted;  // Eq. 8
   }
-  engine::require<engine::UsageError>(all.defined(), "objective: no term is defined");
+  engine::require<engine::UsageError>(all.defined(), "objective: no term counts");
   return all;
 }
 

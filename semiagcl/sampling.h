@@ -1,8 +1,4 @@
 #pragma once
-#include <cstdint>
-#include <span>
-#include <vector>
-
 #include "semiagcl/config.h"
 #include "semiagcl/patches.h"
 
@@ -10,8 +6,13 @@ namespace sagcl::semiagcl {
 
 // Section III-A: patch-wise class-centric sampling.
 
-/// Positions of the n largest scores, largest first; of equal scores the lower position first.
-std::vector<std::int64_t> top_n(std::span<const double> score, std::int64_t n);
+/// The Top-n patches of every class, best first. A class has n rows whatever the batch holds: behind its own patches it is
+/// filled up with others, whose mean confidence in the class is below m.min_confidence. Those pass through the encoders with
+/// the rest, so that batch statistics always come from K·n patches, but are neither anchors nor positives nor stored keys.
+struct Picks {
+  Tensor patch;    ///< i32 [K, n], patch numbers; row k n + i of an embedding batch is that of patch[k,i]
+  Tensor counted;  ///< i32 [K]: how many of the n, from the front, stand for the class
+};
 
 /// n of Top-n for a batch: at most `share` of its patches, at least one.
 std::int64_t capped_top_n(std::int64_t n, std::int64_t patches, double share);
@@ -20,12 +21,8 @@ std::int64_t capped_top_n(std::int64_t n, std::int64_t patches, double share);
 /// image [N,D,H,W,C] as the network reads it (its robust unit range is taken here), class map [N,D,H,W,K] -> [N,P,K].
 Tensor sampling_score(const Tensor& image, const Tensor& class_map, const Method& m);
 
-/// Top-n patches of every class over the whole batch: score and confidence [N,P,K] -> for each class patch numbers
-/// n·P + p, best first. Only patches with confidence >= m.min_confidence count, so a class may have none. The
-/// negatives of a class are the patches chosen for the other classes.
-std::vector<std::vector<std::int64_t>> class_centric_patches(const Tensor& score, const Tensor& confidence, const Method& m);
-
-/// The same as one list of (patch, class), class after class: the rows of the embedding batch.
-std::vector<Pick> picks_of(const std::vector<std::vector<std::int64_t>>& by_class);
+/// Top-n patches of every class over the whole batch by score and confidence [N,P,K]; of equal scores the lower patch first.
+/// The negatives of a class are the patches that count for the other classes.
+Picks class_centric_patches(const Tensor& score, const Tensor& confidence, const Method& m);
 
 }  // namespace sagcl::semiagcl

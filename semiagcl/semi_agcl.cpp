@@ -1,8 +1,7 @@
 #include "semiagcl/semi_agcl.h"
 
-#include <numeric>
-
 #include "layers/weights.h"
+#include "ops/gather.h"
 #include "ops/layout.h"
 #include "ops/reduce.h"
 #include "ops/softmax.h"
@@ -10,7 +9,6 @@
 #include "semiagcl/affinity_loss.h"
 #include "semiagcl/consistency.h"
 #include "semiagcl/reweighting.h"
-#include "semiagcl/sampling.h"
 
 namespace sagcl::semiagcl {
 namespace {
@@ -22,32 +20,27 @@ std::unique_ptr<layers::ProjectionHead> make_head(const RunSettings& s, const la
   return head;
 }
 
-double mean_of(const std::vector<double>& v) { return v.empty() ? 0 : std::accumulate(v.begin(), v.end(), 0.0) / double(v.size()); }
-Tensor scalar(double value) { return Tensor::full({1}, value, engine::Dtype::f64); }
+Tensor mean(const Tensor& x) { return ops::mean(Variable(x)).value().reshape({1}); }
 
-/// i32 [R, 2]: patch and class.
-Tensor to_tensor(const std::vector<Pick>& picks) {
-  std::vector<std::int32_t> rows;
-  for (const Pick& p : picks) rows.insert(rows.end(), {std::int32_t(p.patch), std::int32_t(p.label)});
-  return Tensor::of({std::int64_t(picks.size()), 2}, rows);
+Tensor numbers_up_to(std::int64_t last) {
+  std::vector<float> all;
+  for (std::int64_t i = 0; i <= last; ++i) all.push_back(float(i));
+  return Tensor::of({last + 1}, all);
 }
 
-std::vector<Pick> to_picks(const Tensor& t) {
-  const std::vector<std::int32_t> rows = t.to_vector<std::int32_t>();
-  std::vector<Pick> picks;
-  for (std::size_t r = 0; r < rows.size(); r += 2) picks.push_back({rows[r], rows[r + 1]});
-  return picks;
+/// What the shards found under a name, one behind the other on the device; other processes' shards lie on the host.
+Tensor joined(const std::vector<Findings>& shards, const char* name, engine::Device device) {
+  std::vector<Variable> parts;
+  for (const Findings& found : shards) parts.push_back(Variable(found.at(name).to(device)));
+  return ops::concat(parts, 0).value();
 }
 
 }  // namespace
 
 SemiAgcl::SemiAgcl(const RunSettings& s, const layers::SegmenterSpec& spec, engine::Device device)
     : method_(s.method), classes_(spec.classes), teacher_(s, spec, device), head_(make_head(s, spec, device)),
-      teacher_head_(make_head(s, spec, device)), bank_(spec.classes, s.method) {}
-
-void SemiAgcl::begin(layers::Segmenter& student) { teacher_.begin(student); }
-
-void SemiAgcl::warm_up(layers::Segmenter& student, std::int64_t t) { teacher_.follow(student, t, Buffers::averaged); }
+      teacher_head_(make_head(s, spec, device)), bank_(spec.classes, s.method, device),
+      numbers_(numbers_up_to(s.method.top_n).to(device)) {}
 
 std::vector<std::pair<std::string, layers::Module*>> SemiAgcl::trained_modules() {
   if (!contrasts()) return {};
@@ -63,17 +56,15 @@ std::vector<Term> SemiAgcl::terms(StepInput& in) {
   const Tensor target = samples(seen.probabilities, labelled - first, unlabelled);
   const Variable logits = ops::slice(in.student.logits, 0, labelled, unlabelled);
   std::vector<Term> terms;
-  terms.push_back({"reg", consistency_loss(logits, target, method_.consistency, method_.min_target), in.weights.reg});  // L_reg
+  const Variable reg = consistency_loss(logits, target, method_.consistency, method_.min_target);
+  terms.push_back({"reg", reg, method_.w_reg, in.ramp});  // L_reg
   if (method_.kernel != Kernel::none) {
     const AffinityGraph graph = affinity_graph(target, ops::softmax(logits), method_);  // of Eq. 2
-    terms.push_back({"pl", affinity_loss(graph.a, method_), in.weights.pl});      // L_PL
-    in.found["a_ii"] = scalar(mean_of(diagonal(graph.a.value())));
-    in.found["sigma2"] = scalar(mean_of(graph.sigma2.to_doubles()));
+    terms.push_back({"pl", affinity_loss(graph.a, method_), method_.w_pl, in.ramp});  // L_PL
+    in.found["a_ii"] = mean(diagonal(graph.a.value()));
+    in.found["sigma2"] = mean(graph.sigma2);
   }
-  if (contrasts()) {
-    const Variable loss = contrast(in, first, seen);
-    if (loss.defined()) terms.push_back({"rw", loss, in.weights.rw});  // L_RW
-  }
+  if (contrasts()) terms.push_back({"rw", contrast(in, first, seen), method_.w_rw, in.ramp});  // L_RW
   return terms;
 }
 
@@ -84,73 +75,65 @@ Variable SemiAgcl::embed(const Variable& features, layers::ProjectionHead& head)
   return head.forward(pooled, {.training = true, .update_statistics = !frozen});
 }
 
-/// Sections III-A and III-C: picks patches, embeds both views, contrasts with the bank. Undefined while the bank is empty.
+/// Sections III-A and III-C: picks patches, embeds both views, contrasts with the bank.
 Variable SemiAgcl::contrast(StepInput& in, std::int64_t first, const AveragedNetwork::Output& seen) {
-  const std::int64_t all = in.batch.weak.shape()[0], count = all - first;
+  const std::int64_t labelled = in.batch.labelled, all = in.batch.weak.shape()[0], count = all - first;
   const Tensor weak = samples(in.batch.weak, first, count), strong = samples(in.batch.strong, first, count);
 
   // The class map C: the truth where there is one, else the teacher's probabilities.
-  Tensor map = seen.probabilities.clone();
+  Tensor map = seen.probabilities;
   if (first == 0) {
-    const Tensor truth = one_hot(in.batch.label, classes_, map.dtype());
-    engine::runtime(map.device()).copy_within(map.bytes_begin(), truth.bytes_begin(), truth.bytes());
+    const Variable truth(one_hot(in.batch.label, classes_, map.dtype()));
+    map = ops::concat({truth, Variable(samples(map, labelled, all - labelled))}, 0).value();
   }
-  std::vector<double> affinities;
   {
     const autograd::NoGrad no_grad;
     const Variable student = ops::softmax(Variable(samples(in.student.logits.value(), first, count)));
     Method per_image = method_;
     per_image.graph = GraphOver::image;
-    affinities = diagonal(affinity_graph(seen.probabilities, student, per_image).a.value());  // A_ii of Eq. 6
+    in.found["affinity"] = diagonal(affinity_graph(seen.probabilities, student, per_image).a.value());  // A_ii of Eq. 6
   }
-  const Tensor score = sampling_score(weak, map, method_);                                          // by Eq. 1
-  const auto chosen = class_centric_patches(score, patch_confidence(map, method_.patch_grid), method_);  // Top-n
-  const std::vector<Pick> picks = picks_of(chosen);
-  if (picks.size() < 2) return {};  // the projection's batch norm needs two rows
+  const Tensor score = sampling_score(weak, map, method_);                                               // by Eq. 1
+  const Picks picks = class_centric_patches(score, patch_confidence(map, method_.patch_grid), method_);  // Top-n
 
   const bool frozen = method_.patch_norm == PatchNorm::frozen;
   engine::Generator dropout = in.random.fork(1);
   const layers::Pass pass{.training = true, .update_statistics = !frozen, .dropout = false, .random = &dropout};
+  // What an encoder makes of the picks; a bottleneck ends with the images they are from.
+  const auto features = [&](layers::Segmenter& network, const Tensor& view, const Variable& bottleneck) {
+    if (method_.embedding == Embedding::patch)
+      return network.encode(Variable(attended_patches(view, map, method_.patch_grid, picks.patch)), pass);
+    const Variable images = ops::slice(bottleneck, 0, bottleneck.shape()[0] - count, count);
+    return roi_features(images, map, method_.patch_grid, picks.patch);
+  };
   Tensor keys;
   {
     const autograd::NoGrad no_grad;
-    const Variable features =
-        method_.embedding == Embedding::roi
-            ? roi_features(Variable(seen.bottleneck), map, method_.patch_grid, picks)
-            : teacher_.get()->encode(Variable(attended_patches(weak, map, method_.patch_grid, picks)), pass);
-    keys = embed(features, *teacher_head_).value();  // k = H(E_T(P_i^k))
+    keys = embed(features(*teacher_.get(), weak, Variable(seen.bottleneck)), *teacher_head_).value();  // k = H(E_T(P_i^k))
   }
-  const Variable features =
-      method_.embedding == Embedding::roi
-          ? roi_features(ops::slice(in.student.bottleneck, 0, first, count), map, method_.patch_grid, picks)
-          : in.network.encode(Variable(attended_patches(strong, map, method_.patch_grid, picks)), pass);
-  const Variable q = embed(features, *head_);  // q = H(E_S(P_i^k))
+  const Variable q = embed(features(in.network, strong, in.student.bottleneck), *head_);  // q = H(E_S(P_i^k))
 
-  in.found["keys"] = keys;
-  in.found["picks"] = to_tensor(picks);
-  in.found["affinity"] = Tensor::of({std::int64_t(affinities.size())}, affinities);
+  in.found["keys"] = keys, in.found["patch"] = picks.patch, in.found["counted"] = picks.counted;
   engine::Generator draws = in.random.fork(2);
   return reweighted_loss(q, keys, picks, bank_, method_, draws);
 }
 
 /// The keys enter the bank only now: no anchor of the step has met one of them as a negative.
-void SemiAgcl::after_update(layers::Segmenter& student, std::int64_t t, const std::vector<Findings>& shards) {
-  std::map<std::string, std::vector<double>> means;
-  std::size_t anchors = 0;
-  for (const Findings& found : shards) {
-    for (const char* name : {"a_ii", "sigma2"})
-      if (found.count(name)) means[name].push_back(found.at(name).item());
-    if (!found.count("keys")) continue;
-    const std::vector<Pick> picks = to_picks(found.at("picks"));
-    remember(bank_, found.at("keys"), picks, found.at("affinity").to_doubles());
-    anchors += picks.size();
+void SemiAgcl::after_update(const StepUpdate& update) {
+  const engine::Device device = update.alpha.device();
+  if (contrasts()) {
+    for (const Findings& found : update.shards)
+      bank_.store(found.at("keys").to(device), {found.at("patch").to(device), found.at("counted").to(device)},
+                  found.at("affinity").to(device), update.open);
+    bank_.update_threshold(update.open);
+    const Tensor counted = joined(update.shards, "counted", device);
+    observed_["anchors"] = ops::sum(ops::gather(Variable(numbers_), counted)).value();
+    observed_["theta"] = bank_.theta();
+    update_teacher(*teacher_head_, *head_, update.alpha, update.open);
   }
-  if (anchors > 0) bank_.update_threshold();
-  for (const auto& [name, values] : means) observed_[name] = mean_of(values);
-  observed_["theta"] = bank_.threshold();
-  observed_["anchors"] = double(anchors);
-  teacher_.follow(student, t);
-  if (contrasts()) update_teacher(*teacher_head_, *head_, t, method_.ema_decay);
+  if (method_.kernel != Kernel::none)
+    for (const char* name : {"a_ii", "sigma2"}) observed_[name] = mean(joined(update.shards, name, device));
+  teacher_.follow(update);
 }
 
 void SemiAgcl::store(engine::TensorFile& content) const {

@@ -2,7 +2,6 @@
 #include "layers/projection_head.h"
 #include "semiagcl/averaged_network.h"
 #include "semiagcl/memory_bank.h"
-#include "semiagcl/patches.h"
 
 namespace sagcl::semiagcl {
 
@@ -14,19 +13,19 @@ class SemiAgcl final : public TrainingMethod {
   SemiAgcl(const RunSettings& settings, const layers::SegmenterSpec& spec, engine::Device device);
 
   bool uses_unlabelled() const override { return true; }
-  void begin(layers::Segmenter& student) override;
-  void warm_up(layers::Segmenter& student, std::int64_t t) override;
+  void begin(layers::Segmenter& student) override { teacher_.begin(student); }
+  void warm_up(const StepUpdate& update) override { teacher_.follow(update, Buffers::averaged); }
   std::vector<Term> terms(StepInput& in) override;
-  void after_update(layers::Segmenter& student, std::int64_t t, const std::vector<Findings>& shards) override;
+  void after_update(const StepUpdate& update) override;
   std::vector<layers::Module*> modules() override { return {&teacher_.network(), head_.get(), teacher_head_.get()}; }
   std::vector<std::pair<std::string, layers::Module*>> trained_modules() override;
   layers::Segmenter* teacher() override { return teacher_.get(); }
-  std::map<std::string, double> observations() const override { return observed_; }
+  std::map<std::string, Tensor> observations() const override { return observed_; }
   void store(engine::TensorFile& content) const override;
   void load(const engine::TensorFile& content, const std::string& source) override;
 
  private:
-  bool contrasts() const { return method_.mixing != Mixing::none; }
+  bool contrasts() const { return method_.mixing != Mixing::none && method_.w_rw != 0; }
   Variable embed(const Variable& features, layers::ProjectionHead& head) const;
   Variable contrast(StepInput& in, std::int64_t first, const AveragedNetwork::Output& seen);
 
@@ -35,7 +34,8 @@ class SemiAgcl final : public TrainingMethod {
   AveragedNetwork teacher_;
   std::unique_ptr<layers::ProjectionHead> head_, teacher_head_;
   MemoryBank bank_;
-  std::map<std::string, double> observed_;
+  Tensor numbers_;  // 0, 1, … top_n: a count as a number
+  std::map<std::string, Tensor> observed_;
 };
 
 }  // namespace sagcl::semiagcl

@@ -42,7 +42,7 @@ struct TrainSettings {
   std::int64_t decay_every = 0;           ///< learning rate x 0.1 every so many steps; 0 never
   std::int64_t ease_in = 0;               ///< steps over which the learning rate of a fresh optimiser rises linearly
   std::string precision = "auto";         ///< of convolutions: fp32, tf32, bf16; auto is tf32 on a GPU, fp32 on the CPU
-  bool replay = false;                    ///< on a GPU: the networks' passes are recorded once and replayed (CUDA graphs); the same bits
+  bool replay = false;                    ///< on a GPU: a step is recorded once and replayed (one CUDA graph); the same bits
   std::string weights;                    ///< start from a run's checkpoint or a safetensors file in PyTorch's order; empty: drawn
   std::int64_t restarts = 2;              ///< a warm-up that leaves a class unpredicted starts again with other weights, at most so often
   std::uint64_t seed = 0;

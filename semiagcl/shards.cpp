@@ -23,7 +23,6 @@ std::string packed(const ShardReport& report) {
   for (const auto& [name, t] : report.found) file.tensors["found/" + name] = t;
   for (std::size_t i = 0; i < report.statistics.size(); ++i)
     file.tensors[fmt::format("statistics/{:06}", i)] = report.statistics[i];
-  for (const std::string& name : report.reached) file.notes["reached/" + name] = "";
   if (!report.failure.empty()) file.notes["failure"] = report.failure;
   return engine::safetensors_bytes(file);
 }
@@ -38,10 +37,7 @@ ShardReport unpacked(const std::string& bytes, int rank) {
     else if (name.starts_with("found/")) report.found[rest] = t;
     else report.statistics.push_back(t);
   }
-  for (const auto& [name, text] : file.notes) {
-    if (name == "failure") report.failure = text;
-    else report.reached.insert(name.substr(name.find('/') + 1));
-  }
+  if (file.notes.count("failure")) report.failure = file.notes.at("failure");
   return report;
 }
 
@@ -61,9 +57,8 @@ std::uint64_t fingerprint(std::uint64_t hash, const Tensor& t) {
 }  // namespace
 
 ShardAverage::ShardAverage(engine::Communicator& ranks, std::int64_t shards, const std::vector<layers::Module*>& modules,
-                           layers::Optimizer& optimizer)
+                           const layers::Optimizer& optimizer)
     : ranks_(ranks), shards_(shards), optimizer_(optimizer) {
-  if (shards_ == 1) return;
   for (layers::Module* module : modules)
     for (auto& [name, buffer] : layers::buffers_in_order(*module)) statistics_.push_back(buffer);
   for (const Tensor* buffer : statistics_) before_.push_back(host_copy(*buffer));
@@ -73,35 +68,23 @@ void ShardAverage::begin() {
   for (std::size_t i = 0; i < statistics_.size(); ++i) statistics_[i]->copy_from(before_[i]);
 }
 
-void ShardAverage::end(ShardReport report) {
-  gradients_ = optimizer_.take_gradients();
-  if (shards_ > 1) {
-    std::vector<Tensor> list;
-    for (const auto& [name, parameter] : optimizer_.parameters()) {
-      const auto found = gradients_.find(name);
-      const bool reached = found != gradients_.end();
-      list.push_back(reached ? std::move(found->second) : Tensor::zeros_like(parameter->value()));
-      if (reached) report.reached.insert(name);
-    }
-    sum_.add(std::move(list));
-    for (const Tensor* buffer : statistics_) report.statistics.push_back(host_copy(*buffer));
+void ShardAverage::end(ShardReport report, const layers::NamedGradients& gradients) {
+  std::vector<Tensor> list;
+  for (const auto& [name, parameter] : optimizer_.parameters()) {
+    const auto found = gradients.find(name);  // a shard that failed has none
+    list.push_back(found == gradients.end() ? Tensor::zeros_like(parameter->value()) : found->second.clone());
   }
+  sum_.add(std::move(list));
+  for (const Tensor* buffer : statistics_) report.statistics.push_back(host_copy(*buffer));
   own_.push_back(std::move(report));
 }
 
 std::vector<ShardReport> ShardAverage::finish() {
-  if (shards_ == 1) return own_;
   const std::vector<ShardReport> reports = exchange();
-  std::set<std::string> reached;
-  for (const ShardReport& report : reports) reached.insert(report.reached.begin(), report.reached.end());
   const std::vector<Tensor> sum = sum_.take();
   engine::sum_over_processes(ranks_, sum);
-  gradients_.clear();
   auto gradient = sum.begin();
-  for (const auto& [name, parameter] : optimizer_.parameters()) {
-    if (reached.count(name)) gradients_[name] = *gradient;
-    ++gradient;
-  }
+  for (const auto& [name, parameter] : optimizer_.parameters()) gradients_[name] = *gradient++;
   average_statistics(reports);
   return reports;
 }

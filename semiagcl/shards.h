@@ -1,6 +1,4 @@
 #pragma once
-#include <set>
-
 #include "engine/communicator.h"
 #include "layers/optimizer.h"
 #include "semiagcl/training_method.h"
@@ -13,27 +11,25 @@ struct ShardReport {
   std::map<std::string, double> terms;  ///< unweighted
   Findings found;
   std::string failure;                  ///< why its loss is not finite; empty if all is well
-  std::set<std::string> reached;        ///< parameters its loss depends on; filled by ShardAverage, as the next
-  std::vector<Tensor> statistics;       ///< running statistics after its forwards, on the host
+  std::vector<Tensor> statistics;       ///< running statistics after its forwards, on the host; filled by ShardAverage
 };
 
 /// One step over a batch in 2^k shards, which one process may run one after the other (gradient accumulation) or several
 /// side by side:
 ///
 ///   ShardAverage average(ranks, shards, modules, optimizer);
-///   for (each shard of this process) average.begin(), report = forward and backward of loss / shards, average.end(report);
+///   for (each shard of this process) average.begin(), forward and backward of loss / shards, average.end(report, gradients);
 ///   reports = average.finish();                   // of all shards, in order, the same in every process
-///   optimizer.step(rate, average.gradients());
+///   optimizer.apply(average.gradients());
 ///
 /// Every shard starts from the step's running statistics, and their mean over the shards is the result. Gradients are
-/// added in PairwiseSum's order, so nothing depends on how many processes there are. A parameter that some shards do not
-/// reach has gradient 0 in them. With one shard nothing is touched.
+/// added in PairwiseSum's order, so nothing depends on how many processes there are.
 class ShardAverage {
  public:
   ShardAverage(engine::Communicator& ranks, std::int64_t shards, const std::vector<layers::Module*>& modules,
-               layers::Optimizer& optimizer);
+               const layers::Optimizer& optimizer);
   void begin();
-  void end(ShardReport report);
+  void end(ShardReport report, const layers::NamedGradients& gradients);
   std::vector<ShardReport> finish();
   const layers::NamedGradients& gradients() const { return gradients_; }
 
@@ -43,7 +39,7 @@ class ShardAverage {
 
   engine::Communicator& ranks_;
   const std::int64_t shards_;
-  layers::Optimizer& optimizer_;
+  const layers::Optimizer& optimizer_;
   std::vector<Tensor*> statistics_;  // buffers of all modules
   std::vector<Tensor> before_;       // their values when the step began
   std::vector<ShardReport> own_;

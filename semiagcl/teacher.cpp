@@ -24,7 +24,7 @@ std::vector<std::pair<Tensor, Tensor>> pairs_of(const std::map<std::string, Part
   for (const auto& [name, t] : teacher) {
     auto s = student.find(name);
     require<UsageError>(s != student.end(), "update_teacher: the student has no {}", name);
-    const auto pair = std::pair{tensor(*t), tensor(*s->second)};
+    const auto pair = std::pair{tensor(t), tensor(s->second)};
     require<UsageError>(pair.first.shape() == pair.second.shape(),
                         "update_teacher: {} is {} in the teacher, {} in the student", name, pair.first.shape(),
                         pair.second.shape());
@@ -33,25 +33,19 @@ std::vector<std::pair<Tensor, Tensor>> pairs_of(const std::map<std::string, Part
   return pairs;
 }
 
-void average(double alpha, const std::vector<std::pair<Tensor, Tensor>>& pairs) {
-  if (!pairs.empty()) ops::backend(pairs[0].first.device()).average(alpha, pairs);
-}
-
 }  // namespace
 
-void ema_update(const std::map<std::string, Variable*>& teacher, const std::map<std::string, Variable*>& student,
-                double alpha) {
-  average(alpha, pairs_of(teacher, student, [](Variable& v) { return v.value_for_update(); }));
-}
-
-void update_teacher(layers::Module& teacher, layers::Module& student, std::int64_t step, double decay, Buffers buffers) {
+void update_teacher(layers::Module& teacher, layers::Module& student, const Tensor& alpha, const Tensor& open, Buffers buffers) {
+  const auto average = [&](const Tensor& a, const std::vector<std::pair<Tensor, Tensor>>& pairs) {
+    if (!pairs.empty()) ops::backend(alpha.device()).average(a, open, pairs);
+  };
   // Departs from the paper: it does not say how the teacher follows. Exponential moving average with α = 0.999, the first
   // of section IV-B's four unnamed numbers.
-  const double alpha = ema_alpha(step, decay);
-  ema_update(layers::parameters_of(teacher), layers::parameters_of(student), alpha);
+  average(alpha, pairs_of(layers::parameters_of(teacher), layers::parameters_of(student),
+                          [](Variable* v) { return v->value_for_update(); }));
   if (buffers == Buffers::own) return;
-  average(buffers == Buffers::copied ? 0 : alpha,
-          pairs_of(layers::buffers_of(teacher), layers::buffers_of(student), [](Tensor& t) { return t; }));
+  average(buffers == Buffers::copied ? Tensor::zeros_like(alpha) : alpha,
+          pairs_of(layers::buffers_of(teacher), layers::buffers_of(student), [](Tensor* t) { return *t; }));
 }
 
 }  // namespace sagcl::semiagcl

@@ -20,12 +20,10 @@ double ema_alpha(std::int64_t step, double decay);
 ///   averaged averaged like parameters (BCP's ACDC script)
 enum class Buffers { own, copied, averaged };
 
-/// θ_T ← α θ_T + (1 − α) θ_S for every parameter, by name. UsageError when names or shapes differ or a tape holds records.
-void ema_update(const std::map<std::string, Variable*>& teacher, const std::map<std::string, Variable*>& student,
-                double alpha);
-
-/// The whole update of one step: parameters by ema_alpha(step, decay), buffers as asked.
-void update_teacher(layers::Module& teacher, layers::Module& student, std::int64_t step, double decay,
+/// θ_T ← α θ_T + (1 − α) θ_S for every parameter, by name, and buffers as asked. alpha (f64 [1]) is that of ema_alpha and lies on
+/// the device; where `open` (f64 [1], or undefined) is 0 nothing changes. UsageError when names or shapes differ or a tape holds
+/// records.
+void update_teacher(layers::Module& teacher, layers::Module& student, const Tensor& alpha, const Tensor& open = {},
                     Buffers buffers = Buffers::own);
 
 }  // namespace sagcl::semiagcl

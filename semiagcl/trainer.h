@@ -1,8 +1,9 @@
 #pragma once
+#include <chrono>
 #include <filesystem>
 
+#include "engine/replay.h"
 #include "layers/optimizer.h"
-#include "layers/replay.h"
 #include "semiagcl/batch_feed.h"
 #include "semiagcl/shards.h"
 
@@ -40,9 +41,14 @@ class Trainer {
   std::int64_t steps_done() const { return step_; }
   bool finished() const { return step_ >= settings_.train.steps; }
 
-  /// One step; collective where there are several processes. Throws engine::NonFiniteError naming the operation that first
-  /// produced NaN or infinity; the weights are then those of the step before.
-  StepReport advance();
+  /// One step; collective where there are several processes. With one shard the device may still be at work on return.
+  void advance();
+
+  /// What the steps since the last call did; waits for the device. Where a loss was not finite, this, advance() or checkpoint(),
+  /// whichever looks first, throws engine::NonFiniteError naming the operation that first produced NaN or infinity. That step
+  /// and those behind it have then not happened: weights, averages and stored keys are those of the step before, only running
+  /// statistics have moved. After any other error a step may be half done: go on from a checkpoint.
+  std::vector<StepReport> reports();
 
   layers::Segmenter& student() { return *student_; }
   layers::Segmenter* teacher() { return method_->teacher(); }
@@ -51,21 +57,34 @@ class Trainer {
   std::int64_t warmup_steps() const { return warmup_; }
 
   /// The whole state; NonFiniteError if a weight is not finite: a bad state never becomes a checkpoint.
-  engine::TensorFile checkpoint() const;
+  engine::TensorFile checkpoint();
   void restore(const engine::TensorFile& content, const std::string& source);
 
  private:
   bool warming_up() const { return step_ < warmup_; }
   bool averaging() const { return !warming_up() || settings_.method.average_warm_up; }
+  bool whole_steps() const { return settings_.train.shards == 1; }
   void make_network();
   void start_phase();
+  void start_batches();
   void make_optimizer();
   bool predicts_every_class();
   bool restart_warm_up();
   std::vector<layers::Module*> modules();
   datasets::Batch next_shard();
-  Variable total_loss(const datasets::Batch& shard, std::vector<Term>& terms, Findings& found);
-  ShardReport run(const datasets::Batch& shard);
+  void take(datasets::Batch shard);
+  engine::Generator random_of(std::int64_t shard) const;
+  Variable total_loss(const datasets::Batch& shard, const engine::Generator& random, std::vector<Term>& terms, Findings& found);
+  void pass(const engine::Generator& random);
+  void update(const layers::NamedGradients& gradients, const std::vector<Findings>& shards);
+  void write_row();
+  void prepare();
+  void run(const engine::Generator& random, const std::function<void(const engine::Generator&)>& work);
+  void run_whole();
+  ShardReport run_shard();
+  void run_shards(StepReport& report);
+  void read();
+  void undo(std::int64_t first, std::int64_t count);
   double learning_rate() const;
   std::int64_t steps_trained() const;
   void explain_not_finite(const datasets::Batch& batch, bool certain);
@@ -77,10 +96,23 @@ class Trainer {
   layers::SegmenterSpec spec_;
   std::int64_t warmup_ = 0, step_ = 0, attempt_ = 0;
   std::unique_ptr<layers::Segmenter> student_;
-  std::unique_ptr<layers::Replay> passes_;  ///< of the student, in this phase
   std::unique_ptr<TrainingMethod> method_;
   std::unique_ptr<layers::Optimizer> optimizer_;
   std::unique_ptr<BatchFeed> batches_;
+  std::unique_ptr<engine::Replay> replay_;  ///< of this phase
+
+  // What a step reads and writes on the device; a recorded step finds it at the same place every time.
+  datasets::Batch shard_;
+  Tensor ramp_, number_, alpha_, open_;    ///< f64 [1]; open_ becomes 0 with the first loss that is not finite
+  layers::NamedGradients gradients_;
+  Findings found_;
+  std::map<std::string, Tensor> values_;   ///< "loss", "term NAME", "observed NAME": f32, one element
+  std::vector<std::string> names_;         ///< of values_, in order
+  Tensor row_, rows_;                      ///< f32: values_ of the last step, and [most_rows, values] of the unread ones
+
+  static constexpr std::int64_t most_rows = 64;
+  std::vector<StepReport> unread_, read_;  ///< steps whose values are in rows_ alone, and those that wait for reports()
+  std::chrono::steady_clock::time_point clock_;  ///< when the first unread step began
 };
 
 }  // namespace sagcl::semiagcl

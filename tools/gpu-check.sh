@@ -45,7 +45,7 @@ repeat() { check 200 repeat; }
 conv() { check 500 conv weight; }
 steps() { check 300 steps; }
 overlap() { check 100 overlap; }
-# CUDA graphs of the networks' passes: equal bits in single steps and in a whole training, and the times of both.
+# Steps as one CUDA graph: equal bits in single steps and in a whole training, and the times of both.
 replay() {
   local on run
   check 300 replay || return 1
@@ -71,7 +71,7 @@ sanitizer() {
     SAGCL_PLANS=off timeout 120 compute-sanitizer --tool $tool --error-exitcode 9 "$bin/sagcl-gpu-check" weight >"$out/$tool-weight.log" 2>&1 || failed=1
     echo "$tool weight: $(tail -1 "$out/$tool-weight.log")"
   done
-  for family in norm sum cross dice nuclear; do
+  for family in norm sum cross dice nuclear resize choices; do
     SAGCL_PLANS=off timeout 120 compute-sanitizer --tool racecheck --error-exitcode 9 "$bin/sagcl-gpu-check" repeat --small --only $family >"$out/racecheck-$family.log" 2>&1 || failed=1
     echo "racecheck $family: $(tail -1 "$out/racecheck-$family.log")"
   done

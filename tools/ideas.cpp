@@ -61,7 +61,7 @@ Subject make_subject(const std::filesystem::path& glands, std::int64_t steps) {
   semiagcl::Trainer trainer(s, data.training, engine::Device::cpu());
   subject.untrained = network_of(s, trainer.checkpoint(), "student/");
   Progress progress({.label = "train", .total = steps});
-  while (!trainer.finished()) progress.update(trainer.advance().step);
+  while (!trainer.finished()) trainer.advance(), progress.update(trainer.reports().back().step);
   progress.finish();
 
   const engine::TensorFile content = trainer.checkpoint();

@@ -44,12 +44,14 @@ std::string key(const char* colour, const std::string& text) {
          fmt::format("<g transform=\"translate(18 0)\">{}</g>", text_line(text));
 }
 
-/// Frames around the chosen patches of both classes; a patch may have both.
-std::string frames(const std::vector<std::vector<std::int64_t>>& chosen, std::int64_t columns) {
+/// Frames around the patches that count for both classes; a patch may have both.
+std::string frames(const semiagcl::Picks& picks, std::int64_t columns) {
   std::string out;
   const double cell = side / double(columns);
-  for (std::size_t k = 0; k < chosen.size(); ++k)
-    for (std::int64_t p : chosen[k]) {
+  const std::int64_t n = picks.patch.shape()[1];
+  for (std::int64_t k = 0; k < picks.patch.shape()[0]; ++k)
+    for (std::int64_t i = 0; i < picks.counted.data<std::int32_t>()[k]; ++i) {
+      const std::int64_t p = picks.patch.data<std::int32_t>()[k * n + i];
       const double gap = k == gland ? 3 : 8;
       out += fmt::format(
           "<rect x=\"{0}\" y=\"{1}\" width=\"{2}\" height=\"{2}\" fill=\"none\" stroke=\"{3}\" stroke-width=\"4\"/>",
@@ -84,9 +86,9 @@ IdeaPicture entropy_picture(Subject& s) {
   std::string tile = "<g id=\"tile\">" + tile_with_grid(s, side) + "</g>";
   for (std::size_t k = 0; k < 3; ++k) {
     m.score = scores[k].second;
-    const auto chosen = class_centric_patches(sampling_score(s.tile, map, m), confidence, m);
+    const semiagcl::Picks picks = class_centric_patches(sampling_score(s.tile, map, m), confidence, m);
     pieces.push_back({12 + double(k + 1) * step, 10, text_line(scores[k].first, true)});
-    pieces.push_back({12 + double(k + 1) * step, 30, tile + frames(chosen, columns)});
+    pieces.push_back({12 + double(k + 1) * step, 30, tile + frames(picks, columns)});
     tile = "<use href=\"#tile\"/>";
   }
   pieces.push_back({12, 244, text_line("dashed: the true glands")});

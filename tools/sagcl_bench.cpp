@@ -48,7 +48,7 @@ std::vector<tools::BenchCase> tested_cases() {
   return cases;
 }
 
-int ops(const Options& o, engine::Device device) {
+int operations(const Options& o, engine::Device device) {
   tools::TextTable table({"operation", "forward ms", "GFLOP/s", "forward+backward ms"});
   Json rows = Json::array();
   for (const tools::BenchCase& c : o.cases ? tested_cases() : tools::layer_cases()) {
@@ -101,9 +101,10 @@ int method(const Options& o, engine::Device device) {
   const tools::RunData data = tools::load_run_data(s, "");
   semiagcl::Trainer trainer(s, data.training, device);
   for (std::int64_t i = 0; i < o.step.warm; ++i) trainer.advance();
+  trainer.reports();
   engine::allocator(device).reset_peak();
   std::vector<double> times;
-  for (std::int64_t i = 0; i < o.step.steps; ++i) times.push_back(tools::seconds_of([&] { trainer.advance(); }));
+  for (std::int64_t i = 0; i < o.step.steps; ++i) times.push_back(tools::seconds_of([&] { trainer.advance(), trainer.reports(); }));
   const double peak = double(engine::allocator(device).statistics().peak) / (1 << 20), resident = tools::peak_resident_mib();
   const Json json = {{"sagcl", SAGCL_VERSION}, {"method", s.train.method}, {"preset", o.preset}, {"net", s.network.name}, {"width", s.network.width},
                      {"crop", s.train.patch}, {"batch", s.train.batch}, {"threads", engine::threads()}, {"device", engine::to_string(device)},
@@ -178,7 +179,7 @@ int main(int argc, char** argv) {
                               if (paper_command->parsed()) return paper_table(o, paper);
                               if (o.threads > 0) engine::set_threads(o.threads);
                               const engine::DeviceChoice device = engine::resolve_device(o.device, o.precision);
-                              if (ops_command->parsed()) return ops(o, device.device);
+                              if (ops_command->parsed()) return operations(o, device.device);
                               return step_command->parsed() ? step(o, device.device) : method(o, device.device);
                             });
 }

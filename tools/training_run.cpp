@@ -23,6 +23,7 @@ namespace sagcl::tools {
 using datasets::Sample;
 using engine::Tensor;
 using semiagcl::RunSettings;
+using semiagcl::EvaluationSettings;
 using semiagcl::StepReport;
 using semiagcl::Trainer;
 
@@ -95,6 +96,7 @@ class Session {
   void save();
   void log(const StepReport& report, Progress& progress);
   std::vector<ValidationPoint> measure(const std::string& cases, const std::vector<std::string>& ids);
+  bool due(std::int64_t step) const;
   bool train();
   bool finish();
   int conclude();
@@ -129,8 +131,8 @@ void Session::introduce() const {
 
 /// One real step, nothing written.
 int Session::dry_run() {
-  trainer_.advance();
-  const double first = trainer_.finished() ? 0 : trainer_.advance().seconds;
+  double first = 0;
+  for (int i = 0; i < 2 && !trainer_.finished(); ++i) trainer_.advance(), first = trainer_.reports().back().seconds;
   const auto memory = engine::allocator(choice_.device).statistics();
   say(fmt::format("dry run: about {:.2f} s per step, {} for all {} steps; {:.0f} MiB at the peak; nothing was written", first,
                   duration_text(first * double(options_.settings.train.steps)), options_.settings.train.steps, double(memory.peak) / (1 << 20)));
@@ -170,7 +172,8 @@ void Session::log(const StepReport& report, Progress& progress) {
   std::string detail = fmt::format("loss {:.4f}", report.loss);
   for (const auto& [name, value] : report.terms) detail += fmt::format("  {} {:.4f}", name, value);
   progress.update(report.step, detail);
-  if (report.restarted) progress.message("the warm-up left a class that is never predicted: it starts again with other weights");
+  if (report.restarted)
+    return progress.message("the warm-up left a class that is never predicted: it starts again with other weights");
   const auto& s = options_.settings;
   if (s.evaluation.every > 0 && report.step % s.evaluation.every == 0 && !trainer_.finished())
     for (const ValidationPoint& p : measure("validation", data_.split.validation))
@@ -241,16 +244,31 @@ int Session::conclude() {
   return exit_ok;
 }
 
+/// Whether the losses are looked at after this step. To look is to wait for the device; only the CPU has nothing to wait for.
+bool Session::due(std::int64_t step) const {
+  const EvaluationSettings& e = options_.settings.evaluation;
+  return choice_.device.is_cpu() || trainer_.finished() || step % 10 == 0 || (e.every > 0 && step % e.every == 0) ||
+         step % e.checkpoint_every == 0;
+}
+
 /// Trains to the end; false if a process was asked to stop.
 bool Session::train() {
   const std::int64_t first = trainer_.steps_done();
   Progress progress({.label = "train", .total = options_.settings.train.steps, .start = first});
+  const auto look = [&] {
+    for (const StepReport& report : trainer_.reports()) {
+      seconds_ += report.seconds;
+      if (writer_) log(report, progress);
+    }
+  };
   while (!trainer_.finished()) {
     const bool enough = options_.stop_after > 0 && trainer_.steps_done() - first >= options_.stop_after;
-    if (engine::any(ranks_, enough || stop_signal())) return false;
-    const StepReport report = trainer_.advance();
-    seconds_ += report.seconds;
-    if (writer_) log(report, progress);
+    if (engine::any(ranks_, enough || stop_signal())) {
+      look();
+      return false;
+    }
+    trainer_.advance();
+    if (due(trainer_.steps_done())) look();
   }
   return true;
 }
@@ -265,7 +283,10 @@ int Session::run() {
     const bool whole = train();
     if (writer_) code = whole ? conclude() : interrupted();
   } catch (const engine::NonFiniteError& e) {
-    if (writer_) writer_->status("failed", trainer_.steps_done(), seconds_, e.what());
+    if (writer_) {
+      for (const StepReport& report : trainer_.reports()) writer_->train(report);  // those before it
+      writer_->status("failed", trainer_.steps_done(), seconds_, e.what());
+    }
     throw;
   }
   return std::stoi(engine::gather(ranks_, std::to_string(code)).front());  // all wait for the first and end as it does

@@ -5,6 +5,7 @@
 #include "ops/cpu/distances.h"
 #include "ops/cpu/fast.h"
 #include "ops/cpu/matmul.h"
+#include "ops/cpu/quantiles.h"
 #include "ops/cpu/updates.h"
 #include "ops/cpu/voxel_losses.h"
 
@@ -109,6 +110,18 @@ void CpuBackend::dice_sums(bool squared, const Tensor& p, const Tensor& y, const
   has_voxel_kernel(p) ? cpu::dice_sums(squared, p, y, labels, sums) : Shared::dice_sums(squared, p, y, labels, sums);
 }
 
-void CpuBackend::adam(const AdamStep& step, const std::vector<AdamSlot>& slots) { cpu::adam(step, slots); }
+void CpuBackend::quantiles(std::int64_t skip, const std::vector<double>& q, const Tensor& x, Tensor& y) {
+  cpu::quantiles(skip, q, x, y);
+}
+
+void CpuBackend::adam(const AdamSpec& spec, const Tensor& rates, const Tensor& open, const std::vector<AdamSlot>& slots) {
+  cpu::adam(spec, rates, open, slots);
+}
+void CpuBackend::sgd(const SgdSpec& spec, const Tensor& lr, const Tensor& open, const std::vector<SgdSlot>& slots) {
+  cpu::sgd(spec, lr, open, slots);
+}
+void CpuBackend::average(const Tensor& alpha, const Tensor& open, const std::vector<std::pair<Tensor, Tensor>>& teacher_student) {
+  cpu::average(alpha, open, teacher_student);
+}
 
 }  // namespace sagcl::ops::cpu

@@ -40,7 +40,10 @@ class CpuBackend final : public SharedBackend<CpuLaunch> {
   void soft_cross_entropy(const Tensor& z, const Tensor& q, Tensor& loss) override;
   void soft_cross_entropy_backward(const Tensor& z, const Tensor& q, const Tensor& dloss, Tensor& dz) override;
   void dice_sums(bool squared, const Tensor& p, const Tensor& y, const Tensor& labels, Tensor& sums) override;
-  void adam(const AdamStep& step, const std::vector<AdamSlot>& slots) override;
+  void quantiles(std::int64_t skip, const std::vector<double>& q, const Tensor& x, Tensor& y) override;
+  void adam(const AdamSpec& spec, const Tensor& rates, const Tensor& open, const std::vector<AdamSlot>& slots) override;
+  void sgd(const SgdSpec& spec, const Tensor& lr, const Tensor& open, const std::vector<SgdSlot>& slots) override;
+  void average(const Tensor& alpha, const Tensor& open, const std::vector<std::pair<Tensor, Tensor>>& teacher_student) override;
 };
 
 }  // namespace sagcl::ops::cpu

@@ -17,10 +17,10 @@ struct Axis {
 };
 
 /// What each output position reads.
-Axis forward_axis(const ResizeGeometry& g, int a) {
+Axis forward_axis(const kernels::ResizeAxis& a) {
   Axis axis{{}, {0}};
-  for (std::int64_t o = 0; o < g.out[a]; ++o) {
-    const kernels::Tap t = kernels::tap_of(g, a, o);
+  for (std::int64_t o = 0; o < a.out; ++o) {
+    const kernels::Tap t = kernels::tap_of(a, o);
     if (t.weight != 1) axis.terms.push_back({t.low, float(1 - t.weight)});
     if (t.weight != 0) axis.terms.push_back({t.high, float(t.weight)});
     axis.begin.push_back(axis.terms.size());
@@ -29,13 +29,13 @@ Axis forward_axis(const ResizeGeometry& g, int a) {
 }
 
 /// Which outputs read each input position.
-Axis backward_axis(const ResizeGeometry& g, int a) {
+Axis backward_axis(const kernels::ResizeAxis& a) {
   Axis axis{{}, {0}};
-  for (std::int64_t q = 0; q < g.in[a]; ++q) {
+  for (std::int64_t q = 0; q < a.in; ++q) {
     std::int64_t first, last;
-    kernels::readers(g, a, q, first, last);
+    kernels::readers(a, q, first, last);
     for (std::int64_t o = first; o <= last; ++o)
-      if (const double share = kernels::share_of(g, a, o, q); share != 0) axis.terms.push_back({o, float(share)});
+      if (const double share = kernels::share_of(a, o, q); share != 0) axis.terms.push_back({o, float(share)});
     axis.begin.push_back(axis.terms.size());
   }
   return axis;
@@ -97,12 +97,12 @@ void combine(std::int64_t N, std::int64_t C, const Extents& from, const Extents&
 }  // namespace
 
 void resize(const ResizeGeometry& g, const Tensor& x, Tensor& y) {
-  const Axis axes[3] = {forward_axis(g, 0), forward_axis(g, 1), forward_axis(g, 2)};
+  const Axis axes[3] = {forward_axis({g, 0}), forward_axis({g, 1}), forward_axis({g, 2})};
   combine(g.N, g.C, g.in, g.out, axes, x.data<float>(), y.data<float>());
 }
 
 void resize_backward(const ResizeGeometry& g, const Tensor& dy, Tensor& dx) {
-  const Axis axes[3] = {backward_axis(g, 0), backward_axis(g, 1), backward_axis(g, 2)};
+  const Axis axes[3] = {backward_axis({g, 0}), backward_axis({g, 1}), backward_axis({g, 2})};
   combine(g.N, g.C, g.out, g.in, axes, dy.data<float>(), dx.data<float>());
 }
 

@@ -29,20 +29,37 @@ struct Pass {
   }
 };
 
-thread_local Pass<kernels::AdamElement<float>> narrow;
-thread_local Pass<kernels::AdamElement<double>> wide;
+template <class Element>
+thread_local Pass<Element> pass;
 
 struct Collect {
-  static void for_each(std::int64_t n, const kernels::AdamElement<float>& element) { narrow.add(n, element); }
-  static void for_each(std::int64_t n, const kernels::AdamElement<double>& element) { wide.add(n, element); }
+  template <class Element>
+  static void for_each(std::int64_t n, kernels::Update<Element> update) {
+    if (update.load()) pass<Element>.add(n, update.element);
+  }
 };
+
+template <class Element>
+void run_pass() {
+  pass<Element>.run();
+  pass<Element>.parts.clear();
+}
 
 }  // namespace
 
-void adam(const AdamStep& step, const std::vector<AdamSlot>& slots) {
-  kernels::adam<Collect>(step, slots);
-  narrow.run(), wide.run();
-  narrow.parts.clear(), wide.parts.clear();
+void adam(const AdamSpec& spec, const Tensor& rates, const Tensor& open, const std::vector<AdamSlot>& slots) {
+  kernels::adam<Collect>(spec, rates, open, slots);
+  run_pass<kernels::AdamElement<float>>(), run_pass<kernels::AdamElement<double>>();
+}
+
+void sgd(const SgdSpec& spec, const Tensor& lr, const Tensor& open, const std::vector<SgdSlot>& slots) {
+  kernels::sgd<Collect>(spec, lr, open, slots);
+  run_pass<kernels::SgdElement<float>>(), run_pass<kernels::SgdElement<double>>();
+}
+
+void average(const Tensor& alpha, const Tensor& open, const std::vector<std::pair<Tensor, Tensor>>& teacher_student) {
+  kernels::average<Collect>(alpha, open, teacher_student);
+  run_pass<kernels::AverageElement<float>>(), run_pass<kernels::AverageElement<double>>();
 }
 
 }  // namespace sagcl::ops::cpu

@@ -1,5 +1,6 @@
 #include "ops/cuda/backend.h"
 
+#include "ops/cuda/classes.h"
 #include "ops/cuda/conv.h"
 #include "ops/cuda/decompositions.h"
 #include "ops/cuda/launch_cuda.cuh"
@@ -67,9 +68,29 @@ class CudaBackend final : public SharedBackend<CudaLaunch> {
   void resize_backward(const ResizeGeometry& g, const Tensor& dy, Tensor& dx) override {
     if (!cuda::resize_backward(g, dy, dx)) SharedBackend::resize_backward(g, dy, dx);
   }
-  void adam(const AdamStep& step, const std::vector<AdamSlot>& slots) override { cuda::adam(step, slots); }
-  void sgd(const SgdStep& step, const std::vector<SgdSlot>& slots) override { cuda::sgd(step, slots); }
-  void average(double alpha, const std::vector<std::pair<Tensor, Tensor>>& pairs) override { cuda::average(alpha, pairs); }
+  void softmax(bool logarithm, const Tensor& x, Tensor& y) override {
+    if (!cuda::softmax(logarithm, x, y)) SharedBackend::softmax(logarithm, x, y);
+  }
+  void softmax_backward(bool logarithm, const Tensor& y, const Tensor& dy, Tensor& dx) override {
+    if (!cuda::softmax_backward(logarithm, y, dy, dx)) SharedBackend::softmax_backward(logarithm, y, dy, dx);
+  }
+  void cross_entropy(const Tensor& z, const Tensor& labels, Tensor& loss, Tensor& count) override {
+    if (!cuda::cross_entropy(z, labels, loss, count)) SharedBackend::cross_entropy(z, labels, loss, count);
+  }
+  void cross_entropy_backward(const Tensor& z, const Tensor& labels, const Tensor& count, const Tensor& dloss,
+                              Tensor& dz) override {
+    if (!cuda::cross_entropy_backward(z, labels, count, dloss, dz))
+      SharedBackend::cross_entropy_backward(z, labels, count, dloss, dz);
+  }
+  void adam(const AdamSpec& spec, const Tensor& rates, const Tensor& open, const std::vector<AdamSlot>& slots) override {
+    cuda::adam(spec, rates, open, slots);
+  }
+  void sgd(const SgdSpec& spec, const Tensor& lr, const Tensor& open, const std::vector<SgdSlot>& slots) override {
+    cuda::sgd(spec, lr, open, slots);
+  }
+  void average(const Tensor& alpha, const Tensor& open, const std::vector<std::pair<Tensor, Tensor>>& pairs) override {
+    cuda::average(alpha, open, pairs);
+  }
 };
 
 }  // namespace

@@ -1,7 +1,7 @@
 #include "ops/cuda/images.h"
 
 #include "ops/cuda/launch_cuda.cuh"
-#include "ops/kernels/resize.inl"
+#include "ops/cuda/resize_kernels.cuh"
 
 namespace sagcl::ops::cuda {
 namespace {
@@ -95,89 +95,6 @@ struct TiledMaxPoolBackward {
   }
 };
 
-/// What one output position reads along an axis, in single precision, and for an input position the outputs that read it.
-struct Reads { int low, high; float at_low, at_high; };
-struct Readers { int first, last; };
-
-/// A table holds the three axes one after another; it is filled from the functions of ops/kernels/resize.inl.
-struct FillReads {
-  ResizeGeometry g;
-  Reads* reads;
-  __device__ void operator()(std::int64_t i) const {
-    int a = 0;
-    std::int64_t o = i;
-    while (o >= g.out[a]) o -= g.out[a++];
-    const kernels::Tap t = kernels::tap_of(g, a, o);
-    reads[i] = Reads{int(t.low), int(t.high), float(1 - t.weight), float(t.weight)};
-  }
-};
-
-struct FillReaders {
-  ResizeGeometry g;
-  Readers* readers;
-  __device__ void operator()(std::int64_t i) const {
-    int a = 0;
-    std::int64_t q = i, first, last;
-    while (q >= g.in[a]) q -= g.in[a++];
-    kernels::readers(g, a, q, first, last);
-    readers[i] = Readers{int(first), int(last)};
-  }
-};
-
-std::int64_t edge(const Extents& e) { return e[0] + e[1] + e[2]; }
-
-struct ResizeFours {
-  Volume in, out;
-  int lanes;
-  const Reads* reads;
-  const float4* x;
-  float4* y;
-  __device__ void operator()(std::int64_t r, std::int64_t lane) const {
-    int p[3];
-    const int n = out.split(r, p);
-    const Reads z = reads[p[0]], h = reads[out.d + p[1]], w = reads[out.d + out.h + p[2]];
-    float4 sum = {0, 0, 0, 0};
-    for (int corner = 0; corner < 8; ++corner) {
-      const bool cz = corner & 4, ch = corner & 2, cw = corner & 1;
-      const float weight = (cz ? z.at_high : z.at_low) * (ch ? h.at_high : h.at_low) * (cw ? w.at_high : w.at_low);
-      if (weight == 0) continue;
-      const float4 v = x[in.join(n, cz ? z.high : z.low, ch ? h.high : h.low, cw ? w.high : w.low) * lanes + lane];
-      sum.x += weight * v.x, sum.y += weight * v.y, sum.z += weight * v.z, sum.w += weight * v.w;
-    }
-    y[r * lanes + lane] = sum;
-  }
-};
-
-struct ResizeBackwardFours {
-  Volume in, out;
-  int lanes;
-  const Reads* reads;
-  const Readers* readers;
-  const float4* dy;
-  float4* dx;
-  __device__ static float share(const Reads& t, int q) {
-    return (t.low == q ? t.at_low : 0.0f) + (t.high == q ? t.at_high : 0.0f);
-  }
-  __device__ void operator()(std::int64_t r, std::int64_t lane) const {
-    int q[3];
-    const int n = in.split(r, q);
-    const Readers rz = readers[q[0]], rh = readers[in.d + q[1]], rw = readers[in.d + in.h + q[2]];
-    float4 sum = {0, 0, 0, 0};
-    for (int z = rz.first; z <= rz.last; ++z)
-      for (int h = rh.first; h <= rh.last; ++h) {
-        const float outer = share(reads[z], q[0]) * share(reads[out.d + h], q[1]);
-        if (outer == 0) continue;
-        for (int w = rw.first; w <= rw.last; ++w) {
-          const float weight = outer * share(reads[out.d + out.h + w], q[2]);
-          if (weight == 0) continue;
-          const float4 v = dy[out.join(n, z, h, w) * lanes + lane];
-          sum.x += weight * v.x, sum.y += weight * v.y, sum.z += weight * v.z, sum.w += weight * v.w;
-        }
-      }
-    dx[r * lanes + lane] = sum;
-  }
-};
-
 }  // namespace
 
 bool max_pool(const PoolGeometry& g, const Tensor& x, Tensor& y, Tensor& index) {
@@ -197,24 +114,20 @@ bool max_pool_backward(const PoolGeometry& g, const Tensor& index, const Tensor&
 
 bool resize(const ResizeGeometry& g, const Tensor& x, Tensor& y) {
   if (!in_fours(g.C, x, g.N * std::max(g.in.volume(), g.out.volume()))) return false;
-  const engine::Buffer table(device(), std::size_t(edge(g.out)) * sizeof(Reads));
-  auto* reads = static_cast<Reads*>(table.data());
-  CudaLaunch::for_each(edge(g.out), FillReads{g, reads});
-  CudaLaunch::for_rows(g.N * g.out.volume(), g.C / 4,
-                       ResizeFours{Volume(g.in), Volume(g.out), int(g.C / 4), reads, fours(x), fours(y)});
+  if (y.size() == 0) return true;
+  const ResizePlan plan = ResizePlan::forward(g);
+  if (g.in[0] == 1) resize_kernel<2><<<unsigned(plan.blocks), resize_threads, 0, stream()>>>(plan, fours(x), fours(y));
+  else resize_kernel<4><<<unsigned(plan.blocks), resize_threads, 0, stream()>>>(plan, fours(x), fours(y));
+  check_launch("resize");
   return true;
 }
 
 bool resize_backward(const ResizeGeometry& g, const Tensor& dy, Tensor& dx) {
-  if (!in_fours(g.C, dx, g.N * std::max(g.in.volume(), g.out.volume()))) return false;
-  const engine::Buffer table(device(), std::size_t(edge(g.out)) * sizeof(Reads)),
-      back(device(), std::size_t(edge(g.in)) * sizeof(Readers));
-  auto* reads = static_cast<Reads*>(table.data());
-  auto* readers = static_cast<Readers*>(back.data());
-  CudaLaunch::for_each(edge(g.out), FillReads{g, reads});
-  CudaLaunch::for_each(edge(g.in), FillReaders{g, readers});
-  CudaLaunch::for_rows(g.N * g.in.volume(), g.C / 4,
-                       ResizeBackwardFours{Volume(g.in), Volume(g.out), int(g.C / 4), reads, readers, fours(dy), fours(dx)});
+  if (!in_fours(g.C, dx, g.N * std::max(g.in.volume(), g.out.volume())) || ResizePlan::backward_width(g) == 0) return false;
+  if (dx.size() == 0) return true;
+  const ResizePlan plan = ResizePlan::backward(g);
+  resize_backward_kernel<<<unsigned(plan.blocks), resize_threads, 0, stream()>>>(plan, fours(dy), fours(dx));
+  check_launch("resize_backward");
   return true;
 }
 

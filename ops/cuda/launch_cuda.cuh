@@ -1,5 +1,5 @@
 #pragma once
-// How kernel bodies run on the GPU: the three loops of ops/kernels/launch_cpu.h. No float atomics, so results are the same
+// How kernel bodies run on the GPU: the four loops of ops/kernels/launch_cpu.h. No float atomics, so results are the same
 // every time.
 #include <cmath>
 
@@ -45,6 +45,13 @@ struct CudaLaunch {
     sums_kernel<K, double>
         <<<unsigned(join.grid()), block_threads, 0, stream()>>>(join, PartialSum<K>{outer, plan.chunks, inner, sums}, out);
     check_launch("column_sums, second stage");
+  }
+
+  template <class F>
+  static void for_groups(std::int64_t groups, F f) {
+    if (groups <= 0) return;
+    groups_kernel<<<unsigned(groups), block_threads, 0, stream()>>>(f);
+    check_launch("for_groups");
   }
 
  private:

@@ -22,26 +22,46 @@ struct Divisor {
   }
 };
 
+/// A thread takes one element; the loop, which is not worth registers for unrolling, is for more than 2^31 of them.
 template <class F>
 __global__ void __launch_bounds__(block_threads) each_kernel(std::int64_t n, F f) {
   const std::int64_t step = std::int64_t(gridDim.x) * block_threads;
+#pragma unroll 1
   for (std::int64_t i = std::int64_t(blockIdx.x) * block_threads + threadIdx.x; i < n; i += step) f(i);
 }
 
-/// Elements in memory order, so that neighbouring threads touch neighbouring addresses; total < 2^31.
+/// Elements in memory order, so that neighbouring threads touch neighbouring addresses; total < 2^31. f is called with 32-bit
+/// numbers: what it divides in their type needs no 64-bit division, which is slow and takes many registers.
 template <class F>
 __global__ void __launch_bounds__(block_threads) rows_kernel(std::uint32_t total, Divisor columns, F f) {
   const std::uint32_t i = blockIdx.x * block_threads + threadIdx.x;
   if (i >= total) return;
   const std::uint32_t r = columns.divide(i);
-  f(std::int64_t(r), std::int64_t(i - r * columns.value));
+  f(r, i - r * columns.value);
 }
 
+/// For 2^31 elements and more; room for 64-bit division, by 128 registers for a thread.
 template <class F>
-__global__ void __launch_bounds__(block_threads) long_rows_kernel(std::int64_t total, std::int64_t columns, F f) {
+__global__ void __launch_bounds__(block_threads, 2) long_rows_kernel(std::int64_t total, std::int64_t columns, F f) {
   const std::int64_t step = std::int64_t(gridDim.x) * block_threads;
+#pragma unroll 1
   for (std::int64_t i = std::int64_t(blockIdx.x) * block_threads + threadIdx.x; i < total; i += step)
     f(i / columns, i % columns);
+}
+
+/// The threads of a block; what they offer is said at OneThread in ops/kernels/launch_cpu.h.
+struct Block {
+  __host__ __device__ static constexpr int threads() { return block_threads; }
+  __device__ int thread() const { return int(threadIdx.x); }
+  __device__ void sync() const { __syncthreads(); }
+  __device__ void add(int* own, int term) const { atomicAdd(own, term); }
+  __device__ void add_to_all(int* sum, int term) const { atomicAdd(sum, term); }
+};
+
+template <class F>
+__global__ void __launch_bounds__(block_threads) groups_kernel(F f) {
+  __shared__ typename F::Shared shared;
+  f(std::int64_t(blockIdx.x), shared, Block());
 }
 
 /// How a sum over [outer, reduced, inner] is spread: a block adds `rows` rows of `width` columns, `height` rows at a time.
@@ -66,12 +86,12 @@ struct SumPlan {
 };
 
 /// out[k, o, chunk, i] = Σ f(o, r, i)[k] over the chunk's rows. Each thread adds 32 terms in T, these sums in double; the
-/// block's threads are joined pairwise.
+/// block's threads are joined pairwise. f is called with a 32-bit o. In double the compiler may take 128 registers.
 template <int K, class T, class Out, class F>
-__global__ void __launch_bounds__(block_threads) sums_kernel(SumPlan p, F f, Out* out) {
+__global__ void __launch_bounds__(block_threads, sizeof(T) == 8 ? 2 : 0) sums_kernel(SumPlan p, F f, Out* out) {
   __shared__ double shared[K][block_threads];
-  const std::int64_t chunk = blockIdx.x % p.chunks, rest = blockIdx.x / p.chunks;
-  const std::int64_t tile = rest % p.tiles, o = rest / p.tiles;
+  const unsigned chunks = unsigned(p.chunks), tiles = unsigned(p.tiles), rest = blockIdx.x / chunks, o = rest / tiles;
+  const std::int64_t chunk = blockIdx.x % chunks, tile = rest % tiles;
   const int thread = int(threadIdx.x), x = thread % p.width, y = thread / p.width;
   const std::int64_t i = tile * p.width + x;
   const std::int64_t begin = chunk * p.rows, end = begin + p.rows < p.reduced ? begin + p.rows : p.reduced;
@@ -101,7 +121,8 @@ struct SumByThread {
   std::int64_t outer, reduced, inner;
   F f;
   Out* out;
-  __host__ __device__ void operator()(std::int64_t o, std::int64_t i) const {
+  template <class I>
+  __host__ __device__ void operator()(I o, I i) const {
     double total[K] = {};
     for (std::int64_t r = 0; r < reduced;) {
       T part[K] = {};

@@ -46,7 +46,7 @@ void CudaRuntime::synchronize() {
 }
 
 void CudaRuntime::require_running(const char* what) const {
-  engine::require<engine::BackendError>(!recording_, "{}: the host cannot wait for work that is being recorded; train.replay = false "
+  engine::require<engine::BackendError>(!recording(), "{}: the host cannot wait for work that is being recorded; train.replay = false "
                                                      "runs it directly", what);
 }
 
@@ -68,14 +68,12 @@ class Graph final : public engine::Recording {
 std::unique_ptr<engine::Recording> CudaRuntime::record(const std::function<void()>& work) {
   if (synchronous()) return nullptr;
   check(cudaStreamBeginCapture(stream(), cudaStreamCaptureModeRelaxed), "cudaStreamBeginCapture");
-  recording_ = true;
   std::exception_ptr failure;
   try {
     work();
   } catch (...) {
     failure = std::current_exception();
   }
-  recording_ = false;
   cudaGraph_t captured = nullptr;
   const cudaError_t status = cudaStreamEndCapture(stream(), &captured);
   const std::unique_ptr<std::remove_pointer_t<cudaGraph_t>, cudaError_t (*)(cudaGraph_t)> graph(captured, cudaGraphDestroy);
@@ -96,7 +94,21 @@ struct AddInto {
   __device__ void operator()(std::int64_t i) const { sum[i] += term[i]; }
 };
 
+template <class T>
+struct Fill {
+  T* y;
+  T value;
+  __device__ void operator()(std::int64_t i) const { y[i] = value; }
+};
+
 }  // namespace
+
+void CudaRuntime::fill(void* memory, double value, engine::Dtype dtype, std::int64_t n) {
+  engine::visit_any(dtype, [&](auto type) {
+    using T = typename decltype(type)::type;
+    CudaLaunch::for_each(n, Fill<T>{static_cast<T*>(memory), T(value)});
+  });
+}
 
 void CudaRuntime::add_into(void* sum, const void* term, engine::Dtype dtype, std::int64_t n) {
   engine::visit_float(dtype, [&](auto type) {

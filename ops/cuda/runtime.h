@@ -15,13 +15,13 @@ class CudaRuntime final : public engine::DeviceRuntime {
   void copy_within(void* to, const void* from, std::size_t bytes) override;
   void zero(void* memory, std::size_t bytes) override;
   void synchronize() override;
+  void fill(void* memory, double value, engine::Dtype dtype, std::int64_t n) override;
   void add_into(void* sum, const void* term, engine::Dtype dtype, std::int64_t n) override;
   engine::CopyQueue* copy_queue() override { return &copies_; }
   std::unique_ptr<engine::Recording> record(const std::function<void()>& work) override;  ///< a CUDA graph; nullptr with SAGCL_CUDA_SYNC
 
  private:
   void require_running(const char* what) const;
-  bool recording_ = false;
   CudaCopyQueue copies_;
 };
 

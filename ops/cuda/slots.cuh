@@ -16,9 +16,10 @@ struct SlotTable {
   int slots = 0;
 };
 
-/// f(pointers of the slot, i) for every element of every slot.
+/// f(pointers of the slot, i) for every element of every slot; nothing where f.load() is false.
 template <int tensors, class F>
 __global__ void __launch_bounds__(block_threads) slots_kernel(const __grid_constant__ SlotTable<tensors> table, F f) {
+  if (!f.load()) return;
   int low = 0, high = table.slots;
   while (high - low > 1) {
     const int middle = (low + high) / 2;

@@ -40,9 +40,10 @@ class SlotLauncher {
 /// The formulas of ops/kernels/updates.inl with the pointers of a slot put in.
 template <class T>
 struct AdamSlots {
-  kernels::AdamElement<T> element;
+  kernels::Update<kernels::AdamElement<T>> update;
+  __device__ bool load() { return update.load(); }
   __device__ void operator()(void* const* at, std::int64_t i) const {
-    kernels::AdamElement<T> e = element;
+    kernels::AdamElement<T> e = update.element;
     e.p = static_cast<T*>(at[0]), e.m = static_cast<T*>(at[1]), e.v = static_cast<T*>(at[2]),
     e.g = static_cast<const T*>(at[3]);
     e(i);
@@ -51,9 +52,10 @@ struct AdamSlots {
 
 template <class T>
 struct SgdSlots {
-  kernels::SgdElement<T> element;
+  kernels::Update<kernels::SgdElement<T>> update;
+  __device__ bool load() { return update.load(); }
   __device__ void operator()(void* const* at, std::int64_t i) const {
-    kernels::SgdElement<T> e = element;
+    kernels::SgdElement<T> e = update.element;
     e.p = static_cast<T*>(at[0]), e.v = static_cast<T*>(at[1]), e.g = static_cast<const T*>(at[2]);
     e(i);
   }
@@ -61,9 +63,10 @@ struct SgdSlots {
 
 template <class T>
 struct AverageSlots {
-  kernels::AverageElement<T> element;
+  kernels::Update<kernels::AverageElement<T>> update;
+  __device__ bool load() { return update.load(); }
   __device__ void operator()(void* const* at, std::int64_t i) const {
-    kernels::AverageElement<T> e = element;
+    kernels::AverageElement<T> e = update.element;
     e.teacher = static_cast<T*>(at[0]), e.student = static_cast<const T*>(at[1]);
     e(i);
   }
@@ -71,37 +74,31 @@ struct AverageSlots {
 
 }  // namespace
 
-void adam(const AdamStep& step, const std::vector<AdamSlot>& slots) {
+void adam(const AdamSpec& spec, const Tensor& rates, const Tensor& open, const std::vector<AdamSlot>& slots) {
   if (slots.empty()) return;
-  const double rate = step.lr / (1 - std::pow(step.beta1, double(step.t))),
-               root = 1 / std::sqrt(1 - std::pow(step.beta2, double(step.t)));
   engine::visit_float(slots.front().p.dtype(), [&](auto type) {
     using T = typename decltype(type)::type;
-    const kernels::AdamElement<T> element{nullptr,       nullptr,           nullptr,
-                                          nullptr,       T(step.beta1),     T(1 - step.beta1),
-                                          T(step.beta2), T(1 - step.beta2), T(step.weight_decay),
-                                          T(rate),       T(root),           T(step.eps)};
-    SlotLauncher<4, AdamSlots<T>> launcher(AdamSlots<T>{element});
+    SlotLauncher<4, AdamSlots<T>> launcher(AdamSlots<T>{{kernels::adam_element<T>(spec), rates, open}});
     for (const AdamSlot& s : slots)
       launcher.add(s.p.size(), {s.p.bytes_begin(), s.m.bytes_begin(), s.v.bytes_begin(), s.g.bytes_begin()});
   });
 }
 
-void sgd(const SgdStep& step, const std::vector<SgdSlot>& slots) {
+void sgd(const SgdSpec& spec, const Tensor& lr, const Tensor& open, const std::vector<SgdSlot>& slots) {
   if (slots.empty()) return;
   engine::visit_float(slots.front().p.dtype(), [&](auto type) {
     using T = typename decltype(type)::type;
     SlotLauncher<3, SgdSlots<T>> launcher(
-        SgdSlots<T>{{nullptr, nullptr, nullptr, T(step.lr), T(step.momentum), T(step.weight_decay)}});
+        SgdSlots<T>{{{nullptr, nullptr, nullptr, T(spec.momentum), T(spec.weight_decay)}, lr, open}});
     for (const SgdSlot& s : slots) launcher.add(s.p.size(), {s.p.bytes_begin(), s.v.bytes_begin(), s.g.bytes_begin()});
   });
 }
 
-void average(double alpha, const std::vector<std::pair<Tensor, Tensor>>& teacher_student) {
+void average(const Tensor& alpha, const Tensor& open, const std::vector<std::pair<Tensor, Tensor>>& teacher_student) {
   if (teacher_student.empty()) return;
   engine::visit_float(teacher_student.front().first.dtype(), [&](auto type) {
     using T = typename decltype(type)::type;
-    SlotLauncher<2, AverageSlots<T>> launcher(AverageSlots<T>{{nullptr, nullptr, T(alpha), T(1 - alpha)}});
+    SlotLauncher<2, AverageSlots<T>> launcher(AverageSlots<T>{{{nullptr, nullptr}, alpha, open}});
     for (const auto& [teacher, student] : teacher_student)
       launcher.add(teacher.size(), {teacher.bytes_begin(), student.bytes_begin()});
   });

@@ -33,8 +33,9 @@ template <class T, Metric metric>
 struct ShortDistance {
   VectorPairs<T> v;
   T* d;
-  SAGCL_BOTH void operator()(std::int64_t r, std::int64_t j) const {
-    const T *a = v.a + r * v.length, *b = v.b + (r / v.n * v.m + j) * v.length;
+  template <class I>
+  SAGCL_BOTH void operator()(I r, I j) const {
+    const T *a = v.a + r * v.length, *b = v.b + (r / I(v.n) * v.m + j) * v.length;
     T sum = 0;
     for (std::int64_t k = 0; k < v.length; ++k) sum += distance_term<metric>(a[k] - b[k]);
     d[r * v.m + j] = sum;
@@ -45,9 +46,10 @@ struct ShortDistance {
 template <class T, Metric metric>
 struct DistanceTerm {
   VectorPairs<T> v;
-  SAGCL_BOTH std::array<T, 1> operator()(std::int64_t pair, std::int64_t k, std::int64_t) const {
-    const std::int64_t r = pair / v.m, j = pair % v.m;
-    return {{distance_term<metric>(v.a[r * v.length + k] - v.b[(r / v.n * v.m + j) * v.length + k])}};
+  template <class I>
+  SAGCL_BOTH std::array<T, 1> operator()(I pair, std::int64_t k, std::int64_t) const {
+    const I n = I(v.n), m = I(v.m), r = pair / m, j = pair % m;
+    return {{distance_term<metric>(v.a[r * v.length + k] - v.b[(r / n * v.m + j) * v.length + k])}};
   }
 };
 
@@ -57,8 +59,9 @@ struct DistanceBackwardA {
   VectorPairs<T> v;
   const T* dd;
   T* da;
-  SAGCL_BOTH void operator()(std::int64_t r, std::int64_t k) const {
-    const T a = v.a[r * v.length + k], *b = v.b + r / v.n * v.m * v.length + k;
+  template <class I>
+  SAGCL_BOTH void operator()(I r, I k) const {
+    const T a = v.a[r * v.length + k], *b = v.b + r / I(v.n) * v.m * v.length + k;
     T sum = 0;
     for (std::int64_t j = 0; j < v.m; ++j) sum += dd[r * v.m + j] * distance_slope<metric>(a - b[j * v.length]);
     da[r * v.length + k] = sum;
@@ -71,8 +74,9 @@ struct DistanceBackwardB {
   VectorPairs<T> v;
   const T* dd;
   T* db;
-  SAGCL_BOTH void operator()(std::int64_t r, std::int64_t k) const {
-    const std::int64_t g = r / v.m, j = r % v.m;
+  template <class I>
+  SAGCL_BOTH void operator()(I r, I k) const {
+    const std::int64_t g = r / I(v.m), j = r % I(v.m);
     const T b = v.b[r * v.length + k], *a = v.a + g * v.n * v.length + k, *weight = dd + g * v.n * v.m + j;
     T sum = 0;
     for (std::int64_t i = 0; i < v.n; ++i) sum -= weight[i * v.m] * distance_slope<metric>(a[i * v.length] - b);

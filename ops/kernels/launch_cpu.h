@@ -1,7 +1,8 @@
 #pragma once
-// How kernel bodies run on the CPU. A launcher offers three loops; every kernel in ops/kernels/*.inl is written against
-// them, so its formula exists once. launch_cuda.cuh offers the same three for the GPU.
+// How kernel bodies run on the CPU. A launcher offers four loops; every kernel in ops/kernels/*.inl is written against
+// them, so its formula exists once. launch_cuda.cuh offers the same four for the GPU.
 #include <array>
+#include <atomic>
 #include <cmath>
 #include <vector>
 
@@ -9,6 +10,17 @@
 #include "engine/philox.h"
 
 namespace sagcl::ops {
+
+/// A group of threads for for_groups: here a single one.
+struct OneThread {
+  static constexpr int threads() { return 1; }
+  int thread() const { return 0; }
+  void sync() const {}                                    ///< waits for all threads of the group; none may miss it
+  void add(int* own, int term) const { *own += term; }    ///< to memory of the group alone
+  void add_to_all(int* sum, int term) const {             ///< to memory that other groups add to
+    std::atomic_ref<int>(*sum).fetch_add(term, std::memory_order_relaxed);
+  }
+};
 
 struct CpuLaunch {
   /// f(i) for i in [0, n).
@@ -58,6 +70,15 @@ struct CpuLaunch {
         for (std::int64_t c = 0; c < chunks; ++c) total += partial[std::size_t(((o * chunks + c) * K + k) * inner + i)];
         out[(k * outer + o) * inner + i] = Out(total);
       }
+    });
+  }
+
+  /// f(g, shared, group) for g in [0, groups): each by a group of threads that have memory F::Shared in common, not initialised.
+  template <class F>
+  static void for_groups(std::int64_t groups, F f) {
+    engine::parallel_for(groups, 2, [&](std::int64_t g) {
+      typename F::Shared shared;
+      f(g, shared, OneThread());
     });
   }
 };

@@ -23,9 +23,10 @@ struct CopyBlock {
   BlockCopy b;
   const T* x;
   T* y;
-  SAGCL_BOTH void operator()(std::int64_t r, std::int64_t c) const {
+  template <class I>
+  SAGCL_BOTH void operator()(I r, I c) const {
     std::int64_t position[4];
-    for (int a = 3; a > 0; --a) position[a] = r % b.extent[a], r /= b.extent[a];
+    for (int a = 3; a > 0; --a) position[a] = r % I(b.extent[a]), r /= I(b.extent[a]);
     position[0] = r;
     std::int64_t from = 0, to = 0;
     for (int a = 0; a < 4; ++a) {
@@ -53,10 +54,11 @@ struct Patches {
   bool inverse;
   const T* x;
   T* y;
-  SAGCL_BOTH void operator()(std::int64_t r, std::int64_t c) const {
+  template <class I>
+  SAGCL_BOTH void operator()(I r, I c) const {
     Extents p, cell, inside;
     const std::int64_t n = split(r, image, p);
-    for (int a = 0; a < 3; ++a) cell[a] = p[a] / patch[a], inside[a] = p[a] - cell[a] * patch[a];
+    for (int a = 0; a < 3; ++a) cell[a] = I(p[a]) / I(patch[a]), inside[a] = p[a] - cell[a] * patch[a];
     const std::int64_t cut = join(join(n, cell, grid), inside, patch);
     if (inverse) y[r * C + c] = x[cut * C + c];
     else y[cut * C + c] = x[r * C + c];

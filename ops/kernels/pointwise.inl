@@ -3,23 +3,9 @@
 #include <cmath>
 
 #include "ops/backend.h"
+#include "ops/kernels/select.inl"
 
 namespace sagcl::ops::kernels {
-
-template <class T>
-struct Fill {
-  T value;
-  T* y;
-  SAGCL_BOTH void operator()(std::int64_t i) const { y[i] = value; }
-};
-
-template <class Launch>
-void fill(double value, Tensor& y) {
-  engine::visit_any(y.dtype(), [&](auto type) {
-    using T = typename decltype(type)::type;
-    Launch::for_each(y.size(), Fill<T>{T(value), y.template data<T>()});
-  });
-}
 
 // Each function states its value and its derivative, the latter from x and y = f(x) (whichever is cheaper). A NaN
 // comes out as a NaN: comparisons are written so that it takes the branch that returns x.
@@ -165,6 +151,49 @@ void scale_add(double alpha, const Tensor& x, double beta, const Tensor& z, Tens
 }
 
 template <class T>
+struct ScaleBy {
+  const double* factor;
+  const T* x;
+  T* y;
+  SAGCL_BOTH void operator()(std::int64_t i) const { y[i] = T(factor[0]) * x[i]; }
+};
+
+template <class Launch>
+void scale_by(const Tensor& factor, const Tensor& x, Tensor& y) {
+  engine::visit_float(y.dtype(), [&](auto type) {
+    using T = typename decltype(type)::type;
+    Launch::for_each(y.size(), ScaleBy<T>{factor.template data<double>(), x.template data<T>(), y.template data<T>()});
+  });
+}
+
+/// One group looks at all elements: x is a loss, or a few of them.
+template <class T>
+struct CloseUnlessFinite {
+  using Shared = int;
+  std::int64_t n;
+  const T* x;
+  double* open;
+  template <class Group>
+  SAGCL_GROUP void operator()(std::int64_t, int& bad, const Group& group) const {
+    if (group.thread() == 0) bad = 0;
+    group.sync();
+    int mine = 0;
+    for (std::int64_t i = group.thread(); i < n; i += group.threads()) mine += !(x[i] - x[i] == 0);
+    if (mine > 0) group.add(&bad, 1);
+    group.sync();
+    if (group.thread() == 0 && bad > 0) *open = 0;
+  }
+};
+
+template <class Launch>
+void close_unless_finite(const Tensor& x, Tensor& open) {
+  engine::visit_float(x.dtype(), [&](auto type) {
+    using T = typename decltype(type)::type;
+    Launch::for_groups(1, CloseUnlessFinite<T>{x.size(), x.template data<T>(), open.template data<double>()});
+  });
+}
+
+template <class T>
 struct AddScalar {
   T c;
   const T* x;
@@ -177,6 +206,22 @@ void add_scalar(const Tensor& x, double c, Tensor& y) {
   engine::visit_float(y.dtype(), [&](auto type) {
     using T = typename decltype(type)::type;
     Launch::for_each(y.size(), AddScalar<T>{T(c), x.template data<T>(), y.template data<T>()});
+  });
+}
+
+template <class T>
+struct Clamp {
+  T low, high;
+  const T* x;
+  T* y;
+  SAGCL_BOTH void operator()(std::int64_t i) const { y[i] = x[i] < low ? low : x[i] > high ? high : x[i]; }
+};
+
+template <class Launch>
+void clamp(const Tensor& x, double low, double high, Tensor& y) {
+  engine::visit_float(y.dtype(), [&](auto type) {
+    using T = typename decltype(type)::type;
+    Launch::for_each(y.size(), Clamp<T>{T(low), T(high), x.template data<T>(), y.template data<T>()});
   });
 }
 

@@ -14,7 +14,8 @@ struct MaxPool {
   T* y;
   std::uint8_t* index;
 
-  SAGCL_BOTH void operator()(std::int64_t r, std::int64_t c) const {
+  template <class I>
+  SAGCL_BOTH void operator()(I r, I c) const {
     Extents p, k, q;
     const std::int64_t n = split(r, g.out, p);
     T best = 0;
@@ -32,10 +33,11 @@ struct MaxPool {
 };
 
 /// The outputs along one axis whose window covers q: first … last, both inclusive.
-SAGCL_BOTH inline void covering(const PoolGeometry& g, int a, std::int64_t q, std::int64_t& first, std::int64_t& last) {
+template <class I>
+SAGCL_BOTH void covering(const PoolGeometry& g, int a, std::int64_t q, std::int64_t& first, std::int64_t& last) {
   const std::int64_t before = q - g.window[a] + 1;
-  first = before <= 0 ? 0 : (before + g.stride[a] - 1) / g.stride[a];
-  last = q / g.stride[a];
+  first = before <= 0 ? 0 : I(before + g.stride[a] - 1) / I(g.stride[a]);
+  last = I(q) / I(g.stride[a]);
   if (last > g.out[a] - 1) last = g.out[a] - 1;
 }
 
@@ -46,17 +48,18 @@ struct MaxPoolBackward {
   const T* dy;
   T* dx;
 
-  SAGCL_BOTH void operator()(std::int64_t r, std::int64_t c) const {
+  template <class I>
+  SAGCL_BOTH void operator()(I r, I c) const {
     Extents q, p, first, last;
     const std::int64_t n = split(r, g.in, q);
-    for (int a = 0; a < 3; ++a) covering(g, a, q[a], first[a], last[a]);
+    for (int a = 0; a < 3; ++a) covering<I>(g, a, q[a], first[a], last[a]);
     T sum = 0;
     for (p[0] = first[0]; p[0] <= last[0]; ++p[0])
       for (p[1] = first[1]; p[1] <= last[1]; ++p[1])
         for (p[2] = first[2]; p[2] <= last[2]; ++p[2]) {
           const std::int64_t at = join(n, p, g.out) * g.C + c;
-          const std::int64_t tap = ((q[0] - p[0] * g.stride[0]) * g.window[1] + (q[1] - p[1] * g.stride[1])) * g.window[2] +
-                                   (q[2] - p[2] * g.stride[2]);
+          const int tap = int(((q[0] - p[0] * g.stride[0]) * g.window[1] + (q[1] - p[1] * g.stride[1])) * g.window[2] +
+                              (q[2] - p[2] * g.stride[2]));
           if (index[at] == tap) sum += dy[at];
         }
     dx[r * g.C + c] = sum;
@@ -70,7 +73,8 @@ struct AveragePool {
   const T* x;
   T* y;
 
-  SAGCL_BOTH void operator()(std::int64_t r, std::int64_t c) const {
+  template <class I>
+  SAGCL_BOTH void operator()(I r, I c) const {
     Extents p, k, q;
     const std::int64_t n = split(r, g.out, p);
     T sum = 0;
@@ -91,10 +95,11 @@ struct AveragePoolBackward {
   const T* dy;
   T* dx;
 
-  SAGCL_BOTH void operator()(std::int64_t r, std::int64_t c) const {
+  template <class I>
+  SAGCL_BOTH void operator()(I r, I c) const {
     Extents q, p, first, last;
     const std::int64_t n = split(r, g.in, q);
-    for (int a = 0; a < 3; ++a) covering(g, a, q[a], first[a], last[a]);
+    for (int a = 0; a < 3; ++a) covering<I>(g, a, q[a], first[a], last[a]);
     T sum = 0;
     for (p[0] = first[0]; p[0] <= last[0]; ++p[0])
       for (p[1] = first[1]; p[1] <= last[1]; ++p[1])

@@ -2,6 +2,8 @@
 // Every kernel of the contract that needs no vendor library, for any launcher. A device adds products, convolution and
 // decompositions, and may override a kernel here by a faster one.
 #include "ops/backend.h"
+#include "ops/kernels/choices.inl"
+#include "ops/kernels/keys.inl"
 #include "ops/kernels/layout.inl"
 #include "ops/kernels/losses.inl"
 #include "ops/kernels/norm.inl"
@@ -18,7 +20,6 @@ namespace sagcl::ops {
 template <class Launch>
 class SharedBackend : public Backend {
  public:
-  void fill(double value, Tensor& y) override { kernels::fill<Launch>(value, y); }
   void unary(Unary f, double a, const Tensor& x, Tensor& y) override { kernels::unary<Launch>(f, a, x, y); }
   void unary_backward(Unary f, double a, const Tensor& x, const Tensor& y, const Tensor& dy, Tensor& dx) override {
     kernels::unary_backward<Launch>(f, a, x, y, dy, dx);
@@ -27,7 +28,10 @@ class SharedBackend : public Backend {
   void scale_add(double alpha, const Tensor& x, double beta, const Tensor& z, Tensor& y) override {
     kernels::scale_add<Launch>(alpha, x, beta, z, y);
   }
+  void scale_by(const Tensor& factor, const Tensor& x, Tensor& y) override { kernels::scale_by<Launch>(factor, x, y); }
+  void close_unless_finite(const Tensor& x, Tensor& open) override { kernels::close_unless_finite<Launch>(x, open); }
   void add_scalar(const Tensor& x, double c, Tensor& y) override { kernels::add_scalar<Launch>(x, c, y); }
+  void clamp(const Tensor& x, double low, double high, Tensor& y) override { kernels::clamp<Launch>(x, low, high, y); }
   void dropout(const DropoutSpec& spec, const Tensor& x, Tensor& y) override { kernels::dropout<Launch>(spec, x, y); }
   void sum(const Tensor& x, const Axes& v, double scale, Tensor& y) override { kernels::sum<Launch>(x, v, scale, y); }
   void expand(const Tensor& y, const Axes& v, double scale, Tensor& x) override { kernels::expand<Launch>(y, v, scale, x); }
@@ -114,10 +118,54 @@ class SharedBackend : public Backend {
   void dice_coefficients(double smooth, std::int64_t first, const Tensor& sums, const Tensor& dloss, Tensor& coefficients) override {
     kernels::dice_coefficients<Launch>(smooth, first, sums, dloss, coefficients);
   }
-  void adam(const AdamStep& step, const std::vector<AdamSlot>& slots) override { kernels::adam<Launch>(step, slots); }
-  void sgd(const SgdStep& step, const std::vector<SgdSlot>& slots) override { kernels::sgd<Launch>(step, slots); }
-  void average(double alpha, const std::vector<std::pair<Tensor, Tensor>>& teacher_student) override {
-    kernels::average<Launch>(alpha, teacher_student);
+  void quantiles(std::int64_t skip, const std::vector<double>& q, const Tensor& x, Tensor& y) override {
+    kernels::quantiles<Launch>(skip, q, x, y);
+  }
+  void unit_range(const Tensor& x, const Tensor& range, Tensor& y) override { kernels::unit_range<Launch>(x, range, y); }
+  void patch_means(PatchMean f, const Extents& grid, const Tensor& x, const Tensor& c, Tensor& y) override {
+    kernels::patch_means<Launch>(f, grid, x, c, y);
+  }
+  void top_rows(double least, const Tensor& score, const Tensor& weight, Tensor& picks, Tensor& counted) override {
+    kernels::top_rows<Launch>(least, score, weight, picks, counted);
+  }
+  void attended_patches(const Extents& grid, const Tensor& x, const Tensor& c, const Tensor& picks, Tensor& y) override {
+    kernels::attended_patches<Launch>(grid, x, c, picks, y);
+  }
+  void patch_weights(const Extents& grid, const Extents& cells, const Tensor& c, const Tensor& picks, Tensor& w) override {
+    kernels::patch_weights<Launch>(grid, cells, c, picks, w);
+  }
+  void one_hot(const Tensor& labels, Tensor& y) override { kernels::one_hot<Launch>(labels, y); }
+  void diagonal(const Tensor& a, Tensor& y) override { kernels::diagonal<Launch>(a, y); }
+  void below(const Tensor& x, const Tensor& limit, Tensor& y) override { kernels::below<Launch>(x, limit, y); }
+  void add_noise(const engine::RandomKey& key, double scale, double most, const Tensor& x, Tensor& y) override {
+    kernels::add_noise<Launch>(key, scale, most, x, y);
+  }
+  void closest_keys(const KeyRing& ring, const Tensor& theta, const Tensor& score, Closest& closest) override {
+    kernels::closest_keys<Launch>(ring, theta, score, closest);
+  }
+  void mixtures(MixWeight w, const engine::RandomKey& key, const KeyRing& ring, const Closest& closest, Tensor& y) override {
+    kernels::mixtures<Launch>(w, key, ring, closest, y);
+  }
+  void contrast_weights(std::int64_t least, const Tensor& counted, const KeyRing& ring, Tensor& w) override {
+    kernels::contrast_weights<Launch>(least, counted, ring, w);
+  }
+  void other_classes(const KeyRing& ring, Tensor& mask) override { kernels::other_classes<Launch>(ring, mask); }
+  void store_keys(const Tensor& keys, const Tensor& picks, const Tensor& counted, const Tensor& affinity, const Tensor& open,
+                  KeyRing& ring) override {
+    kernels::store_keys<Launch>(keys, picks, counted, affinity, open, ring);
+  }
+  void move_threshold(double decay, bool from_first, double low, double high, const Tensor& median, const Tensor& open,
+                      Tensor& state) override {
+    kernels::move_threshold<Launch>(decay, from_first, low, high, median, open, state);
+  }
+  void adam(const AdamSpec& spec, const Tensor& rates, const Tensor& open, const std::vector<AdamSlot>& slots) override {
+    kernels::adam<Launch>(spec, rates, open, slots);
+  }
+  void sgd(const SgdSpec& spec, const Tensor& lr, const Tensor& open, const std::vector<SgdSlot>& slots) override {
+    kernels::sgd<Launch>(spec, lr, open, slots);
+  }
+  void average(const Tensor& alpha, const Tensor& open, const std::vector<std::pair<Tensor, Tensor>>& teacher_student) override {
+    kernels::average<Launch>(alpha, open, teacher_student);
   }
 };
 

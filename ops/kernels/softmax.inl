@@ -6,9 +6,8 @@
 
 namespace sagcl::ops::kernels {
 
-template <class T>
+template <class T, bool logarithm>
 struct Softmax {
-  bool logarithm;
   std::int64_t columns;
   const T* x;
   T* y;
@@ -20,7 +19,7 @@ struct Softmax {
     for (std::int64_t c = 1; c < columns; ++c) top = in[c] > top ? in[c] : top;
     T sum = 0;
     for (std::int64_t c = 0; c < columns; ++c) sum += std::exp(in[c] - top);
-    if (logarithm) {
+    if constexpr (logarithm) {
       const T log_sum = std::log(sum);
       for (std::int64_t c = 0; c < columns; ++c) out[c] = (in[c] - top) - log_sum;
     } else {
@@ -50,8 +49,11 @@ template <class Launch>
 void softmax(bool logarithm, const Tensor& x, Tensor& y) {
   engine::visit_float(x.dtype(), [&](auto type) {
     using T = typename decltype(type)::type;
-    const std::int64_t columns = x.shape().back();
-    Launch::for_each(x.size() / columns, Softmax<T>{logarithm, columns, x.template data<T>(), y.template data<T>()});
+    const std::int64_t columns = x.shape().back(), rows = x.size() / columns;
+    const T* in = x.template data<T>();
+    T* out = y.template data<T>();
+    if (logarithm) Launch::for_each(rows, Softmax<T, true>{columns, in, out});
+    else Launch::for_each(rows, Softmax<T, false>{columns, in, out});
   });
 }
 

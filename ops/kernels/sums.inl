@@ -40,7 +40,8 @@ struct Spread {
   std::int64_t reduced, columns;
   const T* y;
   T* x;
-  SAGCL_BOTH void operator()(std::int64_t r, std::int64_t c) const { x[r * columns + c] = scale * y[r / reduced * columns + c]; }
+  template <class I>
+  SAGCL_BOTH void operator()(I r, I c) const { x[r * columns + c] = scale * y[r / I(reduced) * columns + c]; }
 };
 
 template <class Launch>

@@ -12,12 +12,35 @@ namespace sagcl::ops::kernels {
 using engine::Tensor;
 using engine::visit_float;
 
+inline const double* number_or_none(const Tensor& open) { return open.defined() ? open.data<double>() : nullptr; }
+
+/// An update whose numbers lie on the device and are read when it runs.
+template <class Element>
+struct Update {
+  Element element;
+  const double *numbers, *open;  // open may be null
+
+  Update(const Element& e, const Tensor& n, const Tensor& o)
+      : element(e), numbers(n.data<double>()), open(number_or_none(o)) {}
+  /// Reads the numbers; false where nothing is to change.
+  SAGCL_BOTH bool load() {
+    if (open && *open == 0) return false;
+    element.load(numbers);
+    return true;
+  }
+  SAGCL_BOTH void operator()(std::int64_t i) const {
+    Update now = *this;
+    if (now.load()) now.element(i);
+  }
+};
+
 /// Kingma & Ba 2015, Algorithm 1; the corrections 1 / (1 - β^t) are folded into `rate` and `root`.
 template <class T>
 struct AdamElement {
   T *p, *m, *v;
   const T* g;
-  T beta1, rest1, beta2, rest2, weight_decay, rate, root, eps;
+  T beta1, rest1, beta2, rest2, weight_decay, eps, rate = 0, root = 0;
+  SAGCL_BOTH void load(const double* rates) { rate = T(rates[0]), root = T(rates[1]); }
   SAGCL_BOTH void operator()(std::int64_t i) const {
     const T gradient = g[i] + weight_decay * p[i];
     const T first = beta1 * m[i] + rest1 * gradient, second = beta2 * v[i] + rest2 * gradient * gradient;
@@ -31,7 +54,8 @@ template <class T>
 struct SgdElement {
   T *p, *v;
   const T* g;
-  T lr, momentum, weight_decay;
+  T momentum, weight_decay, lr = 0;
+  SAGCL_BOTH void load(const double* rate) { lr = T(*rate); }
   SAGCL_BOTH void operator()(std::int64_t i) const {
     const T speed = momentum * v[i] + (g[i] + weight_decay * p[i]);
     v[i] = speed;
@@ -43,40 +67,45 @@ template <class T>
 struct AverageElement {
   T* teacher;
   const T* student;
-  T alpha, rest;
+  T alpha = 0, rest = 0;
+  SAGCL_BOTH void load(const double* share) { alpha = T(*share), rest = T(1 - *share); }
   SAGCL_BOTH void operator()(std::int64_t i) const { teacher[i] = alpha * teacher[i] + rest * student[i]; }
 };
 
+template <class T>
+AdamElement<T> adam_element(const AdamSpec& spec) {
+  return {nullptr, nullptr, nullptr, nullptr, T(spec.beta1), T(1 - spec.beta1), T(spec.beta2), T(1 - spec.beta2),
+          T(spec.weight_decay), T(spec.eps)};
+}
+
 template <class Launch>
-void adam(const AdamStep& step, const std::vector<AdamSlot>& slots) {
-  const double rate = step.lr / (1 - std::pow(step.beta1, double(step.t)));
-  const double root = 1 / std::sqrt(1 - std::pow(step.beta2, double(step.t)));
+void adam(const AdamSpec& spec, const Tensor& rates, const Tensor& open, const std::vector<AdamSlot>& slots) {
   for (AdamSlot slot : slots)
     visit_float(slot.p.dtype(), [&](auto type) {
       using T = typename decltype(type)::type;
-      Launch::for_each(slot.p.size(), AdamElement<T>{slot.p.data<T>(), slot.m.data<T>(), slot.v.data<T>(), slot.g.data<T>(),
-                                                     T(step.beta1), T(1 - step.beta1), T(step.beta2), T(1 - step.beta2),
-                                                     T(step.weight_decay), T(rate), T(root), T(step.eps)});
+      AdamElement<T> element = adam_element<T>(spec);
+      element.p = slot.p.data<T>(), element.m = slot.m.data<T>(), element.v = slot.v.data<T>(), element.g = slot.g.data<T>();
+      Launch::for_each(slot.p.size(), Update<AdamElement<T>>(element, rates, open));
     });
 }
 
 template <class Launch>
-void sgd(const SgdStep& step, const std::vector<SgdSlot>& slots) {
+void sgd(const SgdSpec& spec, const Tensor& lr, const Tensor& open, const std::vector<SgdSlot>& slots) {
   for (SgdSlot slot : slots)
     visit_float(slot.p.dtype(), [&](auto type) {
       using T = typename decltype(type)::type;
-      Launch::for_each(slot.p.size(), SgdElement<T>{slot.p.data<T>(), slot.v.data<T>(), slot.g.data<T>(), T(step.lr),
-                                                    T(step.momentum), T(step.weight_decay)});
+      Launch::for_each(slot.p.size(), Update<SgdElement<T>>({slot.p.data<T>(), slot.v.data<T>(), slot.g.data<T>(), T(spec.momentum),
+                                                            T(spec.weight_decay)}, lr, open));
     });
 }
 
 template <class Launch>
-void average(double alpha, const std::vector<std::pair<Tensor, Tensor>>& teacher_student) {
+void average(const Tensor& alpha, const Tensor& open, const std::vector<std::pair<Tensor, Tensor>>& teacher_student) {
   for (auto [teacher, student] : teacher_student)
     visit_float(teacher.dtype(), [&, t = teacher, s = student](auto type) mutable {
       using T = typename decltype(type)::type;
       const Tensor& source = s;
-      Launch::for_each(t.size(), AverageElement<T>{t.template data<T>(), source.template data<T>(), T(alpha), T(1 - alpha)});
+      Launch::for_each(t.size(), Update<AverageElement<T>>({t.template data<T>(), source.template data<T>()}, alpha, open));
     });
 }
 

@@ -10,7 +10,7 @@ std::vector<Term> MeanTeacher::terms(StepInput& in) {
   engine::Generator dropout = in.random.fork(0);
   const Tensor target = teacher_.look(samples(in.batch.weak, first, count), dropout).probabilities;
   const Variable logits = ops::slice(in.student.logits, 0, first, count);
-  return {{"reg", consistency_loss(logits, target, Consistency::mse), in.weights.reg}};
+  return {{"reg", consistency_loss(logits, target, Consistency::mse), w_reg_, in.ramp}};
 }
 
 }  // namespace sagcl::semiagcl

@@ -1,7 +1,8 @@
 #pragma once
 // Runs CUDA kernels on a CPU, to test them where there is no GPU: each thread of a block is a fiber that runs until its next
-// barrier. The order in which threads run is chosen by the test; a kernel whose result depends on it lacks a barrier.
-// What is offered is what our kernels use: blocks, static shared memory, __syncthreads. Include this before a kernel header.
+// barrier. The order in which threads and blocks run is chosen by the test; a kernel whose result depends on it lacks a
+// barrier. What is offered is what our kernels use: blocks, static shared memory, __syncthreads, atomicInc, and atomicAdd of
+// integers. Include this before a kernel header.
 #include <ucontext.h>
 
 #include <algorithm>
@@ -41,11 +42,14 @@ class Block {
     grid_dim.x = blocks, block_dim.x = threads;
     body_ = body;
     fibers_.resize(threads);
-    std::vector<std::size_t> turn(threads);
+    std::vector<std::size_t> turn(threads), block_turn(blocks);
     std::iota(turn.begin(), turn.end(), std::size_t(0));
+    std::iota(block_turn.begin(), block_turn.end(), std::size_t(0));
     std::mt19937 random(5);
-    for (block_idx.x = 0; block_idx.x < blocks; ++block_idx.x) {
-      if (order == Order::backward && block_idx.x == 0) std::reverse(turn.begin(), turn.end());
+    if (order == Order::backward) std::reverse(turn.begin(), turn.end()), std::reverse(block_turn.begin(), block_turn.end());
+    if (order == Order::shuffled) std::shuffle(block_turn.begin(), block_turn.end(), random);
+    for (const std::size_t block : block_turn) {
+      block_idx.x = unsigned(block);
       if (order == Order::shuffled) std::shuffle(turn.begin(), turn.end(), random);
       for (Fiber& f : fibers_) start(f);
       while (run_to_barrier(turn)) {}
@@ -111,3 +115,14 @@ class Block {
 #define blockDim emulator::Block::current().block_dim
 #define gridDim emulator::Block::current().grid_dim
 inline void __syncthreads() { emulator::Block::current().barrier(); }
+inline void __threadfence() {}
+inline unsigned atomicInc(unsigned* at, unsigned last) {
+  const unsigned before = *at;
+  *at = before >= last ? 0 : before + 1;
+  return before;
+}
+inline int atomicAdd(int* sum, int term) {
+  const int before = *sum;
+  *sum += term;
+  return before;
+}

@@ -4,10 +4,16 @@
 #include <gtest/gtest.h>
 
 #include "engine/random.h"
+#include "ops/cuda/class_kernels.cuh"
 #include "ops/cuda/jacobi_kernels.cuh"
 #include "ops/cuda/loops.cuh"
 #include "ops/cuda/norm_kernels.cuh"
+#include "ops/cuda/resize_kernels.cuh"
 #include "ops/cuda/slots.cuh"
+#include "ops/kernels/choices.inl"
+#include "ops/kernels/keys.inl"
+#include "ops/kernels/launch_cpu.h"
+#include "ops/kernels/pointwise.inl"
 
 namespace sagcl::ops::cuda {
 namespace {
@@ -313,8 +319,204 @@ TEST(JacobiPlan, FitsFewColumnsOnly) {
   }
 }
 
+/// z, labels of which every fifth is not counted, and what plain loops in double make of them.
+template <int C>
+struct Scores {
+  static constexpr std::int64_t rows = 5204;
+  static constexpr std::uint32_t packs = std::uint32_t(rows) / Pack<C>::rows;
+  alignas(16) std::array<float, rows * C> z, d;
+  alignas(16) std::array<std::int32_t, rows> labels;
+  std::vector<double> p, log_p;
+  double loss = 0, count = 0;
+
+  Scores() : p(rows * C), log_p(rows * C) {
+    const std::vector<float> scores = noise(rows * C, 0, "scores"), gradient = noise(rows * C, 0, "gradient");
+    for (std::size_t i = 0; i < z.size(); ++i) z[i] = 4 * scores[i], d[i] = gradient[i];
+    for (std::int64_t r = 0; r < rows; ++r) {
+      double sum = 0;
+      for (std::int64_t c = 0; c < C; ++c) sum += std::exp(double(z[at(r, c)]));
+      for (std::int64_t c = 0; c < C; ++c) {
+        log_p[at(r, c)] = double(z[at(r, c)]) - std::log(sum);
+        p[at(r, c)] = std::exp(log_p[at(r, c)]);
+      }
+      const int t = labels[std::size_t(r)] = r % 5 == 2 ? -1 : int(r * 7 % C);
+      if (t >= 0) loss -= log_p[at(r, t)], ++count;
+    }
+  }
+  static std::size_t at(std::int64_t r, std::int64_t c) { return std::size_t(r * C + c); }
+  const Pack<C>* packs_of(const std::array<float, rows * C>& values) const {
+    return reinterpret_cast<const Pack<C>*>(values.data());
+  }
+  const PackLabels<C>* marks() const { return reinterpret_cast<const PackLabels<C>*>(labels.data()); }
+};
+
+/// What packs_kernel writes with the F that make(y) gives, the same in every order.
+template <int C, class Make>
+std::vector<float> packs_on_emulator(const Scores<C>& s, Make make) {
+  std::vector<float> first;
+  for (const Order order : orders) {
+    auto y = std::make_unique<Scores<C>>();
+    const auto f = make(reinterpret_cast<Pack<C>*>(y->z.data()));
+    launch((s.packs + 2 * block_threads - 1) / (2 * block_threads), order, [&] { packs_kernel(s.packs, f); });
+    const std::vector<float> values(y->z.begin(), y->z.end());
+    if (first.empty()) first = values;
+    EXPECT_EQ(values, first);
+  }
+  return first;
+}
+
+template <int C>
+void check_classes() {
+  const auto scores = std::make_unique<Scores<C>>();
+  const Scores<C>& s = *scores;
+  for (const unsigned blocks : {1u, 2u, cross_entropy_blocks(s.packs)}) {  // fewer blocks: a thread goes round more often
+    float first = 0;
+    for (const Order order : orders) {
+      float loss = 0, count = 0;
+      std::vector<double> partial(2 * blocks);
+      launch(blocks, order, [&] { cross_entropy_kernel<C>(s.packs, s.packs_of(s.z), s.marks(), partial.data(), &loss, &count); });
+      EXPECT_NEAR(loss, s.loss / s.count, 1e-6 * s.loss / s.count);
+      EXPECT_EQ(count, s.count);
+      EXPECT_EQ(cross_entropy_finished, 0u);
+      if (order == Order::forward) first = loss;
+      EXPECT_EQ(loss, first);
+    }
+  }
+  const float count = float(s.count), dloss = 3;
+  const std::vector<float> p = packs_on_emulator(s, [&](Pack<C>* y) { return SoftmaxPack<C, false>{s.packs_of(s.z), y}; }),
+                           log_p = packs_on_emulator(s, [&](Pack<C>* y) { return SoftmaxPack<C, true>{s.packs_of(s.z), y}; }),
+                           dz = packs_on_emulator(s, [&](Pack<C>* y) {
+                             return CrossEntropyBackwardPack<C>{s.packs_of(s.z), s.marks(), &count, &dloss, y};
+                           });
+  const auto outputs = std::make_unique<Scores<C>>(), logarithms = std::make_unique<Scores<C>>();
+  std::copy(p.begin(), p.end(), outputs->z.begin());
+  std::copy(log_p.begin(), log_p.end(), logarithms->z.begin());
+  const std::vector<float> dx = packs_on_emulator(s, [&](Pack<C>* y) {
+    return SoftmaxBackwardPack<C, false>{s.packs_of(outputs->z), s.packs_of(s.d), y};
+  }), dx_log = packs_on_emulator(s, [&](Pack<C>* y) {
+    return SoftmaxBackwardPack<C, true>{s.packs_of(logarithms->z), s.packs_of(s.d), y};
+  });
+  for (std::int64_t r = 0; r < s.rows; ++r) {
+    const int t = s.labels[std::size_t(r)];
+    double along = 0, sum = 0;
+    for (std::int64_t c = 0; c < C; ++c) along += s.p[s.at(r, c)] * double(s.d[s.at(r, c)]), sum += double(s.d[s.at(r, c)]);
+    for (std::int64_t c = 0; c < C; ++c) {
+      const std::size_t i = s.at(r, c);
+      EXPECT_NEAR(p[i], s.p[i], 1e-6);
+      EXPECT_NEAR(log_p[i], s.log_p[i], 4e-6);
+      EXPECT_NEAR(dz[i], t < 0 ? 0 : (s.p[i] - (c == t)) * double(dloss) / s.count, 1e-9);
+      EXPECT_NEAR(dx[i], s.p[i] * (double(s.d[i]) - along), 2e-6);
+      EXPECT_NEAR(dx_log[i], double(s.d[i]) - s.p[i] * sum, 4e-6);
+    }
+  }
+}
+
+TEST(EmulatedKernels, SoftmaxAndCrossEntropyOfFewClasses) {
+  check_classes<2>();
+  check_classes<3>();
+  check_classes<4>();
+}
+
+/// As the shared body: where the maximum is not finite the whole row is NaN; classes that are ruled out are not.
+TEST(EmulatedKernels, SoftmaxOfTwoClassesThatAreNotFinite) {
+  const float infinity = INFINITY;
+  alignas(16) const float z[] = {infinity, 0, 0, -infinity, NAN, 1, 1, NAN};
+  alignas(16) float y[8];
+  launch(1, Order::forward, [&] {
+    packs_kernel(2, SoftmaxPack<2, false>{reinterpret_cast<const Pack<2>*>(z), reinterpret_cast<Pack<2>*>(y)});
+  });
+  EXPECT_EQ(y[2], 1);
+  EXPECT_EQ(y[3], 0);
+  for (const int i : {0, 1, 4, 5, 6, 7}) EXPECT_TRUE(std::isnan(y[i])) << i;
+}
+
+/// y by the definition of resizing, dx by its transpose: every output gives back what it read.
+struct PlainResize {
+  ResizeGeometry g;
+  struct Tap { std::int64_t at[2]; double weight[2]; };
+  Tap tap(int a, std::int64_t o) const {
+    const double in = double(g.in[a]), out = double(g.out[a]);
+    if (!g.linear) return {{o * g.in[a] / g.out[a], 0}, {1, 0}};
+    const double wanted = g.align_corners ? (out > 1 ? double(o) * (in - 1) / (out - 1) : 0) : (double(o) + 0.5) * in / out - 0.5;
+    const double source = std::clamp(wanted, 0.0, in - 1), low = std::floor(source);
+    return {{std::int64_t(low), std::min(std::int64_t(low) + 1, g.in[a] - 1)}, {1 - source + low, source - low}};
+  }
+  /// f(voxel of y, voxel of x, weight) for all pairs.
+  template <class F>
+  void for_pairs(F f) const {
+    for (std::int64_t n = 0; n < g.N; ++n)
+      for (std::int64_t i = 0; i < g.out.volume(); ++i) {
+        Extents p, q;
+        engine::split(i, g.out, p);
+        for (int corner = 0; corner < 8; ++corner) {
+          double weight = 1;
+          for (int a = 0; a < 3; ++a) {
+            const Tap t = tap(a, p[a]);
+            q[a] = t.at[corner >> a & 1], weight *= t.weight[corner >> a & 1];
+          }
+          f(n * g.out.volume() + i, engine::join(n, q, g.in), weight);
+        }
+      }
+  }
+};
+
+TEST(EmulatedKernels, ResizeInFours) {
+  struct Case { std::int64_t N, C; Extents in, out; bool linear, align_corners; };
+  const Case cases[] = {
+      {2, 16, {{1, 12, 20}}, {{1, 24, 40}}, true, true},   {1, 8, {{1, 12, 36}}, {{1, 24, 72}}, true, false},
+      {2, 4, {{3, 5, 70}}, {{6, 10, 140}}, true, true},    {1, 12, {{4, 6, 5}}, {{7, 11, 13}}, true, false},
+      {1, 4, {{1, 33, 47}}, {{1, 9, 11}}, true, true},     {1, 4, {{6, 21, 10}}, {{2, 40, 3}}, true, false},
+      {1, 8, {{1, 3, 4}}, {{1, 90, 120}}, true, true},     {2, 4, {{1, 1, 1}}, {{3, 5, 6}}, true, true},
+      {1, 520, {{1, 2, 3}}, {{1, 4, 6}}, true, true},      {1, 8, {{2, 5, 7}}, {{4, 17, 15}}, false, false},
+      {1, 4, {{3, 19, 11}}, {{2, 5, 4}}, false, false},    {1, 4, {{1, 9, 9}}, {{1, 9, 9}}, true, true},
+  };
+  for (const Case& c : cases) {
+    const ResizeGeometry g{c.N, c.C, c.in, c.out, c.linear, c.align_corners};
+    const std::size_t small = std::size_t(g.N * g.in.volume() * g.C), large = std::size_t(g.N * g.out.volume() * g.C);
+    const std::vector<float> x = noise(std::int64_t(small), 0, "x"), dy = noise(std::int64_t(large), 0, "dy");
+    std::vector<double> y(large), dx(small);
+    PlainResize{g}.for_pairs([&](std::int64_t o, std::int64_t q, double weight) {
+      for (std::int64_t k = 0; k < g.C; ++k) {
+        y[std::size_t(o * g.C + k)] += weight * double(x[std::size_t(q * g.C + k)]);
+        dx[std::size_t(q * g.C + k)] += weight * double(dy[std::size_t(o * g.C + k)]);
+      }
+    });
+    ASSERT_GT(ResizePlan::backward_width(g), 0);
+    const ResizePlan forward = ResizePlan::forward(g), backward = ResizePlan::backward(g);
+    std::vector<float> first_y, first_dx;
+    for (const Order order : orders) {
+      std::vector<float> ours(large, NAN), ours_dx(small, NAN);
+      const auto resize = [&](unsigned blocks, const auto& kernel) {
+        emulator::Block::current().launch(blocks, resize_threads, order, kernel);
+      };
+      const auto fours = [](const auto& v) { return reinterpret_cast<const float4*>(v.data()); };
+      resize(unsigned(forward.blocks), [&] {
+        if (g.in[0] == 1) resize_kernel<2>(forward, fours(x), reinterpret_cast<float4*>(ours.data()));
+        else resize_kernel<4>(forward, fours(x), reinterpret_cast<float4*>(ours.data()));
+      });
+      resize(unsigned(backward.blocks),
+             [&] { resize_backward_kernel(backward, fours(dy), reinterpret_cast<float4*>(ours_dx.data())); });
+      if (first_y.empty()) first_y = ours, first_dx = ours_dx;
+      EXPECT_EQ(ours, first_y);
+      EXPECT_EQ(ours_dx, first_dx);
+    }
+    for (std::size_t i = 0; i < large; ++i) ASSERT_NEAR(first_y[i], y[i], 1e-5) << c.C << " " << i;
+    const double readers = double(large) / double(small) + 1;
+    for (std::size_t i = 0; i < small; ++i) ASSERT_NEAR(first_dx[i], dx[i], 2e-6 * readers + 1e-5) << c.C << " " << i;
+  }
+}
+
+/// Shares that do not fit into shared memory: another path takes these.
+TEST(EmulatedKernels, ResizeRefusesWhatDoesNotFit) {
+  EXPECT_EQ(ResizePlan::backward_width({1, 4, {{1, 1, 1}}, {{1, 1, 5000}}}), 0);
+  EXPECT_EQ(ResizePlan::backward_width({1, 4, {{1, 1, 1}}, {{65, 1, 1}}}), 0);
+  EXPECT_EQ(ResizePlan::backward_width({1, 4, {{1, 1, 1}}, {{1, 1, 1024}}}), 1);
+}
+
 struct AddSlots {
   float factor;
+  bool open = true;
+  bool load() const { return open; }
   void operator()(void* const* at, std::int64_t i) const {
     static_cast<float*>(at[0])[i] += factor * static_cast<const float*>(at[1])[i];
   }
@@ -336,9 +538,124 @@ TEST(EmulatedKernels, ManyTensorsInOneLaunch) {
     table.first_block[++table.slots] = blocks;
   }
   const std::vector<std::vector<float>> before = sums;
+  launch(blocks, Order::shuffled, [&] { slots_kernel<2>(table, AddSlots{2, false}); });
+  EXPECT_EQ(sums, before);
   launch(blocks, Order::shuffled, [&] { slots_kernel<2>(table, AddSlots{2}); });
   for (std::size_t s = 0; s < sums.size(); ++s)
     for (std::size_t i = 0; i < sums[s].size(); ++i) ASSERT_EQ(sums[s][i], before[s][i] + 2 * terms[s][i]) << s << " " << i;
+}
+
+/// The loops of CudaLaunch on the emulator, and one after the other.
+template <Order order>
+struct EmulatedLaunch {
+  template <class F>
+  static void for_each(std::int64_t n, F f) {
+    launch((n + block_threads - 1) / block_threads, order, [&] { each_kernel(n, f); });
+  }
+  template <class F>
+  static void for_groups(std::int64_t groups, F f) {
+    launch(groups, order, [&] { groups_kernel(f); });
+  }
+};
+struct SerialLaunch {
+  template <class F>
+  static void for_each(std::int64_t n, F f) {
+    for (std::int64_t i = 0; i < n; ++i) f(i);
+  }
+  template <class F>
+  static void for_groups(std::int64_t groups, F f) {
+    for (std::int64_t g = 0; g < groups; ++g) {
+      typename F::Shared shared;
+      f(g, shared, OneThread());
+    }
+  }
+};
+
+/// f<Launch>() for each; all give the result of the last.
+template <class F>
+void expect_equal_results(F f) {
+  const auto serial = f.template operator()<SerialLaunch>();
+  EXPECT_EQ(f.template operator()<EmulatedLaunch<Order::forward>>(), serial);
+  EXPECT_EQ(f.template operator()<EmulatedLaunch<Order::backward>>(), serial);
+  EXPECT_EQ(f.template operator()<EmulatedLaunch<Order::shuffled>>(), serial);
+}
+
+/// The values around the quantiles of rows that one group searches and of rows that are counted in parts.
+TEST(EmulatedKernels, Quantiles) {
+  for (const std::int64_t n : {1, 700, 17000}) {
+    constexpr std::int64_t rows = 2;
+    std::vector<float> x = noise(rows * n, 0, "quantiles");
+    for (std::size_t i = 0; i < x.size(); i += 5) x[i] = float(int(x[i]));  // ties
+    if (n > 1) x[3] = x[x.size() - 7] = std::nanf("");
+    const kernels::Shares shares{{0.01, 0.5, 0.9}, 3, n > 1 ? 2 : 0};
+    expect_equal_results([&]<class Launch>() {
+      std::vector<kernels::Ranks<std::uint32_t>> found(rows);
+      std::vector<int> count(std::size_t(rows * kernels::most_ranks * kernels::digit_values), -1);
+      kernels::search_rows<Launch>(shares, rows, n, x.data(), found.data(), count.data());
+      std::vector<float> values;
+      for (std::int64_t row = 0; row < rows; ++row) {
+        const auto& ranks = found[std::size_t(row)];
+        std::vector<float> sorted;
+        for (std::int64_t i = 0; i < n; ++i)
+          if (const float v = x[std::size_t(row * n + i)]; v == v) sorted.push_back(v);
+        std::sort(sorted.begin(), sorted.end());
+        for (int r = 0; r < ranks.wanted; ++r) values.push_back(kernels::value_of(ranks.begin[ranks.at[r]]));
+        const double median = double(shares.skip) + 0.5 * double(std::int64_t(sorted.size()) - 1 - shares.skip);
+        EXPECT_EQ(values[values.size() - 4], sorted[std::size_t(median)]);
+      }
+      return values;
+    });
+  }
+}
+
+TEST(EmulatedKernels, ClosestKeysAndMixtures) {
+  constexpr int per_class = 2, K = 3, S = 400, B = K * per_class, H = 7, dim = 40;
+  const std::int32_t held[K] = {400, 123, 0};
+  std::vector<float> score = noise(B * K * S, 0, "score"), affinity = noise(K * S, 0.5, "affinity"), keys = noise(K * S * dim, 0, "keys");
+  for (std::size_t i = 0; i < score.size(); i += 2) score[i] = float(int(2 * score[i]));  // ties, also at the last that is taken
+  score[5] = std::nanf("");
+  const float theta = 0.5f;
+  for (const int n : {1, 50, 200, 600}) {
+    expect_equal_results([&]<class Launch>() {
+      std::vector<std::int32_t> in_order(std::size_t(B * n)), slots(in_order.size()), found(B), allowed(B);
+      Launch::for_groups(B, kernels::ClosestKeys<float>{per_class, K, S, n, held, affinity.data(), &theta, score.data(),
+                                                        in_order.data(), slots.data(), found.data(), allowed.data()});
+      std::vector<float> mixed(std::size_t(B * H * dim), std::nanf(""));
+      Launch::for_groups((B * H + 31) / 32,
+                         kernels::Mixtures<float>{MixWeight::random, {}, B * H, H, n, dim, keys.data(), affinity.data(), slots.data(),
+                                                  found.data(), allowed.data(), mixed.data()});
+      return std::tuple(slots, found, allowed, mixed);
+    });
+  }
+}
+
+/// What groups add up or share: the number of eligible rows, sums over cells, whether all is finite.
+TEST(EmulatedKernels, OtherWorkOfGroups) {
+  const std::vector<float> x = noise(2 * 4 * 30 * 24 * 2, 0, "x");
+  const std::int32_t picks[] = {3, 5, 0, 30};
+  expect_equal_results([&]<class Launch>() {
+    std::vector<std::int32_t> counted(2);
+    Launch::for_groups(2, kernels::CountEligible<float>{0.25f, 1000, 2, 700, x.data(), counted.data()});
+    std::vector<float> bad = x;
+    std::vector<double> open{1, 1};
+    Launch::for_groups(1, kernels::CloseUnlessFinite<float>{1000, bad.data(), &open[0]});
+    bad[700] = INFINITY;
+    Launch::for_groups(1, kernels::CloseUnlessFinite<float>{1000, bad.data(), &open[1]});
+    EXPECT_EQ(open, (std::vector<double>{1, 0}));
+    return counted;
+  });
+  const kernels::PatchCells meet({2, 4, 30, 24, 2}, {{2, 3, 4}}, {{3, 7, 5}});
+  const std::size_t cells = std::size_t(meet.window.volume());
+  std::vector<double> serial(4 * cells), first;
+  SerialLaunch::for_groups(std::int64_t(4 * cells), kernels::CellSums<float>{meet, 2, 2, x.data(), picks, serial.data()});
+  const auto check = [&]<Order order>() {
+    std::vector<double> ours(4 * cells);
+    EmulatedLaunch<order>::for_groups(std::int64_t(4 * cells), kernels::CellSums<float>{meet, 2, 2, x.data(), picks, ours.data()});
+    for (std::size_t i = 0; i < ours.size(); ++i) EXPECT_NEAR(ours[i], serial[i], 1e-12);
+    if (first.empty()) first = ours;
+    EXPECT_EQ(ours, first);
+  };
+  check.operator()<Order::forward>(), check.operator()<Order::backward>(), check.operator()<Order::shuffled>();
 }
 
 /// A block sum whose last barrier is missing, planted: the emulator must see it.

@@ -34,6 +34,7 @@ class SmallDevice final : public engine::DeviceRuntime {
   void copy_within(void* to, const void* from, std::size_t n) override { std::memcpy(to, from, n); }
   void zero(void* memory, std::size_t n) override { std::memset(memory, 0, n); }
   void synchronize() override {}
+  void fill(void*, double, engine::Dtype, std::int64_t) override {}
   void add_into(void*, const void*, engine::Dtype, std::int64_t) override {}
   std::size_t used = 0;
 

@@ -47,12 +47,13 @@ int bandwidths(const Options& options) {
   measure("element dropout", 2 * bytes, [&] { device.dropout({0.5, {}, false}, x, y); });
   {
     const std::int64_t rows = N * V, classes = 2;
-    const Tensor z = noise({rows, classes}, at);
+    const Tensor z = noise({rows, classes}, at), d = noise({rows, classes}, at);
     Tensor dz = Tensor::empty_like(z), loss = Tensor::zeros({1}, Dtype::f32, at), count = loss.clone(),
            labels = Tensor::zeros({rows}, Dtype::i32, at);
     const Tensor one = Tensor::full({1}, 1, Dtype::f32, at);
     const double scores = double(z.bytes()), marks = double(labels.bytes());
     measure("softmax, 2 classes", 2 * scores, [&] { device.softmax(false, z, dz); });
+    measure("softmax backward, 2 classes", 3 * scores, [&] { device.softmax_backward(false, z, d, dz); });
     measure("cross_entropy", scores + marks, [&] { device.cross_entropy(z, labels, loss, count); });
     measure("cross_entropy_backward", 2 * scores + marks, [&] { device.cross_entropy_backward(z, labels, count, one, dz); });
   }
@@ -84,8 +85,29 @@ int bandwidths(const Options& options) {
       pairs.emplace_back(p.clone(), p);
       size += double(p.bytes());
     }
-    measure("adam, 9 million parameters", 7 * size, [&] { device.adam({.lr = 1e-3, .t = 1}, slots); });
-    measure("teacher average", 3 * size, [&] { device.average(0.99, pairs); });
+    const Tensor rates = Tensor::of<double>({2}, {1e-2, 1}, at), alpha = Tensor::of<double>({1}, {0.99}, at);
+    measure("adam, 9 million parameters", 7 * size, [&] { device.adam({}, rates, {}, slots); });
+    measure("teacher average", 3 * size, [&] { device.average(alpha, {}, pairs); });
+  }
+  {
+    const ops::Extents grid{{4, 4, 4}};
+    const Tensor image = noise({N, 112, 112, 80, 1}, at), map = noise({N, 112, 112, 80, 2}, at), rows = image.reshape({N, V});
+    Tensor range = Tensor::empty({N, 2}, Dtype::f32, at), means = Tensor::empty({N, 64, 2}, Dtype::f32, at),
+           unit = Tensor::empty_like(rows);
+    measure("quantiles, 4 rows of a million", 4 * double(rows.bytes()), [&] { device.quantiles(0, {0.005, 0.995}, rows, range); });
+    measure("unit_range", 2 * double(rows.bytes()), [&] { device.unit_range(rows, range, unit); });
+    measure("patch_means, entropy", double(image.bytes() + map.bytes()),
+            [&] { device.patch_means(ops::PatchMean::clamped_entropy, grid, image, map, means); });
+    const std::int64_t K = 4, S = 4096, B = 80, closest = 1024, H = 312, dim = 128;
+    const ops::KeyRing ring{noise({K, S, dim}, at), noise({K, S}, at), Tensor::of<std::int32_t>({K}, {4096, 4096, 4096, 4096}, at),
+                            Tensor::zeros({K}, Dtype::i32, at)};
+    const Tensor score = noise({B, K * S}, at), theta = Tensor::zeros({1}, Dtype::f32, at), ranked = noise({6144, K}, at);
+    const auto places = [&](const Shape& shape) { return Tensor::empty(shape, Dtype::i32, at); };
+    ops::Closest keys{places({B, closest}), places({B}), places({B})};
+    Tensor mixed = Tensor::empty({B, H, dim}, Dtype::f32, at), picks = places({K, 20}), counted = places({K});
+    measure("closest_keys, 80 of 16384", 4 * double(score.bytes()), [&] { device.closest_keys(ring, theta, score, keys); });
+    measure("mixtures", 3 * double(mixed.bytes()), [&] { device.mixtures(ops::MixWeight::affinity, {}, ring, keys, mixed); });
+    measure("top_rows of 6144", double(ranked.bytes()), [&] { device.top_rows(0, ranked, ranked, picks, counted); });
   }
   for (const std::int64_t n : {64, 256, 512})
     for (const bool polar : {false, true}) {

@@ -21,13 +21,13 @@ struct Options {
   int steps = 20;
 };
 
-int op_parity(const Options& options);        ///< every operation, f64 and f32, value and gradients, GPU against CPU
+int op_parity(const Options& options);        ///< every operation and choice, f64 and f32, value and gradients, GPU against CPU
 int op_repeat(const Options& options);        ///< every operation twice on the GPU: equal bits
 int conv_sweep(const Options& options);  ///< all layer shapes of both networks, three passes and precisions, against f64
 int weight_gradients(
     const Options& options);  ///< our weight gradient on small images; nothing of cuDNN runs when SAGCL_PLANS=off
 int step_parity(const Options& options);      ///< training steps of both networks, GPU against CPU, and twice bit for bit
-int step_replay(const Options& options);      ///< recorded passes: equal bits, and what they save
+int step_replay(const Options& options);      ///< recorded steps: equal bits, and what they save
 int step_times(const Options& options);       ///< the steps that tools/gpu-peers.py times in PyTorch
 int bandwidths(const Options& options);       ///< memory-bound kernels against a copy
 int upload_overlap(const Options& options);   ///< a copy from pinned memory beside kernels

@@ -1,6 +1,7 @@
 #include <cstring>
 
 #include "tests/gpu/gpu_check.h"
+#include "tests/support/choice_cases.h"
 #include "tests/support/op_cases.h"
 
 namespace sagcl::gpu {
@@ -41,11 +42,36 @@ double worst_error(const OpResult& a, const OpResult& b) {
   return worst;
 }
 
+/// What is not differentiated: integers must be the same, values close, a second run equal bit for bit.
+int choice_parity(const Options& options) {
+  int failures = 0;
+  for (const tests::ChoiceCase& c : tests::choice_cases())
+    for (const Dtype dtype : {Dtype::f64, Dtype::f32}) {
+      if (c.name.find(options.only) == std::string::npos) continue;
+      std::vector<Tensor> inputs;
+      for (const Tensor& t : c.inputs(dtype)) inputs.push_back(t.to(options.device));
+      const std::vector<Tensor> reference = c.f(c.inputs(dtype)), ours = c.f(inputs), again = c.f(inputs);
+      double error = 0;
+      bool equal = true;
+      for (std::size_t i = 0; i < ours.size(); ++i) {
+        const bool exact = ours[i].dtype() == Dtype::i32;
+        equal = equal && ours[i].to_doubles() == again[i].to_doubles() && (!exact || ours[i].to_doubles() == reference[i].to_doubles());
+        if (!exact) error = std::max(error, relative_error(ours[i], reference[i]));
+      }
+      const double limit = dtype == Dtype::f64 ? 1e-12 : 1e-6;
+      const bool ok = equal && error <= limit;
+      failures += !ok;
+      report(options, "parity", "choices/" + c.name,
+             fmt::format("\"dtype\": \"{}\", \"error\": {:.1e}, \"limit\": {:.0e}, \"equal\": {}, \"ok\": {}", dtype, error, limit, equal, ok));
+    }
+  return failures;
+}
+
 }  // namespace
 
 int op_parity(const Options& options) {
   engine::set_precision(engine::Precision::fp32);
-  return for_each_case(options, "parity", [&](const OpCase& c) {
+  return choice_parity(options) + for_each_case(options, "parity", [&](const OpCase& c) {
     int bad = 0;
     for (const Dtype dtype : {Dtype::f64, Dtype::f32}) {
       if (dtype == Dtype::f32 && c.f64_only) continue;
@@ -63,7 +89,7 @@ int op_parity(const Options& options) {
 
 int op_repeat(const Options& options) {
   engine::set_precision(engine::Precision::fp32);
-  return for_each_case(options, "repeat", [&](const OpCase& c) {
+  return choice_parity(options) + for_each_case(options, "repeat", [&](const OpCase& c) {
     const std::vector<Tensor> inputs = tests::draw_inputs(c, c.f64_only ? Dtype::f64 : Dtype::f32, options.device);
     const std::vector<Tensor> first = all_of(tests::evaluate(c, inputs)), second = all_of(tests::evaluate(c, inputs));
     int different = 0;

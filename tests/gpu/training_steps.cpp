@@ -2,8 +2,9 @@
 #include <cmath>
 
 #include "autograd/tape.h"
+#include "engine/replay.h"
 #include "layers/optimizer.h"
-#include "layers/replay.h"
+#include "layers/segmenter.h"
 #include "ops/cross_entropy.h"
 #include "tests/gpu/gpu_check.h"
 
@@ -20,7 +21,7 @@ class Training {
  public:
   Training(const std::string& net, const Extents& size, std::int64_t batch, std::int64_t teacher_batch, std::int64_t width,
            Device device, bool replay = false)
-      : device_(device), random_(3, "dropout"), teacher_batch_(teacher_batch) {
+      : device_(device), teacher_batch_(teacher_batch), replay_(device, replay) {
     const layers::SegmenterSpec spec{.in_channels = 1, .classes = net == "vnet" ? 2 : 4, .width = width};
     engine::Generator start(0, "weights");
     student_ = layers::make_segmenter(net, spec, start);
@@ -39,41 +40,45 @@ class Training {
       unlabelled_ = Tensor::of({teacher_batch, size[0], size[1], size[2], 1}, x).to(device);
     }
     adam_ = std::make_unique<layers::Adam>(layers::parameters_of(*student_));
-    passes_ = std::make_unique<layers::Replay>(*student_, layers::Replay::Options{.enabled = replay});
-    teacher_passes_ = std::make_unique<layers::Replay>(*teacher_, layers::Replay::Options{.enabled = replay});
+    alpha_ = Tensor::full({1}, 0.99, engine::Dtype::f64, device);
   }
 
   /// The loss, left on the device.
   Tensor step() {
-    const layers::Pass pass{.training = true, .random = &random_};
-    autograd::Tape tape;
-    const Variable loss = ops::cross_entropy(passes_->forward(Variable(x_), pass).logits, y_);
-    if (teacher_batch_ > 0) {
-      const autograd::NoGrad off;
-      teacher_passes_->forward(Variable(unlabelled_), {.training = true, .dropout = false});
-    }
-    tape.backward(loss);
-    adam_->step(1e-4);
-    if (teacher_batch_ > 0) {
-      std::vector<std::pair<Tensor, Tensor>> pairs;
-      const auto students = layers::parameters_of(*student_);
-      for (const auto& [name, p] : layers::parameters_of(*teacher_))
-        pairs.emplace_back(p->value(), students.at(name)->value());
-      ops::backend(device_).average(0.99, pairs);
-    }
-    return loss.value();
+    adam_->prepare(1e-4);
+    replay_.run(engine::Generator(3, "dropout", ++steps_), [&](const engine::Generator& random) { work(random); });
+    return loss_;
   }
 
   layers::Segmenter& student() { return *student_; }
 
  private:
+  void work(engine::Generator random) {
+    {
+      autograd::Tape tape;
+      const Variable loss = ops::cross_entropy(student_->forward(Variable(x_), {.training = true, .random = &random}).logits, y_);
+      if (teacher_batch_ > 0) {
+        const autograd::NoGrad off;
+        teacher_->forward(Variable(unlabelled_), {.training = true, .dropout = false});
+      }
+      tape.backward(loss);
+      loss_ = loss.value();
+    }
+    adam_->apply(adam_->take_gradients());
+    if (teacher_batch_ == 0) return;
+    std::vector<std::pair<Tensor, Tensor>> pairs;
+    const auto students = layers::parameters_of(*student_);
+    for (const auto& [name, p] : layers::parameters_of(*teacher_)) pairs.emplace_back(p->value(), students.at(name)->value());
+    ops::backend(device_).average(alpha_, {}, pairs);
+  }
+
   Device device_;
-  engine::Generator random_;
   std::int64_t teacher_batch_;
+  std::uint64_t steps_ = 0;
   std::unique_ptr<layers::Segmenter> student_, teacher_;
-  std::unique_ptr<layers::Replay> passes_, teacher_passes_;
   std::unique_ptr<layers::Adam> adam_;
-  Tensor x_, y_, unlabelled_;
+  engine::Replay replay_;
+  Tensor x_, y_, unlabelled_, alpha_, loss_;
 };
 
 struct Net { const char* name; Extents size, tiny; std::int64_t batch, tiny_batch; };
@@ -110,7 +115,7 @@ int step_parity(const Options& options) {
   return failures;
 }
 
-/// Recorded and replayed passes against those that are asked for one kernel at a time: equal bits, then times.
+/// Recorded and replayed steps against those that are asked for one kernel at a time: equal bits, then times.
 int step_replay(const Options& options) {
   int failures = 0;
   engine::set_precision(Precision::tf32);

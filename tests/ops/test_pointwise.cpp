@@ -44,6 +44,14 @@ TEST(Pointwise, ByHand) {
   EXPECT_EQ(ops::square(a).value().to_vector<float>(), (std::vector<float>{1, 4, 9, 64}));
 }
 
+TEST(Pointwise, ClampKeepsNaN) {
+  Tensor x = Tensor::of<float>({4}, {-3, 0.5, 7, NAN});
+  ops::backend(x.device()).clamp(x, -1, 2, x);
+  const std::vector<float> y = x.to_vector<float>();
+  EXPECT_EQ((std::vector<float>{y[0], y[1], y[2]}), (std::vector<float>{-1, 0.5, 2}));
+  EXPECT_TRUE(std::isnan(y[3]));
+}
+
 TEST(Pointwise, GradientsAtZero) {
   Variable x = Variable::parameter(Tensor::of<double>({4}, {0.0, -0.0, 2.0, -2.0}));
   const auto gradient = [&](auto f) {

@@ -153,7 +153,7 @@ TEST(AffinityLoss, NeverNegativeAndZeroAtAgreement) {
       EXPECT_GE(loss, -1e-14);
     const Variable same = affinity(t, Variable(t), ops::Metric::squared_l2, sigma2);
     for (double loss : affinity_losses(same, method(1)).value().to_doubles()) EXPECT_NEAR(loss, 0, 1e-14);
-    for (double a : diagonal(same.value())) EXPECT_EQ(a, 1);
+    for (double a : diagonal(same.value()).to_doubles()) EXPECT_EQ(a, 1);
   }
 }
 
@@ -223,7 +223,7 @@ TEST(Affinity, SettingsChooseTheGraph) {
   m.patch_grid = {{1, 1, 1}}, m.graph = GraphOver::image,
   m.bandwidth = Bandwidth::adaptive;  // one patch: no pair to take a median of
   EXPECT_EQ(affinity_graph(p, Variable(p), m).sigma2.to_doubles(), (std::vector<double>{1, 1}));
-  EXPECT_EQ(diagonal(affinity_graph(p, Variable(p), m).a.value()), (std::vector<double>{1, 1}));
+  EXPECT_EQ(diagonal(affinity_graph(p, Variable(p), m).a.value()).to_doubles(), (std::vector<double>{1, 1}));
 }
 
 TEST(Affinity, GoldenSingularValueThresholding) {

@@ -1,12 +1,14 @@
 #include "semiagcl/contrastive_loss.h"
 
 #include <cmath>
+#include <numeric>
+#include <set>
 
 #include "autograd/gradcheck.h"
 #include "ops/gather.h"
 #include "ops/reduce.h"
-#include "semiagcl/hard_negatives.h"
 #include "semiagcl/reweighting.h"
+#include "tests/semiagcl/contrast_support.h"
 #include "tests/support/golden.h"
 
 using namespace sagcl;
@@ -17,17 +19,14 @@ using engine::Generator;
 using engine::Tensor;
 using tests::close;
 using tests::Golden;
+using tests::itself;
+using tests::mixed;
+using tests::weights_of;
 
 namespace {
 
 Tensor unit_rows(std::int64_t n, std::int64_t dim, std::uint64_t seed, Dtype dtype = Dtype::f64) {
   return ops::l2_normalize(Variable(tests::random_tensor({n, dim}, seed, dtype))).value();
-}
-
-std::vector<std::vector<std::int64_t>> itself(std::int64_t n) {
-  std::vector<std::vector<std::int64_t>> lists;
-  for (std::int64_t i = 0; i < n; ++i) lists.push_back({i});
-  return lists;
 }
 
 /// Rows of a golden matrix chosen by index, [indices, dim].
@@ -45,6 +44,12 @@ Method small() {
   return m;
 }
 
+Tensor integers(const engine::Shape& shape, const std::vector<std::int32_t>& values) { return Tensor::of(shape, values); }
+MemoryBank bank_of(std::int64_t classes, const Method& m) { return MemoryBank(classes, m, engine::Device::cpu(), Dtype::f64); }
+
+/// Two patches for each of two classes, of which `second` count for class 1.
+Picks two_each(std::int32_t second) { return {integers({2, 2}, {0, 1, 2, 3}), integers({2}, {2, second})}; }
+
 }  // namespace
 
 TEST(Contrast, GoldenEq4AndEq5) {
@@ -57,7 +62,7 @@ TEST(Contrast, GoldenEq4AndEq5) {
       const Tensor k = g.get(name + "/k", dtype), queue = g.get(name + "/queue", dtype);
       Variable q = Variable::parameter(g.get(name + "/q", dtype));
       const double tau = g.number(name + "/attr.tau");
-      const Contrast contrast{.keys = k, .positives = itself(k.shape()[0]), .shared = queue, .tau = tau};
+      const Contrast contrast{.keys = k, .weights = itself(k.shape()[0], dtype), .shared = queue, .tau = tau};
       {
         Tape tape;
         const Variable per = contrastive_losses(q, contrast);
@@ -88,14 +93,15 @@ TEST(Contrast, GoldenSeveralPositives) {
     const Tensor keys = g.get("positives/keys", dtype);
     const std::int64_t B = keys.shape()[0], P = keys.shape()[1], dim = keys.shape()[2];
     const auto n = g.integers("positives/n_positives");
-    Contrast c{.keys = keys.reshape({B * P, dim}),
-               .positives = {},
-               .shared = g.get("positives/queue", dtype),
-               .tau = g.number("positives/attr.tau")};
+    std::vector<std::vector<std::int64_t>> positives;
     for (std::int64_t b = 0; b < B; ++b) {
-      c.positives.emplace_back();
-      for (std::int64_t j = 0; j < n[std::size_t(b)]; ++j) c.positives.back().push_back(b * P + j);
+      positives.emplace_back();
+      for (std::int64_t j = 0; j < n[std::size_t(b)]; ++j) positives.back().push_back(b * P + j);
     }
+    const Contrast c{.keys = keys.reshape({B * P, dim}),
+                     .weights = weights_of(positives, B * P, dtype),
+                     .shared = g.get("positives/queue", dtype),
+                     .tau = g.number("positives/attr.tau")};
     Variable q = Variable::parameter(g.get("positives/q", dtype));
     Tape tape;
     const Variable loss = ops::mean(contrastive_losses(q, c));
@@ -112,109 +118,132 @@ TEST(HardNegatives, GoldenSelectionMixingAndEq7) {
              pairs = g.integers(name + "pair");
   const auto closest = g.integers(name + "closest"), allowed = g.integers(name + "allowed"),
              fallback = g.integers(name + "allowed_fallback");
-  const std::int64_t B = std::int64_t(q_class.size()), N = std::int64_t(g.number(name + "attr.n_closest"));
-  const std::int64_t H = g.get(name + "pair").shape()[1], dim = g.get(name + "q").shape()[1];
+  const std::int64_t B = std::int64_t(q_class.size()), N = std::int64_t(g.number(name + "attr.n_closest")), K = 3;
+  const std::int64_t H = g.get(name + "pair").shape()[1], dim = g.get(name + "q").shape()[1], M = std::int64_t(queue_class.size());
   const std::vector<double> a = g.get(name + "queue_affinity").to_doubles(), w = g.get(name + "random_weight").to_doubles();
   for (Dtype dtype : {Dtype::f64, Dtype::f32}) {
     const double tolerance = dtype == Dtype::f64 ? 1e-12 : 1e-5;
     const Tensor q = g.get(name + "q", dtype), k = g.get(name + "k", dtype), queue = g.get(name + "queue", dtype);
+
+    Method m;  // the golden queue in a bank: of its class, key r lies in slot where[r]
+    m.bank_size = M, m.projection_dim = dim;
+    std::vector<std::int32_t> patch(std::size_t(K * M), 0), counted(std::size_t(K), 0);
+    std::vector<std::int64_t> key(std::size_t(K * M), 0), row_of(std::size_t(K * M), -1);
+    for (std::int64_t r = 0; r < M; ++r) {
+      const std::int64_t c = queue_class[std::size_t(r)], slot = c * M + counted[std::size_t(c)]++;
+      patch[std::size_t(slot)] = std::int32_t(r), key[std::size_t(slot)] = row_of[std::size_t(slot)] = r;
+    }
+    std::vector<std::int64_t> everyone(std::size_t(B), 0);
+    std::iota(everyone.begin(), everyone.end(), 0);
+    std::vector<std::int64_t> each;  // every anchor as one of every class; those of its own class are looked at
+    for (std::int64_t c = 0; c < K; ++c) each.insert(each.end(), everyone.begin(), everyone.end());
+    for (const auto& [theta, want] : {std::pair{"theta", allowed}, {"theta_fallback", fallback}}) {
+      m.threshold_start = g.number(name + "attr." + theta);
+      MemoryBank bank(K, m, engine::Device::cpu(), dtype);
+      bank.store(rows(queue, key).to(dtype), {integers({K, M}, patch), integers({K}, counted)}, Tensor::of({M}, a).to(dtype));
+      const ops::Closest mine = closest_keys(rows(q, each).to(dtype), bank, N);
+      const auto slots = mine.slots.to_vector<std::int32_t>(), found = mine.found.to_vector<std::int32_t>(),
+                 first = mine.allowed.to_vector<std::int32_t>();
+      for (std::int64_t b = 0; b < B; ++b) {
+        SCOPED_TRACE(b);
+        const std::size_t row = std::size_t(q_class[std::size_t(b)] * B + b);
+        ASSERT_EQ(found[row], N);
+        std::set<std::int64_t> all, front, want_all, want_front;
+        for (std::size_t i = 0; i < std::size_t(N); ++i) {
+          const std::int64_t r = row_of[std::size_t(slots[row * std::size_t(N) + i])];
+          all.insert(r), want_all.insert(closest[std::size_t(b * N) + i]);
+          if (std::int32_t(i) < first[row]) front.insert(r);
+          if (want[std::size_t(b * N) + i]) want_front.insert(closest[std::size_t(b * N) + i]);
+        }
+        EXPECT_EQ(all, want_all);
+        EXPECT_EQ(front, want_front);
+      }
+    }
+
     std::vector<std::int64_t> first, second;
     std::vector<double> weight;
-    for (std::int64_t b = 0; b < B; ++b) {
-      SCOPED_TRACE(b);
-      std::vector<std::int64_t> others;  // the other classes' banks, as rows of the golden queue
-      std::vector<double> affinity;
-      for (std::size_t r = 0; r < queue_class.size(); ++r)
-        if (queue_class[r] != q_class[std::size_t(b)]) others.push_back(std::int64_t(r)), affinity.push_back(a[r]);
-      const auto mine = closest_keys(rows(q, {b}).to(dtype), rows(queue, others).to(dtype), N)[0];
-      for (std::int64_t i = 0; i < N; ++i)
-        EXPECT_EQ(others[std::size_t(mine[std::size_t(i)])], closest[std::size_t(b * N + i)]);
-      const auto ok = allowed_by_threshold(mine, affinity, g.number(name + "attr.theta"));
-      const auto all = allowed_by_threshold(mine, affinity, g.number(name + "attr.theta_fallback"));
-      for (std::int64_t i = 0; i < N; ++i) {
-        EXPECT_EQ(ok[std::size_t(i)], allowed[std::size_t(b * N + i)]);
-        EXPECT_EQ(all[std::size_t(i)], fallback[std::size_t(b * N + i)]);
-      }
-      for (std::int64_t h = 0; h < H; ++h) {
-        first.push_back(pairs[std::size_t((b * H + h) * 2)]), second.push_back(pairs[std::size_t((b * H + h) * 2 + 1)]);
-        weight.push_back(a[std::size_t(first.back())]);
-      }
+    for (std::size_t p = 0; p < pairs.size(); p += 2) {
+      first.push_back(pairs[p]), second.push_back(pairs[p + 1]);
+      weight.push_back(a[std::size_t(pairs[p])]);
     }
     const Tensor n_i = rows(queue, first).to(dtype), n_j = rows(queue, second).to(dtype);
-    const Tensor h = mix(n_i, n_j, weight);
+    const Tensor h = mixed(n_i, n_j, weight);
     EXPECT_TRUE(close(h, g.get(name + "h"), tolerance));
-    EXPECT_TRUE(close(mix(n_i, n_j, std::vector<double>(weight.size(), 0.5)), g.get(name + "h_one_to_one"), tolerance));
-    EXPECT_TRUE(close(mix(n_i, n_j, w), g.get(name + "h_random"), tolerance));
+    EXPECT_TRUE(close(mixed(n_i, n_j, weight, Mixing::one_to_one), g.get(name + "h_one_to_one"), tolerance));
+    EXPECT_TRUE(close(mixed(n_i, n_j, w), g.get(name + "h_random"), tolerance));
 
-    Variable anchors = Variable::parameter(q);
-    {
+    // Eq. 7 with H alone, and with the queue beside it: the other classes' part, by a mask
+    std::vector<double> mask;
+    for (std::int64_t own : q_class)
+      for (std::int64_t c : queue_class) mask.push_back(c == own ? -1e30 : 0);
+    Contrast contrast{.keys = k, .weights = itself(B, dtype), .own = h.reshape({B, H, dim}), .tau = g.number(name + "attr.tau")};
+    for (const std::string queued : {"", "_append_queue"}) {
+      SCOPED_TRACE(queued);
+      if (!queued.empty()) contrast.shared = queue, contrast.shared_mask = Tensor::of({B, M}, mask).to(dtype);
+      Variable anchors = Variable::parameter(q);
       Tape tape;
-      const Variable per = contrastive_losses(
-          anchors, {.keys = k, .positives = itself(B), .own = h.reshape({B, H, dim}), .tau = g.number(name + "attr.tau")});
-      EXPECT_TRUE(close(per.value(), g.get(name + "loss_rw_per_anchor"), tolerance));
-      const Variable mean = ops::mean(per);
-      EXPECT_NEAR(mean.value().item(), g.number(name + "loss_rw"), tolerance * 10);
+      const Variable per = contrastive_losses(anchors, contrast), mean = ops::mean(per);
+      EXPECT_TRUE(close(per.value(), g.get(name + "loss_rw" + queued + "_per_anchor"), tolerance));
+      if (queued.empty()) {
+        EXPECT_NEAR(mean.value().item(), g.number(name + "loss_rw"), tolerance * 10);
+      }
       tape.backward(mean);
-      EXPECT_TRUE(close(anchors.grad(), g.get(name + "dq_rw"), tolerance));
-    }
-    // with the queue beside H: the queue differs by class, so one anchor at a time
-    const std::vector<double> want = g.get(name + "loss_rw_append_queue_per_anchor").to_doubles(),
-                              slopes = g.get(name + "dq_rw_append_queue").to_doubles();
-    for (std::int64_t b = 0; b < B; ++b) {
-      std::vector<std::int64_t> others, own;
-      for (std::size_t r = 0; r < queue_class.size(); ++r)
-        if (queue_class[r] != q_class[std::size_t(b)]) others.push_back(std::int64_t(r));
-      for (std::int64_t i = 0; i < H; ++i) own.push_back(b * H + i);
-      Variable anchor = Variable::parameter(rows(q, {b}).to(dtype));
-      Tape tape;
-      const Variable loss = contrastive_losses(anchor, {.keys = rows(k, {b}).to(dtype),
-                                                        .positives = {{0}},
-                                                        .own = rows(h, own).to(dtype).reshape({1, H, dim}),
-                                                        .shared = rows(queue, others).to(dtype),
-                                                        .tau = g.number(name + "attr.tau")});
-      EXPECT_NEAR(loss.value().item(), want[std::size_t(b)], tolerance * 10);
-      tape.backward(loss);
-      const std::vector<double> mine = anchor.grad().to_doubles();
-      for (std::int64_t d = 0; d < dim; ++d)
-        EXPECT_NEAR(mine[std::size_t(d)] / double(B), slopes[std::size_t(b * dim + d)], tolerance);
+      EXPECT_TRUE(close(anchors.grad(), g.get(name + "dq_rw" + queued), tolerance));
     }
   }
 }
 
 TEST(HardNegatives, AreUnitVectorsForEveryMixing) {
   Method m = small();
-  MemoryBank::Keys others{unit_rows(9, 4, 1), {}};
-  for (int i = 0; i < 9; ++i) others.affinity.push_back(0.1 * (i + 1));
+  MemoryBank bank = bank_of(2, m);
+  const Tensor affinity = Tensor::of({6}, std::vector<double>{0.1, 0.2, 0.3, 0.4, 0.5, 0.6});
+  bank.store(unit_rows(12, 4, 1), {integers({2, 6}, {0, 1, 2, 3, 4, 5, 0, 1, 2, 3, 4, 5}), integers({2}, {6, 6})}, affinity);
+  const Tensor anchors = unit_rows(4, 4, 2);
   for (Mixing mixing : {Mixing::affinity, Mixing::one_to_one, Mixing::random}) {
     m.mixing = mixing;
     Generator random(1, "negatives");
-    const Tensor h = hard_negatives(unit_rows(3, 4, 2), others, 0.4, m, random);
-    EXPECT_EQ(h.shape(), (engine::Shape{3, 5, 4}));
+    const Tensor h = hard_negatives(anchors, bank, m, random);
+    EXPECT_EQ(h.shape(), (engine::Shape{4, 5, 4}));
     const std::vector<double> v = h.to_doubles();
-    for (std::size_t r = 0; r < v.size() / 4; ++r) {
-      double length = 0;
-      for (std::size_t d = 0; d < 4; ++d) length += v[4 * r + d] * v[4 * r + d];
-      EXPECT_NEAR(length, 1, 1e-12);
-    }
+    for (std::size_t r = 0; r < v.size() / 4; ++r)
+      EXPECT_NEAR(std::inner_product(v.begin() + std::ptrdiff_t(4 * r), v.begin() + std::ptrdiff_t(4 * r + 4),
+                                     v.begin() + std::ptrdiff_t(4 * r), 0.0), 1, 1e-12);
     Generator again(1, "negatives");
-    EXPECT_TRUE(tests::identical(h, hard_negatives(unit_rows(3, 4, 2), others, 0.4, m, again)));
+    EXPECT_TRUE(tests::identical(h, hard_negatives(anchors, bank, m, again)));
   }
   Generator random(1, "negatives");
-  EXPECT_THROW(hard_negatives(unit_rows(3, 4, 2), {Tensor::zeros({0, 4}, Dtype::f64), {}}, 0.4, m, random),
-               engine::UsageError);
+  for (double v : hard_negatives(anchors, bank_of(2, m), m, random).to_doubles()) EXPECT_EQ(v, 0);  // no key at all
+  m.mixing = Mixing::none;
+  EXPECT_THROW(hard_negatives(anchors, bank, m, random), engine::UsageError);
+  EXPECT_THROW(closest_keys(unit_rows(3, 4, 2), bank, 4), engine::ShapeError);
 }
 
 TEST(HardNegatives, DrawOnlyFromTheClosestAndBelowTheThreshold) {
+  // keys e_0 … e_3, of which the last does not count among the closest; only e_0 and e_2 may be n_i, its weight is 1
+  std::vector<double> unit(16, 0.0);
+  for (std::size_t d = 0; d < 4; ++d) unit[5 * d] = 1;
+  const ops::KeyRing ring{Tensor::of({1, 4, 4}, unit), Tensor::full({1, 4}, 1, Dtype::f64), integers({1}, {4}), integers({1}, {0})};
+  Method m;
+  m.n_hard = 200;
   Generator random(5, "pairs");
-  for (const Pair& p : draw_pairs({7, 3, 9, 1}, {0, 1, 0, 1}, 200, random)) {
-    EXPECT_TRUE(p.i == 3 || p.i == 1);
-    EXPECT_TRUE(p.j == 7 || p.j == 3 || p.j == 9 || p.j == 1);
-  }
+  const auto drawn = [&](Mixing mixing) {  // how often each key takes part
+    m.mixing = mixing;
+    const std::vector<double> h =
+        mixtures(ring, {integers({1, 3}, {0, 2, 1}), integers({1}, {3}), integers({1}, {2})}, m, random).to_doubles();
+    std::vector<int> times(4, 0);
+    for (std::size_t i = 0; i < h.size(); ++i) times[i % 4] += h[i] > 0;
+    return times;
+  };
+  const std::vector<int> n_i = drawn(Mixing::affinity), both = drawn(Mixing::one_to_one);
+  EXPECT_GT(n_i[0], 50);
+  EXPECT_EQ(n_i[0] + n_i[2], 200);  // each mixture is its n_i
+  EXPECT_GT(both[1], 30);
+  EXPECT_EQ(both[3], 0);
 }
 
 TEST(Contrast, Gradcheck) {
   const Tensor keys = unit_rows(3, 4, 1), own = unit_rows(2 * 5, 4, 2).reshape({2, 5, 4}), shared = unit_rows(6, 4, 3);
-  const Contrast c{.keys = keys, .positives = {{0, 2}, {1}}, .own = own, .shared = shared, .tau = 0.5};
+  const Contrast c{.keys = keys, .weights = weights_of({{0, 2}, {1}}, 3, Dtype::f64), .own = own, .shared = shared, .tau = 0.5};
   const auto result =
       autograd::gradcheck([&](const std::vector<Variable>& in) { return contrastive_losses(ops::l2_normalize(in[0]), c); },
                           {tests::random_tensor({2, 4}, 4)});
@@ -224,51 +253,78 @@ TEST(Contrast, Gradcheck) {
 TEST(Contrast, Errors) {
   const Variable q(unit_rows(2, 4, 1));
   const Tensor k = unit_rows(2, 4, 2);
-  EXPECT_THROW(contrastive_losses(q, {.keys = k, .positives = itself(2)}), engine::UsageError);               // no negatives
-  EXPECT_THROW(contrastive_losses(q, {.keys = k, .positives = {{0}, {}}, .shared = k}), engine::UsageError);  // no positive
-  EXPECT_THROW(contrastive_losses(q, {.keys = k, .positives = {{0}}, .shared = k}),
-               engine::ShapeError);  // lists of one anchor
-  EXPECT_THROW(contrastive_losses(q, {.keys = unit_rows(2, 3, 2), .positives = itself(2), .shared = k}), engine::ShapeError);
+  const Tensor w = itself(2, Dtype::f64);
+  EXPECT_THROW(contrastive_losses(q, {.keys = k, .weights = w}), engine::UsageError);  // no negatives
+  EXPECT_THROW(contrastive_losses(q, {.keys = k, .weights = w, .shared = k, .shared_mask = w}), engine::UsageError);
+  EXPECT_THROW(contrastive_losses(q, {.keys = k, .weights = itself(1, Dtype::f64), .shared = k}), engine::ShapeError);
+  EXPECT_THROW(contrastive_losses(q, {.keys = unit_rows(2, 3, 2), .weights = w, .shared = k}), engine::ShapeError);
 }
 
-TEST(Reweighting, SkipsClassesUntilTheOtherBanksAreFilled) {
+TEST(Reweighting, IsZeroUntilTheOtherBanksAreFilled) {
   const Method m = small();
-  MemoryBank bank(2, m, Dtype::f64);
-  const std::vector<Pick> picks{{0, 0}, {1, 0}, {2, 1}};
-  const Tensor keys = unit_rows(3, 4, 1);
-  const Variable q(unit_rows(3, 4, 2));
+  MemoryBank bank = bank_of(2, m);
+  const Picks picks = two_each(1);
+  const Tensor keys = unit_rows(4, 4, 1);
+  Variable q = Variable::parameter(unit_rows(4, 4, 2));
   Generator random(1, "negatives");
-  EXPECT_FALSE(reweighted_loss(q, keys, picks, bank, m, random).defined());  // empty banks
-  remember(bank, keys, picks, {0.2, 0.4, 0.9});
+  {
+    Tape tape;
+    const Variable loss = reweighted_loss(q, keys, picks, bank, m, random);  // empty banks
+    EXPECT_EQ(loss.value().item(), 0);
+    tape.backward(loss);
+    for (double d : q.grad().to_doubles()) EXPECT_EQ(d, 0);
+    q.clear_grad();
+  }
+  bank.store(keys, picks, Tensor::of({4}, std::vector<double>{0.2, 0.4, 0.9, 0.5}));
   bank.update_threshold();
   EXPECT_EQ(bank.count(0), 2);
   EXPECT_EQ(bank.count(1), 1);
   EXPECT_NEAR(bank.threshold(), 0.4, 1e-15);  // the first update takes the median
+  Tape tape;
   const Variable loss = reweighted_loss(q, keys, picks, bank, m, random);  // class 1 has two negatives, class 0 only one
-  EXPECT_TRUE(loss.defined());
   EXPECT_GT(loss.value().item(), 0);
-  EXPECT_THROW(reweighted_loss(q, keys, {{0, 0}, {1, 1}, {2, 0}}, bank, m, random), engine::UsageError);
+  tape.backward(loss);
+  const std::vector<double> dq = q.grad().to_doubles();
+  for (std::size_t d = 0; d < 4; ++d) {
+    EXPECT_EQ(dq[d], 0);
+    EXPECT_EQ(dq[4 + d], 0);
+    EXPECT_NE(dq[8 + d], 0);   // the one anchor
+    EXPECT_EQ(dq[12 + d], 0);  // fills up
+  }
+  EXPECT_THROW(reweighted_loss(Variable(unit_rows(3, 4, 2)), unit_rows(3, 4, 1), picks, bank, m, random), engine::ShapeError);
+}
+
+TEST(Reweighting, IsTheMeanOverAnchorsOfTheMeanOverPositives) {
+  const Method m = small();
+  MemoryBank bank = bank_of(2, m);
+  bank.store(unit_rows(4, 4, 1), two_each(2), Tensor::of({4}, std::vector<double>{0.2, 0.4, 0.9, 0.3}));
+  const Tensor q = unit_rows(4, 4, 7), keys = unit_rows(4, 4, 5);
+  Generator random(1, "negatives"), again = random;
+  const double loss = reweighted_loss(Variable(q), keys, two_each(1), bank, m, random).value().item();
+  const Contrast by_hand{.keys = keys, .weights = weights_of({{0, 1}, {0, 1}, {2}, {}}, 4, Dtype::f64),
+                         .own = hard_negatives(q, bank, m, again), .tau = m.tau};
+  EXPECT_NEAR(loss, ops::sum(contrastive_losses(Variable(q), by_hand)).value().item() / 3, 1e-14);
 }
 
 TEST(Reweighting, OneClassOnlyHasNoNegatives) {
   const Method m = small();
-  MemoryBank bank(1, m, Dtype::f64);
-  remember(bank, unit_rows(4, 4, 1), {{0, 0}, {1, 0}, {2, 0}, {3, 0}}, {0.5, 0.5, 0.5, 0.5});
+  MemoryBank bank = bank_of(1, m);
+  bank.store(unit_rows(4, 4, 1), {integers({1, 4}, {0, 1, 2, 3}), integers({1}, {4})}, Tensor::full({4}, 0.5, Dtype::f64));
   Generator random(1, "negatives");
-  EXPECT_FALSE(reweighted_loss(Variable(unit_rows(1, 4, 2)), unit_rows(1, 4, 3), {{0, 0}}, bank, m, random).defined());
+  const Picks one{integers({1, 1}, {0}), integers({1}, {1})};
+  EXPECT_EQ(reweighted_loss(Variable(unit_rows(1, 4, 2)), unit_rows(1, 4, 3), one, bank, m, random).value().item(), 0);
 }
 
 TEST(Reweighting, GradcheckWithAndWithoutQueue) {
   Method m = small();
-  MemoryBank bank(2, m, Dtype::f64);
-  const std::vector<Pick> picks{{0, 0}, {1, 0}, {2, 1}, {3, 1}};
-  remember(bank, unit_rows(4, 4, 1), picks, {0.2, 0.4, 0.9, 0.3});
+  MemoryBank bank = bank_of(2, m);
+  const Picks picks = two_each(2);
+  bank.store(unit_rows(4, 4, 1), picks, Tensor::of({4}, std::vector<double>{0.2, 0.4, 0.9, 0.3}));
   bank.update_threshold();
   const Tensor keys = unit_rows(4, 4, 5), z = tests::random_tensor({4, 4}, 6);
   m.n_closest = 2;  // both keys are always among the closest, so moving q does not change what is drawn
   for (bool append : {false, true}) {
     m.append_queue = append;
-    // the draws follow the order of similarity; one closest order needs the two keys to stay apart
     const auto f = [&](const std::vector<Variable>& in) {
       Generator random(1, "negatives");
       return reweighted_loss(ops::l2_normalize(in[0]), keys, picks, bank, m, random);
@@ -283,13 +339,13 @@ TEST(Reweighting, RoiFeaturesAreWeightedMeans) {
   const Tensor f = Tensor::of({1, 1, 2, 2, 1}, std::vector<double>{1, 2, 3, 4});
   std::vector<double> map(16, 0.0);
   map[0] = 1, map[3] = 0.5;  // class 0 in the corners of the upper row
-  const Variable v = roi_features(Variable(f), Tensor::of({1, 1, 4, 4, 1}, map), {{1, 2, 1}}, {{0, 0}, {1, 0}});
+  const Variable v = roi_features(Variable(f), Tensor::of({1, 1, 4, 4, 1}, map), {{1, 2, 1}}, integers({1, 2}, {0, 1}));
   EXPECT_NEAR(v.value().to_doubles()[0], (1 * 1 + 0.5 * 2) / 1.5, 1e-15);
   EXPECT_EQ(v.value().to_doubles()[1], 0);  // no weight in the lower half
   const Tensor class_map = Tensor::full({1, 1, 4, 4, 1}, 0.5, Dtype::f64);
   const auto result = autograd::gradcheck(
       [&](const std::vector<Variable>& in) {
-        return roi_features(in[0], class_map, {{1, 2, 1}}, {{0, 0}, {1, 0}});
+        return roi_features(in[0], class_map, {{1, 2, 1}}, integers({1, 2}, {0, 1}));
       },
       {tests::random_tensor({1, 1, 2, 2, 3}, 2)});
   EXPECT_TRUE(result.passed) << result.text();

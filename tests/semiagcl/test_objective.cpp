@@ -11,9 +11,9 @@
 #include "semiagcl/affinity_loss.h"
 #include "semiagcl/consistency.h"
 #include "semiagcl/contrastive_loss.h"
-#include "semiagcl/hard_negatives.h"
 #include "semiagcl/supervised_loss.h"
 #include "semiagcl/teacher.h"
+#include "tests/semiagcl/contrast_support.h"
 #include "tests/support/golden.h"
 
 using namespace sagcl;
@@ -74,19 +74,17 @@ TEST(Consistency, UncertainVoxelsAreLeftOut) {
 
 TEST(Objective, WeightsRiseAfterTheWarmUp) {
   Method m;
-  m.warm_up_share = 0.25, m.ramp_share = 0.2, m.w_pl = 0.5;
-  EXPECT_EQ(weights_at(249, 1000, m).reg, 0);
-  EXPECT_NEAR(weights_at(250, 1000, m).reg, std::exp(-5.0), 1e-15);
-  EXPECT_EQ(weights_at(400, 1000, m).reg, 1);  // 250 + 0.2 * 750
-  EXPECT_EQ(weights_at(400, 1000, m).pl, 0.5);
-  m.kernel = Kernel::none, m.mixing = Mixing::none;
-  EXPECT_EQ(weights_at(999, 1000, m).pl, 0);
-  EXPECT_EQ(weights_at(999, 1000, m).rw, 0);
+  m.warm_up_share = 0.25, m.ramp_share = 0.2;
+  EXPECT_EQ(ramp_at(249, 1000, m), 0);
+  EXPECT_NEAR(ramp_at(250, 1000, m), std::exp(-5.0), 1e-15);
+  EXPECT_EQ(ramp_at(400, 1000, m), 1);  // 250 + 0.2 * 750
 }
 
-TEST(Objective, LeavesOutUndefinedTerms) {
+TEST(Objective, LeavesOutTermsOfWeightZero) {
   const auto scalar = [](const engine::Shape& shape, double value) { return Variable(Tensor::full(shape, value, Dtype::f64)); };
-  EXPECT_EQ(objective({{"sup", scalar({}, 2), 1}, {"reg", {}, 1}, {"pl", scalar({1}, 3), 0.5}, {"rw", scalar({}, NAN), 0}}).value().item(), 3.5);
+  EXPECT_EQ(objective({{"sup", scalar({}, 2), 1}, {"pl", scalar({1}, 3), 0.5}, {"rw", scalar({}, NAN), 0}}).value().item(), 3.5);
+  const Tensor ramp = Tensor::full({1}, 0.5, Dtype::f64);
+  EXPECT_EQ(objective({{"sup", scalar({}, 2), 1}, {"pl", scalar({1}, 3), 2, ramp}}).value().item(), 5);
   EXPECT_THROW(objective({}), engine::UsageError);
   EXPECT_THROW(objective({{"sup", scalar({2}, 1), 1}}), engine::ShapeError);
 }
@@ -115,11 +113,10 @@ TEST(Objective, GoldenEq8) {
       const auto take = [&](const std::vector<std::int32_t>& rows) {
         return ops::gather(Variable(queue), Tensor::of({std::int64_t(rows.size())}, rows)).value();
       };
-      Contrast contrast{.keys = get("k"),
-                        .positives = {},
-                        .own = mix(take(first), take(second), weight).reshape({B, H, dim}),
-                        .tau = g.number(name + "/attr.tau")};
-      for (std::int64_t b = 0; b < B; ++b) contrast.positives.push_back({b});
+      const Contrast contrast{.keys = get("k"),
+                              .weights = tests::itself(B, dtype),
+                              .own = tests::mixed(take(first), take(second), weight).reshape({B, H, dim}),
+                              .tau = g.number(name + "/attr.tau")};
 
       Tape tape;
       const std::vector<double> w = g.get(name + "/attr.weights_reg_pl_rw").to_doubles();
@@ -139,6 +136,21 @@ TEST(Objective, GoldenEq8) {
     }
 }
 
+namespace {
+/// One parameter and one buffer.
+struct Tiny final : layers::Module {
+  const char* name;
+  Variable w;
+  Tensor statistics;
+  explicit Tiny(const Tensor& value, const char* parameter = "w")
+      : name(parameter), w(Variable::parameter(value.clone())), statistics(value.clone()) {}
+  void describe(layers::Parts& parts) override { parts.parameter(name, w), parts.buffer("statistics", statistics); }
+};
+
+Tensor number(double value) { return Tensor::full({1}, value, Dtype::f64); }
+Tensor both(double value) { return Tensor::full({2}, value, Dtype::f64); }
+}  // namespace
+
 TEST(Teacher, GoldenMovingAverage) {
   const Golden g("agcl_schedule");
   for (const std::string name : {"ema_start", "ema_crossing", "ema_late_0.99"})
@@ -146,50 +158,40 @@ TEST(Teacher, GoldenMovingAverage) {
       SCOPED_TRACE(name);
       const std::vector<double> students = g.get(name + "/students").to_doubles(),
                                 alpha = g.get(name + "/alpha").to_doubles(), want = g.get(name + "/teacher").to_doubles();
-      Variable teacher = Variable::parameter(g.get(name + "/teacher0", dtype).clone()),
-               student = Variable::parameter(teacher.value().clone());
-      const std::size_t n = std::size_t(teacher.value().size());
+      Tiny teacher(g.get(name + "/teacher0", dtype)), student(teacher.w.value());
+      const std::size_t n = std::size_t(teacher.w.value().size());
       for (std::size_t t = 0; t < 3; ++t) {
         const double a =
             ema_alpha(std::int64_t(g.number(name + "/attr.step0")) + std::int64_t(t), g.number(name + "/attr.decay"));
         EXPECT_NEAR(a, alpha[t], 1e-15);
-        student.value_for_update().copy_from(
-            Tensor::of(student.shape(), std::vector<double>(students.begin() + std::ptrdiff_t(t * n),
-                                                            students.begin() + std::ptrdiff_t((t + 1) * n)))
+        student.w.value_for_update().copy_from(
+            Tensor::of(student.w.shape(), std::vector<double>(students.begin() + std::ptrdiff_t(t * n),
+                                                              students.begin() + std::ptrdiff_t((t + 1) * n)))
                 .to(dtype));
-        ema_update({{"w", &teacher}}, {{"w", &student}}, a);
-        const std::vector<double> got = teacher.value().to_doubles();
+        update_teacher(teacher, student, number(a));
+        const std::vector<double> got = teacher.w.value().to_doubles();
         for (std::size_t i = 0; i < n; ++i) EXPECT_NEAR(got[i], want[t * n + i], dtype == Dtype::f64 ? 1e-13 : 2e-6);
       }
     }
-  Variable a = Variable::parameter(Tensor::zeros({2})), b = Variable::parameter(Tensor::zeros({3}));
-  EXPECT_THROW(ema_update({{"w", &a}}, {{"w", &b}}, 0.5), engine::UsageError);
-  EXPECT_THROW(ema_update({{"w", &a}}, {{"v", &a}}, 0.5), engine::UsageError);
+  Tiny a(Tensor::zeros({2})), b(Tensor::zeros({3})), c(Tensor::zeros({2}), "v");
+  EXPECT_THROW(update_teacher(a, b, number(0.5)), engine::UsageError);
+  EXPECT_THROW(update_teacher(a, c, number(0.5)), engine::UsageError);
 }
 
-namespace {
-/// One parameter and one buffer.
-struct Tiny final : layers::Module {
-  Variable w = Variable::parameter(Tensor::zeros({2}, Dtype::f64));
-  Tensor statistics = Tensor::zeros({2}, Dtype::f64);
-  explicit Tiny(double value) {
-    w.value_for_update() = Tensor::full({2}, value, Dtype::f64);
-    statistics = Tensor::full({2}, value, Dtype::f64);
-  }
-  void describe(layers::Parts& parts) override { parts.parameter("w", w), parts.buffer("statistics", statistics); }
-};
-}  // namespace
-
 TEST(Teacher, BufferPolicies) {
-  Tiny student(1);
+  Tiny student(both(1));
   for (const auto& [policy, want] : {std::pair{Buffers::own, 0.0}, {Buffers::copied, 1.0}, {Buffers::averaged, 0.25}}) {
-    Tiny teacher(0);
-    update_teacher(teacher, student, 1000, 0.75, policy);
+    Tiny teacher(both(0));
+    update_teacher(teacher, student, number(ema_alpha(1000, 0.75)), {}, policy);
     EXPECT_EQ(teacher.w.value().to_doubles(), (std::vector<double>{0.25, 0.25}));
     EXPECT_EQ(teacher.statistics.to_doubles(), (std::vector<double>{want, want}));
     EXPECT_EQ(student.statistics.to_doubles(), (std::vector<double>{1, 1}));
   }
-  Tiny teacher(0);
-  update_teacher(teacher, student, 0, 0.999);  // the first step copies the student
+  Tiny teacher(both(0));
+  update_teacher(teacher, student, number(ema_alpha(0, 0.999)));  // the first step copies the student
   EXPECT_EQ(teacher.w.value().to_doubles(), (std::vector<double>{1, 1}));
+  Tiny closed(both(0));
+  update_teacher(closed, student, number(0.5), number(0), Buffers::averaged);  // the loss was not finite
+  EXPECT_EQ(closed.w.value().to_doubles(), (std::vector<double>{0, 0}));
+  EXPECT_EQ(closed.statistics.to_doubles(), (std::vector<double>{0, 0}));
 }

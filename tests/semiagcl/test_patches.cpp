@@ -48,10 +48,10 @@ TEST(Patches, GoldenRobustRange) {
   const Golden g("agcl_entropy");
   const Tensor x = g.get("robust_minmax/x");
   const std::vector<double> lo = g.get("robust_minmax/lo").to_doubles(), hi = g.get("robust_minmax/hi").to_doubles();
-  const std::vector<Range> ranges = robust_range(x);
+  const std::vector<double> ranges = robust_range(x).to_doubles();
   for (std::size_t n = 0; n < 2; ++n) {
-    EXPECT_NEAR(ranges[n].low, lo[n], 1e-14);
-    EXPECT_NEAR(ranges[n].high, hi[n], 1e-14 * hi[n]);
+    EXPECT_NEAR(ranges[2 * n], lo[n], 1e-14);
+    EXPECT_NEAR(ranges[2 * n + 1], hi[n], 1e-14 * hi[n]);
   }
   // The reference combines every image with both ranges, [n,..,j]; the pairs n = j are what is meant.
   const std::vector<double> want = g.get("robust_minmax/y").to_doubles(), got = unit_range(x).to_doubles();
@@ -69,14 +69,17 @@ TEST(Patches, ConfidenceCosineAndAttendedPatches) {
   const Tensor map = Tensor::of({1, 1, 1, 4, 2}, std::vector<double>{1, 0, 1, 0, 0.5, 0.5, 0, 1});
   const Extents grid{{1, 1, 2}};
   EXPECT_EQ(patch_confidence(map, grid).to_doubles(), (std::vector<double>{1, 0, 0.25, 0.75}));
-  EXPECT_EQ(attended_patches(x, map, grid, {{1, 0}, {1, 1}}).to_doubles(), (std::vector<double>{1, 0, 1, 4}));
+  const auto picks = [](std::int32_t a, std::int32_t b) { return Tensor::of({2, 1}, std::vector<std::int32_t>{a, b}); };
+  EXPECT_EQ(attended_patches(x, map, grid, picks(1, 1)).to_doubles(), (std::vector<double>{1, 0, 1, 4}));
   const std::vector<double> cosine = patch_cosine(x, map, grid).to_doubles();
   EXPECT_NEAR(cosine[0], 1, 1e-15);                       // the anchor itself
   EXPECT_NEAR(cosine[2], 1 / std::sqrt(5.0), 1e-15);      // (1,0) against (1,2)
   EXPECT_EQ(cosine[1], 0);                                // class 1 is absent from the first patch
   EXPECT_NEAR(cosine[3], 1, 1e-15);
   EXPECT_THROW(patch_confidence(map, {{1, 1, 3}}), engine::ShapeError);
-  EXPECT_THROW(attended_patches(x, map, grid, {{2, 0}}), engine::UsageError);
+  EXPECT_THROW(attended_patches(x, map, grid, picks(2, 0)), engine::UsageError);
+  EXPECT_THROW(attended_patches(x, map, grid, picks(0, 0).reshape({1, 2})), engine::ShapeError);
+  EXPECT_THROW(attended_patches(x, map.to(Dtype::f32), grid, picks(0, 0)), engine::DtypeError);
 }
 
 TEST(Patches, OneHot) {
@@ -88,30 +91,34 @@ TEST(Patches, OneHot) {
 TEST(Sampling, GoldenTopN) {
   const Golden g("agcl_entropy");
   const std::vector<double> score = g.get("top_n/score").to_doubles();
+  const std::int64_t rows = g.get("top_n/score").shape()[0], patches = g.get("top_n/score").shape()[1];
+  std::vector<double> by_patch;  // the rows of the reference are classes here
+  for (std::int64_t p = 0; p < patches; ++p)
+    for (std::int64_t k = 0; k < rows; ++k) by_patch.push_back(score[std::size_t(k * patches + p)]);
+  Method m;
+  m.top_n = std::int64_t(g.number("top_n/attr.n_asked"));
+  const Tensor certain = Tensor::full({1, patches, rows}, 1, Dtype::f64);
+  const Picks picks = class_centric_patches(Tensor::of(certain.shape(), by_patch), certain, m);
+  EXPECT_EQ(picks.patch.shape(), (engine::Shape{rows, std::int64_t(g.number("top_n/attr.n_capped"))}));
   const auto want = g.integers("top_n/index");
-  const std::int64_t rows = g.get("top_n/score").shape()[0], columns = g.get("top_n/score").shape()[1];
-  const std::int64_t n = capped_top_n(std::int64_t(g.number("top_n/attr.n_asked")), columns, 0.25);
-  EXPECT_EQ(n, std::int64_t(g.number("top_n/attr.n_capped")));
-  for (std::int64_t r = 0; r < rows; ++r) {
-    const auto mine = top_n(std::span(score).subspan(std::size_t(r * columns), std::size_t(columns)), n);
-    EXPECT_EQ(mine, std::vector<std::int64_t>(want.begin() + r * n, want.begin() + (r + 1) * n));
-  }
+  EXPECT_EQ(picks.patch.to_doubles(), std::vector<double>(want.begin(), want.end()));
 }
 
-TEST(Sampling, ClassesWithoutPatches) {
-  // 8 patches, 2 classes; class 1 hardly occurs: it gets no patch however high its score
+TEST(Sampling, NeverMorePatchesThanThereAre) {
+  EXPECT_EQ(capped_top_n(20, 8, 0.25), 2);
+  EXPECT_EQ(capped_top_n(20, 3, 0.25), 1);
+  EXPECT_EQ(capped_top_n(20, 8, 1), 8);
+}
+
+TEST(Sampling, PatchesThatDoNotCountFillUp) {
+  // 8 patches, 2 classes; class 1 hardly occurs: none of its patches counts however high its score, but one
   std::vector<double> score, confidence;
   for (int p = 0; p < 8; ++p)
-    score.insert(score.end(), {double(p % 4), 9.0}), confidence.insert(confidence.end(), {0.5, 0.001});
-  Method m;
-  const Tensor s = Tensor::of({2, 4, 2}, score), c = Tensor::of({2, 4, 2}, confidence);
-  const auto chosen = class_centric_patches(s, c, m);
-  EXPECT_EQ(chosen[0], (std::vector<std::int64_t>{3, 7}));  // a quarter of 8, ties to the lower patch
-  EXPECT_TRUE(chosen[1].empty());
-  const auto picks = picks_of(chosen);
-  ASSERT_EQ(picks.size(), 2u);
-  EXPECT_EQ(picks[1].patch, 7);
-  EXPECT_EQ(picks[1].label, 0);
+    score.insert(score.end(), {double(p % 4), 9.0 - p}), confidence.insert(confidence.end(), {0.5, p == 5 ? 0.01 : 0.001});
+  const Picks picks = class_centric_patches(Tensor::of({2, 4, 2}, score), Tensor::of({2, 4, 2}, confidence), Method());
+  // a quarter of 8, ties to the lower patch; patch 5 counts for class 1, patch 0 with the highest score fills up
+  EXPECT_EQ(picks.patch.to_vector<std::int32_t>(), (std::vector<std::int32_t>{3, 7, 5, 0}));
+  EXPECT_EQ(picks.counted.to_vector<std::int32_t>(), (std::vector<std::int32_t>{2, 1}));
 }
 
 TEST(Patches, DoNotDependOnTheNumberOfThreads) {
@@ -136,8 +143,7 @@ TEST(Sampling, EveryScoreOfTableV) {
   m.patch_grid = {{1, 2, 2}};
   for (Score score : {Score::entropy, Score::confidence, Score::cosine}) {
     m.score = score;
-    const auto chosen = class_centric_patches(sampling_score(x, map, m), patch_confidence(map, m.patch_grid), m);
-    EXPECT_EQ(chosen[0].size(), 2u);
-    EXPECT_EQ(chosen[1].size(), 0u);
+    const Picks picks = class_centric_patches(sampling_score(x, map, m), patch_confidence(map, m.patch_grid), m);
+    EXPECT_EQ(picks.counted.to_vector<std::int32_t>(), (std::vector<std::int32_t>{2, 0}));
   }
 }

@@ -15,18 +15,18 @@ namespace {
 
 /// Two parameters and a buffer.
 struct Small final : layers::Module {
-  Variable w = Variable::parameter(Tensor::full({2}, 1)), unused = Variable::parameter(Tensor::full({2}, 1));
+  Variable w = Variable::parameter(Tensor::full({2}, 1)), other = Variable::parameter(Tensor::full({2}, 1));
   Tensor mean = Tensor::full({1}, 10);
   void describe(layers::Parts& parts) override {
-    parts.parameter("w", w), parts.parameter("unused", unused), parts.buffer("mean", mean);
+    parts.parameter("w", w), parts.parameter("other", other), parts.buffer("mean", mean);
   }
 };
 
-/// A shard whose loss is (number + 1) Σ w / shards and which adds its number to the buffer; shard 2 reaches `unused` too.
+/// A shard whose loss is ((number + 1) Σ w + Σ other) / shards and which adds its number to the buffer.
 ShardReport run_shard(Small& net, std::int64_t number, std::int64_t shards) {
   autograd::Tape tape;
-  Variable loss = ops::scale(ops::sum(net.w), double(number + 1) / double(shards));
-  if (number == 2) loss = ops::add(loss, ops::scale(ops::sum(net.unused), 1 / double(shards)));
+  const Variable loss = ops::add(ops::scale(ops::sum(net.w), double(number + 1) / double(shards)),
+                                 ops::scale(ops::sum(net.other), 1 / double(shards)));
   tape.backward(loss);
   net.mean.data<float>()[0] += float(number);
   ShardReport report;
@@ -43,13 +43,14 @@ TEST(Shards, GradientsAndStatisticsAreAveragesAndReportsComeInOrder) {
   for (int processes : {1, 2, 4})
     ThreadWorld(processes).run([&](engine::Communicator& ranks) {
       Small net;
-      layers::Sgd optimizer(layers::parameters_of(net), {}, {"unused"});
+      layers::Sgd optimizer(layers::parameters_of(net));
       ShardAverage average(ranks, 4, {&net}, optimizer);
       const int share = 4 / processes;
       for (int i = 0; i < share; ++i) {
         average.begin();
         EXPECT_EQ(net.mean.item(), 10);  // every shard starts from the same statistics
-        average.end(run_shard(net, ranks.rank() * share + i, 4));
+        ShardReport report = run_shard(net, ranks.rank() * share + i, 4);
+        average.end(std::move(report), optimizer.take_gradients());
       }
       const std::vector<ShardReport> reports = average.finish();
       ASSERT_EQ(reports.size(), 4u);
@@ -60,19 +61,23 @@ TEST(Shards, GradientsAndStatisticsAreAveragesAndReportsComeInOrder) {
         EXPECT_EQ(reports[s].failure, s == 3 ? "three is not finite" : "");
       }
       EXPECT_EQ(average.gradients().at("w").to_doubles(), (std::vector<double>{2.5, 2.5}));
-      EXPECT_EQ(average.gradients().at("unused").to_doubles(), (std::vector<double>{0.25, 0.25}));
+      EXPECT_EQ(average.gradients().at("other").to_doubles(), (std::vector<double>{1, 1}));
       EXPECT_EQ(net.mean.item(), 11.5);
     });
 }
 
-TEST(Shards, AParameterNoShardReachesHasNoGradient) {
+TEST(Shards, AShardThatFailedHasNoGradients) {
   Small net;
-  layers::Sgd optimizer(layers::parameters_of(net), {}, {"unused"});
+  layers::Sgd optimizer(layers::parameters_of(net));
   ShardAverage average(engine::alone(), 2, {&net}, optimizer);
-  for (int s = 0; s < 2; ++s) average.begin(), average.end(run_shard(net, s, 2));
-  average.finish();
-  EXPECT_EQ(average.gradients().count("unused"), 0u);
-  EXPECT_EQ(average.gradients().count("w"), 1u);
+  average.begin();
+  ShardReport report = run_shard(net, 0, 2);
+  average.end(std::move(report), optimizer.take_gradients());
+  average.begin();
+  report = {};
+  report.failure = "not finite";
+  average.end(std::move(report), {});
+  EXPECT_EQ(average.finish()[1].failure, "not finite");
 }
 
 TEST(Shards, WeightsThatDifferAreFoundInEveryProcess) {

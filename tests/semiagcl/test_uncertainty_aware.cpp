@@ -12,6 +12,10 @@ using namespace sagcl::semiagcl;
 using engine::Dtype;
 using tests::Golden;
 
+namespace {
+Tensor limit(double entropy) { return Tensor::full({1}, entropy, Dtype::f64); }
+}  // namespace
+
 TEST(UncertaintyAware, GoldenThreshold) {
   const Golden g("agcl_schedule");
   const auto t = g.integers("ua_mt/t");
@@ -31,15 +35,16 @@ TEST(UncertaintyAware, OnlyCertainVoxelsCount) {
   const Variable z(Tensor::zeros({1, 1, 1, 2, 2}, Dtype::f64));  // the student says one half everywhere
   const Tensor q = Tensor::of({1, 1, 1, 2, 2}, std::vector<double>{1, 0, 0.9, 0.1});
   const Tensor entropy = Tensor::of({1, 1, 1, 2}, std::vector<double>{0.1, 0.6});
-  EXPECT_NEAR(certain_consistency(z, q, entropy, 0.5).value().item(), 0.25, 1e-15);                  // the first voxel alone
-  EXPECT_NEAR(certain_consistency(z, q, entropy, 0.7).value().item(), (0.25 + 0.16) / 2, 1e-15);     // both
-  EXPECT_EQ(certain_consistency(z, q, entropy, 0.05).value().item(), 0);                             // none
+  EXPECT_NEAR(certain_consistency(z, q, entropy, limit(0.5)).value().item(), 0.25, 1e-15);               // the first voxel alone
+  EXPECT_NEAR(certain_consistency(z, q, entropy, limit(0.7)).value().item(), (0.25 + 0.16) / 2, 1e-15);  // both
+  EXPECT_EQ(certain_consistency(z, q, entropy, limit(0.05)).value().item(), 0);                          // none
 }
 
 TEST(UncertaintyAware, Gradcheck) {
   const Tensor q = ops::softmax(Variable(tests::random_tensor({1, 1, 2, 3, 3}, 1))).value();
   const Tensor entropy = Tensor::of({1, 1, 2, 3}, std::vector<double>{0.1, 0.9, 0.2, 0.3, 0.8, 0.4});
   const auto result = autograd::gradcheck(
-      [&](const std::vector<Variable>& in) { return certain_consistency(in[0], q, entropy, 0.5); }, {tests::random_tensor({1, 1, 2, 3, 3}, 2)});
+      [&](const std::vector<Variable>& in) { return certain_consistency(in[0], q, entropy, limit(0.5)); },
+      {tests::random_tensor({1, 1, 2, 3, 3}, 2)});
   EXPECT_TRUE(result.passed) << result.text();
 }

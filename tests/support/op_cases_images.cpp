@@ -54,6 +54,11 @@ void add_reductions(std::vector<OpCase>& cases) {
                      }});
     cases.push_back({fmt::format("log_softmax/{}", c), {{{2, 3, 5, c}, normal(2)}}, [](const Inputs& v) { return ops::log_softmax(v[0]); }});
   }
+  for (std::int64_t c : {2, 3, 4}) {  // voxels in fours: kernels of their own on the GPU
+    const Shape fours{1, 3, 4, c};
+    cases.push_back({fmt::format("softmax/{}_in_fours", c), {{fours, normal(2)}}, [](const Inputs& v) { return ops::softmax(v[0]); }});
+    cases.push_back({fmt::format("log_softmax/{}_in_fours", c), {{fours, normal(2)}}, [](const Inputs& v) { return ops::log_softmax(v[0]); }});
+  }
 }
 
 void add_convolutions(std::vector<OpCase>& cases) {
@@ -94,6 +99,9 @@ void add_pooling(std::vector<OpCase>& cases) {
   for (const Case& c : {Case{"bilinear_x2_aligned", {2, 1, 4, 5, 3}, {{{1, 8, 10}}, Interpolation::linear, true}},
                         Case{"bilinear_x2", {2, 1, 4, 5, 16}, {{{1, 8, 10}}, Interpolation::linear, false}},
                         Case{"trilinear_x2", {1, 2, 3, 4, 2}, {{{4, 6, 8}}, Interpolation::linear, false}},
+                        Case{"bilinear_x3_aligned_wide", {1, 1, 3, 4, 8}, {{{1, 9, 12}}, Interpolation::linear, true}},
+                        Case{"trilinear_x2_wide", {1, 2, 3, 4, 4}, {{{4, 6, 8}}, Interpolation::linear, false}},
+                        Case{"trilinear_shrinking_wide", {1, 5, 4, 6, 4}, {{{2, 3, 2}}, Interpolation::linear, false}},
                         Case{"trilinear_shrinking", {1, 7, 6, 9, 2}, {{{3, 4, 2}}, Interpolation::linear, false}},
                         Case{"trilinear_uneven_aligned", {2, 3, 5, 1, 2}, {{{7, 3, 4}}, Interpolation::linear, true}},
                         Case{"nearest_x2", {1, 2, 3, 2, 3}, {{{4, 6, 4}}, Interpolation::nearest, false}},

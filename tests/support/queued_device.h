@@ -30,6 +30,7 @@ class QueuedDevice final : public engine::DeviceRuntime, public engine::CopyQueu
     work_.add([=] { std::memset(memory, 0, n); });
   }
   void synchronize() override { work_.run_until(work_.asked); }
+  void fill(void*, double, engine::Dtype, std::int64_t) override {}
   void add_into(void*, const void*, engine::Dtype, std::int64_t) override {}
   engine::CopyQueue* copy_queue() override { return this; }
 

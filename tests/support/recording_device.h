@@ -8,8 +8,8 @@
 
 namespace sagcl::tests {
 
-/// A device in main memory that can record, as a GPU does: while it records, work is kept as functors with raw pointers and
-/// not done. Fresh memory holds NaN, so that a value that was never computed shows.
+/// A device in main memory that can record, as a GPU does: while it records, work is kept as functors with raw pointers (with
+/// tensors where the CPU's libraries do it) and not done. Fresh memory holds NaN, so that a value that was never computed shows.
 class RecordingDevice final : public engine::DeviceRuntime {
  public:
   static constexpr engine::Device place() { return engine::Device::cuda(60); }
@@ -20,7 +20,10 @@ class RecordingDevice final : public engine::DeviceRuntime {
   void release(void* memory) override { std::free(memory); }
   Room room() const override { return {}; }
   void copy_from_host(void* to, const void* from, std::size_t n) override { between_host_and_device(to, from, n); }
-  void copy_to_host(void* to, const void* from, std::size_t n) override { between_host_and_device(to, from, n); }
+  void copy_to_host(void* to, const void* from, std::size_t n) override {
+    between_host_and_device(to, from, n);
+    ++reads;
+  }
   void copy_within(void* to, const void* from, std::size_t n) override {
     task([=] { if (n != 0) std::memcpy(to, from, n); });
   }
@@ -28,6 +31,9 @@ class RecordingDevice final : public engine::DeviceRuntime {
     task([=] { std::memset(memory, 0, n); });
   }
   void synchronize() override {}
+  void fill(void* memory, double value, engine::Dtype dtype, std::int64_t n) override {
+    task([=] { engine::runtime(engine::Device::cpu()).fill(memory, value, dtype, n); });
+  }
   void add_into(void* sum, const void* term, engine::Dtype dtype, std::int64_t n) override {
     task([=] { engine::runtime(engine::Device::cpu()).add_into(sum, term, dtype, n); });
   }
@@ -51,7 +57,7 @@ class RecordingDevice final : public engine::DeviceRuntime {
     else f();
   }
 
-  int recordings = 0, replays = 0;
+  int recordings = 0, replays = 0, reads = 0;
   bool refuses = false;  ///< record() throws
 
  private:
@@ -83,17 +89,25 @@ struct RecordingLaunch {
   static void column_sums(std::int64_t outer, std::int64_t reduced, std::int64_t inner, F f, Out* out) {
     RecordingDevice::get().task([=] { ops::CpuLaunch::column_sums<K, T>(outer, reduced, inner, f, out); });
   }
+  template <class F>
+  static void for_groups(std::int64_t groups, F f) {
+    RecordingDevice::get().task([=] { ops::CpuLaunch::for_groups(groups, f); });
+  }
 };
 
-/// The shared kernels, convolution by its definition; decompositions wait for the CPU, as the GPU's wait for the host.
+/// The shared kernels, convolution by its definition; the CPU's products and decompositions.
 class RecordingBackend final : public ops::SharedBackend<RecordingLaunch> {
  public:
   using Tensor = engine::Tensor;
-  void matmul(const ops::MatmulGeometry& g, const Tensor& a, const Tensor& b, Tensor& y) override { cpu().matmul(g, a, b, y); }
-  void nuclear_norm(const ops::NuclearNormSpec& spec, const Tensor& a, Tensor& value, Tensor& subgradient) override {
-    cpu().nuclear_norm(spec, a, value, subgradient);
+  void matmul(const ops::MatmulGeometry& g, const Tensor& a, const Tensor& b, Tensor& y) override {
+    task([=]() mutable { cpu().matmul(g, a, b, y); });
   }
-  void svd(const Tensor& a, Tensor& u, Tensor& s, Tensor& vt) override { cpu().svd(a, u, s, vt); }
+  void nuclear_norm(const ops::NuclearNormSpec& spec, const Tensor& a, Tensor& value, Tensor& subgradient) override {
+    task([=]() mutable { cpu().nuclear_norm(spec, a, value, subgradient); });
+  }
+  void svd(const Tensor& a, Tensor& u, Tensor& s, Tensor& vt) override {
+    task([=]() mutable { cpu().svd(a, u, s, vt); });
+  }
   void conv_forward(const ops::ConvGeometry& g, const Tensor& x, const Tensor& w, const Tensor& b, Tensor& y) override {
     RecordingLaunch::for_each(y.size(), ops::kernels::ConvForward<float>{g, x.data<float>(), w.data<float>(),
                                                                          b.defined() ? b.data<float>() : nullptr, y.data<float>()});
@@ -107,6 +121,8 @@ class RecordingBackend final : public ops::SharedBackend<RecordingLaunch> {
   }
 
  private:
+  template <class F>
+  static void task(F f) { RecordingDevice::get().task(std::move(f)); }
   static ops::Backend& cpu() { return ops::backend(engine::Device::cpu()); }
 };
 
