@@ -47,14 +47,17 @@ steps() { check 300 steps; }
 overlap() { check 100 overlap; }
 # Steps as one CUDA graph: equal bits in single steps and in a whole training, and the times of both.
 replay() {
-  local on run
-  check 300 replay || return 1
+  local on run train=("$bin/sagcl-train" --preset hippocampus --data "$here/../data/hippocampus" --device cuda --labeled 4
+    --set data.test=2 --no-report)
+  check 200 replay || return 1
   for on in false true; do
     run=$out/replay-$on
-    rm -rf "$run"
-    timeout 150 "$bin/sagcl-train" --preset hippocampus --data "$here/../data/hippocampus" --out "$run" \
-      --device cuda --labeled 4 --set train.steps=100 --set data.test=2 --set train.replay=$on --no-report || return 1
+    rm -rf "$run" "$run-bad"
+    timeout 120 "${train[@]}" --out "$run" --set train.steps=100 --set train.replay=$on || return 1
     grep '"seconds"' "$run/status.json"
+    # Losses are read every ten steps: one that is not finite has changed nothing, however late it is seen.
+    timeout 60 "${train[@]}" --out "$run-bad" --set train.steps=30 --set train.replay=$on --set train.learning_rate=1e36
+    [ $? = 76 ] || { echo "a loss that is not finite was not noticed"; return 1; }
   done
   # Their headers differ by the setting: what lies behind, the tensors, must not.
   tensors() { tail -c +$((9 + $(od -An -t u8 -N 8 "$1"))) "$1"; }
