@@ -10,12 +10,12 @@ foreach(program sagcl-gpu-check sagcl-gpu-properties)
   endif()
 endforeach()
 # DT_RPATH, unlike the newer DT_RUNPATH, also serves the libraries that libraries need.
-set_target_properties(${programs} PROPERTIES INSTALL_RPATH "$ORIGIN/../lib")
-foreach(program ${programs})
+set_target_properties(${programs} sagcl_hdf5 PROPERTIES INSTALL_RPATH "$ORIGIN/../lib")
+foreach(program ${programs} sagcl_hdf5)
   target_link_options(${program} PRIVATE -Wl,--disable-new-dtags)
 endforeach()
 install(TARGETS ${programs} RUNTIME DESTINATION bin OPTIONAL)
-foreach(plugin sagcl_cuda sagcl_mpi)
+foreach(plugin sagcl_cuda sagcl_hdf5 sagcl_mpi)
   if(TARGET ${plugin})
     install(TARGETS ${plugin} LIBRARY DESTINATION lib OPTIONAL)
   endif()
@@ -29,9 +29,9 @@ install(PROGRAMS tools/gpu-check.sh tools/gpu-peers.py tools/gpu-kernel-times.py
 install(FILES README.md LICENSE DESTINATION share/sagcl)
 
 # The libraries of this system that the programs need, each under the one name it is looked for, and their licences.
-install(CODE "set(program_files \"${program_files}\")")
+install(CODE "set(program_files \"${program_files}\")\nset(plugin_files \"$<TARGET_FILE:sagcl_hdf5>\")")
 install(CODE [[
-  file(GET_RUNTIME_DEPENDENCIES EXECUTABLES ${program_files} RESOLVED_DEPENDENCIES_VAR libraries
+  file(GET_RUNTIME_DEPENDENCIES EXECUTABLES ${program_files} MODULES ${plugin_files} RESOLVED_DEPENDENCIES_VAR libraries
        PRE_EXCLUDE_REGEXES "^ld-linux" "^lib(c|m|dl|rt|pthread|cuda|cudnn[a-z_]*|nv[a-zA-Z-]*)\\.so"
        POST_EXCLUDE_REGEXES "/usr/local/cuda")
   set(prefix "$ENV{DESTDIR}${CMAKE_INSTALL_PREFIX}")

@@ -18,13 +18,9 @@ int launched() {
 /// The plugin's function; `Error` with the reason if it cannot be had. `flags` are dlopen's.
 template <class F, class Error>
 F entry_of(const char* plugin, const char* entry, int flags, const std::string& need) {
-  std::string searched;
-  const std::string file = find_plugin(plugin, searched);
-  require<Error>(!file.empty(), "{}: built without it, or {} was moved (looked in {})", need, plugin, searched);
-  void* library = dlopen(file.c_str(), flags);
-  require<Error>(library, "{}: {} cannot be loaded: {}", need, plugin, library ? "" : dlerror());
-  const auto f = reinterpret_cast<F>(dlsym(library, entry));
-  require<Error>(f, "{}: {} is not a plugin of this program", need, file);
+  std::string why;
+  const auto f = reinterpret_cast<F>(plugin_entry(plugin, entry, flags, why));
+  require<Error>(f, "{}: {}", need, why);
   return f;
 }
 

@@ -63,6 +63,18 @@ std::string find_plugin(const std::string& file, std::string& searched) {
   return {};
 }
 
+void* plugin_entry(const std::string& file, const std::string& entry, int flags, std::string& why) {
+  std::string searched;
+  const std::string found = find_plugin(file, searched);
+  void* library = found.empty() ? nullptr : dlopen(found.c_str(), flags);
+  void* function = library ? dlsym(library, entry.c_str()) : nullptr;
+  if (function) return function;
+  why = found.empty() ? fmt::format("built without it, or {} was moved (looked in {})", file, searched)
+        : library     ? found + " is not a plugin of this program"
+                      : fmt::format("{} cannot be loaded: {}", found, dlerror());
+  return nullptr;
+}
+
 Precision precision() { return chosen_precision; }
 void set_precision(Precision precision) { chosen_precision = precision; }
 

@@ -52,6 +52,10 @@ using PluginConnect = Communicator* (*)(int version, PluginAnswer* answer);
 /// The entry `sagcl_plugin_connect_gpus` of libsagcl_cuda.so, after its start: the GPUs of the processes in `host`.
 using PluginConnectGpus = Communicator* (*)(Communicator* host, PluginAnswer* answer);
 
+/// The function `entry` of a plugin, which is found as below and opened with dlopen's `flags`; nullptr, and `why`, if it
+/// cannot be had.
+void* plugin_entry(const std::string& file, const std::string& entry, int flags, std::string& why);
+
 /// Where the plugin is: in the folder SAGCL_PLUGINS names, beside the program or in ../lib. Empty when it is nowhere;
 /// `searched` then lists the folders.
 std::string find_plugin(const std::string& file, std::string& searched);

@@ -55,8 +55,8 @@ void for_each_matrix(const char* what, const Tensor& a, F f) {
   const T* values = a.data<T>();
   std::vector<lapack_int> status(std::size_t(graphs), 0);
   constexpr lapack_int not_finite = -1000;
+  one_blas_thread();
   engine::parallel_for(graphs, 2, [&](std::int64_t g) {
-    const OneThread guard;
     const bool finite = std::all_of(values + g * size, values + (g + 1) * size, [](T v) { return std::isfinite(v); });
     status[std::size_t(g)] = finite ? f(g) : not_finite;
   });
@@ -118,9 +118,9 @@ struct CpuAlgebra {
   }
 
   void gram(double c) {
-    gemm(Gemm{.transpose_a = true, .m = columns, .n = columns, .k = rows, .lda = columns, .ldb = columns, .ldc = columns,
-              .alpha = c},
+    gemm(Gemm{.transpose_a = true, .m = columns, .n = columns, .k = rows, .lda = columns, .ldb = columns, .ldc = columns},
          x.data(), x.data(), s.data());
+    for (T& v : s) v *= T(c);
     for (std::int64_t i = 0; i < columns; ++i) s[std::size_t(i * columns + i)] += 1;
   }
   void factorise() { failed = failed || potrf(lapack_int(columns), s.data()) != 0; }

@@ -19,3 +19,12 @@ endif()
 # are always compiled into their caller.
 set_source_files_properties(${PROJECT_SOURCE_DIR}/ops/cpu/distances.cpp ${PROJECT_SOURCE_DIR}/ops/cpu/updates.cpp
   ${PROJECT_SOURCE_DIR}/ops/cpu/voxel_losses.cpp PROPERTIES COMPILE_OPTIONS "-O3;-fno-math-errno;-fno-trapping-math;-ffp-contract=off;-Wno-psabi")
+
+# oneDNN is a yardstick alone; without it its file is replaced by one that says so.
+if(SAGCL_ONEDNN)
+  set(onednn_unused without_onednn)
+  target_link_libraries(sagcl_ops PRIVATE DNNL::dnnl)
+else()
+  set(onednn_unused onednn)
+endif()
+set_source_files_properties(${PROJECT_SOURCE_DIR}/ops/cpu/conv_${onednn_unused}.cpp PROPERTIES HEADER_FILE_ONLY ON)

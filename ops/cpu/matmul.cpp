@@ -1,36 +1,48 @@
 #include "ops/cpu/matmul.h"
 
 #include <cblas.h>
-#include <omp.h>
 
-#include <oneapi/dnnl/dnnl.h>
+#include <algorithm>
+#include <vector>
 
 #include "engine/parallel.h"
+#include "ops/cpu/kernels.h"
 
 namespace sagcl::ops::cpu {
 
-using engine::BackendError;
-using engine::require;
-
-OneThread::OneThread() : threads_(omp_get_max_threads()) {
-  static const bool once = (openblas_set_num_threads(1), true);  // OpenBLAS's own threads; global
+void one_blas_thread() {
+  static const bool once = (openblas_set_num_threads(1), true);
   (void)once;
-  omp_set_num_threads(1);  // oneDNN's; of this thread
 }
-OneThread::~OneThread() { omp_set_num_threads(threads_); }
 
 // Not OpenBLAS's sgemm: the version in Debian 12 falls back to SSE3 kernels on processors it does not know.
 void gemm(const Gemm& g, const float* a, const float* b, float* c) {
-  const dnnl_status_t status = dnnl_sgemm(g.transpose_a ? 'T' : 'N', g.transpose_b ? 'T' : 'N', g.m, g.n, g.k,
-                                          float(g.alpha), a, g.lda, b, g.ldb, float(g.beta), c, g.ldc);
-  require<BackendError>(status == dnnl_success, "dnnl_sgemm failed with status {} for m {} n {} k {}", int(status), g.m,
-                        g.n, g.k);
+  constexpr std::int64_t most_depth = 512;  // of the reduction at once: a panel of b stays in the first two caches
+  const Kernels& kernel = kernels();
+  const std::int64_t pair = 2 * kernel.lanes, depth = std::min(g.k, most_depth);
+  std::vector<float> panel(std::size_t(pair * depth)), rows(std::size_t(g.transpose_a ? g.m * depth : 0));
+  for (std::int64_t first = 0; first < g.k; first += depth) {
+    const std::int64_t count = std::min(depth, g.k - first);
+    if (g.transpose_a)  // the kernel reads rows
+      for (std::int64_t k = 0; k < count; ++k)
+        for (std::int64_t i = 0; i < g.m; ++i) rows[std::size_t(i * count + k)] = a[(first + k) * g.lda + i];
+    const float* left = g.transpose_a ? rows.data() : a + first;
+    for (std::int64_t column = 0; column < g.n; column += pair) {
+      const std::int64_t columns = std::min(pair, g.n - column), block_stride = count * kernel.lanes;
+      if (g.transpose_b) kernel.pack_panel({b + column * g.ldb + first, panel.data(), columns, g.ldb, count, 1, block_stride});
+      else kernel.pack_panel({b + first * g.ldb + column, panel.data(), columns, 1, count, g.ldb, block_stride});
+      const Run run{left, panel.data(), left};
+      kernel.gemm_rows({.rows = g.m, .columns = columns, .run_length = count, .a_stride = g.transpose_a ? count : g.lda,
+                        .c_stride = g.ldc, .block_stride = block_stride, .runs = &run, .run_count = 1, .bias = nullptr,
+                        .accumulate = first > 0, .c = c + column});
+    }
+  }
 }
 
 void gemm(const Gemm& g, const double* a, const double* b, double* c) {
+  one_blas_thread();
   cblas_dgemm(CblasRowMajor, g.transpose_a ? CblasTrans : CblasNoTrans, g.transpose_b ? CblasTrans : CblasNoTrans,
-              blasint(g.m), blasint(g.n), blasint(g.k), g.alpha, a, blasint(g.lda), b, blasint(g.ldb), g.beta, c,
-              blasint(g.ldc));
+              blasint(g.m), blasint(g.n), blasint(g.k), 1, a, blasint(g.lda), b, blasint(g.ldb), 0, c, blasint(g.ldc));
 }
 
 namespace {
@@ -50,7 +62,6 @@ void product(const MatmulGeometry& g, const T* a, const T* b, T* y) {
   const std::int64_t lda = g.transpose_a ? g.m : g.k, ldb = g.transpose_b ? g.k : g.n;
   const std::int64_t flops = 2 * blocks.rows * blocks.columns * g.k, worth = 1 << 18;
   engine::parallel_for(g.batch * blocks.count, 1 + worth / std::max<std::int64_t>(1, flops), [&](std::int64_t i) {
-    const OneThread guard;
     const std::int64_t batch = i / blocks.count, block = i % blocks.count;
     const std::int64_t row = g.m >= g.n ? block * blocks.rows : 0, column = g.m >= g.n ? 0 : block * blocks.columns;
     const Gemm part{.transpose_a = g.transpose_a, .transpose_b = g.transpose_b, .m = std::min(blocks.rows, g.m - row),

@@ -3,30 +3,21 @@
 
 namespace sagcl::ops::cpu {
 
-/// y[g] = op(a[g]) op(b[g]) as Backend::matmul states it: f32 by oneDNN's sgemm, f64 by BLAS. The work is cut into blocks
+/// y[g] = op(a[g]) op(b[g]) as Backend::matmul states it: f32 by our own kernels, f64 by BLAS. The work is cut into blocks
 /// that depend on the geometry alone, each computed by one thread: the bits do not depend on the number of threads.
 void matmul(const MatmulGeometry& g, const Tensor& a, const Tensor& b, Tensor& y);
 
-/// One product in one thread, row-major: c [m,n] = α op(a) op(b) + β c, leading dimensions as stored.
+/// One product in one thread, row-major: c [m,n] = op(a) op(b), leading dimensions as stored.
 struct Gemm {
   bool transpose_a = false, transpose_b = false;
   std::int64_t m, n, k;
   std::int64_t lda, ldb, ldc;
-  double alpha = 1, beta = 0;
 };
 void gemm(const Gemm& g, const float* a, const float* b, float* c);
 void gemm(const Gemm& g, const double* a, const double* b, double* c);
 
-/// Keeps vendor libraries on the calling thread until the end of the scope: their own threads would change the order of
-/// sums, and our loops already use all cores. Each thread that calls a library needs one.
-class OneThread {
- public:
-  OneThread();
-  ~OneThread();
-  OneThread(const OneThread&) = delete;
-
- private:
-  int threads_;
-};
+/// Keeps OpenBLAS on the thread that calls it: its own threads would change the order of sums, and our loops already use
+/// all cores. To be called before any function of BLAS or LAPACK.
+void one_blas_thread();
 
 }  // namespace sagcl::ops::cpu
