@@ -83,9 +83,24 @@ double corner_distance(const Affine& a, const Affine& b, const engine::Shape& s)
     const std::array<double, 3> p = {corner & 1 ? double(s[2] - 1) : 0, corner & 2 ? double(s[1] - 1) : 0,
                                      corner & 4 ? double(s[0] - 1) : 0};
     const auto x = at(a, p), y = at(b, p);
-    worst = std::max(worst, std::hypot(x[0] - y[0], x[1] - y[1], x[2] - y[2]));
+    const double distance = std::hypot(x[0] - y[0], x[1] - y[1], x[2] - y[2]);
+    if (!(distance <= worst)) worst = distance;  // also what is not a number
   }
   return worst;
+}
+
+bool spans_volume(const Affine& m) {
+  const auto [d, h, w] = spacing_of(m);
+  const double box = d * h * w;
+  return std::isfinite(box) && box > 0 && std::abs(determinant_of(m)) > 1e-6 * box;
+}
+
+double voxels_apart(const Geometry& a, const Geometry& b, const engine::Shape& shape) {
+  if (!a.placed || !b.placed) return 0;
+  double least = corner_distance(a.affine, b.affine, shape);
+  if (a.other) least = std::min(least, corner_distance(*a.other, b.affine, shape));
+  if (b.other) least = std::min(least, corner_distance(a.affine, *b.other, shape));
+  return least / *std::min_element(a.spacing.begin(), a.spacing.end());
 }
 
 Quaternion quaternion_of(const Affine& m) {

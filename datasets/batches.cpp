@@ -34,7 +34,9 @@ void add_sample(Batch& batch, const Sample& sample, const BatchSpec& spec, std::
   }
   if (labelled) {
     require<UsageError>(sample.label.defined(), "batch: the labelled case {} was loaded without its label", sample.id);
-    insert<std::int32_t>(batch.label, j, cut(sample.label, spec.weak.crop, place).to(Dtype::i32));
+    Tensor label = cut(sample.label, spec.weak.crop, place).to(Dtype::i32);
+    std::replace(label.data<std::int32_t>(), label.data<std::int32_t>() + label.size(), std::int32_t(not_annotated), -1);
+    insert<std::int32_t>(batch.label, j, label);
   }
   batch.ids.push_back(sample.id);
   batch.places.push_back(place);

@@ -27,10 +27,12 @@ class Inspector {
     try {
       const Image image = load_image(one, data_.channels);
       inspect_image(one, image);
-      Tensor classes;
-      if (one.has_label()) classes = load_label(one, image, data_.labels, data_.n_classes()).classes;
-      if (one.has_label()) inspect_label(one, classes);
-      if (seen_) seen_(one, image, classes);
+      Label label;
+      if (one.has_label()) {
+        label = load_label(one, image, data_.labels, data_.n_classes());
+        inspect_label(one, label);
+      }
+      if (seen_) seen_(one, image, label.classes);
     } catch (const engine::DataError& e) { fatal(one.id, e.what()); }
   }
 
@@ -72,7 +74,14 @@ class Inspector {
     if (*low == *high) warn(one.id, fmt::format("{}: every voxel is {}; leave the case out", one.images[0].string(), *low));
     const auto [twin, fresh] = images_.emplace(sha256(bytes_of(image.voxels)), one.id);
     if (!fresh) warn(one.id, fmt::format("has the same image as {}; remove one of them", twin->second));
-    if (image.geometry.placed) inspect_affine(one, image.geometry);
+    for (const std::string& text : image.remarks) warn(one.id, text);
+    if (image.geometry.placed) inspect_shear(one, image.geometry);
+    if (first_) white_ = image.white, first_file_ = one.images[0].string();
+    if (image.white != white_ && !mixed_depths_) {
+      mixed_depths_ = true;  // said once
+      warn(one.id, fmt::format("{} has {} bits per pixel, {} has {}; save all alike", one.images[0].string(),
+                               image.white > 255 ? 16 : 8, first_file_, white_ > 255 ? 16 : 8));
+    }
     for (std::size_t a = 0; a < 3; ++a) {
       const std::int64_t extent = image.voxels.shape()[int(a)];
       const double spacing = image.geometry.spacing[a];
@@ -84,34 +93,24 @@ class Inspector {
     first_ = false;
   }
 
-  void inspect_affine(const Case& one, const Geometry& g) {
-    const std::string name = one.images[0].string();
+  void inspect_shear(const Case& one, const Geometry& g) {
     if (const double shear = shear_of(g.affine); !(shear < right_angles))
       fatal(
           one.id,
           fmt::format(
               "{}: the affine is sheared: two voxel axes are {:.2f} degrees from a right angle; write straight copies with: "
               "sagcl-data convert DIR --to NEW --fix-affine",
-              name, std::asin(std::min(shear, 1.0)) * 180 / std::acos(-1.0)));
-    const auto by_affine = spacing_of(g.affine);
-    for (std::size_t a = 0; a < 3; ++a)
-      if (std::abs(by_affine[a] - g.spacing[a]) > 0.01 * by_affine[a])
-        warn(
-            one.id,
-            fmt::format(
-                "{}: voxels are {:.4g} mm along {} by the header's pixdim, {:.4g} mm by its affine; correct the header with "
-                "nifti_tool -mod_hdr -mod_field pixdim",
-                name, g.spacing[a], "zyx"[a], by_affine[a]));
+              one.images[0].string(), std::asin(std::min(shear, 1.0)) * 180 / std::acos(-1.0)));
   }
 
-  void inspect_label(const Case& one, const Tensor& classes) {
-    const std::uint8_t* p = classes.data<std::uint8_t>();
-    bool empty = true;
-    for (std::int64_t i = 0; i < classes.size(); ++i) {
-      ++report_.voxels_per_class[p[i]];
-      empty = empty && p[i] == 0;
-    }
-    if (empty)
+  void inspect_label(const Case& one, const Label& label) {
+    for (const std::string& text : label.remarks) warn(one.id, text);
+    std::vector<std::int64_t> counts(256, 0);
+    for (std::int64_t i = 0; i < label.classes.size(); ++i) ++counts[label.classes.data<std::uint8_t>()[i]];
+    for (std::size_t k = 0; k < report_.voxels_per_class.size(); ++k) report_.voxels_per_class[k] += counts[k];
+    if (counts[not_annotated] == label.classes.size())
+      warn(one.id, fmt::format("{}: no voxel is annotated, so nothing is learnt from the label", one.label.string()));
+    else if (counts[0] + counts[not_annotated] == label.classes.size())
       warn(one.id, fmt::format("{}: the label is all background; check that it belongs to this case", one.label.string()));
   }
 
@@ -119,7 +118,9 @@ class Inspector {
   DatasetReport& report_;
   const SeenCase& seen_;
   std::map<std::string, std::string> images_;  // hash -> case
-  bool first_ = true;
+  bool first_ = true, mixed_depths_ = false;
+  double white_ = 255;  // of the first image
+  std::string first_file_;
 };
 
 }  // namespace
@@ -130,6 +131,7 @@ bool DatasetReport::usable() const {
 
 DatasetReport check_dataset(const Dataset& data, const SeenCase& seen) {
   DatasetReport report;
+  for (const std::string& text : data.warnings) report.problems.push_back({false, "", text});
   Inspector inspector(data, report, seen);
   for (const std::vector<Case>* part : {&data.cases, &data.validation, &data.test})
     for (const Case& one : *part) {

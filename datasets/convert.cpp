@@ -26,7 +26,11 @@ void write_case(const Case& one, const Dataset& data, const path& images, const 
                 const ConvertedCase& done) {
   Image image = load_image(one, data.channels, options.replace_nan);
   Tensor classes;
-  if (one.has_label()) classes = load_label(one, image, data.labels, data.n_classes()).classes;
+  if (one.has_label()) {
+    classes = load_label(one, image, data.labels, data.n_classes()).classes;
+    std::replace(classes.data<std::uint8_t>(), classes.data<std::uint8_t>() + classes.size(), not_annotated,
+                 std::uint8_t(data.n_classes()));
+  }
   Geometry& g = image.geometry;
   std::string changes;
   if (options.fix_affine && g.placed && shear_of(g.affine) > 1e-6) {
@@ -36,16 +40,27 @@ void write_case(const Case& one, const Dataset& data, const path& images, const 
     g.affine = straight;
     g.nifti_header.clear();
   }
+  if (!image.remarks.empty() && !g.nifti_header.empty()) {  // the header contradicts itself: the place that was taken is written
+    changes += fmt::format("{}header written anew: {}", changes.empty() ? "" : "; ", fmt::join(image.remarks, "; "));
+    g.nifti_header.clear();
+  }
   for (std::int64_t c = 0; c < data.channels; ++c)
     write_nifti(images / fmt::format("{}_{:04}.nii.gz", one.id, c), channel_of(image.voxels, c), g);
   if (one.has_label()) write_nifti(labels / (one.id + ".nii.gz"), classes, g);
   if (done) done(one, changes);
 }
 
+/// nnU-Net tells classes apart by name: an empty name, one that another class has, or "ignore" gets the number.
+std::string fresh_name(const std::string& name, std::size_t k, const Json& taken) {
+  if (!name.empty() && name != "ignore" && !taken.contains(name)) return name;
+  return fmt::format("{}{}{}", name.empty() ? "class" : name, " ", k);
+}
+
 Json notes_of(const Dataset& data) {
   Json channels = Json::object(), labels = Json::object(), patients = Json::object(), validation = Json::array();
   for (std::int64_t c = 0; c < data.channels; ++c) channels[std::to_string(c)] = fmt::format("channel {}", c);
-  for (std::size_t k = 0; k < data.classes.size(); ++k) labels[data.classes[k]] = k;
+  for (std::size_t k = 0; k < data.classes.size(); ++k) labels[fresh_name(data.classes[k], k, labels)] = k;
+  if (data.labels.ignored) labels["ignore"] = data.classes.size();
   for (const std::vector<Case>* part : {&data.cases, &data.validation, &data.test})
     for (const Case& one : *part)
       if (one.patient != one.id) patients[one.id] = one.patient;

@@ -25,19 +25,25 @@ std::optional<std::int64_t> whole_number(std::string_view text) {
   return value;
 }
 
-/// {"0": "background", "1": "liver"} (Decathlon) or {"background": 0, "liver": 1} (nnU-Net) -> names by class.
-std::vector<std::string> parse_classes(const Json& labels, const std::string& name) {
+/// {"0": "background", "1": "liver"} (Decathlon) or {"background": 0, "liver": 1} (nnU-Net; some write the numbers as text) ->
+/// names by class. nnU-Net's "ignore" is no class: its number goes to `ignored`.
+std::vector<std::string> parse_classes(const Json& labels, std::optional<std::int64_t>& ignored, const std::string& name) {
   require<DataError>(labels.is_object(), "{}: 'labels' must be an object such as {{\"background\": 0, \"organ\": 1}}", name);
   std::map<std::int64_t, std::string> names;
   for (const auto& [key, value] : labels.items()) {
     std::optional<std::int64_t> number = value.is_string() ? whole_number(key) : std::nullopt;
+    std::string text = number ? value.get<std::string>() : key;
     if (value.is_number_integer()) number = value.get<std::int64_t>();
+    else if (!number && value.is_string()) number = whole_number(value.get<std::string>());
     require<DataError>(number.has_value(),
                        "{}: 'labels' has the entry \"{}\": {}, expected a name and a class number (regions of several "
                        "classes are not supported)",
                        name, key, value.dump());
-    require<DataError>(names.emplace(*number, value.is_string() ? value.get<std::string>() : key).second,
-                       "{}: 'labels' names class {} twice", name, *number);
+    require<DataError>(names.emplace(*number, text).second, "{}: 'labels' names class {} twice", name, *number);
+  }
+  if (!names.empty() && names.rbegin()->second == "ignore") {
+    ignored = names.rbegin()->first;
+    names.erase(*ignored);
   }
   const std::int64_t n = std::int64_t(names.size());
   require<DataError>(n >= 2 && n <= max_classes,
@@ -48,6 +54,7 @@ std::vector<std::string> parse_classes(const Json& labels, const std::string& na
         number == std::int64_t(classes.size()),
         "{}: 'labels' must number the classes 0 to {} without gaps, {} does not fit; map stored values with 'label_map'",
         name, n - 1, number);
+    require<DataError>(text != "ignore", "{}: 'labels' gives \"ignore\" the number {}, but it must be the last", name, number);
     classes.push_back(text);
   }
   return classes;
@@ -55,7 +62,11 @@ std::vector<std::string> parse_classes(const Json& labels, const std::string& na
 
 LabelRule parse_rule(const Json& json, const std::string& name) {
   LabelRule rule;
-  rule.threshold = integer_at(json, "label_threshold", 0, name);
+  if (const auto threshold = json.find("label_threshold"); threshold != json.end()) {
+    require<DataError>(threshold->is_number() && threshold->get<double>() > 0,
+                       "{}: 'label_threshold' must be a number above 0, it is {}", name, threshold->dump());
+    rule.threshold = threshold->get<double>();
+  }
   const auto found = json.find("label_map");
   if (found == json.end()) return rule;
   if (found->is_string() && rule.threshold == 0) try {
@@ -71,7 +82,27 @@ LabelRule parse_rule(const Json& json, const std::string& name) {
     require<DataError>(rule.map.emplace(*stored, value.get<std::int64_t>()).second, "{}: 'label_map' maps {} twice", name,
                        *stored);
   }
+  rule.map.emplace(0, 0);  // as in the form "255:1"
   return rule;
+}
+
+/// "training" and the like: [{"image": ..., "label": ...}]; the image may be a list of files, one per channel.
+std::vector<DatasetNotes::Pair> parse_pairs(const Json& list, const char* key, const std::string& name) {
+  constexpr const char* form = "must be a list of {\"image\": ..., \"label\": ...}";
+  require<DataError>(list.is_array(), "{}: '{}' {}", name, key, form);
+  std::vector<DatasetNotes::Pair> pairs;
+  for (const Json& entry : list) {
+    require<DataError>(entry.is_object() && entry.contains("image"), "{}: '{}' {}, it holds {}", name, key, form, entry.dump());
+    DatasetNotes::Pair pair{{}, text_at(entry, "label", "", name)};
+    const Json& image = entry["image"];
+    for (const Json& file : image.is_array() ? image : Json::array({image})) {
+      require<DataError>(file.is_string(), "{}: '{}' {}, it holds {}", name, key, form, entry.dump());
+      pair.images.push_back(file.get<std::string>());
+    }
+    require<DataError>(!pair.images.empty(), "{}: '{}' {}, it holds {}", name, key, form, entry.dump());
+    pairs.push_back(std::move(pair));
+  }
+  return pairs;
 }
 
 std::vector<std::string> split_text(std::string_view line, char separator) {
@@ -92,7 +123,16 @@ DatasetNotes parse_dataset_json(std::string_view text, const std::string& name) 
   notes.name = text_at(json, "name", "", name);
   notes.patient_until = text_at(json, "patient_until", "", name);
   notes.labels = parse_rule(json, name);
-  if (const auto labels = json.find("labels"); labels != json.end()) notes.classes = parse_classes(*labels, name);
+  if (const auto labels = json.find("labels"); labels != json.end())
+    notes.classes = parse_classes(*labels, notes.labels.ignored, name);
+  notes.labelled = integer_at(json, "numTraining", 0, name);
+  for (const char* key : {"channel_names", "modality"})
+    if (const auto channels = json.find(key); channels != json.end()) {
+      require<DataError>(channels->is_object(), "{}: '{}' must name the channels, as in {{\"0\": \"T1\"}}, it is {}", name, key,
+                         channels->dump());
+      notes.channels = std::int64_t(channels->size());
+      break;
+    }
   if (const auto patients = json.find("patients"); patients != json.end()) {
     require<DataError>(patients->is_object(), "{}: 'patients' must map cases to patients, it is {}", name, patients->dump());
     for (const auto& [id, patient] : patients->items()) {
@@ -101,21 +141,15 @@ DatasetNotes parse_dataset_json(std::string_view text, const std::string& name) 
     }
   }
   if (const auto list = json.find("validation"); list != json.end()) {
-    require<DataError>(list->is_array(), "{}: 'validation' must be a list of case ids, it is {}", name, list->dump());
-    for (const Json& id : *list) {
-      require<DataError>(id.is_string(), "{}: 'validation' must be a list of case ids, it holds {}", name, id.dump());
+    require<DataError>(list->is_array(), "{}: 'validation' must be a list of case ids or of pairs, it is {}", name, list->dump());
+    const bool pairs = !list->empty() && list->front().is_object();
+    if (pairs) notes.validation_pairs = parse_pairs(*list, "validation", name);
+    for (const Json& id : pairs ? Json::array() : *list) {
+      require<DataError>(id.is_string(), "{}: 'validation' must be a list of case ids or of pairs, it holds {}", name, id.dump());
       notes.validation.push_back(id.get<std::string>());
     }
   }
-  if (const auto list = json.find("training"); list != json.end()) {
-    require<DataError>(list->is_array(), "{}: 'training' must be a list of {{\"image\": ..., \"label\": ...}}", name);
-    for (const Json& pair : *list) {
-      require<DataError>(pair.is_object(),
-                         "{}: 'training' must be a list of {{\"image\": ..., \"label\": ...}}, it holds {}", name,
-                         pair.dump());
-      notes.training.emplace_back(text_at(pair, "image", "", name), text_at(pair, "label", "", name));
-    }
-  }
+  if (const auto list = json.find("training"); list != json.end()) notes.training = parse_pairs(*list, "training", name);
   return notes;
 }
 

@@ -2,6 +2,7 @@
 #include <filesystem>
 #include <string>
 
+#include "datasets/label_rule.h"
 #include "datasets/volume.h"
 
 namespace sagcl::datasets {
@@ -9,7 +10,8 @@ namespace sagcl::datasets {
 /// The endings of the files that are read, for messages: ".nii.gz, .nii, ...".
 std::string format_names();
 
-/// The name without its ending; empty for a file of another kind and for hidden files (also macOS's "._name" copies).
+/// The name without its ending, in either case of letters, as printable() makes it; empty for a file of another kind and for
+/// hidden files (also macOS's "._name" copies).
 std::string case_name(const std::filesystem::path& file);
 
 bool is_png(const std::filesystem::path& file);
@@ -20,6 +22,6 @@ Image read_image(const std::filesystem::path& file, std::int64_t png_channels = 
 
 /// Reads stored label values before any rule, f32 or i32 [D, H, W]: as read_image, but the data set "label" of HDF5, and
 /// palette indices of PNG.
-Tensor read_label_values(const std::filesystem::path& file, Geometry* geometry = nullptr, Axes axes = Axes::zyx);
+StoredLabel read_label(const std::filesystem::path& file, Axes axes = Axes::zyx);
 
 }  // namespace sagcl::datasets

@@ -97,11 +97,12 @@ void Inflater::read_exactly(char* to, std::size_t n, std::string_view what) {
                      state_->name, what, n, got);
 }
 
-void Inflater::finish(std::size_t slack) {
+void Inflater::finish(std::size_t slack, const char* remedy) {
   char buffer[4096];
   for (std::size_t extra = 0; !state_->ended;) {
     extra += read(buffer, sizeof buffer);
-    require<DataError>(extra <= slack, "{}: holds more than {} bytes beyond what its header declares", state_->name, slack);
+    require<DataError>(extra <= slack, "{}: holds {} bytes more than its header declares; {}", state_->name,
+                       state_->ended ? fmt::format("{}", extra) : fmt::format("at least {}", extra), remedy);
   }
 }
 

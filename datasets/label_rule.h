@@ -1,5 +1,6 @@
 #pragma once
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,27 +12,47 @@ namespace sagcl::datasets {
 /// resampled edges). Else for instances: every value above 0 is class 1 (each gland has a number of its own). Else with a
 /// map: listed values only, e.g. {0: 0, 255: 1}. Else the values are the classes.
 struct LabelRule {
-  std::int64_t threshold = 0;                ///< 0 means none
+  double threshold = 0;                      ///< 0 means none
   std::map<std::int64_t, std::int64_t> map;  ///< stored value -> class; empty means identity
   bool instances = false;
+  std::optional<std::int64_t> ignored = {};  ///< the stored value of voxels that nobody annotated (nnU-Net's "ignore")
 
   bool operator==(const LabelRule&) const = default;
   /// 1 + the largest class that the rule gives; 0 if the values are the classes.
   std::int64_t classes() const;
 };
 
-/// A rule as it is written in a configuration: "0:0,255:1", ">=128", "instances", or "" for the identity. 0 stays 0 unless it is
-/// listed. UsageError that shows the forms otherwise.
+/// A rule as it is written in a configuration: "0:0,255:1", "cut:128" (or ">=128", which shells take for something else),
+/// "cut:0.5", "instances", or "" for the identity. 0 stays 0 unless it is listed. UsageError that shows the forms otherwise.
 LabelRule parse_label_rule(const std::string& text);
 
-/// Applies the rule to stored values, f32 or i32 of any shape, and gives u8 of the same shape. A value that is not a whole
-/// number, not in the map, or not one of the `classes` classes is a DataError that lists the offending values, how often
-/// each occurs, and the rule that accepts them, for --set data.label_map=RULE and dataset.json.
-Tensor apply_rule(const LabelRule& rule, const Tensor& values, std::int64_t classes, const std::string& name);
+/// Label values as a file holds them, f32 or i32 [D, H, W], before any rule.
+struct StoredLabel {
+  Tensor values;
+  Geometry geometry = {};
+  /// What a viewer shows for the stored value i, 0 (black) to 255 (white), -1 for a colour: of PNG files with a palette or
+  /// other than 8 bits. Empty where values are shown as they are.
+  std::vector<double> shown = {};
+  Remarks remarks = {};
+};
+
+/// Applies the rule to stored values and gives u8 of the same shape; `not_annotated` for the rule's ignored value. A threshold
+/// cuts what is shown; a map that knows the shown values but not the stored ones reads those. Values that differ from whole
+/// numbers by less than 0.01, each number by one amount, are these numbers: a header's scaling rounds so; this is remarked. A
+/// value that is no class is a DataError that lists the offending values, how often each occurs, and the rule that accepts
+/// them; so is a mask of two values that both lie below the threshold. `option` is where the program at hand takes a rule from.
+Tensor apply_rule(const LabelRule& rule, const StoredLabel& stored, std::int64_t classes, const std::string& name,
+                  Remarks* remarks = nullptr, const char* option = nullptr);
 
 /// The rule that would accept these stored values (with their counts) as `classes` classes: 0 and one other value are
-/// background and foreground; values that fade between 0 and a frequent largest one are a resampled mask, to be cut in the
-/// middle; many whole numbers are instances. Empty if none of these fits.
+/// background and foreground; values that fade between 0 and a largest one are a resampled mask or probabilities, to be cut in
+/// the middle; many whole numbers are instances. Empty if none of these fits.
 std::string proposed_rule(const std::map<double, std::int64_t>& counts, std::int64_t classes);
+
+/// How a rule is given: with `option`, or without one to each program that reads data sets.
+std::string how_to_give(const std::string& rule, const char* option = nullptr);
+
+/// How often each value occurs; NaN is left out. At most `most` different values are told apart.
+std::map<double, std::int64_t> count_values(const Tensor& values, std::size_t most = 100000);
 
 }  // namespace sagcl::datasets

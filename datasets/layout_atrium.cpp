@@ -1,7 +1,5 @@
-#include <algorithm>
-#include <set>
-
 #include "datasets/layout_kinds.h"
+#include "datasets/text.h"
 
 // Left atrium (LA 2018): a folder per case, as the challenge gave it (lgemri.nrrd, laendo.nrrd) or as the community passes
 // it around (mri_norm2.h5 with image and label, axes x, y, z, beside train.list and test.list).
@@ -31,7 +29,7 @@ std::vector<path> case_folders(const path& folder) {
 bool recognised(const path& folder) { return !case_folders(folder).empty(); }
 
 Case case_of(const path& folder, const Complaints& complain) {
-  const std::string id = folder.filename().string();
+  const std::string id = printable(folder.filename().string());
   if (present(folder / together)) return {id, id, {folder / together}, folder / together, Axes::xyz};
   Case one{id, id, {folder / scan}, {}};
   if (present(folder / mask)) one.label = folder / mask;
@@ -72,7 +70,10 @@ void open(const path& folder, const Complaints& complain, Dataset& d) {
       left.erase(found);
     }
   }
-  if (!lists)
+  std::vector<std::string> unlisted;
+  for (const auto& [name, where] : left) unlisted.push_back(printable(name));
+  if (lists) warn_of_unlisted(unlisted, folder, complain);
+  else
     for (const auto& [name, where] : left) d.cases.push_back(case_of(where, complain));
 }
 

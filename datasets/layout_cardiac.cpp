@@ -1,7 +1,7 @@
-#include <algorithm>
+#include <set>
 
-#include "datasets/formats.h"
 #include "datasets/layout_kinds.h"
+#include "datasets/text.h"
 
 // ACDC: as the challenge gives it (patientXXX/Info.cfg, ..._frameNN.nii.gz, ..._frameNN_gt.nii.gz), and as SSL4MIS passes it
 // around (data/<case>.h5, data/slices/<case>_slice_<k>.h5, lists).
@@ -15,10 +15,20 @@ const std::vector<std::string> heart = {"background", "right ventricle", "myocar
 
 std::string patient_of(const std::string& id) { return id.substr(0, id.find('_')); }
 
+bool is_frame(const std::string& name) { return name.find("_frame") != std::string::npos && !name.ends_with("_gt"); }
+
+/// A patient's folder: with the challenge's Info.cfg, or with frames.
+bool is_patient(const path& folder) {
+  if (present(folder / "Info.cfg")) return true;
+  for (const auto& [name, file] : look_into(folder).files)
+    if (is_frame(name) && folder.filename().string().starts_with("patient")) return true;
+  return false;
+}
+
 /// The patients' folders: directly in the folder, or in training and testing (or test).
 std::vector<path> patients_in(const path& folder) {
   std::vector<path> patients = folders_of(folder);
-  std::erase_if(patients, [](const path& p) { return !present(p / "Info.cfg"); });
+  std::erase_if(patients, [](const path& p) { return !is_patient(p); });
   return patients;
 }
 
@@ -27,20 +37,29 @@ bool official(const path& folder) { return !patients_in(folder).empty() || !pati
 /// The two labelled frames of every patient; the 4D series has neither "_frame" nor a label and stays out.
 std::vector<Case> frames_of(const path& folder, const Complaints& complain) {
   std::vector<Case> cases;
-  for (const path& patient : patients_in(folder)) {
-    const auto files = files_of(patient);
+  std::vector<std::string> others;
+  for (const path& patient : folders_of(folder)) {
+    if (!is_patient(patient)) {
+      if (patient.filename() != "training" && patient.filename() != "testing" && patient.filename() != "test")
+        others.push_back(printable(patient.filename().string()));
+      continue;
+    }
+    const auto files = files_of(patient, complain, {".cfg"});
     const std::size_t before = cases.size();
     for (const auto& [name, file] : files) {
-      if (name.find("_frame") == std::string::npos || name.ends_with("_gt")) continue;
+      if (!is_frame(name)) continue;
       const auto label = files.find(name + "_gt");
       if (label == files.end())
         complain("{}: has no label {}_gt.nii.gz beside it; add the label, or remove the image", file.string(), name);
-      else cases.push_back({name, patient.filename().string(), {file}, label->second});
+      else cases.push_back({name, printable(patient.filename().string()), {file}, label->second});
     }
     if (cases.size() == before)
       complain("{}: holds no labelled frame; add ..._frameNN.nii.gz and ..._frameNN_gt.nii.gz, or remove the folder",
                patient.string());
   }
+  if (!others.empty())
+    complain.warn("{}: {} folders are passed over, they hold neither Info.cfg nor frames ({})", folder.string(),
+                  others.size(), some_of(others));
   return cases;
 }
 
@@ -65,13 +84,13 @@ std::vector<Case> listed(const path& folder, const std::string& list, const std:
   };
   for (const std::string& name : read_list(folder / list, complain)) {
     if (const path volume = file_of("data", name); present(volume)) {
-      cases.push_back({name, patient_of(name), {volume}, volume});
+      cases.push_back({printable(name), printable(patient_of(name)), {volume}, volume});
       continue;
     }
     const std::size_t before = cases.size();
     for (const std::string& slice : slices)
       if (const path file = file_of("data/slices", slice); slice.starts_with(name + "_slice_") && present(file))
-        cases.push_back({slice, patient_of(slice), {file}, file});
+        cases.push_back({printable(slice), printable(patient_of(slice)), {file}, file});
     if (cases.size() == before)
       complain("{}: lists {}, but there is neither {} nor a slice of it; add the file or remove the line",
                (folder / list).string(), name, file_of("data", name).string());
@@ -92,6 +111,13 @@ void open_passed_around(const path& folder, const Complaints& complain, Dataset&
   d.cases = listed(folder, "train.list", slices, complain);
   if (present(folder / "val.list")) d.validation = listed(folder, "val.list", {}, complain);
   if (present(folder / "test.list")) d.test = listed(folder, "test.list", {}, complain);
+  std::set<std::string> used;
+  for (const std::vector<Case>* part : {&d.cases, &d.validation, &d.test})
+    for (const Case& one : *part) used.insert(one.images[0].filename().string());
+  std::vector<std::string> unlisted;
+  for (const auto& [name, file] : files_of(folder / "data", complain, {"/"}))
+    if (!used.count(file.filename().string())) unlisted.push_back(name);
+  warn_of_unlisted(unlisted, folder / "data", complain);
 }
 
 }  // namespace

@@ -1,7 +1,10 @@
 #include <algorithm>
+#include <map>
+#include <set>
 
+#include "datasets/formats.h"
 #include "datasets/layout_kinds.h"
-#include "engine/safetensors.h"
+#include "datasets/text.h"
 
 // The layout of nnU-Net and the Medical Segmentation Decathlon: imagesTr, labelsTr, imagesUn, imagesTs, labelsTs,
 // dataset.json.
@@ -13,97 +16,219 @@ using std::filesystem::path;
 
 namespace {
 
+using Files = std::map<std::string, path>;  // case name -> file
+
+constexpr std::size_t suffix_length = 5;  // "_0000"
+
 bool has_channel_suffix(const std::string& stem) {
   const std::size_t n = stem.size();
-  return n > 5 && stem[n - 5] == '_' && std::all_of(stem.end() - 4, stem.end(), [](char c) { return c >= '0' && c <= '9'; });
+  return n > suffix_length && stem[n - 5] == '_' &&
+         std::all_of(stem.end() - 4, stem.end(), [](char c) { return c >= '0' && c <= '9'; });
 }
 
-/// True if the files are named as nnU-Net does, <case>_<channel>. A label whose name equals a whole image name says
-/// otherwise.
-bool uses_channel_suffix(const std::map<std::string, path>& images, const std::map<std::string, path>& labels) {
-  return !images.empty() && std::all_of(images.begin(), images.end(), [&](const auto& f) {
-    return has_channel_suffix(f.first) && !labels.count(f.first);
-  });
-}
+std::string without_suffix(const std::string& stem) { return stem.substr(0, stem.size() - suffix_length); }
 
-/// Case id -> its image files in channel order.
-std::map<std::string, std::vector<path>> group_channels(const std::map<std::string, path>& images, bool suffixed) {
-  std::map<std::string, std::vector<path>> cases;
-  for (const auto& [stem, file] : images) {  // sorted, so channels arrive in order
-    if (!suffixed) {
-      cases[stem] = {file};
-      continue;
-    }
-    require<DataError>(has_channel_suffix(stem), "{}: lacks the channel suffix (_0000) that the other images have",
-                       file.string());
-    auto& channels = cases[stem.substr(0, stem.size() - 5)];
-    require<DataError>(std::stoul(stem.substr(stem.size() - 4)) == channels.size(),
-                       "{}: channel {} of this case is missing, channels are numbered from _0000 without gaps",
-                       file.string(), channels.size());
-    channels.push_back(file);
+/// True if the files are named as nnU-Net does, <case>_<channel>: the labels say so, which are called <case>. Without a label
+/// that fits, every case must have all channels that dataset.json names, or the same channels as all others.
+bool uses_channel_suffix(const Files& images, const Files& labels, std::int64_t named_channels) {
+  std::map<std::string, std::int64_t> channels;  // case -> files
+  bool complete = !images.empty(), by_label = false;
+  for (const auto& [stem, file] : images) {
+    const bool suffixed = has_channel_suffix(stem);
+    if (suffixed && labels.count(stem)) return false;  // the label of this whole name
+    by_label = by_label || (suffixed && labels.count(without_suffix(stem)));
+    complete = complete && suffixed && std::stoll(stem.substr(stem.size() - 4)) == channels[without_suffix(stem)]++;
   }
-  return cases;
+  const std::int64_t each = channels.empty() ? 0 : channels.begin()->second;
+  return by_label || (complete && (named_channels == 0 || each == named_channels) &&
+                      std::all_of(channels.begin(), channels.end(), [&](const auto& c) { return c.second == each; }));
 }
 
-/// Who a case belongs to: "patients" of dataset.json names it, else the id up to "patient_until".
-std::string patient_of(const std::string& id, const DatasetNotes& notes) {
-  if (const auto named = notes.patients.find(id); named != notes.patients.end()) return named->second;
-  return notes.patient_until.empty() ? id : id.substr(0, id.find(notes.patient_until));
-}
-
-/// Cases of an image folder, with the labels that exist; `labels` loses the ones used.
-std::vector<Case> collect(const path& folder, bool suffixed, std::map<std::string, path>& labels,
-                          const DatasetNotes& notes) {
-  std::vector<Case> cases;
-  for (auto& [id, files] : group_channels(files_of(folder), suffixed)) {
-    Case one{id, patient_of(id, notes), std::move(files), {}};
-    if (const auto found = labels.find(id); found != labels.end()) {
-      one.label = found->second;
-      labels.erase(found);
-    }
-    cases.push_back(std::move(one));
+/// The parts of a data set as they are put together.
+class Collector {
+ public:
+  Collector(const path& folder, const DatasetNotes& notes, const std::string& notes_name, const Complaints& complain)
+      : folder_(folder), notes_(notes), notes_name_(notes_name), complain_(complain) {
+    suffixed_ = uses_channel_suffix(look_into(folder / "imagesTr").files, look_into(folder / "labelsTr").files, notes.channels);
   }
-  return cases;
+
+  /// Cases of an image folder, with the labels of the same names in another.
+  std::vector<Case> pairs_of(const char* images, const char* labels) {
+    Files masks = *labels ? files_of(folder_ / labels, complain_) : Files();
+    std::vector<Case> cases;
+    for (auto& [id, files] : group_channels(files_of(folder_ / images, complain_))) {
+      Case one{id, patient_of(id), std::move(files), {}};
+      if (const auto found = masks.find(id); found != masks.end()) {
+        one.label = found->second;
+        masks.erase(found);
+      }
+      cases.push_back(std::move(one));
+    }
+    masks_left_[images] = std::move(masks);
+    return cases;
+  }
+
+  /// The cases of a list of dataset.json: those of `cases` whose files it names are taken out of there.
+  std::vector<Case> listed(const std::vector<DatasetNotes::Pair>& pairs, std::vector<Case>& cases) {
+    std::vector<Case> taken;
+    for (const DatasetNotes::Pair& pair : pairs) {
+      Case one = take(pair, cases);
+      if (one.images.empty()) continue;
+      if (!pair.label.empty()) {
+        one.label = file_of(pair.label);
+        std::erase_if(masks_left_["imagesTr"], [&](const auto& mask) { return mask.second == one.label; });
+        if (!present(one.label)) complain_of_missing(one.label), one.label.clear();
+      }
+      taken.push_back(std::move(one));
+    }
+    return taken;
+  }
+
+  void complain_of_masks() const {
+    for (const auto& [images, masks] : masks_left_) complain_of_masks_left(masks, folder_ / images, complain_);
+  }
+
+ private:
+  /// Case id -> its image files in channel order.
+  std::map<std::string, std::vector<path>> group_channels(const Files& images) const {
+    std::map<std::string, std::vector<path>> cases;
+    for (const auto& [stem, file] : images) {  // sorted, so channels arrive in order
+      if (suffixed_ && !has_channel_suffix(stem))
+        complain_("{}: lacks the channel suffix (_0000) that the other images have; rename it", file.string());
+      if (!suffixed_ || !has_channel_suffix(stem)) {
+        cases[stem] = {file};
+        continue;
+      }
+      auto& channels = cases[without_suffix(stem)];
+      require<DataError>(std::stoul(stem.substr(stem.size() - 4)) == channels.size(),
+                         "{}: channel {} of this case is missing, channels are numbered from _0000 without gaps",
+                         file.string(), channels.size());
+      channels.push_back(file);
+    }
+    return cases;
+  }
+
+  /// Who a case belongs to: "patients" of dataset.json names it, else the id up to "patient_until".
+  std::string patient_of(const std::string& id) const {
+    if (const auto named = notes_.patients.find(id); named != notes_.patients.end()) return named->second;
+    return notes_.patient_until.empty() ? id : id.substr(0, id.find(notes_.patient_until));
+  }
+
+  /// A listed path; some lists are written with the back-slashes of Windows.
+  path file_of(const std::string& listed) const {
+    const path file = inside(folder_, listed, notes_name_);
+    if (present(file) || listed.find('\\') == std::string::npos) return file;
+    std::string other = listed;
+    std::replace(other.begin(), other.end(), '\\', '/');
+    return inside(folder_, other, notes_name_);
+  }
+
+  void complain_of_missing(const path& file) const {
+    complain_("{}: lists {}, which does not exist; add the file or remove it from the list", notes_name_, file.string());
+  }
+
+  /// The listed images: a case of the folder, else files that lie elsewhere; without images where they are missing.
+  Case take(const DatasetNotes::Pair& pair, std::vector<Case>& cases) const {
+    std::vector<path> files;
+    for (const std::string& image : pair.images) files.push_back(file_of(image));
+    const std::string stem = case_name(files[0]);
+    const auto found = std::find_if(cases.begin(), cases.end(), [&](const Case& one) {
+      const bool by_id = one.id == stem && files[0].parent_path() == one.images[0].parent_path();  // nnU-Net 1 leaves _0000 out
+      return by_id || std::find(one.images.begin(), one.images.end(), files[0]) != one.images.end();
+    });
+    if (found != cases.end()) {
+      Case one = std::move(*found);
+      cases.erase(found);
+      return one;
+    }
+    for (const path& file : files)
+      if (!present(file)) {
+        complain_of_missing(file);
+        return {};
+      }
+    return {stem, patient_of(stem), files, {}};
+  }
+
+  const path& folder_;
+  const DatasetNotes& notes_;
+  const std::string& notes_name_;
+  const Complaints& complain_;
+  std::map<std::string, Files> masks_left_;  // by folder of images
+  bool suffixed_ = false;
+};
+
+/// "patient001_frame01" and "patient001_frame12" -> "_frame", if most cases share what stands before such a text with another.
+std::string likely_patient_until(const std::vector<Case>& cases) {
+  for (const char* text : {"_frame", "_ED", "_ES", "_time", "_visit", "_ses-", "_tp", "_t", "_slice", "_z", "-IM"}) {
+    std::map<std::string, std::int64_t> patients;
+    std::int64_t together = 0;
+    for (const Case& one : cases)
+      if (const std::size_t at = one.id.rfind(text); at != std::string::npos && at > 0) {
+        const std::string rest = one.id.substr(at + std::string_view(text).size());
+        if (std::all_of(rest.begin(), rest.end(), [](unsigned char c) { return std::isdigit(c) || c == '-'; }))
+          ++patients[one.id.substr(0, at)];
+      }
+    for (const auto& [patient, count] : patients) together += count > 1 ? count : 0;
+    if (2 * together > std::int64_t(cases.size())) return text;
+  }
+  return "";
 }
 
-void complain_of_masks_left(const std::map<std::string, path>& left, const path& images, const Complaints& complain) {
-  for (const auto& [name, mask] : left)
-    complain("{}: a label without an image in {} ({} such labels); add the image or remove the label", mask.string(),
-             images.string(), left.size());
+/// What dataset.json says beside what there is.
+void compare(const DatasetNotes& notes, const std::string& name, const Dataset& d, const Complaints& complain) {
+  std::int64_t labelled = 0;
+  for (const std::vector<Case>* part : {&d.cases, &d.validation})
+    labelled += std::count_if(part->begin(), part->end(), [](const Case& one) { return one.has_label(); });
+  if (notes.labelled != 0 && notes.labelled != labelled)
+    complain.warn("{}: 'numTraining' is {}, but there are {} labelled cases; the copy may be incomplete", name, notes.labelled,
+                  labelled);
+  if (notes.patients.empty() && notes.patient_until.empty())
+    if (const std::string until = likely_patient_until(d.cases); !until.empty())
+      complain.warn("cases such as {} look like several images of one patient, but each counts as a patient of its own, so that "
+                    "one may be trained on and another tested; say \"patient_until\": \"{}\" in {}",
+                    d.cases.front().id, until, name);
 }
 
 bool recognised(const path& folder) { return present(folder / "imagesTr"); }
 
 void open(const path& folder, const Complaints& complain, Dataset& d) {
   const path notes_file = folder / "dataset.json";
-  const DatasetNotes notes =
-      present(notes_file) ? parse_dataset_json(engine::read_file(notes_file, std::size_t(64) << 20), notes_file.string())
-                          : DatasetNotes{};
-  for (const auto& [image, label] : notes.training)
-    for (const std::string& listed : {image, label})
-      if (!present(inside(folder, listed, notes_file.string())))
-        complain("{}: lists {}, which does not exist; add the file or remove it from the list", notes_file.string(),
-                 (folder / listed).lexically_normal().string());
+  const std::string name = notes_file.string();
+  const DatasetNotes notes = present(notes_file) ? parse_dataset_json(read_text(notes_file), name) : DatasetNotes{};
   if (!notes.name.empty()) d.name = notes.name;
-  d.labels = notes.labels, d.classes = notes.classes;
-  std::map<std::string, path> labels = files_of(folder / "labelsTr");
-  const bool suffixed = uses_channel_suffix(files_of(folder / "imagesTr"), labels);
-  d.cases = collect(folder / "imagesTr", suffixed, labels, notes);
-  complain_of_masks_left(labels, folder / "imagesTr", complain);
-  std::map<std::string, path> none, test_labels = files_of(folder / "labelsTs");
-  for (Case& one : collect(folder / "imagesUn", suffixed, none, notes)) d.cases.push_back(std::move(one));
-  d.test = collect(folder / "imagesTs", suffixed, test_labels, notes);
-  complain_of_masks_left(test_labels, folder / "imagesTs", complain);
+  d.labels = notes.labels, d.classes = notes.classes, d.named_channels = notes.channels;
+  Collector collect(folder, notes, name, complain);
+  d.cases = collect.pairs_of("imagesTr", "labelsTr");
+  d.validation = collect.listed(notes.validation_pairs, d.cases);
+  if (!notes.training.empty()) {
+    std::vector<Case> rest = std::exchange(d.cases, {});
+    d.cases = collect.listed(notes.training, rest);
+    std::vector<std::string> unlisted;  // with a label; those without are unlabelled cases, which no list of pairs can name
+    for (Case& one : rest) {
+      const bool held_out = std::count(notes.validation.begin(), notes.validation.end(), one.id) > 0;
+      if (one.has_label() && !held_out) unlisted.push_back(one.id);
+      else d.cases.push_back(std::move(one));
+    }
+    if (!unlisted.empty())
+      complain.warn("{}: 'training' does not list {} labelled images of imagesTr, so they are not used ({}); add them, or remove "
+                    "the list",
+                    name, unlisted.size(), some_of(unlisted));
+  }
+  for (Case& one : collect.pairs_of("imagesUn", "")) d.cases.push_back(std::move(one));
+  d.test = collect.pairs_of("imagesTs", "labelsTs");
+  collect.complain_of_masks();
   const auto held_out = std::stable_partition(d.cases.begin(), d.cases.end(), [&](const Case& one) {
     return std::find(notes.validation.begin(), notes.validation.end(), one.id) == notes.validation.end();
   });
-  d.validation.assign(std::make_move_iterator(held_out), std::make_move_iterator(d.cases.end()));
+  const std::size_t found = std::size_t(d.cases.end() - held_out);
+  d.validation.insert(d.validation.end(), std::make_move_iterator(held_out), std::make_move_iterator(d.cases.end()));
   d.cases.erase(held_out, d.cases.end());
-  if (d.validation.size() != notes.validation.size())
-    complain("{}: 'validation' names {} cases, {} of them are in imagesTr; correct the list", notes_file.string(),
-             notes.validation.size(), d.validation.size());
+  if (found != notes.validation.size())
+    complain("{}: 'validation' names {} cases, {} of them are in imagesTr; correct the list", name, notes.validation.size(),
+             found);
   const auto by_id = [](const Case& a, const Case& b) { return a.id < b.id; };
   for (std::vector<Case>* part : {&d.cases, &d.validation}) std::sort(part->begin(), part->end(), by_id);
+  compare(notes, name, d, complain);
 }
 
 }  // namespace

@@ -3,12 +3,10 @@
 #include <algorithm>
 #include <set>
 
-#include "datasets/formats.h"
-#include "engine/safetensors.h"
+#include "datasets/text.h"
 
 namespace sagcl::datasets {
 
-using engine::DataError;
 using engine::require;
 using std::filesystem::path;
 
@@ -17,45 +15,32 @@ bool present(const path& p) {
   return std::filesystem::exists(p, error);
 }
 
-namespace {
-
-std::vector<path> entries_of(const path& folder) {
-  std::vector<path> entries;
-  if (!present(folder)) return entries;
-  std::error_code error;
-  std::filesystem::directory_iterator it(folder, error);
-  require<DataError>(!error, "{}: the folder cannot be read: {}; check its permissions", folder.string(), error.message());
-  for (const auto& entry : it) entries.push_back(entry.path());
-  std::sort(entries.begin(), entries.end());
-  return entries;
-}
-
-}  // namespace
-
-std::map<std::string, path> files_of(const path& folder) {
-  std::map<std::string, path> files;
-  for (const path& file : entries_of(folder)) {
-    const std::string stem = case_name(file);
-    std::error_code error;
-    if (stem.empty() || !std::filesystem::is_regular_file(file, error)) continue;
-    const auto [earlier, fresh] = files.emplace(stem, file);
-    require<DataError>(fresh, "{}: the folder holds {} twice, as {} and {}; keep one", folder.string(), stem,
-                       earlier->second.filename().string(), file.filename().string());
-  }
-  return files;
+std::map<std::string, path> files_of(const path& folder, const Complaints& complain,
+                                     std::initializer_list<const char*> expected) {
+  ImageFolder in = look_into(folder);
+  for (const std::string& text : in.errors) complain("{}", text);
+  for (const char* ending : expected) in.others.erase(ending);
+  for (const std::string& text : in.passed_over()) complain.warn("{}", text);
+  return std::move(in.files);
 }
 
 std::vector<path> folders_of(const path& folder) {
-  std::vector<path> folders = entries_of(folder);
-  std::erase_if(folders, [](const path& p) {
-    std::error_code error;
-    return p.filename().string().starts_with('.') || !std::filesystem::is_directory(p, error);
-  });
+  std::vector<path> folders;
+  std::error_code error;
+  if (!present(folder)) return folders;
+  std::filesystem::directory_iterator it(folder, error);
+  for (; !error && it != std::filesystem::directory_iterator(); it.increment(error)) {
+    std::error_code ignored;
+    const bool hidden = it->path().filename().string().starts_with('.');
+    if (!hidden && std::filesystem::is_directory(it->path(), ignored)) folders.push_back(it->path());
+  }
+  require<engine::IoError>(!error, "{}: the folder cannot be read: {}; check its permissions", folder.string(), error.message());
+  std::sort(folders.begin(), folders.end());
   return folders;
 }
 
 std::vector<std::string> read_list(const path& file, const Complaints& complain) {
-  const std::string text = engine::read_file(file, std::size_t(64) << 20);
+  const std::string text = read_text(file);
   std::vector<std::string> names;
   std::set<std::string> seen;
   for (std::size_t begin = 0; begin < text.size();) {
@@ -72,10 +57,11 @@ std::vector<std::string> read_list(const path& file, const Complaints& complain)
   return names;
 }
 
-std::vector<Case> pair_files(const path& images, const path& labels, const Complaints& complain) {
+std::vector<Case> pair_files(const path& images, const path& labels, const Complaints& complain, bool parts) {
+  const std::initializer_list<const char*> folders = {"/"}, nothing = {};
   std::vector<Case> cases;
-  std::map<std::string, path> masks = files_of(labels);
-  for (const auto& [name, image] : files_of(images)) {
+  std::map<std::string, path> masks = files_of(labels, complain, parts ? folders : nothing);
+  for (const auto& [name, image] : files_of(images, complain, parts ? folders : nothing)) {
     const auto mask = masks.find(name);
     if (mask == masks.end()) {
       complain(
@@ -87,10 +73,20 @@ std::vector<Case> pair_files(const path& images, const path& labels, const Compl
     cases.push_back({name, name, {image}, mask->second});
     masks.erase(mask);
   }
-  for (const auto& [name, mask] : masks)
-    complain("{}: a label without an image in {} ({} such labels); add the image or remove the label", mask.string(),
-             images.string(), masks.size());
+  complain_of_masks_left(masks, images, complain);
   return cases;
+}
+
+void complain_of_masks_left(const std::map<std::string, path>& left, const path& images, const Complaints& complain) {
+  for (const auto& [name, mask] : left)
+    complain("{}: a label without an image in {} ({} such labels); add the image or remove the label", mask.string(),
+             images.string(), left.size());
+}
+
+void warn_of_unlisted(const std::vector<std::string>& names, const path& where, const Complaints& complain) {
+  if (!names.empty())
+    complain.warn("{}: {} cases are named in no list, so they are not used ({}); add them to a list if they should be",
+                  where.string(), names.size(), some_of(names));
 }
 
 }  // namespace sagcl::datasets

@@ -3,22 +3,29 @@
 #include <string>
 #include <vector>
 
+#include "datasets/folder.h"
 #include "datasets/layouts.h"
 #include "engine/error.h"
 
 namespace sagcl::datasets {
 
-/// Where mistakes of a data set go: into a list, or, without one, the first is thrown as a DataError.
+/// Where what is wrong with a data set goes: into a list, or, without one, the first mistake is thrown as a DataError. What
+/// somebody should know about goes into the data set's warnings.
 class Complaints {
  public:
-  explicit Complaints(std::vector<std::string>* list) : list_(list) {}
+  Complaints(std::vector<std::string>* mistakes, std::vector<std::string>& warnings)
+      : mistakes_(mistakes), warnings_(&warnings) {}
   template <class... Values> void operator()(fmt::format_string<Values...> text, Values&&... values) const {
-    if (!list_) engine::fail<engine::DataError>(text, std::forward<Values>(values)...);
-    list_->push_back(fmt::format(text, std::forward<Values>(values)...));
+    if (!mistakes_) engine::fail<engine::DataError>(text, std::forward<Values>(values)...);
+    mistakes_->push_back(fmt::format(text, std::forward<Values>(values)...));
+  }
+  template <class... Values> void warn(fmt::format_string<Values...> text, Values&&... values) const {
+    warnings_->push_back(fmt::format(text, std::forward<Values>(values)...));
   }
 
  private:
-  std::vector<std::string>* list_;
+  std::vector<std::string>* mistakes_;
+  std::vector<std::string>* warnings_;
 };
 
 /// One way in which a data set lies on disk. `open` fills in what the layout knows; channels and classes may be left open.
@@ -32,9 +39,10 @@ extern const Layout decathlon_layout, list_layout, atrium_layout, cardiac_layout
 
 bool present(const std::filesystem::path& p);
 
-/// Case name -> file, for the images directly in a folder; empty if there is no such folder. Two files of one name are a
-/// DataError.
-std::map<std::string, std::filesystem::path> files_of(const std::filesystem::path& folder);
+/// Case name -> file, for the images directly in a folder; empty if there is no such folder. Mistakes are complained of, and
+/// what is passed over is warned of, but for the endings in `expected` ("/": folders).
+std::map<std::string, std::filesystem::path> files_of(const std::filesystem::path& folder, const Complaints& complain,
+                                                      std::initializer_list<const char*> expected = {});
 
 /// The folders directly in a folder, by name.
 std::vector<std::filesystem::path> folders_of(const std::filesystem::path& folder);
@@ -43,7 +51,15 @@ std::vector<std::filesystem::path> folders_of(const std::filesystem::path& folde
 std::vector<std::string> read_list(const std::filesystem::path& file, const Complaints& complain);
 
 /// The images of one folder with the masks of the same names in another; those without partner are complained of.
+/// `parts` says that folders in them are looked at elsewhere.
 std::vector<Case> pair_files(const std::filesystem::path& images, const std::filesystem::path& labels,
-                             const Complaints& complain);
+                             const Complaints& complain, bool parts = false);
+
+/// Masks that no image has taken.
+void complain_of_masks_left(const std::map<std::string, std::filesystem::path>& left, const std::filesystem::path& images,
+                            const Complaints& complain);
+
+/// Cases that lie there and that no list names.
+void warn_of_unlisted(const std::vector<std::string>& names, const std::filesystem::path& where, const Complaints& complain);
 
 }  // namespace sagcl::datasets

@@ -1,8 +1,9 @@
 #include <algorithm>
+#include <set>
 
 #include "datasets/formats.h"
 #include "datasets/layout_kinds.h"
-#include "engine/safetensors.h"
+#include "datasets/text.h"
 
 // Images and masks in two folders: EBHI-Seg (by class, with list.tsv), CRAG (train and valid or test, each Images and
 // Annotation), Sunnybrook (Images and Labels, of one or more parts).
@@ -41,7 +42,7 @@ void open_pairs(const path& folder, const Complaints& complain, Dataset& d) {
   std::vector<path> parts = {""};
   for (const path& part : folders_of(folder / "Images")) parts.push_back(part.filename());
   for (const path& part : parts)
-    for (Case& one : pair_files(folder / "Images" / part, folder / "Labels" / part, complain)) {
+    for (Case& one : pair_files(folder / "Images" / part, folder / "Labels" / part, complain, part.empty())) {
       one.patient = one.id.substr(0, one.id.find("-IM"));
       d.cases.push_back(std::move(one));
     }
@@ -54,8 +55,11 @@ void open_list(const path& folder, const Complaints& complain, Dataset& d) {
   d.channels = 3;
   d.classes = {"background", "gland"};
   d.labels.threshold = 128;
-  for (const ListRow& row : parse_list_tsv(engine::read_file(list, std::size_t(64) << 20), list.string())) {
-    std::string id = row.tile_class + "__" + case_name(row.file);
+  std::set<std::string> classes;
+  std::set<path> listed;
+  for (const ListRow& row : parse_list_tsv(read_text(list), list.string())) {
+    std::string id = printable(row.tile_class) + "__" + case_name(row.file);
+    classes.insert(row.tile_class);
     std::replace_if(
         id.begin(), id.end(), [](char c) { return c == ' ' || c == '/'; }, '_');
     const path image = inside(folder, row.tile_class + "/image/" + row.file, list.string()),
@@ -67,7 +71,13 @@ void open_list(const path& folder, const Complaints& complain, Dataset& d) {
         there = false;
       }
     if (there) d.cases.push_back({id, row.patient, {image}, label});
+    listed.insert(image);
   }
+  std::vector<std::string> unlisted;
+  for (const std::string& tile_class : classes)
+    for (const auto& [name, file] : files_of(inside(folder, tile_class + "/image", list.string()), complain))
+      if (!listed.count(file.lexically_normal())) unlisted.push_back(printable(tile_class) + "/" + name);
+  warn_of_unlisted(unlisted, list, complain);
   std::sort(d.cases.begin(), d.cases.end(), [](const Case& a, const Case& b) { return a.id < b.id; });
 }
 

@@ -7,7 +7,7 @@
 #include "datasets/formats.h"
 #include "datasets/layout_kinds.h"
 #include "datasets/png.h"
-#include "engine/safetensors.h"
+#include "datasets/text.h"
 
 namespace sagcl::datasets {
 
@@ -27,15 +27,22 @@ const Layout* layout_at(const path& folder) {
   return nullptr;
 }
 
-std::int64_t channels_of(const std::vector<Case>& cases) {
-  const Case& first = cases.front();
-  for (const Case& one : cases)
+/// Of every image: as many as a case has files, or as the first file has. PNG images are read in colour if one of them is in
+/// colour, or dataset.json names three channels.
+std::int64_t channels_of(const Dataset& d, const Complaints& complain) {
+  const Case& first = d.cases.front();
+  for (const Case& one : d.cases)
     require<DataError>(one.images.size() == first.images.size(), "{}: case {} has {} channel files, case {} has {}",
                        one.images[0].string(), one.id, one.images.size(), first.id, first.images.size());
   if (first.images.size() > 1) return std::int64_t(first.images.size());
-  const path& file = first.images[0];
-  if (!is_png(file)) return read_image(file, 0, first.axes).voxels.shape()[3];
-  return check_png(engine::read_file(file), file.string()).is_grey() ? 1 : 3;
+  if (!is_png(first.images[0])) return read_image(first.images[0], 0, first.axes).voxels.shape()[3];
+  const path *grey = nullptr, *colour = nullptr;
+  for (const Case& one : d.cases)
+    if (is_png(one.images[0])) (read_png_info(one.images[0]).is_grey() ? grey : colour) = &one.images[0];
+  if (grey && colour)
+    complain.warn("{} is in colour, {} is grey: all are read in colour; convert the images to one kind", colour->string(),
+                  grey->string());
+  return colour || d.named_channels == 3 ? 3 : 1;
 }
 
 /// Names for the classes when dataset.json does not give them: from the rule, or by looking at every label.
@@ -44,17 +51,18 @@ std::vector<std::string> find_classes(const Dataset& d) {
   if (highest == 0)
     for (const Case& one : d.cases) {
       if (!one.has_label()) continue;
-      std::map<double, std::int64_t> counts;
-      for (double v : read_label_values(one.label, nullptr, one.axes).to_doubles()) ++counts[v];
+      std::map<double, std::int64_t> counts = count_values(read_label(one.label, one.axes).values);
+      if (d.labels.ignored) counts.erase(double(*d.labels.ignored));
+      if (counts.empty()) continue;
       const double low = counts.begin()->first, high = counts.rbegin()->first;
       const bool classes =
           std::all_of(counts.begin(), counts.end(), [](const auto& c) { return c.first == std::floor(c.first); });
       const std::string rule = proposed_rule(counts, 2);
       require<DataError>(
           classes && low >= 0 && high < double(max_found_classes),
-          "{}: has {} label values from {} to {}; without a dataset.json the values must be classes 0 to {}. Say what they "
-          "mean: --set data.label_map={} (or a dataset.json with \"labels\" and \"label_map\")",
-          one.label.string(), counts.size(), low, high, max_found_classes - 1, rule.empty() ? "0:0,VALUE:1" : rule);
+          "{}: has {} label values from {} to {}; without a dataset.json the values must be classes 0 to {}; {}",
+          one.label.string(), counts.size(), low, high, max_found_classes - 1,
+          how_to_give(rule.empty() ? "0:0,VALUE:1" : rule));
       highest = std::max(highest, std::int64_t(high));
     }
   require<DataError>(highest >= 1, "{}: no class besides the background was found; name the classes in {}",
@@ -92,20 +100,26 @@ Dataset open_dataset(const path& folder, const OpenOptions& options) {
     engine::fail<DataError>("{}: holds none of the known layouts; give the folder that contains one of them{}",
                             folder.string(), known);
   }
-  const Complaints complain(options.problems);
   Dataset d;
+  const Complaints complain(options.problems, d.warnings);
   d.folder = folder, d.layout = layout->name, d.channels = 0;
-  d.name = std::filesystem::absolute(folder).lexically_normal().filename().string();
+  const path whole = std::filesystem::absolute(folder).lexically_normal();
+  d.name = printable((whole.has_filename() ? whole : whole.parent_path()).filename().string());  // also of "DIR/"
   if (d.name.empty()) d.name = "data set";
   layout->open(folder, complain, d);
   if (options.labels) {
+    const auto ignored = d.labels.ignored;  // of dataset.json: a rule cannot say it
     d.labels = *options.labels;
-    if (d.labels.classes() > d.n_classes()) d.classes.clear();
+    d.labels.ignored = ignored;
+    if (d.labels.classes() != 0 && d.labels.classes() != d.n_classes()) d.classes.clear();  // the names are of other classes
   }
   check_names(d, complain);
   require<DataError>(!d.cases.empty(), "{}: holds no image ({}) for training",
                      (folder / (layout == &decathlon_layout ? "imagesTr" : "")).string(), format_names());
-  if (d.channels == 0) d.channels = channels_of(d.cases);
+  if (d.channels == 0) d.channels = channels_of(d, complain);
+  if (d.named_channels != 0 && d.named_channels != d.channels)
+    complain("{}: names {} channels, the images have {}; add the missing files, or correct the names",
+             (folder / "dataset.json").string(), d.named_channels, d.channels);
   if (d.classes.empty()) d.classes = find_classes(d);
   return d;
 }

@@ -15,10 +15,12 @@ struct Dataset {
   std::string name, layout;
   std::filesystem::path folder;
   std::int64_t channels = 1;         ///< of every image
+  std::int64_t named_channels = 0;   ///< as dataset.json names them; 0 where it does not
   std::vector<std::string> classes;  ///< names, classes[0] is the background
   LabelRule labels;
   std::vector<Case> cases;             ///< for training, labelled and unlabelled ones; in the order of a list, else by id
   std::vector<Case> validation, test;  ///< the data set's own parts, where it has them
+  std::vector<std::string> warnings;   ///< what somebody should know: files passed over, lists that do not fit the files
 
   std::int64_t n_classes() const { return std::int64_t(classes.size()); }
 };
@@ -34,14 +36,15 @@ struct OpenOptions {
 /// * nnU-Net, Medical Segmentation Decathlon: imagesTr, labelsTr and optionally imagesUn (images nobody labelled), imagesTs,
 ///   labelsTs, dataset.json; files of any format of formats.h. With the suffix _0000, _0001, ... each channel is a file,
 ///   numbered without gaps. An image in imagesTr without a file in labelsTr is an unlabelled case. dataset.json may say
-///   "name", "labels" ({"0": "background", ...} or {"background": 0, ...}), "training" (pairs that must exist), and our own
-///   "label_map" ({"255": 1} or "0:0,255:1", ">=128", "instances"), "label_threshold" (128), "patient_until" (the patient is
-///   the id up to this text), "patients" ({case: patient}) and "validation" (ids held out).
+///   "name", "labels" ({"0": "background", ...} or {"background": 0, ...}; the class "ignore" of nnU-Net, the last, marks voxels
+///   that nobody annotated), "channel_names" or "modality" (their number must fit), "numTraining", "training" (pairs of image
+///   and label; then these are the labelled cases, whatever their files are called; nnU-Net 1 leaves _0000 out there), and our
+///   own "label_map" ({"255": 1} or "0:0,255:1", "cut:128", "instances"), "label_threshold" (128), "patient_until" (the patient is
+///   the id up to this text), "patients" ({case: patient}) and "validation" (ids held out, or pairs as in "training").
 ///   Without "labels" the number of classes is found by reading every label.
 /// * LA 2018: <case>/lgemri.nrrd with laendo.nrrd, or <case>/mri_norm2.h5 (x, y, z) with train.list and test.list.
 /// * ACDC: patientXXX folders (or training and testing with such) with Info.cfg, ..._frameNN and ..._frameNN_gt; the 4D
-/// series
-///   is left out. Both frames of a patient belong together.
+///   series is left out. Both frames of a patient belong together.
 /// * SSL4MIS's ACDC: train.list, val.list, test.list, data/<case>.h5; volumes that are missing are read as data/slices.
 /// * CRAG: train and test (or valid), each Images and Annotation (or Annotations); instance numbers become foreground.
 /// * EBHI-Seg: list.tsv, a table with the columns class, file and patient (others are ignored): the image is
@@ -64,8 +67,13 @@ struct DatasetNotes {
   LabelRule labels;
   std::string patient_until;
   std::map<std::string, std::string> patients;  ///< case -> patient
-  std::vector<std::string> validation;
-  std::vector<std::pair<std::string, std::string>> training;  ///< image and label, relative to the folder
+  std::int64_t channels = 0, labelled = 0;  ///< "channel_names" or "modality", "numTraining"; 0 where it does not say
+  std::vector<std::string> validation;      ///< ids
+  struct Pair {
+    std::vector<std::string> images;  ///< one file, or one per channel; relative to the folder
+    std::string label;                ///< empty for an image without one
+  };
+  std::vector<Pair> training, validation_pairs;
 };
 DatasetNotes parse_dataset_json(std::string_view text, const std::string& name);
 

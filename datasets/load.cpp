@@ -14,6 +14,8 @@ using engine::Shape;
 
 namespace {
 
+constexpr double most_apart = 0.5;  // voxels between two files of one place
+
 void require_finite(Tensor& voxels, std::optional<float> instead, const std::string& name) {
   float* p = voxels.data<float>();
   if (instead)
@@ -27,8 +29,7 @@ void require_finite(Tensor& voxels, std::optional<float> instead, const std::str
   const std::int64_t v = first / s[3];
   engine::fail<DataError>(
       "{}: {} of {} voxels are NaN or infinite, the first at x {}, y {}, z {}; replace them, for example by the "
-      "background's "
-      "value: sagcl-data convert DIR --to NEW --replace-nan 0, or leave the case out",
+      "background's value: sagcl-data convert DIR --to NEW --replace-nan 0, or leave the case out",
       name, count, voxels.size(), v % s[2], v / s[2] % s[1], v / s[2] / s[1]);
 }
 
@@ -51,47 +52,59 @@ Image load_image(const Case& one, std::int64_t channels, std::optional<float> in
   require<engine::UsageError>(!one.images.empty(), "case {} has no image file", one.id);
   const bool together = one.images.size() == 1;
   std::vector<Tensor> parts;
-  Geometry geometry;
+  Image all;
   for (const auto& file : one.images) {
     Image image = read_image(file, together ? channels : 1, one.axes);
-    require<DataError>(together || image.voxels.shape()[3] == 1, "{}: has {} channels where one per file is expected",
-                       file.string(), image.voxels.shape()[3]);
-    if (parts.empty()) geometry = std::move(image.geometry);
-    else
-      require<DataError>(image.voxels.shape() == parts[0].shape(),
-                         "{}: has extents {} but {} has {} (z, y, x); resample one onto the other", file.string(),
-                         image.voxels.shape(), one.images[0].string(), parts[0].shape());
+    const Shape& s = image.voxels.shape();
+    require<DataError>(together || s[3] == 1, "{}: has {} channels where one per file is expected", file.string(), s[3]);
+    if (parts.empty()) {
+      all.geometry = std::move(image.geometry), all.white = image.white;
+    } else {
+      require<DataError>(s == parts[0].shape(), "{}: has extents {} but {} has {} (z, y, x); resample one onto the other",
+                         file.string(), s, one.images[0].string(), parts[0].shape());
+      const double apart = voxels_apart(all.geometry, image.geometry, s);
+      require<DataError>(apart <= most_apart,
+                         "{}: lies {:.3g} voxels away from {}, another channel of case {} (their affines differ); register "
+                         "and resample it onto the other, or copy the header if the voxels match",
+                         file.string(), apart, one.images[0].string(), one.id);
+      require<DataError>(image.white == all.white, "{}: has {} bits per pixel, {} has {}; save both alike", file.string(),
+                         image.white > 255 ? 16 : 8, one.images[0].string(), all.white > 255 ? 16 : 8);
+    }
+    for (const std::string& text : image.remarks) all.remarks.push_back(file.string() + ": " + text);
     require_finite(image.voxels, instead, file.string());
     parts.push_back(std::move(image.voxels));
   }
-  Tensor voxels = together ? parts[0] : stack(parts);
-  require<DataError>(voxels.shape()[3] == channels,
+  all.voxels = together ? parts[0] : stack(parts);
+  require<DataError>(all.voxels.shape()[3] == channels,
                      "{}: has {} channels, the data set has {}; convert the image or correct dataset.json",
-                     one.images[0].string(), voxels.shape()[3], channels);
-  return {std::move(voxels), std::move(geometry)};
+                     one.images[0].string(), all.voxels.shape()[3], channels);
+  return all;
 }
 
 Label load_label(const Case& one, const Image& image, const LabelRule& rule, std::int64_t classes) {
   require<engine::UsageError>(one.has_label(), "case {} has no label", one.id);
-  const std::string name = one.label.string();
-  Label label;
-  const Tensor values = read_label_values(one.label, &label.geometry, one.axes);
-  const Shape& s = image.voxels.shape();
-  require<DataError>(values.shape() == Shape({s[0], s[1], s[2]}),
+  return as_classes(read_label(one.label, one.axes), one.label.string(), image.voxels.shape(), image.geometry,
+                    one.images[0].string(), rule, classes);
+}
+
+Label as_classes(StoredLabel stored, const std::string& name, const Shape& s, const Geometry& place,
+                 const std::string& image_name, const LabelRule& rule, std::int64_t classes, const char* option) {
+  require<DataError>(stored.values.shape() == Shape({s[0], s[1], s[2]}),
                      "{}: has extents {}, its image {} has {} (z, y, x); resample the label onto the image without "
-                     "interpolation, or remove the "
-                     "label to use the image as unlabelled",
-                     name, values.shape(), one.images[0].string(), Shape({s[0], s[1], s[2]}));
-  if (!label.geometry.placed) label.geometry = image.geometry;
-  else if (image.geometry.placed) {
-    const double off = corner_distance(image.geometry.affine, label.geometry.affine, s) /
-                       *std::min_element(image.geometry.spacing.begin(), image.geometry.spacing.end());
-    require<DataError>(off <= 0.5,
-                       "{}: lies {:.3g} voxels away from its image {} (their affines differ); copy the image's header to "
-                       "the label if the voxels match",
-                       name, off, one.images[0].string());
-  }
-  label.classes = apply_rule(rule, values, classes, name);
+                     "interpolation, or remove the label to use the image as unlabelled",
+                     name, stored.values.shape(), image_name, Shape({s[0], s[1], s[2]}));
+  const double apart = voxels_apart(place, stored.geometry, s);
+  const bool two_places = place.other || stored.geometry.other;
+  require<DataError>(apart <= most_apart,
+                     "{}: lies {:.3g} voxels away from its image {} (their affines differ{}); copy the image's header to "
+                     "the label if the voxels match",
+                     name, apart, image_name,
+                     two_places ? ", and one of the headers gives two places, by its sform and its qform" : "");
+  Label label;
+  label.classes = apply_rule(rule, stored, classes, name, &label.remarks, option);
+  label.geometry = stored.geometry.placed ? std::move(stored.geometry) : place;
+  for (std::string& text : label.remarks) text = name + ": " + text;
+  for (const std::string& text : stored.remarks) label.remarks.push_back(name + ": " + text);
   return label;
 }
 

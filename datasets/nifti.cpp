@@ -39,7 +39,7 @@ Image decode_compressed(std::string_view bytes, const std::string& name) {
   const std::string what = fmt::format("a volume of {}", h.shape);
   Tensor voxels = read_voxels(h, [&](char* to, std::size_t n) { in.read_exactly(to, n, what); });
   in.finish(trailing_bytes);
-  return {std::move(voxels), std::move(h.geometry)};
+  return {std::move(voxels), std::move(h.geometry), 255, std::move(h.remarks)};
 }
 
 }  // namespace
@@ -53,7 +53,7 @@ Image decode_nifti(std::string_view bytes, const std::string& name) {
                      h.shape, h.voxel_offset, needed, bytes.size());
   const char* from = bytes.data() + h.voxel_offset;
   Tensor voxels = read_voxels(h, [&](char* to, std::size_t n) { std::memcpy(to, from, n), from += n; });
-  return {std::move(voxels), std::move(h.geometry)};
+  return {std::move(voxels), std::move(h.geometry), 255, std::move(h.remarks)};
 }
 
 Image read_nifti(const std::filesystem::path& file) { return decode_nifti(engine::read_file(file), file.string()); }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 
 #include "datasets/affine.h"
 #include "datasets/nifti_fields.h"
@@ -58,8 +59,24 @@ Shape read_shape(const NiftiFields& f, const std::string& name) {
   return {extent[3], extent[2], extent[1], extent[4]};
 }
 
+constexpr Affine identity = {1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1};
+
+/// Voxel sizes along x, y, z as pixdim gives them; an axis of one voxel may have none.
+std::array<double, 3> read_sizes(const NiftiFields& f, const std::string& name) {
+  const NiftiVersion& v = f.version();
+  std::array<double, 3> size = {1, 1, 1};
+  const std::size_t rank = std::size_t(std::min<std::int64_t>(f.whole(v.dim), 3));
+  for (std::size_t a = 0; a < rank; ++a) {
+    const double stored = std::abs(f.finite(v.pixdim, a + 1, "voxel size (pixdim)", name));
+    require<DataError>(stored > 0 || f.whole(v.dim, a + 1) == 1,
+                       "{}: voxel size {} of the header is 0; set it with nifti_tool -mod_hdr -mod_field pixdim", name, a + 1);
+    if (stored > 0) size[a] = stored;
+  }
+  return size;
+}
+
 /// Method 2 of nifti1.h: rotation from a quaternion, voxel sizes, offset.
-void affine_of_qform(const NiftiFields& f, const std::string& name, const double size[3], std::array<double, 16>& m) {
+Affine read_qform(const NiftiFields& f, const std::string& name, const std::array<double, 3>& size) {
   const NiftiVersion& v = f.version();
   const double b = f.finite(v.quatern, 0, "quatern_b", name), c = f.finite(v.quatern, 1, "quatern_c", name),
                d = f.finite(v.quatern, 2, "quatern_d", name);
@@ -76,38 +93,78 @@ void affine_of_qform(const NiftiFields& f, const std::string& name, const double
                            2 * (q[2] * q[3] - q[0] * q[1])},
                           {2 * (q[1] * q[3] - q[0] * q[2]), 2 * (q[2] * q[3] + q[0] * q[1]),
                            q[0] * q[0] + q[3] * q[3] - q[2] * q[2] - q[1] * q[1]}};
+  Affine m = identity;
   for (std::size_t i = 0; i < 3; ++i) {
     for (std::size_t j = 0; j < 3; ++j) m[4 * i + j] = r[i][j] * size[j] * (j == 2 ? mirror : 1);
     m[4 * i + 3] = f.finite(v.quatern, 3 + i, "qoffset", name);
   }
+  return m;
 }
 
-Geometry read_geometry(const NiftiFields& f, std::string_view bytes, const std::string& name) {
+/// Method 3: the matrix as it is. The axis of a plane, whose length some writers leave at 0, becomes its normal.
+Affine read_sform(const NiftiFields& f, const std::string& name, const Shape& shape) {
+  Affine m = identity;
+  for (std::size_t i = 0; i < 12; ++i) m[i] = f.finite(f.version().srow, i, "sform (srow)", name);
+  if (shape[0] == 1 && m[2] == 0 && m[6] == 0 && m[10] == 0) {
+    const double n[3] = {m[4] * m[9] - m[8] * m[5], m[8] * m[1] - m[0] * m[9], m[0] * m[5] - m[4] * m[1]};
+    const double length = std::hypot(n[0], n[1], n[2]);
+    for (std::size_t i = 0; i < 3 && length > 0; ++i) m[4 * i + 2] = n[i] / length;
+  }
+  return m;
+}
+
+/// The sform if it has a code and spans a volume, else the qform if it has one; without either nothing is placed, and the
+/// voxel sizes alone count (method 1). Where the header contradicts itself, `remarks` says so.
+Geometry read_geometry(const NiftiFields& f, std::string_view bytes, const Shape& shape, const std::string& name,
+                       Remarks& remarks) {
   const NiftiVersion& v = f.version();
   Geometry g;
-  g.placed = true;
+  g.measured = true;
   g.nifti_header = bytes.substr(0, v.bytes);
-  double size[3] = {1, 1, 1};
-  for (std::size_t a = 0; a < std::size_t(std::min<std::int64_t>(f.whole(v.dim), 3)); ++a) {
-    size[a] = std::abs(f.finite(v.pixdim, a + 1, "voxel size (pixdim)", name));
-    require<DataError>(
-        size[a] > 0, "{}: voxel size {} of the header is 0; set it with nifti_tool -mod_hdr -mod_field pixdim", name, a + 1);
+  const std::array<double, 3> size = read_sizes(f, name);
+  const std::int64_t sform = f.whole(v.sform), qform = f.whole(v.qform), unit = f.whole(v.units) & 7;
+  std::optional<Affine> by_sform, by_qform;
+  if (sform > 0) by_sform = read_sform(f, name, shape);
+  if (by_sform && !spans_volume(*by_sform)) {
+    require<DataError>(qform > 0,
+                       "{}: the header's affine (sform) lays all voxels onto a plane or a point, and there is no qform; copy the "
+                       "geometry of the original, or set sform_code to 0 with nifti_tool -mod_hdr -mod_field sform_code 0",
+                       name);
+    remarks.push_back("the header's affine (sform) lays all voxels onto a plane or a point, so its qform is taken; repair it with "
+                      "nifti_tool -mod_hdr -mod_field sform_code 0");
+    by_sform.reset();
   }
-  const std::int64_t unit = f.whole(v.units) & 7;
+  if (qform > 0) try {
+      by_qform = read_qform(f, name, size);
+    } catch (const DataError& e) {
+      if (!by_sform) throw;
+      remarks.push_back(fmt::format("the sform is taken, the qform cannot be: {}", e.what()));
+    }
+  g.placed = by_sform || by_qform;
+  for (std::size_t i = 0; i < 3; ++i) g.affine[5 * i] = size[i];
+  if (g.placed) g.affine = by_sform ? *by_sform : *by_qform;
+  if (by_sform && by_qform && corner_distance(*by_sform, *by_qform, shape) > 0.5 * *std::min_element(size.begin(), size.end())) {
+    g.other = by_qform;
+    remarks.push_back(fmt::format("the header gives two places that are {:.3g} mm apart, by its sform (code {}) and its qform "
+                                  "(code {}); the sform is taken, programs built on ITK may take the qform: make them equal",
+                                  corner_distance(*by_sform, *by_qform, shape), sform, qform));
+  }
   const double millimetres = unit == 1 ? 1000 : unit == 3 ? 0.001 : 1;  // metres, micrometres; 0 means not said
-  g.spacing = {size[2] * millimetres, size[1] * millimetres, size[0] * millimetres};
-  if (f.whole(v.sform) > 0) {
-    for (std::size_t i = 0; i < 12; ++i) g.affine[i] = f.finite(v.srow, i, "sform (srow)", name);
-  } else if (f.whole(v.qform) > 0) {
-    affine_of_qform(f, name, size, g.affine);
-  } else {
-    for (std::size_t i = 0; i < 3; ++i) g.affine[5 * i] = size[i];
+  for (Affine* m : {&g.affine, g.other ? &*g.other : nullptr})
+    for (std::size_t i = 0; m && i < 12; ++i) (*m)[i] *= millimetres;
+  const auto by_affine = spacing_of(g.affine);
+  for (std::size_t a = 0; a < 3; ++a) {
+    const double stored = size[2 - a] * millimetres, difference = std::abs(by_affine[a] - stored);
+    g.spacing[a] = difference <= 1e-4 * stored || shape[int(a)] == 1 ? stored : by_affine[a];
+    if (difference > 0.01 * by_affine[a] && shape[int(a)] > 1)
+      remarks.push_back(fmt::format("voxels are {:.4g} mm along {} by the header's pixdim, {:.4g} mm by its affine, which is "
+                                    "taken; correct the header with nifti_tool -mod_hdr -mod_field pixdim",
+                                    stored, "zyx"[a], by_affine[a]));
   }
-  for (std::size_t i = 0; i < 12; ++i) g.affine[i] *= millimetres;
   return g;
 }
 
-/// A NIfTI-1 header that says where the voxels lie and nothing else.
+/// A NIfTI-1 header that says how large voxels are, where they lie if that is known, and nothing else.
 std::string fresh_header(const Geometry& g) {
   std::string bytes(nifti_1.bytes, '\0');
   NiftiFields f(bytes.data(), nifti_1, false);
@@ -115,9 +172,10 @@ std::string fresh_header(const Geometry& g) {
   f.set(nifti_1.pixdim, 0, 1);
   for (std::size_t a = 0; a < 3; ++a) f.set(nifti_1.pixdim, a + 1, g.spacing[2 - a]);
   f.set(nifti_1.units, 0, 2);  // millimetres
+  if (!g.placed) return bytes;
   f.set(nifti_1.sform, 0, 1);  // "scanner"
   for (std::size_t i = 0; i < 12; ++i) f.set(nifti_1.srow, i, g.affine[i]);
-  if (g.placed && shear_of(g.affine) < 1e-6) {
+  if (shear_of(g.affine) < 1e-6) {
     const Quaternion q = quaternion_of(g.affine);
     f.set(nifti_1.qform, 0, 1);
     f.set(nifti_1.pixdim, 0, q.mirrored ? -1 : 1);
@@ -161,7 +219,7 @@ NiftiHeader parse_nifti_header(std::string_view bytes, const std::string& name) 
   h.voxel_offset = std::size_t(offset);
   if (const double slope = f.number(v.slope); !std::isnan(slope) && slope != 0)
     h.scaling = {f.finite(v.slope, 0, "scl_slope", name), f.finite(v.intercept, 0, "scl_inter", name)};
-  h.geometry = read_geometry(f, copy, name);
+  h.geometry = read_geometry(f, copy, h.shape, name, h.remarks);
   return h;
 }
 

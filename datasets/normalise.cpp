@@ -16,14 +16,14 @@ Normalisation normalisation_named(const std::string& name) {
   return Normalisation::min_max;
 }
 
-Tensor normalise(const Tensor& voxels, Normalisation how) {
+Tensor normalise(const Tensor& voxels, Normalisation how, double white) {
   require(voxels.shape().rank() == 4, "normalise takes [D, H, W, C], got {}", voxels.shape());
   Tensor out = voxels.clone();
   const std::int64_t channels = voxels.shape()[3], n = voxels.size() / channels;
   for (std::int64_t c = 0; c < channels; ++c) {
     float* p = out.data<float>() + c;
     double shift = 0, scale = 1;
-    if (how == Normalisation::unit) scale = 1.0 / 255;
+    if (how == Normalisation::unit) scale = 1.0 / white;
     if (how == Normalisation::z_score) {
       double sum = 0, squares = 0;
       for (std::int64_t i = 0; i < n; ++i) sum += double(p[i * channels]);

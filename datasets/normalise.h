@@ -9,14 +9,14 @@ namespace sagcl::datasets {
 enum class Normalisation {
   none,
   z_score,  ///< (x - mean) / (deviation + 1e-8), deviation over n
-  unit,     ///< x / 255
+  unit,     ///< x / white: 0 is black and 1 white
   min_max,  ///< (x - min) / (max - min), 0 where the volume is constant
 };
 
 /// The rule named in a configuration: "none", "z_score", "unit", "min_max"; UsageError lists the names otherwise.
 Normalisation normalisation_named(const std::string& name);
 
-/// A normalised copy of [D, H, W, C]. Sums are taken in double precision, in order.
-Tensor normalise(const Tensor& voxels, Normalisation how);
+/// A normalised copy of [D, H, W, C]. Sums are taken in double precision, in order. `white` as Image::white.
+Tensor normalise(const Tensor& voxels, Normalisation how, double white = 255);
 
 }  // namespace sagcl::datasets

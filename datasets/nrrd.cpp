@@ -15,7 +15,11 @@ using engine::require;
 
 namespace {
 
-constexpr std::size_t trailing_bytes = 65536;  // some writers pad; more is a sign of a wrong header
+constexpr const char* longer = "if they stand in front, as another header does, say so with 'byte skip', if they stand behind, cut them off";
+
+/// Bytes behind the voxels that are passed over: some writers pad. A data file of its own that is longer is read from its begin
+/// by some programs and from its end by others, so nothing is guessed.
+std::size_t trailing_bytes(const NrrdHeader& h) { return h.data_file.empty() ? 65536 : 0; }
 
 Tensor inflate_voxels(std::string_view data, const NrrdHeader& h, std::size_t needed, const std::string& name) {
   const std::size_t skip = std::size_t(std::max<std::int64_t>(h.byte_skip, 0));
@@ -31,7 +35,7 @@ Tensor inflate_voxels(std::string_view data, const NrrdHeader& h, std::size_t ne
   }
   const std::string what = fmt::format("a volume of {}", h.shape);
   Tensor voxels = read_numbers([&](char* to, std::size_t n) { in.read_exactly(to, n, what); }, h.shape, h.type, h.channels);
-  in.finish(trailing_bytes);
+  in.finish(trailing_bytes(h), longer);
   return voxels;
 }
 
@@ -58,6 +62,9 @@ Image decode_nrrd(std::string_view bytes, const std::string& name, const Detache
   require<DataError>(skip <= data.size() && needed <= data.size() - skip,
                      "{}: a volume of {} needs {} bytes after byte {}, there are {}; copy or download the file again", name,
                      h.shape, needed, skip, data.size());
+  const std::size_t more = data.size() - skip - needed;
+  require<DataError>(more <= trailing_bytes(h), "{}: a volume of {} needs {} bytes, {} has {} more; {}", name, h.shape, needed,
+                     h.data_file.empty() ? "the file" : h.data_file, more, longer);
   const char* from = data.data() + skip;
   Tensor voxels =
       read_numbers([&](char* to, std::size_t n) { std::memcpy(to, from, n), from += n; }, h.shape, h.type, h.channels);

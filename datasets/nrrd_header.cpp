@@ -119,7 +119,7 @@ NumberType read_type(const Fields& fields, const std::string& name) {
                   name, stored);
 }
 
-/// "(0.5,0,0)" -> a vector, "none" -> nothing.
+/// "(0.5,0,0)" -> a vector, "none" -> nothing. In a space of two dimensions, as ITK writes planes, "(0.5,0)".
 std::optional<Vector> read_vector(const std::string& text, const char* field, const std::string& name) {
   if (lower(text) == "none") return std::nullopt;
   Vector v{};
@@ -135,9 +135,10 @@ std::optional<Vector> read_vector(const std::string& text, const char* field, co
     if (comma == std::string_view::npos) break;
     rest.remove_prefix(comma + 1);
   }
-  require<DataError>(good && n == 3,
-                     "{}: '{}' has the entry {}, expected three finite numbers (a,b,c) or none; repair the header", name,
-                     field, text);
+  require<DataError>(good && (n == 3 || n == 2),
+                     "{}: '{}' has the entry {}, expected three finite numbers (a,b,c), two in a plane, or none; repair the "
+                     "header",
+                     name, field, text);
   return v;
 }
 
@@ -224,7 +225,8 @@ bool read_axes(const Fields& fields, std::vector<Axis>& axes, const std::string&
 
 Geometry place(const Fields& fields, const std::vector<Axis>& spatial, bool directed, const std::string& name) {
   Geometry g;
-  g.placed = true;
+  g.measured = true;
+  g.placed = directed;  // spacings alone say how large voxels are, not where they lie
   std::array<Vector, 3> columns{};
   for (std::size_t a = 0; a < spatial.size(); ++a) columns[a] = spatial[a].direction;
   const auto& [x, y, unused] = columns;
@@ -242,8 +244,7 @@ Geometry place(const Fields& fields, const std::vector<Axis>& spatial, bool dire
     g.affine[4 * i + 3] = sign[i] * origin[i] * unit;
   }
   g.spacing = spacing_of(g.affine);
-  const double volume = std::abs(determinant_of(g.affine)), box = g.spacing[0] * g.spacing[1] * g.spacing[2];
-  require<DataError>(std::isfinite(box) && box > 0 && volume > 1e-6 * box,
+  require<DataError>(spans_volume(g.affine),
                      "{}: the 'space directions' do not span a volume; repair the header", name);
   return g;
 }

@@ -103,16 +103,31 @@ Image decode_png(std::string_view bytes, const std::string& name, std::int64_t c
                               "a PNG is read with 1 or 3 channels, or 0 for the file's, got {}", channels);
   const PngInfo info = check_png(bytes, name);
   const Tensor t = decode(bytes, info, name);
-  return {with_channels(t, channels ? channels : t.shape()[2] >= 3 ? 3 : 1), {}};
+  return {with_channels(t, channels ? channels : t.shape()[2] >= 3 ? 3 : 1), {}, info.bits == 16 ? 65535.0 : 255.0};
 }
 
-Tensor decode_png_label(std::string_view bytes, const std::string& name) {
+namespace {
+
+/// StoredLabel::shown of a file: the grey of every stored value.
+std::vector<double> greys_of(const PngParts& parts) {
+  std::vector<double> shown;
+  if (parts.info.palette)
+    for (const Colour& c : parts.palette) shown.push_back(c[0] == c[1] && c[1] == c[2] ? double(c[0]) : -1);
+  else if (parts.info.bits != 8)
+    for (std::int64_t v = 0, most = (std::int64_t(1) << parts.info.bits) - 1; v <= most; ++v)
+      shown.push_back(255.0 * double(v) / double(most));
+  return shown;
+}
+
+}  // namespace
+
+StoredLabel decode_png_label(std::string_view bytes, const std::string& name) {
   const PngInfo info = check_png(bytes, name);
-  Tensor label = Tensor::empty({1, info.height, info.width}, Dtype::i32);
-  std::int32_t* out = label.data<std::int32_t>();
-  if (info.samples == 1 && info.bits <= 8 &&
-      !info.interlaced) {  // stored values and indices, which the decoder would stretch or colour
-    const std::vector<std::uint8_t> values = png_indices(split_png(bytes, name), name);
+  const PngParts parts = split_png(bytes, name);
+  StoredLabel label{Tensor::empty({1, info.height, info.width}, Dtype::i32), {}, greys_of(parts)};
+  std::int32_t* out = label.values.data<std::int32_t>();
+  if (info.samples == 1 && info.bits <= 8 && !info.interlaced) {  // as stored: the decoder would stretch or colour them
+    const std::vector<std::uint8_t> values = png_indices(parts, name);
     std::copy(values.begin(), values.end(), out);
     return label;
   }
@@ -122,7 +137,7 @@ Tensor decode_png_label(std::string_view bytes, const std::string& name) {
   const Tensor t = decode(bytes, info, name);
   const std::int64_t samples = t.shape()[2];
   const float* s = t.data<float>();
-  for (std::int64_t i = 0; i < label.size(); ++i, s += samples) {
+  for (std::int64_t i = 0; i < label.values.size(); ++i, s += samples) {
     require<DataError>(
         samples < 3 || (s[0] == s[1] && s[1] == s[2]),
         "{}: the label has the colour ({}, {}, {}) at row {}, column {}; save classes as grey values or palette indices",
@@ -135,7 +150,9 @@ Tensor decode_png_label(std::string_view bytes, const std::string& name) {
 Image read_png(const std::filesystem::path& file, std::int64_t channels) {
   return decode_png(engine::read_file(file), file.string(), channels);
 }
-Tensor read_png_label(const std::filesystem::path& file) { return decode_png_label(engine::read_file(file), file.string()); }
+StoredLabel read_png_label(const std::filesystem::path& file) {
+  return decode_png_label(engine::read_file(file), file.string());
+}
 
 std::string encode_png(const Tensor& pixels) {
   const engine::Shape& s = pixels.shape();

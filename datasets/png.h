@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "datasets/volume.h"
+#include "datasets/label_rule.h"
 
 namespace sagcl::datasets {
 
@@ -18,6 +18,8 @@ struct PngInfo {
   bool is_grey() const { return samples <= 2 && !palette; }
 };
 
+using Colour = std::array<std::uint8_t, 3>;
+
 constexpr std::int64_t max_png_pixels = 100'000'000;  ///< larger images are refused before anything is allocated
 
 /// Checks the whole structure before any pixel is decoded: mark, chunk lengths and checksums, IHDR, a size within
@@ -25,18 +27,19 @@ constexpr std::int64_t max_png_pixels = 100'000'000;  ///< larger images are ref
 /// value.
 PngInfo check_png(std::string_view bytes, const std::string& name);
 
+/// What a file declares at its begin, nothing else checked.
+PngInfo read_png_info(const std::filesystem::path& file);
+
 /// Reads an image, f32 [1, H, W, channels], channels 1 or 3, or 0 to keep the file's. Values are 0..255 (0..65535 for 16
 /// bits; 1, 2 and 4 bits are stretched to 0..255). Alpha is dropped, palettes become their colours, grey to RGB repeats the
-/// channel, RGB to grey is 0.299 R + 0.587 G + 0.114 B (ITU-R BT.601).
+/// channel, RGB to grey is 0.299 R + 0.587 G + 0.114 B (ITU-R BT.601). Image::white is 65535 for 16 bits, else 255.
 Image read_png(const std::filesystem::path& file, std::int64_t channels = 0);
 Image decode_png(std::string_view bytes, const std::string& name, std::int64_t channels = 0);
 
 /// Reads stored label values, i32 [1, H, W]: grey values, palette indices, or RGB whose three channels are equal (others
-/// are refused: a colour is not a class).
-Tensor read_png_label(const std::filesystem::path& file);
-Tensor decode_png_label(std::string_view bytes, const std::string& name);
-
-using Colour = std::array<std::uint8_t, 3>;
+/// are refused: a colour is not a class), and what a viewer shows for them.
+StoredLabel read_png_label(const std::filesystem::path& file);
+StoredLabel decode_png_label(std::string_view bytes, const std::string& name);
 
 /// Writes u8 [H, W] as grey or u8 [H, W, 3] as RGB, 8 bits, atomically. Equal input gives equal bytes.
 void write_png(const std::filesystem::path& file, const Tensor& pixels);

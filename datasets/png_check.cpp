@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <fstream>
 
 #include "datasets/gzip.h"
 
@@ -93,7 +94,7 @@ std::size_t png_raw_bytes(const PngInfo& info) {
 PngParts split_png(std::string_view bytes, const std::string& name) {
   require<DataError>(bytes.substr(0, 8) == std::string_view(png_mark, 8), "{}: is not a PNG file; convert it to PNG", name);
   PngParts parts;
-  bool first = true, palette_seen = false, ended = false, data_over = false;
+  bool first = true, ended = false, data_over = false;
   for (std::size_t at = 8; !ended;) {
     require<DataError>(bytes.size() - at >= 12,
                        "{}: the PNG ends at byte {} without its end mark (truncated file); copy or download it again", name,
@@ -112,7 +113,9 @@ PngParts split_png(std::string_view bytes, const std::string& name) {
       parts.compressed += data;
     } else {
       data_over = data_over || !parts.compressed.empty();
-      palette_seen = palette_seen || type == "PLTE";
+      if (type == "PLTE")
+        for (std::size_t i = 0; i + 3 <= data.size() && parts.palette.size() < 256; i += 3)
+          parts.palette.push_back({std::uint8_t(data[i]), std::uint8_t(data[i + 1]), std::uint8_t(data[i + 2])});
       ended = type == "IEND";
       require<DataError>(ended || type == "PLTE" || (type[0] & 0x20), "{}: the PNG has an unknown critical chunk at byte {}",
                          name, at);
@@ -121,8 +124,21 @@ PngParts split_png(std::string_view bytes, const std::string& name) {
     at += length + 12;
   }
   require<DataError>(!parts.compressed.empty(), "{}: the PNG has no image data", name);
-  require<DataError>(!parts.info.palette || palette_seen, "{}: the PNG's palette is missing", name);
+  require<DataError>(!parts.info.palette || !parts.palette.empty(), "{}: the PNG's palette is missing", name);
   return parts;
+}
+
+PngInfo read_png_info(const std::filesystem::path& file) {
+  const std::string name = file.string();
+  std::ifstream in(file, std::ios::binary);
+  char begin[33];  // the mark and the IHDR chunk with its length and checksum
+  require<engine::IoError>(in.good(), "{}: cannot be opened; check its permissions", name);
+  in.read(begin, sizeof begin);
+  const std::string_view bytes(begin, std::size_t(in.gcount()));
+  require<DataError>(bytes.substr(0, 8) == std::string_view(png_mark, 8), "{}: is not a PNG file; convert it to PNG", name);
+  require<DataError>(bytes.size() == sizeof begin && bytes.substr(12, 4) == "IHDR",
+                     "{}: the PNG must have one IHDR chunk, at the start", name);
+  return parse_ihdr(bytes.substr(16, 13), std::size_t(std::filesystem::file_size(file)), name);
 }
 
 PngInfo check_png(std::string_view bytes, const std::string& name) {

@@ -12,6 +12,7 @@ constexpr char png_mark[9] = "\x89PNG\r\n\x1a\n";
 struct PngParts {
   PngInfo info;
   std::string compressed;
+  std::vector<Colour> palette = {};
 };
 
 /// Walks the chunks and checks everything but the compressed data. DataError as check_png.

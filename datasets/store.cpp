@@ -14,7 +14,7 @@ std::vector<Sample> load_samples(const Dataset& data, const std::vector<std::str
   for (const std::string& id : ids) {
     const Case& one = find_case(data, id);
     Image image = load_image(one, data.channels);
-    Sample sample{id, normalise(image.voxels, how), {}, {}};
+    Sample sample{id, normalise(image.voxels, how, image.white), {}, {}};
     if (with_labels) {
       engine::require<engine::DataError>(one.has_label(), "{}: case {} has no label; add one or list the case as unlabelled",
                                          data.folder.string(), id);

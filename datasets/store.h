@@ -13,7 +13,7 @@ namespace sagcl::datasets {
 struct Sample {
   std::string id;
   Tensor image;       ///< normalised, f32 [D, H, W, C]
-  Tensor label;       ///< u8 [D, H, W]; undefined if unknown or hidden
+  Tensor label;       ///< u8 [D, H, W], classes or not_annotated; undefined if unknown or hidden
   Geometry geometry;  ///< of the image
   engine::Extents extents() const { return {{image.shape()[0], image.shape()[1], image.shape()[2]}}; }
 };

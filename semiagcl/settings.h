@@ -16,7 +16,7 @@ struct DataSettings {
   std::string test = "0";              ///< patients kept for the test, beside the data set's own: a count, a fraction or ids
   std::string validation = "0";        ///< patients kept for validation
   std::string split_pick = "last";     ///< which patients: last (in name order), every (n-th), seeded
-  std::string label_map;               ///< what stored label values mean, instead of the data set's own rule: "0:0,255:1", ">=128", "instances"
+  std::string label_map;               ///< what stored label values mean, instead of the data set's own rule: "0:0,255:1", "cut:128", "instances"
   std::int64_t resize = 0;             ///< images only: side in pixels after resizing (labels nearest); 0 keeps the size
   std::int64_t resize_order = 1;       ///< 1 bilinear with half-pixel centres; 0 nearest for images too, as SciPy's zoom (ACDC's protocol)
 };

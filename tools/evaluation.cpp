@@ -5,6 +5,7 @@
 #include <limits>
 #include <numeric>
 
+#include "datasets/volume.h"
 #include "semiagcl/metrics.h"
 #include "tools/text_table.h"
 
@@ -12,6 +13,7 @@ namespace sagcl::tools {
 
 namespace {
 
+constexpr double undefined = std::numeric_limits<double>::quiet_NaN();
 constexpr double Scores::* fields[] = {&Scores::dice, &Scores::jaccard, &Scores::hd95, &Scores::asd, &Scores::assd};
 
 /// Field by field, the mean over what is defined.
@@ -22,7 +24,7 @@ Scores mean_of(std::size_t n, Each&& each) {
     double sum = 0, count = 0;
     for (std::size_t i = 0; i < n; ++i)
       if (const double v = each(i).*field; std::isfinite(v)) sum += v, ++count;
-    mean.*field = count > 0 ? sum / count : std::numeric_limits<double>::quiet_NaN();
+    mean.*field = count > 0 ? sum / count : undefined;
   }
   return mean;
 }
@@ -47,10 +49,25 @@ std::vector<std::size_t> Evaluation::by_dice() const {
   return order;
 }
 
+namespace {
+
+/// A mask in which the voxels that nobody annotated in the reference are background.
+Tensor annotated_part(const Tensor& mask, const Tensor& reference) {
+  const std::uint8_t* r = reference.data<std::uint8_t>();
+  if (std::find(r, r + reference.size(), datasets::not_annotated) == r + reference.size()) return mask;
+  Tensor part = mask.clone();
+  for (std::int64_t i = 0; i < part.size(); ++i)
+    if (r[i] == datasets::not_annotated) part.data<std::uint8_t>()[i] = 0;
+  return part;
+}
+
+}  // namespace
+
 void add_case(Evaluation& e, const std::string& id, const Tensor& prediction, const Tensor& reference, const std::array<double, 3>& spacing) {
   engine::require(prediction.shape() == reference.shape(), "case {}: the prediction has extents {}, the reference {}", id,
                   prediction.shape(), reference.shape());
-  const Tensor p = without_depth_of_one(prediction), r = without_depth_of_one(reference);
+  const Tensor p = without_depth_of_one(annotated_part(prediction, reference)),
+               r = without_depth_of_one(annotated_part(reference, reference));
   const semiagcl::MetricSpec spec{.spacing = e.unit == "mm" ? spacing : std::array<double, 3>{1, 1, 1}, .empty = semiagcl::EmptyRule::undefined};
   CaseResult result{id, {}};
   for (std::size_t k = 1; k <= e.classes.size(); ++k) {
@@ -66,7 +83,9 @@ void summarise(Evaluation& e) {
   e.mean.clear();
   e.empty_predictions = 0;
   for (std::size_t k = 0; k < e.classes.size(); ++k) {
-    e.mean.push_back(mean_of(e.cases.size(), [&](std::size_t i) { return e.cases[i].classes[k].scores; }));
+    const bool nowhere = std::all_of(e.cases.begin(), e.cases.end(), [&](const CaseResult& c) { return c.classes[k].status == "both_empty"; });
+    e.mean.push_back(nowhere ? Scores{undefined, undefined, undefined, undefined, undefined}
+                             : mean_of(e.cases.size(), [&](std::size_t i) { return e.cases[i].classes[k].scores; }));
     for (const CaseResult& c : e.cases) e.empty_predictions += c.classes[k].status == "empty_prediction";
   }
   e.foreground_mean = mean_of(e.mean.size(), [&](std::size_t k) { return e.mean[k]; });
@@ -81,7 +100,8 @@ std::string to_text(const Evaluation& e) {
     for (std::size_t k = 0; k < c.classes.size(); ++k)
       row(k == 0 ? c.id : "", e.classes[k], c.classes[k].scores, c.classes[k].status == "ok" ? "" : c.classes[k].status);
   table.rule();
-  for (std::size_t k = 0; k < e.mean.size(); ++k) row(k == 0 ? fmt::format("mean of {}", e.cases.size()) : "", e.classes[k], e.mean[k], "");
+  for (std::size_t k = 0; k < e.mean.size(); ++k) row(k == 0 ? fmt::format("mean of {}", e.cases.size()) : "", e.classes[k], e.mean[k],
+                                                    std::isnan(e.mean[k].dice) ? "in no mask: not in the mean" : "");
   if (e.mean.size() > 1) row("", "all classes", e.foreground_mean, "");
   return table.text() + fmt::format("distances in {}; empty predictions: {}\n", e.unit == "mm" ? "mm" : "voxels", e.empty_predictions);
 }

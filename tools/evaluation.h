@@ -28,7 +28,7 @@ struct CaseResult {
 };
 
 /// What evaluation.json holds. Means of Dice and Jaccard are over all cases: an empty prediction counts as 0, both masks empty
-/// as 1. Means of distances are over the cases that have one (a 0 would reward an empty prediction); the number of empty
+/// as 1; a class that no mask of any case holds has no mean and does not count in the foreground's. Means of distances are over the cases that have one (a 0 would reward an empty prediction); the number of empty
 /// predictions is always printed beside them.
 struct Evaluation {
   std::string unit = "voxel";           ///< of the distances: "voxel" or "mm"
@@ -42,7 +42,8 @@ struct Evaluation {
   std::vector<std::size_t> by_dice() const;  ///< all positions, worst first
 };
 
-/// Compares class k = 1 .. K of two masks, u8 [D, H, W]; `spacing` along D, H, W is used where evaluation.unit is "mm".
+/// Compares class k = 1 .. K of two masks, u8 [D, H, W]; voxels that are datasets::not_annotated in the reference are background
+/// in both. `spacing` along D, H, W is used where evaluation.unit is "mm".
 /// ShapeError if the extents differ.
 void add_case(Evaluation& evaluation, const std::string& id, const Tensor& prediction, const Tensor& reference,
               const std::array<double, 3>& spacing);

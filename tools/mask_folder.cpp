@@ -1,45 +1,36 @@
 #include "tools/mask_folder.h"
 
 #include <algorithm>
-#include <system_error>
+#include <set>
 
+#include "datasets/folder.h"
 #include "datasets/formats.h"
 #include "datasets/load.h"
+#include "datasets/text.h"
+#include "tools/program.h"
 
 namespace sagcl::tools {
 
 namespace fs = std::filesystem;
+using datasets::LabelRule;
+using datasets::some_of;
 using engine::DataError;
 using engine::require;
 
 std::map<std::string, fs::path> image_files(const fs::path& folder) {
-  std::map<std::string, fs::path> files;
-  std::error_code e;
-  fs::directory_iterator entry(folder, e);
-  require<engine::IoError>(!e, "{}: the folder cannot be read ({})", folder.string(), e.message());
-  for (; entry != fs::directory_iterator(); entry.increment(e)) {
-    require<engine::IoError>(!e, "{}: the folder cannot be read ({})", folder.string(), e.message());
-    const std::string name = datasets::case_name(entry->path());
-    if (name.empty()) continue;
-    const auto [place, fresh] = files.emplace(name, entry->path());
-    require<DataError>(fresh, "{} and {} have the same name; keep one of them", place->second.string(), entry->path().string());
-  }
-  return files;
+  datasets::ImageFolder in = datasets::look_into(folder);
+  require<DataError>(in.errors.empty(), "{}", in.errors.empty() ? "" : in.errors.front());
+  for (const std::string& text : in.passed_over()) say("note: " + text);
+  return std::move(in.files);
 }
 
 namespace {
 
-/// "a, b, c and 7 more".
-std::string some_of(const std::vector<std::string>& names) {
-  std::string text;
-  for (std::size_t i = 0; i < std::min<std::size_t>(names.size(), 5); ++i) text += (i ? ", " : "") + names[i];
-  return names.size() > 5 ? text + fmt::format(" and {} more", names.size() - 5) : text;
-}
-
-std::vector<MaskPair> match_dataset(const fs::path& predictions, const fs::path& folder) {
-  const datasets::Dataset data = datasets::open_dataset(folder);
+MaskPairs match_dataset(const fs::path& predictions, const fs::path& folder, const MaskRules& rules) {
+  const datasets::Dataset data = datasets::open_dataset(folder, {.labels = rules.map});
+  for (const std::string& text : data.warnings) say("warning: " + text);
   auto files = image_files(predictions);
-  std::vector<MaskPair> pairs;
+  MaskPairs masks{{}, data.classes, {}, data.labels};
   std::vector<std::string> no_prediction;
   for (const auto* part : {&data.test, &data.validation, &data.cases})
     for (const datasets::Case& one : *part) {
@@ -49,20 +40,17 @@ std::vector<MaskPair> match_dataset(const fs::path& predictions, const fs::path&
         if (part == &data.test) no_prediction.push_back(one.id);
         continue;
       }
-      pairs.push_back({one.id, found->second, one.label, one.axes, data.labels});
+      masks.pairs.push_back({one.id, found->second, one.label, one.axes});
       files.erase(found);
     }
   require<DataError>(no_prediction.empty(), "{}: no prediction for {} of {} test cases ({}); predict them", predictions.string(),
                      no_prediction.size(), data.test.size(), some_of(no_prediction));
-  require<DataError>(files.empty() && !pairs.empty(), "{}: {} predictions are of no labelled case of {}{}; give the folder of one run's masks",
+  require<DataError>(files.empty() && !masks.pairs.empty(), "{}: {} predictions are of no labelled case of {}{}; give the folder of one run's masks",
                      predictions.string(), files.size(), folder.string(), files.empty() ? "" : ", e.g. " + files.begin()->first);
-  return pairs;
+  return masks;
 }
 
-}  // namespace
-
-std::vector<MaskPair> match_masks(const fs::path& predictions, const fs::path& references) {
-  if (datasets::is_dataset(references)) return match_dataset(predictions, references);
+std::vector<MaskPair> match_folders(const fs::path& predictions, const fs::path& references) {
   const auto p = image_files(predictions), r = image_files(references);
   for (const auto& [files, folder] : {std::pair{&p, &predictions}, {&r, &references}})
     require<engine::MissingInput>(!files->empty(), "{}: no masks here; they must end in one of {}", folder->string(), datasets::format_names());
@@ -80,58 +68,86 @@ std::vector<MaskPair> match_masks(const fs::path& predictions, const fs::path& r
   return pairs;
 }
 
-namespace {
-
-double largest_value(const Tensor& values) {
-  double largest = 0;
-  engine::visit_any(values.dtype(), [&](auto type) {
-    using T = typename decltype(type)::type;
-    const T* p = values.data<T>();
-    for (std::int64_t i = 0; i < values.size(); ++i) largest = std::max(largest, double(p[i]));
-  });
-  return largest;
+/// Different values in all files of one side.
+std::set<double> values_of(const MaskPairs& masks, bool references) {
+  std::set<double> values;
+  for (const MaskPair& pair : masks.pairs)
+    for (const auto& [value, count] : datasets::count_values(
+             references ? datasets::read_label(pair.reference, pair.axes).values : datasets::read_label(pair.prediction).values))
+      values.insert(value);
+  return values;
 }
 
-/// True for a mask that holds classes already, beside a reference that needs the rule: values the rule does not know, or, where
-/// it cuts at a threshold, none that reaches it.
-bool holds_classes(const Tensor& values, const datasets::LabelRule& rule, std::int64_t classes) {
-  const double largest = largest_value(values);
-  if (largest >= double(classes)) return false;
-  if (rule.threshold > 0) return largest < double(rule.threshold);
-  if (rule.instances || rule.map.empty()) return false;
-  for (double v : values.to_doubles())
-    if (!rule.map.count(std::int64_t(v))) return true;
-  return false;
+enum class Holds { stored, classes, either };
+
+/// What values tell about the files they come from: stored values, which the rule explains, or classes already.
+Holds look_at(const std::set<double>& values, const LabelRule& rule, std::int64_t classes) {
+  const auto is_class = [&](double v) {
+    return (v == std::floor(v) && v >= 0 && v < double(classes)) || (rule.ignored && v == double(*rule.ignored));
+  };
+  if (!std::all_of(values.begin(), values.end(), is_class)) return Holds::stored;
+  const double largest = values.empty() ? 0 : *values.rbegin();
+  if (rule.threshold > 0) return largest < rule.threshold ? Holds::classes : Holds::stored;
+  if (rule.instances) return largest > 1 ? Holds::stored : Holds::classes;  // with 0 and 1 both mean the same
+  if (std::any_of(values.begin(), values.end(), [&](double v) { return !rule.map.count(std::int64_t(v)); })) return Holds::classes;
+  const bool same = std::all_of(values.begin(), values.end(), [&](double v) { return rule.map.at(std::int64_t(v)) == std::int64_t(v); });
+  return same ? Holds::classes : Holds::either;
 }
+
+bool is_identity(const LabelRule& rule) { return rule.threshold == 0 && !rule.instances && rule.map.empty(); }
 
 }  // namespace
 
-LoadedPair load_pair(const MaskPair& pair, const datasets::LabelRule& rule, std::int64_t classes) {
-  datasets::Geometry geometry;
-  const Tensor reference = datasets::read_label_values(pair.reference, &geometry, pair.axes);
-  const auto& s = reference.shape();
-  const Tensor prediction = datasets::read_label_values(pair.prediction);
-  require<DataError>(prediction.shape() == s, "{}: has extents {}, the reference {} has {} (z, y, x); predict at the reference's size",
-                     pair.prediction.string(), prediction.shape(), pair.reference.string(), s);
-  // The reference stands for the image here: the loader of labels checks that both lie in the same place.
-  const datasets::Case both{pair.id, pair.id, {pair.reference}, pair.prediction};
-  const datasets::LabelRule predicted = holds_classes(prediction, rule, classes) ? datasets::LabelRule{} : rule;
-  const datasets::Label checked = datasets::load_label(both, {reference.reshape({s[0], s[1], s[2], 1}), geometry}, predicted, classes);
-  return {checked.classes, datasets::apply_rule(pair.reference_rule.value_or(rule), reference, classes, pair.reference.string()), geometry.spacing};
+MaskPairs match_masks(const fs::path& predictions, const fs::path& references, const MaskRules& rules) {
+  MaskPairs masks;
+  if (datasets::is_dataset(references)) masks = match_dataset(predictions, references, rules);
+  else masks.pairs = match_folders(predictions, references), masks.reference = rules.map.value_or(LabelRule{});
+  masks.prediction = rules.predictions ? *rules.predictions : rules.map ? *rules.map : masks.reference;
+  masks.prediction.ignored.reset();
+  return masks;
 }
 
-std::int64_t count_classes(const std::vector<MaskPair>& pairs, const datasets::LabelRule& rule) {
-  if (rule.classes() > 0) return std::max<std::int64_t>(rule.classes(), 2);
-  std::int64_t largest = 1;
+std::int64_t count_classes(const MaskPairs& masks) {
+  std::int64_t largest = std::max(masks.prediction.classes(), masks.reference.classes()) - 1;
+  if (largest >= 0) return std::max<std::int64_t>(largest + 1, 2);
   constexpr std::int64_t most = 64;
-  for (const MaskPair& pair : pairs)
-    for (const fs::path& file : {pair.prediction, pair.reference}) {
-      const double value = largest_value(datasets::read_label_values(file));
-      require<DataError>(value < most, "{}: holds the value {}; if this stands for a class, give --map 0:0,{}:1 (or the class it means)",
-                         file.string(), value, value);
+  largest = 1;
+  for (const MaskPair& pair : masks.pairs)
+    for (const bool reference : {false, true}) {
+      const datasets::StoredLabel label = reference ? datasets::read_label(pair.reference, pair.axes) : datasets::read_label(pair.prediction);
+      const auto counts = datasets::count_values(label.values);
+      const double value = counts.empty() ? 0 : counts.rbegin()->first;
+      require<DataError>(value < most, "{}: holds the value {}; if it is a class, give --classes {}; if it stands for one, say for which, as "
+                         "in --map 0:0,{}:1", (reference ? pair.reference : pair.prediction).string(), value, std::int64_t(value) + 1, value);
       largest = std::max(largest, std::int64_t(value));
     }
   return largest + 1;
+}
+
+void settle_rules(MaskPairs& masks, const MaskRules& rules, std::int64_t classes) {
+  if (rules.map && !is_identity(masks.reference) && look_at(values_of(masks, true), masks.reference, classes) == Holds::classes)
+    masks.reference = {};
+  if (rules.predictions || is_identity(masks.prediction)) return;
+  const Holds found = look_at(values_of(masks, false), masks.prediction, classes);
+  require<engine::UsageError>(found != Holds::either, "the predictions hold values that are classes and that the map lists too, with another "
+                              "meaning; say which they are: --pred-map classes (they hold classes already) or --pred-map with the map itself");
+  if (found == Holds::classes) masks.prediction = {};
+}
+
+LoadedPair load_pair(const MaskPairs& masks, const MaskPair& pair, std::int64_t classes) {
+  datasets::StoredLabel reference = datasets::read_label(pair.reference, pair.axes), prediction = datasets::read_label(pair.prediction);
+  const engine::Shape s = reference.values.shape();
+  require<DataError>(prediction.values.shape() == s, "{}: has extents {}, the reference {} has {} (z, y, x); predict at the reference's size",
+                     pair.prediction.string(), prediction.values.shape(), pair.reference.string(), s);
+  // The reference stands for the image here: both must lie in the same place.
+  const datasets::Geometry place = reference.geometry;
+  const auto classes_of = [&](datasets::StoredLabel stored, const fs::path& file, const LabelRule& rule, const char* option) {
+    const datasets::Label label = datasets::as_classes(std::move(stored), file.string(), s, place, pair.reference.string(), rule, classes, option);
+    for (const std::string& text : label.remarks) say("note: " + text);
+    return label.classes;
+  };
+  return {classes_of(std::move(prediction), pair.prediction, masks.prediction, "--pred-map"),
+          classes_of(std::move(reference), pair.reference, masks.reference, "--map"), place.spacing};
 }
 
 }  // namespace sagcl::tools

@@ -67,7 +67,7 @@ PredictedCase predict_case(TrainedNetwork& trained, const datasets::Case& one, e
 
 fs::path write_mask(const fs::path& folder, const std::string& id, const PredictedCase& predicted) {
   const auto& shape = predicted.mask.shape();
-  if (predicted.geometry.placed || shape[0] > 1) {
+  if (predicted.geometry.measured || shape[0] > 1) {
     const fs::path file = folder / (id + ".nii.gz");
     datasets::write_nifti(file, predicted.mask, predicted.geometry);
     return file;

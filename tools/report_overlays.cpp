@@ -27,11 +27,12 @@ OverlayCase load_case(const RunRecord& run, const datasets::Dataset& data, const
   OverlayCase overlay;
   overlay.truth = datasets::load_label(one, image, data.labels, data.n_classes()).classes;
   const fs::path file = prediction_file(run, id);
-  // Masks of data whose labels are cut at a threshold are written as 0 and 255; all others hold classes.
-  const datasets::LabelRule rule = data.labels.threshold > 0 ? data.labels : datasets::LabelRule{};
-  overlay.prediction = datasets::apply_rule(rule, datasets::read_label_values(file), data.n_classes(), file.string());
+  // PNG masks of data whose labels are cut at a threshold are written as 0 and 255; all others hold classes.
+  datasets::LabelRule rule;
+  if (data.labels.threshold > 0 && datasets::is_png(file)) rule.threshold = 128;
+  overlay.prediction = datasets::apply_rule(rule, datasets::read_label(file), data.n_classes(), file.string());
   overlay.image = image.voxels, overlay.spacing = image.geometry.spacing;
-  overlay.upside_down = image.geometry.placed;
+  overlay.upside_down = image.geometry.measured;
   return overlay;
 }
 

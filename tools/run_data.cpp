@@ -72,7 +72,9 @@ std::vector<Sample> load_resized(const RunData& data, const std::vector<std::str
 datasets::Dataset open_data(const RunSettings& s) {
   datasets::OpenOptions options;
   if (!s.data.label_map.empty()) options.labels = datasets::parse_label_rule(s.data.label_map);
-  return datasets::open_dataset(s.data.folder, options);
+  datasets::Dataset data = datasets::open_dataset(s.data.folder, options);
+  for (const std::string& text : data.warnings) say("warning: " + text);
+  return data;
 }
 
 RunData load_run_data(const RunSettings& s, const std::filesystem::path& split_file) {

@@ -87,7 +87,7 @@ void RunWriter::checkpoint(std::int64_t step, const engine::TensorFile& content)
 
 void RunWriter::prediction(const datasets::Sample& sample, const engine::Tensor& mask, const datasets::Dataset& dataset) {
   const std::filesystem::path base = folder_ / "predictions" / sample.id;
-  if (sample.geometry.placed || mask.shape()[0] > 1) return datasets::write_nifti(base.string() + ".nii.gz", mask, sample.geometry);
+  if (sample.geometry.measured || mask.shape()[0] > 1) return datasets::write_nifti(base.string() + ".nii.gz", mask, sample.geometry);
   engine::Tensor pixels = mask.reshape({mask.shape()[1], mask.shape()[2]}).clone();
   if (dataset.labels.threshold > 0)  // masks that were cut at a threshold are written black and white again
     for (std::int64_t i = 0; i < pixels.size(); ++i) pixels.data<std::uint8_t>()[i] = pixels.data<std::uint8_t>()[i] ? 255 : 0;

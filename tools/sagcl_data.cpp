@@ -25,6 +25,12 @@ std::optional<datasets::LabelRule> rule_of(const Options& o) {
   return datasets::parse_label_rule(o.label_map);
 }
 
+datasets::Dataset opened(const Options& o) {
+  datasets::Dataset d = datasets::open_dataset(o.folder, {.labels = rule_of(o)});
+  for (const std::string& text : d.warnings) tools::say("warning: " + text);
+  return d;
+}
+
 /// One page with a picture of every case and its label.
 class Pictures {
  public:
@@ -36,7 +42,7 @@ class Pictures {
                                      .prediction = none,
                                      .truth = classes.defined() ? classes : none,
                                      .spacing = image.geometry.spacing,
-                                     .upside_down = image.geometry.placed}))
+                                     .upside_down = image.geometry.measured}))
       page_ += figure;
     page_ += "</div>\n";
   }
@@ -87,7 +93,7 @@ int check(const Options& o) {
 
 int info(const Options& o) {
   tools::require_folder(o.folder, "DIR");
-  const datasets::Dataset d = datasets::open_dataset(o.folder, {.labels = rule_of(o)});
+  const datasets::Dataset d = opened(o);
   std::set<std::string> patients;
   for (const auto* part : {&d.cases, &d.validation, &d.test})
     for (const datasets::Case& one : *part) patients.insert(one.patient);
@@ -112,7 +118,7 @@ int convert(const Options& o) {
   tools::require_folder(o.folder, "DIR");
   datasets::ConvertOptions options{.fix_affine = o.fix_affine, .replace_nan = {}};
   if (!o.replace_nan.empty()) options.replace_nan = std::stof(o.replace_nan);
-  const datasets::Dataset d = datasets::open_dataset(o.folder, {.labels = rule_of(o)});
+  const datasets::Dataset d = opened(o);
   std::int64_t cases = 0;
   datasets::convert_dataset(d, o.to, options, [&](const datasets::Case& one, const std::string& changes) {
     ++cases;
@@ -125,7 +131,7 @@ int convert(const Options& o) {
 
 int split(const Options& o) {
   tools::require_folder(o.folder, "DIR");
-  const datasets::Dataset d = datasets::open_dataset(o.folder, {.labels = rule_of(o)});
+  const datasets::Dataset d = opened(o);
   const datasets::Split s = datasets::make_split(d, tools::split_rule(o.settings));
   datasets::write_split(o.out, d, s);
   fmt::print("{} labelled, {} unlabelled, {} validation, {} test cases; written with the hash of every case to {}\n",
@@ -149,7 +155,7 @@ int main(int argc, char** argv) {
     CLI::App* sub = app.add_subcommand(name, what);
     sub->add_option("DIR", o.folder, "folder of the data set")->required();
     sub->add_option("--label-map", o.label_map,
-                    "what stored label values mean: 0:0,255:1 (value:class), >=128, or instances")
+                    "what stored label values mean: 0:0,255:1 (value:class), cut:128, or instances")
         ->type_name("RULE");
     verbs[name] = [&o, run] { return run(o); };
     return sub;

@@ -22,11 +22,11 @@ constexpr const char* again = "copy or download the file again";
 constexpr std::size_t largest_chunk = std::size_t(256) << 20;
 constexpr std::size_t most_unwritten = std::size_t(1) << 29;  // numbers of a data set that the file may hold in part alone
 
-/// True if the library's last failure was a format that is newer than the library.
-bool too_new() {
+/// True if the library's last failure was a part of the file in a version that it does not know.
+bool unknown_version() {
   bool found = false;
   const auto look = [](unsigned, const H5E_error2_t* error, void* out) -> herr_t {
-    *static_cast<bool*>(out) = *static_cast<bool*>(out) || error->min_num == H5E_VERSION;
+    if (error->desc && std::strstr(error->desc, "version")) *static_cast<bool*>(out) = true;
     return 0;
   };
   H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, look, &found);
@@ -43,9 +43,9 @@ std::string library_version() {
 class Handle {
  public:
   Handle(hid_t id, herr_t (*close)(hid_t), const std::string& name, const std::string& what) : id_(id), close_(close) {
-    require<DataError>(id >= 0 || !too_new(),
-                       "{}: {} is in a newer form than HDF5 {}, which this program runs with, can read; write it again with "
-                       "h5py.File(name, 'w', libver='earliest')",
+    require<DataError>(id >= 0 || !unknown_version(),
+                       "{}: {} is in a form that HDF5 {}, which this program runs with, does not know: newer, or damaged; "
+                       "write it again with h5py.File(name, 'w', libver='earliest')",
                        name, what, library_version());
     require<DataError>(id >= 0, "{}: {} cannot be read (HDF5); copy or download the file again, or write it again with h5py",
                        name, what);
@@ -158,36 +158,18 @@ void read_values(hid_t dataset, hid_t type, std::vector<float>& values, const st
   std::memcpy(values.data(), raw.data(), values.size() * sizeof(float));
 }
 
-/// The access to links: one into another file is not followed.
-class InnerLinks {
- public:
-  InnerLinks() : id_(H5Pcreate(H5P_LINK_ACCESS)) {
-    H5Pset_elink_cb(
-        id_, [](const char*, const char*, const char*, const char*, unsigned*, hid_t, void*) -> herr_t { return -1; }, nullptr);
-  }
-  ~InnerLinks() { H5Pclose(id_); }
-  InnerLinks(const InnerLinks&) = delete;
-  operator hid_t() const { return id_; }
-
- private:
-  hid_t id_;
-};
-
-/// DataError unless `dataset` is, perhaps through links inside the file, a data set.
-void require_dataset(hid_t file, const std::string& dataset, hid_t links, const std::string& name) {
+/// DataError unless `dataset` is a data set that lies in this file under this name.
+void require_dataset(hid_t file, const std::string& dataset, const std::string& name) {
   H5L_info_t link;
   require<DataError>(H5Lexists(file, dataset.c_str(), H5P_DEFAULT) > 0 && H5Lget_info(file, dataset.c_str(), &link, H5P_DEFAULT) >= 0,
                      "{}: has no data set '{}' (it holds {}); add it with h5py, or take the case out of the lists", name,
                      dataset, names_in(file));
-  require<DataError>(link.type == H5L_TYPE_HARD || link.type == H5L_TYPE_SOFT,
-                     "{}: '{}' is a link to another file, which is not followed; copy the data into this one with: h5repack",
-                     name, dataset);
-  require<DataError>(H5Oexists_by_name(file, dataset.c_str(), links) > 0,
-                     "{}: '{}' is a link to something that this file does not hold; write the data set itself with h5py", name,
-                     dataset);
+  require<DataError>(link.type == H5L_TYPE_HARD,
+                     "{}: '{}' is a link to {}, and links are not followed; store the array itself under this name with h5py",
+                     name, dataset, link.type == H5L_TYPE_SOFT ? "another name" : "another file");
   H5O_info_t object;
-  require<DataError>(H5Oget_info_by_name(file, dataset.c_str(), &object, links) < 0 || object.type == H5O_TYPE_DATASET,
-                     "{}: '{}' is a group, not a data set; write the array itself under this name", name, dataset);
+  require<DataError>(H5Oget_info_by_name(file, dataset.c_str(), &object, H5P_DEFAULT) < 0 || object.type == H5O_TYPE_DATASET,
+                     "{}: '{}' is a group, not a data set; store the array itself under this name with h5py", name, dataset);
 }
 
 }  // namespace
@@ -202,8 +184,7 @@ extern "C" __attribute__((visibility("default"))) void sagcl_plugin_read_hdf5(st
   H5Pset_fapl_core(access, std::size_t(1) << 16, false);
   H5Pset_file_image(access, const_cast<char*>(bytes.data()), bytes.size());  // the library copies it
   const Handle file(H5Fopen("memory", H5F_ACC_RDONLY, access), H5Fclose, name, "the file");
-  const InnerLinks links;
-  require_dataset(file, dataset, links, name);
+  require_dataset(file, dataset, name);
   const std::string what = "the data set '" + dataset + "'";
   const Handle set(H5Dopen2(file, dataset.c_str(), H5P_DEFAULT), H5Dclose, name, what);
   const Handle type(H5Dget_type(set), H5Tclose, name, what);

@@ -144,7 +144,7 @@ TEST(LayoutsMalformed, EachMistakeIsNamedWithARemedy) {
   expect_error([&] { open_dataset(s.path()); }, {"../../etc/passwd", "inside"});
   put(s / "dataset.json", two_classes);
   write_nifti(s / "imagesTr/a.nii", volume({2, 3, 4}), {});
-  expect_error([&] { open_dataset(s.path()); }, {"a twice"});
+  expect_error([&] { open_dataset(s.path()); }, {"the same name a: a.nii and a.nii.gz"});
   std::filesystem::remove(s / "imagesTr/a.nii");
   std::filesystem::create_directories(s / "imagesTs");
   write_nifti(s / "imagesTs/b.nii.gz", volume({2, 3, 4}), {});
@@ -180,8 +180,12 @@ TEST(LayoutsMalformed, DatasetJson) {
   refused(R"({"label_map": {"255": -1}})", {"\"255\": -1"});
   refused(R"({"label_map": {"x": 1}})", {"\"x\": 1"});
   refused(R"({"label_map": {"255": 1}, "label_threshold": 128})", {"without 'label_threshold'"});
-  refused(R"({"label_threshold": 1.5})", {"whole number"});
+  refused(R"({"label_threshold": -1.5})", {"'label_threshold'", "-1.5"});
   refused(R"({"training": [3]})", {"'training'"});
+  refused(R"({"training": [{"label": "x"}]})", {"'training'"});
+  refused(R"({"validation": ["a", {"image": "b"}]})", {"'validation'", "ids or of pairs"});
+  refused(R"({"labels": {"a": 0, "ignore": 1, "b": 2}})", {"\"ignore\" the number 1", "last"});
+  refused(R"({"channel_names": ["T1"]})", {"'channel_names'"});
   refused(R"({"a": 1, "a": 2})", {"'a' twice"});
   refused((std::string("{\"a\":") + std::string(40, '[') + std::string(40, ']') + "}").c_str(), {"nested"});
 }
@@ -221,12 +225,19 @@ TEST(LoadMalformed, ImageAndLabelMustAgree) {
   expect_error([&] { load_label(d.cases[0], image, d.labels, 2); },
                {"labelsTr/a.nii.gz", "[2, 4, 3]", "[2, 3, 4]", "resample"});
   Geometry moved;
-  moved.affine[3] = 10;
+  moved.placed = true;
+  write_nifti(s / "imagesTr/a.nii.gz", volume({2, 3, 4}), moved);
+  const Image placed = load_image(d.cases[0], 1);
+  moved.affine[3] = 10, moved.placed = false;
   write_nifti(s / "labelsTr/a.nii.gz", mask({2, 3, 4}), moved);
-  expect_error([&] { load_label(d.cases[0], image, d.labels, 2); }, {"10 voxels away", "affines"});
+  EXPECT_NO_THROW(load_label(d.cases[0], placed, d.labels, 2));  // it does not say where it lies
+  moved.placed = true;
+  write_nifti(s / "labelsTr/a.nii.gz", mask({2, 3, 4}), moved);
+  expect_error([&] { load_label(d.cases[0], placed, d.labels, 2); }, {"10 voxels away", "affines"});
+  EXPECT_NO_THROW(load_label(d.cases[0], image, d.labels, 2));
   moved.affine[3] = 0.1;
   write_nifti(s / "labelsTr/a.nii.gz", mask({2, 3, 4}), moved);
-  EXPECT_NO_THROW(load_label(d.cases[0], image, d.labels, 2));
+  EXPECT_NO_THROW(load_label(d.cases[0], placed, d.labels, 2));
   write_nifti(s / "labelsTr/a.nii.gz", mask({2, 3, 4}, 4), {});
   expect_error([&] { load_label(d.cases[0], image, d.labels, 2); }, {"24 of 24", "classes 0 to 1", "4 (24 times)"});
   write_nifti(s / "labelsTr/a.nii.gz", volume({2, 3, 4}, 0.5f), {});
@@ -234,14 +245,6 @@ TEST(LoadMalformed, ImageAndLabelMustAgree) {
   write_nifti(s / "labelsTr/a.nii.gz", volume({2, 3, 4}, NAN), {});
   expect_error([&] { load_label(d.cases[0], image, d.labels, 2); }, {"not a number"});
   expect_error([&] { load_image(d.cases[0], 3); }, {"1 channels, the data set has 3"});
-}
-
-TEST(LabelRule, MapThresholdIdentity) {
-  const Tensor stored = Tensor::of<std::int32_t>({4}, {0, 100, 128, 255});
-  EXPECT_EQ(apply_rule({.threshold = 128, .map = {}}, stored, 2, "x").to_doubles(), (std::vector<double>{0, 0, 1, 1}));
-  EXPECT_EQ(apply_rule({.threshold = 0, .map = {{0, 0}, {100, 2}, {128, 0}, {255, 1}}}, stored, 3, "x").to_doubles(),
-            (std::vector<double>{0, 2, 0, 1}));
-  expect_error([&] { apply_rule({}, stored, 255, "x"); }, {"1 of 4", "255 (1 times)"});  // 255 classes end at 254
 }
 
 TEST(Phantoms, WrittenAsADataset) {

@@ -188,7 +188,7 @@ TEST(NiftiMalformed, MoreDataThanDeclared) {
   const std::string good = engine::read_file(golden / "scaled.nii");
   EXPECT_NO_THROW(decode_nifti(gzip(good + std::string(100, 'x')), "padded.nii.gz"));
   expect_error([&] { decode_nifti(gzip(good + std::string(1 << 20, 'x')), "long.nii.gz"); },
-               {"beyond what its header declares"});
+               {"more than its header declares"});
 }
 
 TEST(NiftiMalformed, MissingFileAndFolder) {

@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include "datasets/gzip.h"
+#include "datasets/normalise.h"
 #include "datasets/png.h"
 #include "datasets/png_check.h"
 #include "tests/datasets/scratch.h"
@@ -49,20 +50,20 @@ TEST(Png, ChannelsAsAsked) {
 TEST(Png, PaletteShowsColoursAndKeepsClasses) {
   const std::string file = encode_png(u8({1, 3}, {0, 2, 1}), {{0, 0, 0}, {255, 0, 0}, {0, 128, 64}});
   EXPECT_EQ(decode_png(file, "p").voxels.to_doubles(), (std::vector<double>{0, 0, 0, 0, 128, 64, 255, 0, 0}));
-  EXPECT_EQ(decode_png_label(file, "p").to_doubles(), (std::vector<double>{0, 2, 1}));
+  EXPECT_EQ(decode_png_label(file, "p").values.to_doubles(), (std::vector<double>{0, 2, 1}));
   expect_error([] { encode_png(u8({1, 1}, {2}), {{0, 0, 0}}); }, {"index 2"});
 }
 
 TEST(Png, SixteenBits) {
   const std::string file = mark + ihdr(2, 1, 16, 0) + idat(bytes({0, 0x12, 0x34, 0xff, 0xff})) + iend;
   EXPECT_EQ(decode_png(file, "s").voxels.to_doubles(), (std::vector<double>{0x1234, 0xffff}));
-  EXPECT_EQ(decode_png_label(file, "s").to_doubles(), (std::vector<double>{0x1234, 0xffff}));
+  EXPECT_EQ(decode_png_label(file, "s").values.to_doubles(), (std::vector<double>{0x1234, 0xffff}));
 }
 
 /// Two bits per pixel, 5 pixels 0 1 2 3 1 = 00011011 01......: labels are the stored values, images are stretched to 0..255.
 TEST(Png, FewBits) {
   const std::string file = mark + ihdr(5, 1, 2, 0) + idat(bytes({0, 0b00011011, 0b01000000})) + iend;
-  EXPECT_EQ(decode_png_label(file, "b").to_doubles(), (std::vector<double>{0, 1, 2, 3, 1}));
+  EXPECT_EQ(decode_png_label(file, "b").values.to_doubles(), (std::vector<double>{0, 1, 2, 3, 1}));
   EXPECT_EQ(decode_png(file, "b").voxels.to_doubles(), (std::vector<double>{0, 85, 170, 255, 85}));
 }
 
@@ -74,18 +75,59 @@ TEST(Png, RowFiltersOfLabels) {
   const std::string file = mark + ihdr(3, 5, 8, 0) + idat(rows) + iend;
   std::vector<double> expected;
   for (int y = 0; y < 5; ++y) expected.insert(expected.end(), {1, 2, 3});
-  EXPECT_EQ(decode_png_label(file, "f").to_doubles(), expected);
+  EXPECT_EQ(decode_png_label(file, "f").values.to_doubles(), expected);
   EXPECT_EQ(decode_png(file, "f").voxels.to_doubles(), expected);
 }
 
 TEST(Png, ColouredLabelsMustBeGrey) {
-  EXPECT_EQ(decode_png_label(encode_png(u8({1, 2, 3}, {0, 0, 0, 255, 255, 255})), "l").to_doubles(),
+  EXPECT_EQ(decode_png_label(encode_png(u8({1, 2, 3}, {0, 0, 0, 255, 255, 255})), "l").values.to_doubles(),
             (std::vector<double>{0, 255}));
   expect_error(
       [] {
         decode_png_label(encode_png(u8({1, 2, 3}, {0, 0, 0, 255, 0, 0})), "red.png");
       },
       {"red.png", "(255, 0, 0)", "row 0, column 1", "palette"});
+}
+
+/// White is foreground in every viewer, however few bits it takes.
+TEST(Png, RulesForGreyValuesReadWhatIsShown) {
+  const std::string bilevel = mark + ihdr(3, 1, 1, 0) + idat(bytes({0, 0b01000000})) + iend,
+                    deep = mark + ihdr(2, 1, 16, 0) + idat(bytes({0, 0, 0, 0xff, 0xff})) + iend,
+                    black_white = encode_png(u8({1, 3}, {0, 1, 0}), {{0, 0, 0}, {255, 255, 255}}),
+                    coloured = encode_png(u8({1, 3}, {0, 1, 0}), {{0, 0, 0}, {200, 30, 30}});
+  const LabelRule cut{.threshold = 128, .map = {}}, map{.threshold = 0, .map = {{0, 0}, {255, 1}}};
+  const auto classes = [](const LabelRule& rule, const std::string& file) {
+    return apply_rule(rule, decode_png_label(file, "m.png"), 2, "m.png").to_doubles();
+  };
+  for (const LabelRule& rule : {cut, map}) {
+    EXPECT_EQ(classes(rule, bilevel), (std::vector<double>{0, 1, 0}));
+    EXPECT_EQ(classes(rule, black_white), (std::vector<double>{0, 1, 0}));
+    EXPECT_EQ(classes(rule, deep), (std::vector<double>{0, 1}));
+  }
+  EXPECT_EQ(classes({}, bilevel), (std::vector<double>{0, 1, 0}));  // stored values are the classes
+  EXPECT_EQ(classes({.threshold = 0, .map = {{0, 1}, {1, 0}}}, bilevel), (std::vector<double>{1, 0, 1}));
+  expect_error([&] { classes(cut, coloured); }, {"m.png", "1 of 3"});
+}
+
+TEST(Png, WhiteIsOneInAnyDepth) {
+  const Image shallow = decode_png(encode_png(u8({1, 2}, {51, 255})), "a"),
+              deep = decode_png(mark + ihdr(2, 1, 16, 0) + idat(bytes({0, 51, 51, 255, 255})) + iend, "b");
+  EXPECT_EQ(deep.white, 65535);
+  EXPECT_EQ(normalise(deep.voxels, Normalisation::unit, deep.white).to_doubles(),
+            normalise(shallow.voxels, Normalisation::unit, shallow.white).to_doubles());
+}
+
+TEST(Png, InfoIsTheFilesFirstBytes) {
+  Scratch s;
+  put(s / "a.png", encode_png(u8({2, 3}, {0, 1, 2, 3, 4, 5})));
+  put(s / "b.png", encode_png(u8({1, 1, 3}, {1, 2, 3})));
+  EXPECT_TRUE(read_png_info(s / "a.png").is_grey());
+  EXPECT_EQ(read_png_info(s / "a.png").width, 3);
+  EXPECT_FALSE(read_png_info(s / "b.png").is_grey());
+  put(s / "c.png", "GIF89a");
+  expect_error([&] { read_png_info(s / "c.png"); }, {"c.png", "not a PNG"});
+  put(s / "d.png", mark + "\0\0");
+  expect_error([&] { read_png_info(s / "d.png"); }, {"d.png", "IHDR"});
 }
 
 TEST(PngMalformed, Bombs) {
@@ -97,7 +139,7 @@ TEST(PngMalformed, Bombs) {
   expect_error([&] { decode_png(short_data, "short.png"); }, {"short.png", "10100", "only"});
   const std::string swollen = mark + ihdr(10, 10, 8, 0) + idat(std::string(50'000'000, '\0')) +
                               iend;  // 49 kB that inflate to 50 MB
-  expect_error([&] { decode_png(swollen, "swollen.png"); }, {"swollen.png", "beyond what its header declares"});
+  expect_error([&] { decode_png(swollen, "swollen.png"); }, {"swollen.png", "more than its header declares"});
   expect_error([&] { decode_png(mark + ihdr(0, 5, 8, 0) + idat("x") + iend, "empty.png"); }, {"0 x 5"});
   expect_error([&] { decode_png(mark + ihdr(0xffffffff, 0xffffffff, 8, 0) + idat("x") + iend, "huge.png"); },
                {"4294967295"});

@@ -32,13 +32,13 @@ TEST(Readers, ValuesAsTheirOwnLibrariesReadThem) {
       continue;
     }
     if (colon != std::string::npos && key.substr(colon + 1) == "label") {
-      EXPECT_EQ(read_label_values(file).to_doubles(), e["values"].get<std::vector<double>>());
+      EXPECT_EQ(read_label(file).values.to_doubles(), e["values"].get<std::vector<double>>());
       continue;
     }
     const Image image = read_image(file);
     EXPECT_EQ(image.voxels.shape(), Shape(e["shape"].get<std::vector<std::int64_t>>()));
     EXPECT_EQ(image.voxels.to_doubles(), e["values"].get<std::vector<double>>());
-    EXPECT_EQ(image.geometry.placed, file.extension() == ".nrrd" || file.extension() == ".nhdr");
+    EXPECT_EQ(image.geometry.measured, file.extension() == ".nrrd" || file.extension() == ".nhdr");
   }
 }
 
@@ -58,18 +58,19 @@ TEST(Readers, OtherEndingsAreNotImages) {
   EXPECT_EQ(case_name("._a.nii.gz"), "");
   EXPECT_EQ(case_name("a.txt"), "");
   EXPECT_EQ(case_name(".nii"), "");
+  EXPECT_EQ(case_name("SCAN.NII.GZ"), "SCAN");
+  EXPECT_EQ(case_name("pat_\xe9\n.png"), "pat_%E9%0A");  // may stand in JSON
   expect_error([] { read_image("scan.dcm"); }, {"scan.dcm", "convert it to one of", ".nrrd"});
 }
 
 TEST(HdfMalformed, EachMistakeIsNamed) {
-  expect_error([] { read_label_values(folder / "no_label.h5"); }, {"no_label.h5", "no data set 'label'", "holds image"});
+  expect_error([] { read_label(folder / "no_label.h5"); }, {"no_label.h5", "no data set 'label'", "holds image"});
   expect_error([] { read_image(folder / "refused_lzf.h5"); }, {"filter 32000", "h5repack"});
-  expect_error([] { read_image(folder / "refused_link.h5"); }, {"'image' is a link to another file", "h5repack"});
+  expect_error([] { read_image(folder / "refused_link.h5"); }, {"'image' is a link to another file", "store the array itself"});
   expect_error([] { read_image(folder / "refused_sparse.h5"); }, {"of which the file holds a part", "536870912"});
   const path forms = folder / "forms.h5";
-  expect_error([&] { read_hdf5(forms, "nowhere"); }, {"'nowhere' is a link to something that this file does not hold"});
-  expect_error([&] { read_hdf5(forms, "group"); }, {"'group' is a group"});
-  expect_error([&] { read_hdf5(forms, "through"); }, {"'through' is a link to something that this file does not hold"});
+  expect_error([&] { read_hdf5(forms, "seg"); }, {"'seg' is a link to another name", "store the array itself"});
+  expect_error([&] { read_hdf5(forms, "deep"); }, {"'deep' is a group"});
   expect_error([] { read_image(folder / "refused_text.h5"); }, {"does not hold plain numbers"});
   expect_error([] { decode_hdf5("HDF", "x.h5", "image"); }, {"x.h5", "not an HDF5 file"});
   const std::string whole = engine::read_file(folder / "volume.h5");
@@ -100,7 +101,7 @@ TEST(Nrrd, FieldsThatMoveTheData) {
             std::vector<double>(24, 5));
   EXPECT_EQ(parse(nrrd_with("line skip: 2\n", "a\nb\n" + std::string(24, '\5'))).voxels.to_doubles(),
             std::vector<double>(24, 5));
-  EXPECT_EQ(parse(nrrd_with("data file: d.raw\n")).voxels.to_doubles(), std::vector<double>(24, 2));
+  EXPECT_EQ(parse(nrrd_with("byte skip: -1\ndata file: d.raw\n")).voxels.to_doubles(), std::vector<double>(24, 2));
 }
 
 TEST(Nrrd, UnitsBecomeMillimetres) {
@@ -108,6 +109,17 @@ TEST(Nrrd, UnitsBecomeMillimetres) {
       parse(nrrd_with("space: LPS\nspace units: \"cm\" \"cm\" \"cm\"\nspace directions: (1,0,0) (0,2,0) (0,0,3)\n"));
   EXPECT_EQ(image.geometry.spacing, (std::array<double, 3>{30, 20, 10}));
   EXPECT_EQ(image.geometry.affine[0], -10);
+}
+
+/// As ITK writes a plane.
+TEST(Nrrd, VectorsOfTwoInAPlane) {
+  const std::string plane = "NRRD0004\ntype: uchar\ndimension: 2\nspace dimension: 2\nencoding: raw\nsizes: 2 3\n";
+  const Image image = parse(plane + "space directions: (0.5,0) (0,0.25)\nspace origin: (4,5)\n\n" + std::string(6, '\1'));
+  EXPECT_EQ(image.voxels.shape(), Shape({1, 3, 2, 1}));
+  EXPECT_EQ(image.geometry.spacing, (std::array<double, 3>{1, 0.25, 0.5}));
+  EXPECT_TRUE(image.geometry.placed);
+  EXPECT_EQ(image.geometry.affine[3], -4);
+  EXPECT_FALSE(parse(plane + "spacings: 0.5 0.25\n\n" + std::string(6, '\1')).geometry.placed);
 }
 
 TEST(NrrdMalformed, EachMistakeIsNamed) {
@@ -134,6 +146,8 @@ TEST(NrrdMalformed, EachMistakeIsNamed) {
   refused(lying + gzip("tiny"), {"more than", "compressed bytes can hold"});
   refused("NRRD0004\ntype: uchar\ndimension: 3\nsizes: 9000000000000000000 9 9\nencoding: raw\n\n", {"declares"});
   refused("NRRD0004\ntype: uchar\ndimension: 2\nsizes: 2 2\nencoding: text\n\n1 2 3 4", {"encoding 'text'", "unu save"});
+  refused(nrrd_with("data file: d.raw\n"), {"needs 24 bytes, d.raw has 6 more", "byte skip"});
+  refused(nrrd_with("", std::string(70000, 'x')), {"more", "byte skip"});
   refused("NRRD0004\ntype: short\ndimension: 2\nsizes: 2 2\nencoding: raw\n\n12345678", {"lacks the field 'endian'"});
   Scratch s;
   put(s / "a.nhdr", "NRRD0004\ntype: uchar\ndimension: 2\nsizes: 2 2\nencoding: raw\ndata file: ../secret\n");

@@ -14,8 +14,8 @@ template <class F> void attempt(F&& f) {
 extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t size) {
   const std::string_view text(reinterpret_cast<const char*>(data), size);
   attempt([&] {
-    for (const auto& [image, label] : datasets::parse_dataset_json(text, "fuzzed").training)
-      datasets::inside("/data", image, "fuzzed");
+    for (const auto& pair : datasets::parse_dataset_json(text, "fuzzed").training)
+      for (const std::string& image : pair.images) datasets::inside("/data", image, "fuzzed");
   });
   attempt([&] { datasets::parse_split(text, "fuzzed"); });
   attempt([&] {

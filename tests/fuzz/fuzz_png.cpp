@@ -19,9 +19,11 @@ void read(std::string_view bytes) {
       datasets::decode_png(bytes, "fuzzed", channels);
     } catch (const engine::DataError&) { break; }
   }
-  try {
-    datasets::decode_png_label(bytes, "fuzzed");
-  } catch (const engine::DataError&) {}
+  for (const char* rule : {"", "cut:128", "0:0,255:1", "instances"}) {
+    try {
+      datasets::apply_rule(datasets::parse_label_rule(rule), datasets::decode_png_label(bytes, "fuzzed"), 2, "fuzzed");
+    } catch (const engine::DataError&) {}
+  }
 }
 
 /// The same chunks with the checksums they should have.

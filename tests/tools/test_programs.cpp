@@ -105,6 +105,89 @@ TEST(Evaluate, MasksStoredAs0And255NeedAMap) {
   }
 }
 
+TEST(Evaluate, AMapIsForTheSideThatNeedsIt) {
+  Folders f;
+  const engine::Tensor square = plane(box({1, 4, 4}, {0, 1, 1}, {1, 3, 3}));
+  datasets::write_png(f("pred") + "/a.png", plane(box({1, 4, 4}, {0, 1, 1}, {1, 3, 3}), 255));
+  datasets::write_png(f("ref") + "/a.png", square);
+  const auto refused = run("sagcl-eval", {"--pred", f("pred"), "--ref", f("ref")});
+  EXPECT_TRUE(contains(refused.err, "holds the value 255; if it is a class, give --classes 256;")) << refused.err;
+  const auto followed = run("sagcl-eval", {"--pred", f("pred"), "--ref", f("ref"), "--map", "0:0,255:1"});
+  EXPECT_TRUE(contains(followed.out, "100.00")) << followed.err;
+  // A map that lists 1 with another meaning: predictions of 0 and 1 could be read both ways.
+  datasets::write_png(f("pred") + "/a.png", square);
+  engine::Tensor several = plane(box({1, 4, 4}, {0, 1, 1}, {1, 3, 3}), 3);
+  several.data<std::uint8_t>()[0] = 1, several.data<std::uint8_t>()[1] = 2;
+  datasets::write_png(f("ref") + "/a.png", several);
+  const std::vector<std::string> pick = {"--pred", f("pred"), "--ref", f("ref"), "--map", "0:0,1:0,2:0,3:1"};
+  const auto ambiguous = run("sagcl-eval", pick);
+  EXPECT_EQ(ambiguous.code, 2) << ambiguous.out;
+  EXPECT_TRUE(contains(ambiguous.err, "--pred-map classes"));
+  auto with = [&](const std::string& rule) {
+    std::vector<std::string> arguments = pick;
+    arguments.insert(arguments.end(), {"--pred-map", rule});
+    return run("sagcl-eval", arguments);
+  };
+  EXPECT_TRUE(contains(with("classes").out, "100.00"));
+  EXPECT_TRUE(contains(with("0:0,1:0,2:0,3:1").out, "empty_prediction"));
+}
+
+/// The same against a data set, whose own rule and names give way to the map.
+TEST(Evaluate, AMapReachesADataSet) {
+  Folders f;
+  engine::Tensor classes = engine::Tensor::zeros({2, 3, 4}, engine::Dtype::u8), third = classes.clone();
+  for (int i = 0; i < 12; ++i) classes.data<std::uint8_t>()[i] = std::uint8_t(i % 4), third.data<std::uint8_t>()[i] = i % 4 == 3;
+  for (const char* part : {"imagesTr", "labelsTr"}) std::filesystem::create_directories(f("set") + "/" + part);
+  datasets::write_nifti(f("set") + "/imagesTr/a.nii", engine::Tensor::full({2, 3, 4}, 1), {});
+  datasets::write_nifti(f("set") + "/labelsTr/a.nii", classes, {});
+  tests::put(f("set") + "/dataset.json", R"({"labels": {"background": 0, "k1": 1, "k2": 2, "k3": 3}})");
+  datasets::write_nifti(f("pred") + "/a.nii", third, {});
+  const auto outcome = run("sagcl-eval", {"--pred", f("pred"), "--ref", f("set"), "--map", "0:0,1:0,2:0,3:1", "--pred-map", "classes"});
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_TRUE(contains(outcome.out, "100.00"));
+  EXPECT_FALSE(contains(outcome.out, "k1"));
+}
+
+/// nnU-Net's ignore label: what was predicted there does not count.
+TEST(Evaluate, VoxelsThatNobodyAnnotatedDoNotCount) {
+  Folders f;
+  engine::Tensor truth = engine::Tensor::zeros({2, 3, 4}, engine::Dtype::u8), predicted = truth.clone();
+  for (int i = 0; i < 24; ++i) {
+    truth.data<std::uint8_t>()[i] = std::uint8_t(i < 8 ? 1 : i < 16 ? 2 : 0);
+    predicted.data<std::uint8_t>()[i] = i < 13;
+  }
+  for (const char* part : {"imagesTr", "labelsTr"}) std::filesystem::create_directories(f("set") + "/" + part);
+  datasets::write_nifti(f("set") + "/imagesTr/a.nii", engine::Tensor::full({2, 3, 4}, 1), {});
+  datasets::write_nifti(f("set") + "/labelsTr/a.nii", truth, {});
+  tests::put(f("set") + "/dataset.json", R"({"labels": {"background": 0, "organ": 1, "ignore": 2}})");
+  datasets::write_nifti(f("pred") + "/a.nii", predicted, {});
+  const auto outcome = run("sagcl-eval", {"--pred", f("pred"), "--ref", f("set")});
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_TRUE(contains(outcome.out, "100.00")) << outcome.out;
+}
+
+TEST(Evaluate, AClassThatNoMaskHoldsDoesNotLiftTheMean) {
+  Folders f;
+  for (const char* folder : {"pred", "ref"}) datasets::write_png(f(folder) + "/a.png", plane(box({1, 4, 4}, {0, 1, 1}, {1, 3, 3})));
+  datasets::write_png(f("pred") + "/a.png", plane(box({1, 4, 4}, {0, 1, 1}, {1, 3, 4})));
+  const auto outcome = run("sagcl-eval", {"--pred", f("pred"), "--ref", f("ref"), "--classes", "4", "--json", f("e.json")});
+  EXPECT_TRUE(contains(outcome.out, "in no mask: not in the mean")) << outcome.out;
+  const tools::Evaluation e = tools::read_evaluation(f("e.json"));
+  EXPECT_EQ(e.foreground_mean.dice, e.mean[0].dice);
+  EXPECT_TRUE(std::isnan(e.mean[2].dice));
+}
+
+TEST(Evaluate, SaysWhatItPassesOver) {
+  Folders f;
+  for (const char* folder : {"pred", "ref"}) datasets::write_png(f(folder) + "/a.png", plane(box({1, 4, 4}, {0, 1, 1}, {1, 3, 3})));
+  tests::put(f("pred") + "/summary.json", "{}");
+  tests::put(f("ref") + "/b.mha", "x");
+  const auto outcome = run("sagcl-eval", {"--pred", f("pred"), "--ref", f("ref")});
+  EXPECT_EQ(outcome.code, 0);
+  EXPECT_TRUE(contains(outcome.err, "(summary.json)"));
+  EXPECT_TRUE(contains(outcome.err, "(b.mha)"));
+}
+
 TEST(Evaluate, MillimetresComeFromTheReference) {
   Folders f;
   datasets::Geometry g;
@@ -145,6 +228,7 @@ TEST(Predict, GivesAMaskPerImageWithItsGeometry) {
   Folders f;
   write_checkpoint(f("c.safetensors"), "vnet", 1);
   datasets::Geometry g;
+  g.placed = true;
   g.spacing = {2, 1, 1};
   g.affine = {1, 0, 0, -7, 0, 1, 0, 3, 0, 0, 2, 1, 0, 0, 0, 1};
   engine::Tensor image = engine::Tensor::zeros({17, 20, 16});
@@ -168,7 +252,7 @@ TEST(Predict, ReadsColouredTilesAndWritesPalettes) {
   datasets::write_png(f("pred") + "/tile.png", engine::Tensor::full({20, 33, 3}, 90, engine::Dtype::u8));
   const auto outcome = run("sagcl-predict", {"--checkpoint", f("c.safetensors"), "--input", f("pred"), "--output", f("masks"), "--device", "cpu"});
   ASSERT_EQ(outcome.code, 0) << outcome.err;
-  const engine::Tensor mask = datasets::read_png_label(f("masks") + "/tile.png");
+  const engine::Tensor mask = datasets::read_png_label(f("masks") + "/tile.png").values;
   EXPECT_EQ(mask.shape(), (engine::Shape{1, 20, 33}));
   for (std::int64_t i = 0; i < mask.size(); ++i) ASSERT_LT(mask.data<std::int32_t>()[i], 3);
 }

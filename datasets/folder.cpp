@@ -1,0 +1,80 @@
+#include "datasets/folder.h"
+
+#include <algorithm>
+#include <cctype>
+
+#include "datasets/formats.h"
+#include "datasets/text.h"
+#include "engine/error.h"
+
+namespace sagcl::datasets {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+bool is_litter(const std::string& name) { return name.starts_with('.') || name == "Thumbs.db" || name == "desktop.ini"; }
+
+/// ".mha", ".tar.gz": the last ending, with the one before a compression's; "" for a name without.
+std::string ending_of(const fs::path& file) {
+  std::string ending = file.extension().string();
+  if (ending == ".gz" || ending == ".bz2" || ending == ".zst") ending = file.stem().extension().string() + ending;
+  for (char& c : ending) c = char(std::tolower(static_cast<unsigned char>(c)));
+  return ending;
+}
+
+void add(ImageFolder& in, const fs::path& file) {
+  const std::string name = file.filename().string(), stem = case_name(file);
+  if (is_litter(name)) return;
+  std::error_code error;
+  const fs::file_status status = fs::status(file, error);
+  const bool link = fs::is_symlink(fs::symlink_status(file, error));
+  if (fs::is_directory(status)) {
+    in.others["/"].push_back(printable(name));
+  } else if (stem.empty()) {
+    in.others[ending_of(file)].push_back(printable(name));
+  } else if (status.type() == fs::file_type::not_found && link) {
+    in.errors.push_back(fmt::format("{}: is a link to {}, which is not there; fetch its content (git annex get, datalad get) or "
+                                    "remove it",
+                                    file.string(), fs::read_symlink(file, error).string()));
+  } else if (!fs::is_regular_file(status)) {
+    in.errors.push_back(fmt::format("{}: is not a file that can be read; check its permissions", file.string()));
+  } else if (const auto [earlier, fresh] = in.files.emplace(stem, file); !fresh) {
+    in.errors.push_back(fmt::format("{}: two files have the same name {}: {} and {}; keep one of them", in.folder.string(), stem,
+                                    earlier->second.filename().string(), name));
+  }
+}
+
+}  // namespace
+
+std::vector<std::string> ImageFolder::passed_over() const {
+  std::vector<std::string> texts;
+  for (const auto& [ending, names] : others) {
+    const char *one = names.size() == 1 ? "is" : "are", *plural = names.size() == 1 ? "" : "s";
+    if (ending == "/")
+      texts.push_back(fmt::format("{}: {} folder{} {} passed over ({}); files are looked for directly here", folder.string(),
+                                  names.size(), plural, one, some_of(names)));
+    else
+      texts.push_back(fmt::format("{}: {} file{} {} passed over ({}): {} is not read; convert images to one of {}",
+                                  folder.string(), names.size(), plural, one, some_of(names),
+                                  ending.empty() ? "a name without ending" : ending, format_names()));
+  }
+  return texts;
+}
+
+ImageFolder look_into(const fs::path& folder) {
+  ImageFolder in;
+  in.folder = folder;
+  std::error_code error;
+  if (!fs::exists(folder, error)) return in;
+  std::vector<fs::path> entries;
+  fs::directory_iterator it(folder, error);
+  for (; !error && it != fs::directory_iterator(); it.increment(error)) entries.push_back(it->path());
+  engine::require<engine::IoError>(!error, "{}: the folder cannot be read: {}; check its permissions", folder.string(),
+                                   error.message());
+  std::sort(entries.begin(), entries.end());
+  for (const fs::path& entry : entries) add(in, entry);
+  return in;
+}
+
+}  // namespace sagcl::datasets

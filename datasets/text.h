@@ -1,0 +1,20 @@
+#pragma once
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace sagcl::datasets {
+
+/// A small text file (lists, dataset.json, list.tsv): at most 64 MiB, without the mark of UTF-8 that some editors put in
+/// front. DataError for text in UTF-16, which nothing here reads, and as engine::read_file.
+std::string read_text(const std::filesystem::path& file);
+
+/// A file's name as it may stand in JSON, tables and names of results: bytes that are no UTF-8 and control characters become
+/// "%E9"; valid text stays as it is. Names from archives of other systems are often not UTF-8.
+std::string printable(std::string_view name);
+
+/// "a, b, c and 7 more": the first five.
+std::string some_of(const std::vector<std::string>& names);
+
+}  // namespace sagcl::datasets

@@ -1,0 +1,236 @@
+#include <gtest/gtest.h>
+
+#include <filesystem>
+
+#include "datasets/check.h"
+#include "datasets/convert.h"
+#include "datasets/layouts.h"
+#include "datasets/load.h"
+#include "datasets/nifti.h"
+#include "datasets/png.h"
+#include "datasets/split.h"
+#include "datasets/store.h"
+#include "datasets/text.h"
+#include "tests/datasets/scratch.h"
+
+// Data sets as people have them: what dataset.json may say, names of files, and what must not be passed over in silence.
+namespace sagcl::tests {
+namespace {
+
+using namespace sagcl::datasets;
+namespace fs = std::filesystem;
+
+/// A folder of images (the voxels tell them apart) and masks that can be written by name.
+struct Folder {
+  Scratch s;
+  void image(const std::string& name, float value = 1) { write(name, Tensor::full({2, 3, 4}, double(value))); }
+  void mask(const std::string& name, int value = 1) {
+    Tensor m = Tensor::full({2, 3, 4}, value, engine::Dtype::u8);
+    m.data<std::uint8_t>()[0] = 0;
+    write(name, m);
+  }
+  void json(const std::string& text) { put(s / "dataset.json", text); }
+  Dataset open() const { return open_dataset(s.path()); }
+  bool warned(const Dataset& d, const std::string& part) const {
+    for (const std::string& text : d.warnings)
+      if (text.find(part) != std::string::npos) return true;
+    return false;
+  }
+
+ private:
+  void write(const std::string& name, const Tensor& values) {
+    fs::create_directories((s / name).parent_path());
+    write_nifti(s / name, values, {});
+  }
+};
+
+std::vector<std::string> ids(const std::vector<Case>& cases) {
+  std::vector<std::string> names;
+  for (const Case& one : cases) names.push_back(one.id);
+  return names;
+}
+using Ids = std::vector<std::string>;
+const std::string labels = R"("labels": {"background": 0, "organ": 1})";
+
+TEST(DatasetJson, PairsOfOtherNames) {
+  Folder f;
+  for (const char* n : {"1", "2", "3"})
+    f.image(std::string("imagesTr/img000") + n + ".nii.gz", float(n[0])), f.mask(std::string("labelsTr/label000") + n + ".nii.gz");
+  f.json("{" + labels + R"(, "training": [{"image": "imagesTr/img0001.nii.gz", "label": "labelsTr/label0001.nii.gz"},
+    {"image": ".\\imagesTr\\img0002.nii.gz", "label": ".\\labelsTr\\label0002.nii.gz"}],
+    "validation": [{"image": "imagesTr/img0003.nii.gz", "label": "labelsTr/label0003.nii.gz"}]})");
+  const Dataset d = f.open();
+  EXPECT_EQ(ids(d.cases), (Ids{"img0001", "img0002"}));
+  EXPECT_EQ(ids(d.validation), (Ids{"img0003"}));
+  EXPECT_EQ(d.cases[1].label.filename(), "label0002.nii.gz");
+  EXPECT_TRUE(d.warnings.empty()) << d.warnings[0];
+  EXPECT_EQ(check_dataset(d).labelled, 3);
+}
+
+/// nnU-Net 1 lists c.nii.gz for the file c_0000.nii.gz.
+TEST(DatasetJson, NnUnet1LeavesTheChannelOut) {
+  Folder f;
+  f.image("imagesTr/c_0000.nii.gz", 3), f.image("imagesTr/c_0001.nii.gz", 4), f.mask("labelsTr/c.nii.gz");
+  f.json("{" + labels + R"(, "modality": {"0": "T1", "1": "T2"}, "numTraining": 1,
+    "training": [{"image": "./imagesTr/c.nii.gz", "label": "./labelsTr/c.nii.gz"}]})");
+  const Dataset d = f.open();
+  ASSERT_EQ(ids(d.cases), (Ids{"c"}));
+  EXPECT_EQ(d.channels, 2);
+  EXPECT_TRUE(d.warnings.empty());
+  f.json("{" + labels + R"(, "training": [{"image": "./imagesTr/d.nii.gz", "label": "./labelsTr/c.nii.gz"}]})");
+  expect_error([&] { f.open(); }, {"imagesTr/d.nii.gz", "does not exist"});
+}
+
+TEST(DatasetJson, AListThatIsShorterThanTheFolder) {
+  Folder f;
+  for (const char* n : {"a", "b", "c"}) f.image(std::string("imagesTr/") + n + ".nii"), f.mask(std::string("labelsTr/") + n + ".nii");
+  f.image("imagesTr/u.nii");
+  f.json("{" + labels + R"(, "numTraining": 7, "training": [{"image": "imagesTr/a.nii", "label": "labelsTr/a.nii"}]})");
+  const Dataset d = f.open();
+  EXPECT_EQ(ids(d.cases), (Ids{"a", "u"}));  // u has no label: an unlabelled case, which no pair can name
+  EXPECT_TRUE(f.warned(d, "does not list 2 labelled images")) << d.warnings.size();
+  EXPECT_TRUE(f.warned(d, "(b, c)"));
+  EXPECT_TRUE(f.warned(d, "'numTraining' is 7, but there are 1 labelled"));
+}
+
+TEST(DatasetJson, ChannelNamesMustFit) {
+  Folder f;
+  f.image("imagesTr/a_0000.nii"), f.mask("labelsTr/a.nii");
+  f.json("{" + labels + R"(, "channel_names": {"0": "FLAIR", "1": "T1"}})");
+  expect_error([&] { f.open(); }, {"dataset.json", "names 2 channels", "have 1"});
+  f.image("imagesTr/a_0001.nii");
+  EXPECT_EQ(f.open().channels, 2);
+}
+
+TEST(DatasetJson, ClassesAsTheyAreWritten) {
+  EXPECT_EQ(parse_dataset_json(R"({"labels": {"background": "0", "tumour": "1"}})", "x").classes, (Ids{"background", "tumour"}));
+  const DatasetNotes notes = parse_dataset_json(R"({"labels": {"background": 0, "organ": 1, "ignore": 2}})", "x");
+  EXPECT_EQ(notes.classes, (Ids{"background", "organ"}));
+  EXPECT_EQ(notes.labels.ignored, 2);
+  EXPECT_EQ(parse_dataset_json(R"({"label_map": {"255": 1}})", "x").labels.map, (std::map<std::int64_t, std::int64_t>{{0, 0}, {255, 1}}));
+  EXPECT_EQ(parse_dataset_json(R"({"label_threshold": 0.5})", "x").labels.threshold, 0.5);
+}
+
+/// Voxels that nobody annotated are neither learnt nor scored, and converting keeps them.
+TEST(DatasetJson, IgnoredVoxels) {
+  Folder f;
+  f.image("imagesTr/a.nii"), f.mask("labelsTr/a.nii", 2), f.image("imagesTr/b.nii", 2), f.mask("labelsTr/b.nii", 1);
+  f.json(R"({"labels": {"background": 0, "organ": 1, "ignore": 2}})");
+  const Dataset d = f.open();
+  EXPECT_EQ(d.n_classes(), 2);
+  const std::vector<Sample> samples = load_samples(d, {"a"}, Normalisation::none, true);
+  std::vector<double> expected(24, not_annotated);
+  expected[0] = 0;
+  EXPECT_EQ(samples[0].label.to_doubles(), expected);
+  convert_dataset(d, f.s / "out", {});
+  const Dataset again = open_dataset(f.s / "out");
+  EXPECT_EQ(again.labels.ignored, 2);
+  EXPECT_EQ(again.classes, d.classes);
+  EXPECT_EQ(load_samples(again, {"a"}, Normalisation::none, true)[0].label.to_doubles(), expected);
+}
+
+TEST(DatasetJson, ClassesOfOneNameStayApart) {
+  Folder f;
+  f.image("imagesTr/a.nii"), f.mask("labelsTr/a.nii", 2);
+  f.json(R"({"labels": {"0": "background", "1": "kidney", "2": "kidney", "3": ""}})");
+  convert_dataset(f.open(), f.s / "out", {});
+  EXPECT_EQ(open_dataset(f.s / "out").classes, (Ids{"background", "kidney", "kidney 2", "class 3"}));
+}
+
+TEST(DatasetJson, FramesOfOnePatient) {
+  Folder f;
+  for (const char* n : {"patient001_frame01", "patient001_frame12", "patient002_frame01", "patient002_frame14"})
+    f.image(std::string("imagesTr/") + n + "_0000.nii"), f.mask(std::string("labelsTr/") + n + ".nii");
+  f.json("{" + labels + "}");
+  EXPECT_TRUE(f.warned(f.open(), "\"patient_until\": \"_frame\""));
+  f.json("{" + labels + R"(, "patient_until": "_frame"})");
+  EXPECT_TRUE(f.open().warnings.empty());
+  EXPECT_EQ(f.open().cases[0].patient, "patient001");
+}
+
+TEST(Names, ChannelOrNumber) {
+  Folder f;
+  for (const char* n : {"amos_0001", "amos_0004"}) f.image(std::string("imagesTr/") + n + ".nii");
+  f.json("{" + labels + "}");
+  EXPECT_EQ(ids(f.open().cases), (Ids{"amos_0001", "amos_0004"}));  // no channels: they would not begin at 0000
+  Folder mixed;
+  for (const char* n : {"c0_0000", "c1_0000", "c2"}) mixed.image(std::string("imagesTr/") + n + ".nii");
+  for (const char* n : {"c0", "c1", "c2"}) mixed.mask(std::string("labelsTr/") + n + ".nii");
+  mixed.json("{" + labels + "}");
+  expect_error([&] { mixed.open(); }, {"c2.nii", "lacks the channel suffix", "rename"});
+}
+
+TEST(Names, UpperCaseAndOtherEncodings) {
+  Folder f;
+  f.image("imagesTr/a.nii.gz"), f.mask("labelsTr/a.nii.gz");
+  fs::rename(f.s / "imagesTr/a.nii.gz", f.s / "imagesTr/pat_\xe9.NII.GZ");
+  fs::rename(f.s / "labelsTr/a.nii.gz", f.s / "labelsTr/pat_\xe9.nii.gz");
+  f.json("{" + labels + "}");
+  const Dataset d = f.open();
+  ASSERT_EQ(ids(d.cases), (Ids{"pat_%E9"}));
+  EXPECT_TRUE(d.cases[0].has_label());
+  write_split(f.s / "split.json", d, make_split(d, {}));  // JSON is UTF-8
+  EXPECT_EQ(read_split(f.s / "split.json", d).labelled, (Ids{"pat_%E9"}));
+  EXPECT_EQ(open_dataset((f.s.path() / "").string()).name, f.s.path().filename().string());  // "DIR/"
+}
+
+TEST(Names, TextThatEditorsWrite) {
+  Scratch s;
+  put(s / "bom.list", "\xef\xbb\xbfpatient001\n");
+  EXPECT_EQ(read_text(s / "bom.list"), "patient001\n");
+  put(s / "wide.list", std::string("\xff\xfep\0", 4));
+  expect_error([&] { read_text(s / "wide.list"); }, {"wide.list", "UTF-16", "save it as UTF-8"});
+  EXPECT_EQ(printable("étude 患者 <b>"), "étude 患者 <b>");
+  EXPECT_EQ(printable("\xc3(\xed\xa0\x80\t"), "%C3(%ED%A0%80%09");
+}
+
+TEST(PassedOver, IsSaid) {
+  Folder f;
+  f.image("imagesTr/a.nii"), f.mask("labelsTr/a.nii");
+  f.json("{" + labels + "}");
+  for (const char* quiet : {"._a.nii", ".DS_Store", "Thumbs.db"}) put(f.s / (std::string("imagesTr/") + quiet), "x");
+  EXPECT_TRUE(f.open().warnings.empty());
+  for (const char* other : {"b.mha", "c.hdr", "c.img", "d.npz", "e", "notes.txt"}) put(f.s / (std::string("imagesTr/") + other), "x");
+  fs::create_directories(f.s / "labelsTr/patient1.nii.gz");
+  const Dataset d = f.open();
+  for (const char* part : {".mha is not read", "(c.hdr)", "(c.img)", "(d.npz)", "a name without ending", "(notes.txt)",
+                           "labelsTr: 1 folder is passed over (patient1.nii.gz)"})
+    EXPECT_TRUE(f.warned(d, part)) << part;
+  EXPECT_EQ(d.cases.size(), 1u);
+  // A case whose content was not fetched (git-annex) is a mistake, not a smaller data set.
+  fs::create_symlink("../.git/annex/objects/x", f.s / "imagesTr/z.nii.gz");
+  expect_error([&] { f.open(); }, {"z.nii.gz", "is a link to ../.git/annex/objects/x", "git annex get"});
+}
+
+TEST(PassedOver, CasesThatNoListNames) {
+  Folder f;
+  put(f.s / "train.list", "one\n");
+  for (const char* n : {"one", "two"}) {
+    fs::create_directories(f.s / n);
+    fs::copy_file(fs::path(SAGCL_SOURCE_DIR) / "tests/datasets/golden/readers/volume.h5", f.s / n / "mri_norm2.h5");
+  }
+  const Dataset d = f.open();
+  EXPECT_EQ(ids(d.cases), (Ids{"one"}));
+  EXPECT_TRUE(f.warned(d, "1 cases are named in no list, so they are not used (two)"));
+}
+
+/// The first image does not decide alone whether tiles are in colour.
+TEST(Channels, GreyAndColourTiles) {
+  Scratch s;
+  for (const char* part : {"imagesTr", "labelsTr"}) fs::create_directories(s / part);
+  write_png(s / "imagesTr/a.png", Tensor::full({4, 5}, 9, engine::Dtype::u8));
+  write_png(s / "imagesTr/b.png", Tensor::full({4, 5, 3}, 9, engine::Dtype::u8));
+  for (const char* n : {"a", "b"}) write_png(s / (std::string("labelsTr/") + n + ".png"), Tensor::full({4, 5}, 1, engine::Dtype::u8));
+  put(s / "dataset.json", "{" + labels + "}");
+  const Dataset d = open_dataset(s.path());
+  EXPECT_EQ(d.channels, 3);
+  ASSERT_EQ(d.warnings.size(), 1u);
+  EXPECT_NE(d.warnings[0].find("b.png is in colour"), std::string::npos);
+  fs::remove(s / "imagesTr/b.png"), fs::remove(s / "labelsTr/b.png");
+  EXPECT_EQ(open_dataset(s.path()).channels, 1);
+  put(s / "dataset.json", "{" + labels + R"(, "channel_names": {"0": "R", "1": "G", "2": "B"}})");
+  EXPECT_EQ(open_dataset(s.path()).channels, 3);
+}
+
+}  // namespace
+}  // namespace sagcl::tests
