@@ -43,7 +43,8 @@ std::string library_version() {
 class Handle {
  public:
   Handle(hid_t id, herr_t (*close)(hid_t), const std::string& name, const std::string& what) : id_(id), close_(close) {
-    require<DataError>(id >= 0 || !unknown_version(),
+    const bool unknown = id < 0 && unknown_version();  // before any other call, which would forget the failure
+    require<DataError>(!unknown,
                        "{}: {} is in a form that HDF5 {}, which this program runs with, does not know: newer, or damaged; "
                        "write it again with h5py.File(name, 'w', libver='earliest')",
                        name, what, library_version());

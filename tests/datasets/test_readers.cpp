@@ -78,6 +78,16 @@ TEST(HdfMalformed, EachMistakeIsNamed) {
     expect_error([&] { decode_hdf5(whole.substr(0, keep), "cut.h5", "image"); }, {"cut.h5"});
 }
 
+/// h5py's libver="latest": which library reads it depends on the system.
+TEST(HdfMalformed, AFormThatTheLibraryMayNotKnow) {
+  try {
+    EXPECT_EQ(read_hdf5(folder / "newest.h5", "image").to_doubles(), read_hdf5(folder / "volume.h5", "label").to_doubles());
+  } catch (const engine::DataError& e) {
+    EXPECT_NE(std::string(e.what()).find("newest.h5: the data set 'image' is in a form that HDF5 1."), std::string::npos) << e.what();
+    EXPECT_NE(std::string(e.what()).find("libver='earliest'"), std::string::npos) << e.what();
+  }
+}
+
 /// Found by the fuzzer: Debian's library writes into foreign memory, which must end only the child process it runs in.
 TEST(HdfMalformed, AFileThatBringsTheLibraryDown) {
   const std::string bytes =
