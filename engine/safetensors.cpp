@@ -266,4 +266,10 @@ void write_file_atomically(const path& file, const std::string& bytes) {
   replace_atomically(file, [&](int fd) { write_all(fd, bytes.data(), bytes.size(), file); });
 }
 
+bool is_temporary(const path& file) {
+  const std::string name = file.filename().string(), mark = ".tmp-";  // then numbers alone
+  const std::size_t at = name.rfind(mark), numbers = at + mark.size();
+  return at != std::string::npos && numbers < name.size() && name.find_first_not_of("0123456789-", numbers) == std::string::npos;
+}
+
 }  // namespace sagcl::engine

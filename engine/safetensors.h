@@ -30,6 +30,9 @@ void write_safetensors(const std::filesystem::path& file, const TensorFile& cont
 /// Replaces `file` by `bytes` with the same guarantee.
 void write_file_atomically(const std::filesystem::path& file, const std::string& bytes);
 
+/// Whether the name is one that these two give to the file they are writing: what a process leaves that is killed meanwhile.
+bool is_temporary(const std::filesystem::path& file);
+
 /// The whole content; DataError if it cannot be read or is larger than `limit` bytes.
 std::string read_file(const std::filesystem::path& file, std::size_t limit = std::size_t(1) << 34);
 
