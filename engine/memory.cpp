@@ -7,7 +7,9 @@
 #include <cstring>
 #include <exception>
 #include <fstream>
+#include <iterator>
 
+#include "engine/memory_limit.h"
 #include "engine/parallel.h"
 
 namespace sagcl::engine {
@@ -33,7 +35,8 @@ class CpuRuntime final : public DeviceRuntime {
       if (name == "MemTotal:") room.total = kib << 10;
       if (name == "MemAvailable:") room.free = kib << 10;
     }
-    return room;
+    std::ifstream groups("/proc/self/cgroup");
+    return with_limits(room, std::string(std::istreambuf_iterator<char>(groups), {}));
   }
   void copy_from_host(void* device, const void* host, std::size_t bytes) override { copy_within(device, host, bytes); }
   void copy_to_host(void* host, const void* device, std::size_t bytes) override { copy_within(host, device, bytes); }
