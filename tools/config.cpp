@@ -7,8 +7,6 @@
 #include <charconv>
 #include <map>
 
-#include "engine/plugin.h"
-#include "datasets/label_rule.h"
 #include "engine/safetensors.h"
 #include "tools/program.h"
 
@@ -20,12 +18,17 @@ using engine::require;
 using engine::UsageError;
 using semiagcl::RunSettings;
 
+std::string trimmed(const std::string& text) {
+  const std::size_t begin = text.find_first_not_of(" \t"), end = text.find_last_not_of(" \t");
+  return begin == std::string::npos ? "" : text.substr(begin, end + 1 - begin);
+}
+
 std::vector<std::string> split_list(const std::string& text) {
   std::vector<std::string> parts;
   std::size_t begin = 0;
   while (begin <= text.size() && !text.empty()) {
     const std::size_t end = std::min(text.find(',', begin), text.size());
-    parts.push_back(text.substr(begin, end - begin));
+    parts.push_back(trimmed(text.substr(begin, end - begin)));
     begin = end + 1;
   }
   return parts;
@@ -57,12 +60,38 @@ void read(const std::string&, const std::string& text, std::vector<std::string>&
 
 std::string quoted(const std::string& text) {
   std::string out = "\"";
-  for (char c : text) {
+  for (unsigned char c : text) {
+    if (c < 32 || c == 127) {
+      out += fmt::format("\\u{:04X}", unsigned(c));
+      continue;
+    }
     if (c == '"' || c == '\\') out += '\\';
-    out += c;
+    out += char(c);
   }
   return out + "\"";
 }
+
+/// A value as typed behind --set, which may be copied from a printed configuration: without the quotes and brackets of TOML,
+/// as far as the shell has left them.
+std::string without_toml(const std::string& key, const std::string& typed) {
+  const std::string text = trimmed(typed);
+  const char first = text.empty() ? ' ' : text.front(), last = text.empty() ? ' ' : text.back();
+  if (first == '[') {
+    require<UsageError>(last == ']', "{} = '{}': the list has no end; write [16, 16, 16] or 16,16,16", key, typed);
+    std::string items;
+    for (const std::string& item : split_list(trimmed(text.substr(1, text.size() - 2))))
+      items += (items.empty() ? "" : ",") + without_toml(key, item);
+    return items;
+  }
+  if (text.size() < 2 || (first != '"' && first != '\'') || last != first) return typed;
+  if (first == '\'') return text.substr(1, text.size() - 2);
+  try {
+    return toml::parse("value = " + text)["value"].value<std::string>().value_or(typed);
+  } catch (const toml::parse_error& e) {
+    fail<UsageError>("{} = {}: {}", key, text, e.description());
+  }
+}
+
 std::string shown(const std::string& v) { return quoted(v); }
 std::string shown(std::int64_t v) { return std::to_string(v); }
 std::string shown(std::uint64_t v) { return std::to_string(v); }
@@ -190,44 +219,8 @@ void apply_toml(RunSettings& settings, const std::string& text, const std::strin
 void apply_assignment(RunSettings& settings, const std::string& assignment) {
   const std::size_t equals = assignment.find('=');
   require<UsageError>(equals != std::string::npos && equals > 0, "--set {}: expected key=value, e.g. --set train.steps=1000", assignment);
-  set(settings, assignment.substr(0, equals), assignment.substr(equals + 1), "--set ");
-}
-
-void check(const RunSettings& s) {
-  const auto at_least = [](const char* key, std::int64_t value, std::int64_t low) {
-    require<UsageError>(value >= low, "{} = {}: must be at least {}", key, value, low);
-  };
-  at_least("train.steps", s.train.steps, 1);
-  at_least("train.batch", s.train.batch, 1);
-  at_least("train.shards", s.train.shards, 1);
-  at_least("train.compare_every", s.train.compare_every, 1);
-  at_least("network.width", s.network.width, 1);
-  at_least("evaluation.checkpoint_every", s.evaluation.checkpoint_every, 1);
-  require<UsageError>(s.train.patch.size() == 3, "train.patch = [{}]: expected three extents D, H, W", fmt::join(s.train.patch, ", "));
-  const bool flat = s.network.name == "unet";
-  for (std::size_t a = 0; a < 3; ++a) {
-    const std::int64_t extent = s.train.patch[a];
-    if (flat && a == 0) require<UsageError>(extent == 1, "train.patch: images have depth 1, got {}", extent);
-    else require<UsageError>(extent >= 16 && extent % 16 == 0, "train.patch: {} is not a multiple of 16; the network halves it four times", extent);
-    const bool encodes_patches = s.train.method == "semi-agcl" && s.method.mixing != semiagcl::Mixing::none &&
-                                 s.method.embedding == semiagcl::Embedding::patch && !(flat && a == 0);
-    require<UsageError>(!encodes_patches || extent / s.method.patch_grid[int(a)] >= 16,
-                        "method.patch_grid: {} patches leave {} voxels of an extent of {}; the encoder halves a patch four times and "
-                        "needs 16. Use fewer patches, a larger train.patch, or method.embedding=roi",
-                        s.method.patch_grid[int(a)], extent / s.method.patch_grid[int(a)], extent);
-    require<UsageError>(extent % s.method.patch_grid[int(a)] == 0, "method.patch_grid: {} patches do not divide an extent of {}",
-                        s.method.patch_grid[int(a)], extent);
-  }
-  require<UsageError>(s.data.resize_order == 0 || s.data.resize_order == 1, "data.resize_order = {}: choose 0 (nearest) or 1 (bilinear)",
-                      s.data.resize_order);
-  datasets::parse_label_rule(s.data.label_map);
-  require<UsageError>(s.train.learning_rate > 0, "train.learning_rate = {}: must be positive", s.train.learning_rate);
-  require<UsageError>(s.train.unlabelled == "half" || s.train.unlabelled == "beside",
-                      "train.unlabelled = '{}': choose half or beside", s.train.unlabelled);
-  require<UsageError>(s.train.optimizer == "adam" || s.train.optimizer == "sgd", "train.optimizer = '{}': choose adam or sgd", s.train.optimizer);
-  if (s.train.precision != "auto") (void)engine::precision_from(s.train.precision);
-  require<UsageError>(s.evaluation.stride.empty() || s.evaluation.stride.size() == 3, "evaluation.stride: expected three numbers or []");
-  semiagcl::check(s.method);
+  const std::string key = assignment.substr(0, equals);
+  set(settings, key, without_toml("--set " + key, assignment.substr(equals + 1)), "--set ");
 }
 
 std::string to_toml(const RunSettings& settings) {
@@ -242,6 +235,14 @@ std::string to_toml(const RunSettings& settings) {
     text += fmt::format("{} = {}\n", key.substr(dot + 1), value);
   }
   return text;
+}
+
+RunSettings with_what_may_change(RunSettings run, const RunSettings& now) {
+  run.evaluation = now.evaluation;
+  run.data.folder = now.data.folder;
+  run.train.replay = now.train.replay;
+  run.expectation = now.expectation;
+  return run;
 }
 
 std::string differences(const RunSettings& a, const RunSettings& b) {

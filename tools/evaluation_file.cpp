@@ -1,9 +1,9 @@
 #include <cmath>
 #include <limits>
-#include <nlohmann/json.hpp>
 
 #include "engine/safetensors.h"  // read_file, write_file_atomically
 #include "tools/evaluation.h"
+#include "tools/json_text.h"
 
 // evaluation.json, written and read.
 namespace sagcl::tools {
@@ -69,7 +69,7 @@ std::string to_json(const Evaluation& e) {
                      {"mean", std::move(mean)},
                      {"foreground_mean", to_object(e.foreground_mean)},
                      {"empty_predictions", e.empty_predictions}};
-  return json.dump(1) + "\n";
+  return json_text(json, 1) + "\n";
 }
 
 void write_evaluation(const std::filesystem::path& file, const Evaluation& e) { engine::write_file_atomically(file, to_json(e)); }

@@ -1,6 +1,5 @@
 #include <CLI/CLI.hpp>
 #include <fstream>
-#include <nlohmann/json.hpp>
 
 #include "engine/parallel.h"
 #include "engine/plugin.h"
@@ -10,6 +9,7 @@
 #include "tools/bench.h"
 #include "tools/paper_bench.h"
 #include "tools/config.h"
+#include "tools/json_text.h"
 #include "tools/program.h"
 #include "tools/text_table.h"
 #include "tools/run_data.h"
@@ -33,7 +33,7 @@ struct Options {
 double rounded(double v) { return std::round(v * 1e4) / 1e4; }
 
 void write_json(const Options& o, const Json& json) {
-  if (!o.json.empty()) engine::write_file_atomically(o.json, json.dump(1) + "\n");
+  if (!o.json.empty()) engine::write_file_atomically(o.json, tools::json_text(json, 1) + "\n");
 }
 
 /// The operations as the tests describe them, small; those that exist in f32.
@@ -81,7 +81,7 @@ int step(Options o, engine::Device device) {
                      {"parameters", t.parameters}, {"forward", rounded(t.forward)}, {"backward", rounded(t.backward)},
                      {"optimiser", rounded(t.optimiser)}, {"step_median", rounded(t.step_median)}, {"step_min", rounded(t.step_min)},
                      {"peak_MiB", std::int64_t(t.peak_mib)}, {"allocator_MiB", std::int64_t(t.allocator_peak_mib)}};
-  fmt::print("{}\n", json.dump());
+  fmt::print("{}\n", tools::json_text(json));
   tools::say(table.text() + fmt::format("{} parameters; peak {:.0f} MiB, of it {:.0f} MiB tensors", t.parameters, t.peak_mib, t.allocator_peak_mib));
   write_json(o, json);
   return tools::exit_ok;
@@ -110,7 +110,7 @@ int method(const Options& o, engine::Device device) {
                      {"crop", s.train.patch}, {"batch", s.train.batch}, {"threads", engine::threads()}, {"device", engine::to_string(device)},
                      {"precision", engine::to_string(engine::precision())}, {"step_med", rounded(tools::median(times))}, {"step_min", rounded(*std::min_element(times.begin(), times.end()))},
                      {"peak_MiB", std::int64_t(device.is_cpu() ? resident : peak)}, {"allocator_MiB", std::int64_t(peak)}};
-  fmt::print("{}\n", json.dump());
+  fmt::print("{}\n", tools::json_text(json));
   write_json(o, json);
   return tools::exit_ok;
 }
