@@ -51,8 +51,9 @@ void check_split(const Dataset& data, const Split& split);
 
 /// Writes the split with the hash of every case as JSON, atomically.
 void write_split(const std::filesystem::path& file, const Dataset& data, const Split& split);
-/// Reads it back and checks it: check_split, and every hash against the files on disk. DataError names the changed case.
-Split read_split(const std::filesystem::path& file, const Dataset& data);
+/// Reads it back and checks it: check_split, and every hash against the files on disk. DataError names the changed case;
+/// with `renewed`, validation and test cases may have changed and their ids are added to it.
+Split read_split(const std::filesystem::path& file, const Dataset& data, std::vector<std::string>* renewed = nullptr);
 /// Only the JSON, without the data set; used by read_split and by the fuzzer.
 Split parse_split(std::string_view text, const std::string& name);
 

@@ -19,6 +19,7 @@ struct IoError : DataError { using DataError::DataError; };       ///< the syste
 struct NonFiniteError : Error { using Error::Error; };            ///< a NaN or infinity where training must stop
 struct BackendError : Error { using Error::Error; };  ///< a vendor library reported a failure
 struct OutOfMemory : Error { using Error::Error; };   ///< the device has no room, even after the cache was emptied
+struct InUse : Error { using Error::Error; };         ///< another process works on it: later it may be free
 
 /// Throws E with the formatted text.
 template <class E = UsageError, class... Values>

@@ -269,7 +269,8 @@ void write_file_atomically(const path& file, const std::string& bytes) {
 bool is_temporary(const path& file) {
   const std::string name = file.filename().string(), mark = ".tmp-";  // then numbers alone
   const std::size_t at = name.rfind(mark), numbers = at + mark.size();
-  return at != std::string::npos && numbers < name.size() && name.find_first_not_of("0123456789-", numbers) == std::string::npos;
+  return at != std::string::npos && numbers < name.size() &&
+         name.find_first_not_of("0123456789-", numbers) == std::string::npos;
 }
 
 }  // namespace sagcl::engine

@@ -39,6 +39,7 @@ class Trainer {
   void start_from(const std::filesystem::path& file);
 
   std::int64_t steps_done() const { return step_; }
+  std::int64_t attempt() const { return attempt_; }  ///< how often the warm-up was started again
   bool finished() const { return step_ >= settings_.train.steps; }
 
   /// One step; collective where there are several processes. With one shard the device may still be at work on return.

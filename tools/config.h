@@ -17,18 +17,18 @@ std::filesystem::path preset_file(const std::string& name);  ///< UsageError lis
 /// and keeps what earlier files and flags set by hand.
 void apply_toml(semiagcl::RunSettings& settings, const std::string& text, const std::string& name);
 
-/// Applies "key=value", as given to --set. Lists are written "32,48,32", or as to_toml prints them: "[32, 48, 32]", ["H", "W"].
+/// Applies "key=value", as given to --set. Lists are written 32,48,32, or as to_toml prints them: [32, 48, 32], ["H", "W"].
 void apply_assignment(semiagcl::RunSettings& settings, const std::string& assignment);
 
-/// UsageError for values that cannot work together (steps < 1, a patch not divisible by 16, windows with gaps between them, …)
-/// or that config.toml cannot hold (text that is not UTF-8).
+/// UsageError for values that cannot work together (steps < 1, a patch not divisible by 16, windows with gaps between
+/// them, …) or that config.toml cannot hold (text that is not UTF-8).
 void check(const semiagcl::RunSettings& settings);
 
 /// The resolved configuration as TOML that apply_toml reads back to the same settings.
 std::string to_toml(const semiagcl::RunSettings& settings);
 
-/// `run` with those settings of `now` that may change while it goes on, since no bit of the training depends on them: evaluation.*,
-/// data.folder (split.json has the hashes), train.replay, expectation.
+/// `run` with those settings of `now` that may change when it goes on, since no bit of the training depends on them:
+/// evaluation.*, data.folder (split.json has the hashes), train.replay, expectation.
 semiagcl::RunSettings with_what_may_change(semiagcl::RunSettings run, const semiagcl::RunSettings& now);
 
 /// "key: a | b" for every key whose value differs, one a line; empty when equal.

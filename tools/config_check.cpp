@@ -20,13 +20,14 @@ namespace {
 void check_stride(const RunSettings& s) {
   const auto &stride = s.evaluation.stride, &patch = s.train.patch;
   if (stride.empty()) return;
-  require<UsageError>(stride.size() == 3, "evaluation.stride = [{}]: expected three numbers D, H, W or []", fmt::join(stride, ", "));
+  require<UsageError>(stride.size() == 3, "evaluation.stride = [{}]: expected three numbers D, H, W or []",
+                      fmt::join(stride, ", "));
   for (std::size_t a = 0; a < 3; ++a)
     require<UsageError>(stride[a] >= 1 && stride[a] <= patch[a],
-                        "evaluation.stride = [{}]: with windows of train.patch = [{}], {} must lie in 1 to {}, or voxels are left out. "
-                        "Use e.g. --set evaluation.stride={},{},{}; [] predicts the whole volume at once",
-                        fmt::join(stride, ", "), fmt::join(patch, ", "), stride[a], patch[a], (patch[0] + 1) / 2, (patch[1] + 1) / 2,
-                        (patch[2] + 1) / 2);
+                        "evaluation.stride = [{}]: with windows of train.patch = [{}], {} must lie in 1 to {}, or voxels are "
+                        "left out. Use e.g. --set evaluation.stride={},{},{}; [] predicts the whole volume at once",
+                        fmt::join(stride, ", "), fmt::join(patch, ", "), stride[a], patch[a], (patch[0] + 1) / 2,
+                        (patch[1] + 1) / 2, (patch[2] + 1) / 2);
 }
 
 /// What config.toml will hold can be read back.
@@ -40,8 +41,8 @@ void check_text(const RunSettings& s) {
     try {
       (void)toml::parse(line);
     } catch (const toml::parse_error&) {
-      fail<UsageError>("{}{}: is not UTF-8 text, so config.toml cannot hold it. Rename the file or folder, or give a symbolic link with a "
-                       "plain name (ln -s)", section, line);
+      fail<UsageError>("{}{}: is not UTF-8 text, so config.toml cannot hold it. Rename the file or folder, or give a symbolic "
+                       "link with a plain name (ln -s)", section, line);
     }
   }
 }

@@ -9,6 +9,7 @@
 #include "engine/safetensors.h"
 #include "tools/program.h"
 #include "tools/run_folder.h"
+#include "tools/run_state.h"
 #include "tools/signals.h"
 
 extern char** environ;
@@ -40,15 +41,6 @@ int run_program_to(const fs::path& log, const std::vector<std::string>& command)
   return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
-std::string state_of(const fs::path& run) {
-  if (!fs::exists(run / "config.toml")) return "absent";
-  for (const auto& [key, value] : read_run(run).status)
-    if (key == "state") return value;
-  return "absent";
-}
-
-bool has_checkpoint(const fs::path& run) { return fs::exists(run / "checkpoints") && !fs::is_empty(run / "checkpoints"); }
-
 /// What starts one run.
 std::vector<std::string> command_of(const PaperBench& bench, const PaperRow& row, const std::string& labeled, const std::string& seed,
                                     const fs::path& run) {
@@ -61,14 +53,11 @@ std::vector<std::string> command_of(const PaperBench& bench, const PaperRow& row
 
 /// One run, started, resumed or left alone.
 int run_once(const PaperBench& bench, const PaperRow& row, const std::string& labeled, const std::string& seed, const fs::path& run) {
-  const std::string state = state_of(run);
+  const std::string state = read_status(run).state;
   if (state == "finished" || state == "failed") return exit_ok;
-  std::vector<std::string> command = {bench.train.string(), "--resume", "--out", run.string()};
-  if (state == "absent" || !has_checkpoint(run)) {
-    fs::remove_all(run);
-    make_folder(run.parent_path());
-    command = command_of(bench, row, labeled, seed, run);
-  }
+  make_folder(run.parent_path());
+  std::vector<std::string> command = command_of(bench, row, labeled, seed, run);
+  command.push_back("--resume");
   command.push_back("--no-report");
   const int code = run_program_to(run.string() + ".txt", command);
   return code == exit_not_finite ? int(exit_ok) : code;  // written into the run's status

@@ -6,8 +6,11 @@
 #include <CLI/CLI.hpp>
 
 #include <algorithm>
+#include <csignal>
 #include <cstdlib>
 #include <new>
+
+#include "tools/signals.h"
 
 namespace sagcl::tools {
 
@@ -17,8 +20,8 @@ namespace {
 
 constexpr const char* exit_code_text =
     "Exit codes: 0 done; 1 internal error; 2 command line or configuration; 65 unusable data; 66 missing input;\n"
-    "69 device unavailable; 71 out of memory; 74 reading or writing failed; 76 stopped at a non-finite value;\n"
-    "130 or 143 interrupted, state saved.\n";
+    "69 device unavailable; 71 out of memory; 74 reading or writing failed; 75 the run folder is in use, try later;\n"
+    "76 stopped at a non-finite value; 130 or 143 interrupted, state saved.\n";
 
 bool silent = false;
 
@@ -71,11 +74,18 @@ int exit_code_of_current_exception(std::string& message) {
   } catch (const engine::OutOfMemory& e) {
     message = e.what();
     return exit_no_memory;
+  } catch (const engine::InUse& e) {
+    message = e.what();
+    return exit_in_use;
   } catch (const engine::NonFiniteError& e) {
     message = e.what();
     return exit_not_finite;
+  } catch (const Stopped&) {
+    message = "stopped before there was anything to save";
+    return stop_exit_code();
   } catch (const std::bad_alloc&) {
-    message = "the machine has no memory left; a smaller batch or crop needs less";
+    message = "no memory is left: use fewer or smaller images (in training also a smaller batch or patch), or a machine "
+              "with more";
     return exit_no_memory;
   } catch (const fs::filesystem_error& e) {
     message = e.what();
@@ -85,6 +95,8 @@ int exit_code_of_current_exception(std::string& message) {
     return exit_internal;
   }
 }
+
+int stop_exit_code() { return stop_signal() == SIGTERM ? exit_terminated : exit_interrupted; }
 
 int run_program(CLI::App& app, int argc, char** argv, const std::string& examples, const std::function<int()>& body) {
   const std::string name = program_name(argv[0]);
@@ -191,6 +203,11 @@ std::string closest(const std::string& word, const std::vector<std::string>& can
 std::string did_you_mean(const std::string& word, const std::vector<std::string>& candidates) {
   const std::string best = closest(word, candidates);
   return best.empty() ? "" : " (did you mean " + best + "?)";
+}
+
+std::string size_text(std::size_t bytes) {
+  const double mib = double(bytes) / (1 << 20);
+  return mib >= 1024 ? fmt::format("{:.1f} GiB", mib / 1024) : fmt::format("{:.{}f} MiB", mib, mib < 10 ? 1 : 0);
 }
 
 double peak_resident_mib() {

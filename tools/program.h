@@ -24,6 +24,7 @@ enum ExitCode : int {
   exit_no_device = 69,    ///< the device asked for is not available
   exit_no_memory = 71,
   exit_io = 74,           ///< reading or writing failed, e.g. a full disk
+  exit_in_use = 75,       ///< another process writes the run folder; later it may be free
   exit_not_finite = 76,   ///< training stopped at a NaN or infinity
   exit_interrupted = 130, ///< Ctrl-C; what was done is saved
   exit_terminated = 143,  ///< SIGTERM; what was done is saved
@@ -31,6 +32,9 @@ enum ExitCode : int {
 
 /// The exit code for the exception being handled. Call it inside a catch block; `message` becomes its text.
 int exit_code_of_current_exception(std::string& message);
+
+/// 143 where SIGTERM asked to stop, 130 for the others.
+int stop_exit_code();
 
 /// Parses the command line, runs `body` and returns the exit code. Exceptions become one message on stderr. Adds --version and,
 /// at the end of --help, `examples` and the exit codes. Unknown options are errors with a suggestion.
@@ -64,6 +68,9 @@ std::string closest(const std::string& word, const std::vector<std::string>& can
 
 /// "(did you mean X?)" with a leading blank, or nothing.
 std::string did_you_mean(const std::string& word, const std::vector<std::string>& candidates);
+
+/// "0.3 MiB", "120 MiB", "3.4 GiB".
+std::string size_text(std::size_t bytes);
 
 /// Highest resident memory of this process so far, in MiB.
 double peak_resident_mib();

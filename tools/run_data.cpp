@@ -2,9 +2,12 @@
 
 #include <algorithm>
 #include <charconv>
+#include <new>
 
+#include "engine/memory.h"
 #include "semiagcl/inference.h"
 #include "tools/program.h"
+#include "tools/signals.h"
 
 namespace sagcl::tools {
 
@@ -56,15 +59,61 @@ datasets::SplitRule split_rule(const RunSettings& s) {
 
 namespace {
 
+/// What the training cases take in memory, where they lie as long as the run lasts.
+class Footprint {
+ public:
+  Footprint(const std::filesystem::path& folder, std::size_t cases) : folder_(folder), cases_(cases) {}
+
+  void add(const Sample& sample) {
+    ++read_, bytes_ += datasets::bytes_in_memory({sample});
+    const std::size_t free = engine::runtime(engine::Device::cpu()).room().free, rest = bytes_ / read_ * (cases_ - read_);
+    if (warned_ || rest <= free) return;
+    warned_ = true;
+    say(fmt::format("warning: {}, and {} are free: the run may be ended by the system. {}", text(), size_text(free),
+                    remedy));
+  }
+  std::string text() const {
+    const std::string all = read_ == 0 ? "" : fmt::format("; all will take about {}", size_text(bytes_ / read_ * cases_));
+    return fmt::format("{}: {} of {} training cases are read and take {}{}", folder_.string(), read_, cases_,
+                       size_text(bytes_), all);
+  }
+  static constexpr const char* remedy =
+      "Train on fewer or smaller images (--split says which), or on a machine with more memory";
+
+ private:
+  std::filesystem::path folder_;
+  std::size_t cases_, read_ = 0, bytes_ = 0;
+  bool warned_ = false;
+};
+
 std::vector<Sample> load_resized(const RunData& data, const std::vector<std::string>& ids, const RunSettings& s,
-                                 bool with_labels) {
+                                 bool with_labels, Footprint& footprint) {
   const auto normalisation = datasets::normalisation_named(s.data.normalise);
-  std::vector<Sample> samples = datasets::load_samples(data.dataset, ids, normalisation, with_labels);
-  for (Sample& sample : samples) {
+  std::vector<Sample> samples;
+  for (const std::string& id : ids) {
+    leave_if_asked();
+    Sample sample = std::move(datasets::load_samples(data.dataset, {id}, normalisation, with_labels).front());
     sample.image = semiagcl::resized_image(sample.image, s.data);
     if (sample.label.defined()) sample.label = semiagcl::resized_label(sample.label, s.data);
+    footprint.add(sample);
+    samples.push_back(std::move(sample));
   }
   return s.network.name == "unet" ? datasets::planes_of(std::move(samples)) : samples;
+}
+
+void load_training(RunData& data, const RunSettings& s) {
+  Footprint footprint(data.dataset.folder, data.split.labelled.size() + data.split.unlabelled.size());
+  const auto no_room = [&] {
+    fail<engine::OutOfMemory>("no memory is left for the data. {}. {}", footprint.text(), Footprint::remedy);
+  };
+  try {
+    data.training.labelled = load_resized(data, data.split.labelled, s, true, footprint);
+    data.training.unlabelled = load_resized(data, data.split.unlabelled, s, false, footprint);
+  } catch (const engine::OutOfMemory&) {
+    no_room();
+  } catch (const std::bad_alloc&) {
+    no_room();
+  }
 }
 
 }  // namespace
@@ -77,30 +126,15 @@ datasets::Dataset open_data(const RunSettings& s) {
   return data;
 }
 
-RunData load_run_data(const RunSettings& s, const std::filesystem::path& split_file) {
+RunData load_run_data(const RunSettings& s, const std::filesystem::path& split_file, std::vector<std::string>* renewed) {
   RunData data;
   data.dataset = open_data(s);
-  data.split = std::filesystem::exists(split_file) ? datasets::read_split(split_file, data.dataset)
-                                                   : datasets::make_split(data.dataset, split_rule(s));
+  data.split = split_file.empty() ? datasets::make_split(data.dataset, split_rule(s))
+                                  : datasets::read_split(split_file, data.dataset, renewed);
   data.training.channels = data.dataset.channels;
   data.training.classes = data.dataset.n_classes();
-  data.training.labelled = load_resized(data, data.split.labelled, s, true);
-  data.training.unlabelled = load_resized(data, data.split.unlabelled, s, false);
+  load_training(data, s);
   return data;
-}
-
-Checkpoint newest_checkpoint(const std::filesystem::path& run) {
-  std::vector<std::filesystem::path> files;
-  std::error_code missing;
-  for (const auto& entry : std::filesystem::directory_iterator(run / "checkpoints", missing))
-    if (entry.path().extension() == ".safetensors") files.push_back(entry.path());
-  std::sort(files.rbegin(), files.rend());  // step-0000600 after step-0000500
-  for (const auto& file : files) try {
-      return {file, engine::read_safetensors(file)};
-    } catch (const engine::DataError& e) {
-      say(fmt::format("warning: {}; trying the checkpoint before it", e.what()));
-    }
-  fail<UsageError>("{}: holds no readable checkpoint to resume from; start a new run without --resume", run.string());
 }
 
 }  // namespace sagcl::tools

@@ -20,15 +20,12 @@ datasets::SplitRule split_rule(const semiagcl::RunSettings& settings);
 /// Opens data.folder with the label map of the settings.
 datasets::Dataset open_data(const semiagcl::RunSettings& settings);
 
-/// Opens data.folder, divides it as the settings say (or as `split_file`, if it exists) and loads the training cases.
-RunData load_run_data(const semiagcl::RunSettings& settings, const std::filesystem::path& split_file);
+/// Opens data.folder, divides it as the settings say, or as `split_file` unless that is empty, and loads the training cases.
+/// `renewed` as in read_split. OutOfMemory says what the training cases take; Stopped if a signal asked to stop.
+RunData load_run_data(const semiagcl::RunSettings& settings, const std::filesystem::path& split_file,
+                      std::vector<std::string>* renewed = nullptr);
 
 /// "8", "0.05" or "a,b,c" as an amount. UsageError otherwise.
 datasets::Amount amount_of(const std::string& key, const std::string& text);
-
-/// The newest readable checkpoint of a run folder; unreadable ones are named on stderr and passed over. UsageError if
-/// there is none.
-struct Checkpoint { std::filesystem::path file; engine::TensorFile content; };
-Checkpoint newest_checkpoint(const std::filesystem::path& run);
 
 }  // namespace sagcl::tools

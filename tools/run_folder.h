@@ -13,12 +13,14 @@
 ///
 ///   config.toml        the resolved settings                  command.txt     the command line
 ///   env.json           processor, compiler, libraries         split.json      which case is in which part
-///   status.json        state, step, seconds                   evaluation.json figures on the test cases (evaluation.h)
+///   status.json        state, step, checkpoints, seconds      evaluation.json figures on the test cases (evaluation.h)
 ///   checkpoints/       *.safetensors                          predictions/    <case>.nii.gz or <case>.png
 ///   metrics.jsonl      a line per training step:
 ///     {"step":n,"phase":"train","loss":…,"terms":{"sup":…,"reg":…,"pl":…,"rw":…},"ramp":…,"lr":…,"theta":…,"a_ii":…,"seconds":…}
 ///     and per validation: {"step":n,"phase":"validation","network":"student"|"teacher","dice":mean foreground,"per_class":[…]};
-///     after the last step also with "phase":"test", on the test cases
+///     after the last step also with "phase":"test", on the test cases; and {"step":n,"phase":"note","text":…} where
+///     something was changed when the run went on
+///   lock               while a process writes the folder (run_lock.h)
 namespace sagcl::tools {
 
 struct TrainPoint {

@@ -1,16 +1,19 @@
 #include "tools/run_writer.h"
 
+#include <fcntl.h>
 #include <sys/utsname.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cmath>
-#include <nlohmann/json.hpp>
 #include <thread>
 
 #include "datasets/nifti.h"
 #include "datasets/png.h"
 #include "engine/parallel.h"
+#include "tools/json_text.h"
 #include "tools/program.h"
+#include "tools/run_state.h"
 
 namespace sagcl::tools {
 namespace {
@@ -45,15 +48,36 @@ Json environment(const engine::DeviceChoice& device) {
 RunWriter::RunWriter(const std::filesystem::path& folder) : folder_(folder) {
   make_folder(folder_ / "checkpoints");
   make_folder(folder_ / "predictions");
-  metrics_.open(folder_ / "metrics.jsonl", std::ios::app);
-  engine::require<engine::IoError>(metrics_.good(), "{}: cannot be written; check the folder's permissions", (folder_ / "metrics.jsonl").string());
+  for (const auto& part : {folder_, folder_ / "checkpoints", folder_ / "predictions"})
+    for (const auto& entry : std::filesystem::directory_iterator(part))
+      if (engine::is_temporary(entry.path())) std::filesystem::remove(entry.path());
 }
 
-void RunWriter::start(const std::string& config, const std::string& command, const engine::DeviceChoice& device) {
-  engine::write_file_atomically(folder_ / "config.toml", config);
+void RunWriter::start(const std::string& settings, const std::string& command, const engine::DeviceChoice& device) {
+  metrics("");
   engine::write_file_atomically(folder_ / "command.txt", command + "\n");
-  engine::write_file_atomically(folder_ / "env.json", environment(device).dump(2) + "\n");
+  engine::write_file_atomically(folder_ / "env.json", json_text(environment(device), 2) + "\n");
   status("running", 0, 0, "");
+  config(settings);
+}
+
+void RunWriter::go_on(std::int64_t attempt, std::int64_t step) {
+  const std::filesystem::path file = folder_ / "metrics.jsonl";
+  metrics(std::filesystem::exists(file) ? kept_metrics(engine::read_file(file), attempt, step) : "");
+}
+
+/// Begins metrics.jsonl with these lines.
+void RunWriter::metrics(const std::string& text) {
+  const std::filesystem::path file = folder_ / "metrics.jsonl";
+  engine::write_file_atomically(file, text);
+  metrics_.open(file, std::ios::app);
+  engine::require<engine::IoError>(metrics_.good(), "{}: cannot be written; check the folder's permissions", file.string());
+}
+
+void RunWriter::config(const std::string& settings) { engine::write_file_atomically(folder_ / "config.toml", settings); }
+
+void RunWriter::note(std::int64_t step, const std::string& text) {
+  line(json_text(Json{{"step", step}, {"phase", "note"}, {"text", text}}));
 }
 
 void RunWriter::line(const std::string& text) {
@@ -67,59 +91,44 @@ void RunWriter::train(const semiagcl::StepReport& r) {
   for (const auto& [name, value] : r.terms) j["terms"][name] = number(value);
   for (const auto& [name, value] : r.observations) j[name] = number(value);
   j["seconds"] = r.seconds;
-  line(j.dump());
+  line(json_text(j));
 }
 
 void RunWriter::validation(const ValidationPoint& p) {
-  line(Json{{"step", p.step}, {"phase", p.cases}, {"network", p.network}, {"dice", number(p.dice)}, {"per_class", p.per_class}}.dump());
+  line(json_text(Json{{"step", p.step}, {"phase", p.cases}, {"network", p.network}, {"dice", number(p.dice)},
+                      {"per_class", p.per_class}}));
 }
 
 void RunWriter::checkpoint(std::int64_t step, const engine::TensorFile& content) {
-  const std::filesystem::path folder = folder_ / "checkpoints";
-  engine::write_safetensors(folder / fmt::format("step-{:07}.safetensors", step), content);
-  std::vector<std::filesystem::path> files;
-  for (const auto& entry : std::filesystem::directory_iterator(folder))
-    if (entry.path().extension() == ".safetensors") files.push_back(entry.path());
-  std::sort(files.rbegin(), files.rend());
+  // What was recorded up to a checkpoint is as durable as the checkpoint: nobody will write it again.
+  if (const int fd = ::open((folder_ / "metrics.jsonl").c_str(), O_RDONLY | O_CLOEXEC); fd >= 0) ::fsync(fd), ::close(fd);
+  const std::filesystem::path file = folder_ / "checkpoints" / fmt::format("step-{:07}.safetensors", step);
+  engine::write_safetensors(file, content);
   std::error_code ignored;  // an old checkpoint that cannot be removed only takes space
-  for (std::size_t i = 2; i < files.size(); ++i) std::filesystem::remove(files[i], ignored);
+  std::int64_t kept = 0;
+  for (const auto& other : checkpoint_files(folder_))  // the newest first
+    if (other > file || ++kept > checkpoints_kept) std::filesystem::remove(other, ignored);
 }
 
-void RunWriter::prediction(const datasets::Sample& sample, const engine::Tensor& mask, const datasets::Dataset& dataset) {
-  const std::filesystem::path base = folder_ / "predictions" / sample.id;
-  if (sample.geometry.measured || mask.shape()[0] > 1) return datasets::write_nifti(base.string() + ".nii.gz", mask, sample.geometry);
+std::filesystem::path RunWriter::prediction(const datasets::Sample& sample, const engine::Tensor& mask,
+                                            const datasets::Dataset& dataset) {
+  const std::string base = (folder_ / "predictions" / sample.id).string();
+  if (sample.geometry.measured || mask.shape()[0] > 1) {
+    datasets::write_nifti(base + ".nii.gz", mask, sample.geometry);
+    return base + ".nii.gz";
+  }
   engine::Tensor pixels = mask.reshape({mask.shape()[1], mask.shape()[2]}).clone();
   if (dataset.labels.threshold > 0)  // masks that were cut at a threshold are written black and white again
     for (std::int64_t i = 0; i < pixels.size(); ++i) pixels.data<std::uint8_t>()[i] = pixels.data<std::uint8_t>()[i] ? 255 : 0;
-  datasets::write_png(base.string() + ".png", pixels);
+  datasets::write_png(base + ".png", pixels);
+  return base + ".png";
 }
 
 void RunWriter::status(const std::string& state, std::int64_t step, double seconds, const std::string& reason) {
-  Json j = {{"schema_version", 1}, {"state", state}, {"step", step}, {"seconds", seconds}, {"peak_MiB", std::int64_t(peak_resident_mib())}};
+  Json j = {{"schema_version", 1}, {"state", state}, {"step", step}, {"checkpoints", checkpoint_files(folder_).size()},
+            {"seconds", seconds}, {"peak_MiB", std::int64_t(peak_resident_mib())}};
   if (!reason.empty()) j["reason"] = reason;
-  engine::write_file_atomically(folder_ / "status.json", j.dump(2) + "\n");
-}
-
-void RunWriter::forget_after(std::int64_t step) {
-  const std::filesystem::path file = folder_ / "metrics.jsonl";
-  metrics_.close();
-  std::string kept;
-  const std::string all = engine::read_file(file);
-  for (std::size_t begin = 0; begin < all.size();) {
-    const std::size_t end = std::min(all.find('\n', begin), all.size());
-    const Json j = Json::parse(all.substr(begin, end - begin), nullptr, false);
-    if (j.is_object() && j.contains("step") && j["step"].is_number_integer() && j["step"].get<std::int64_t>() <= step)
-      kept += all.substr(begin, end - begin) + "\n";
-    begin = end + 1;
-  }
-  engine::write_file_atomically(file, kept);
-  metrics_.open(file, std::ios::app);
-}
-
-double RunWriter::seconds_so_far() const {
-  if (!std::filesystem::exists(folder_ / "status.json")) return 0;
-  const Json j = Json::parse(engine::read_file(folder_ / "status.json"), nullptr, false);
-  return j.is_object() && j.contains("seconds") && j["seconds"].is_number() ? j["seconds"].get<double>() : 0;
+  engine::write_file_atomically(folder_ / "status.json", json_text(j, 2) + "\n");
 }
 
 }  // namespace sagcl::tools

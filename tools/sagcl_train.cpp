@@ -1,5 +1,6 @@
 // sagcl-train: trains a segmentation network from few labels.
 #include <CLI/CLI.hpp>
+#include <optional>
 
 #include "engine/parallel.h"
 #include "engine/safetensors.h"
@@ -7,6 +8,10 @@
 #include "tools/config.h"
 #include "tools/processes.h"
 #include "tools/program.h"
+#include "tools/report.h"
+#include "tools/run_lock.h"
+#include "tools/run_state.h"
+#include "tools/signals.h"
 #include "tools/training_run.h"
 
 namespace {
@@ -23,13 +28,26 @@ struct Flags {
   std::int64_t stop_after = 0;
 };
 
-/// Defaults, then the preset or file, then flags: the later one wins.
-semiagcl::RunSettings settings_of(const Flags& f) {
+/// The same text for a place however it was typed: DIR/ is DIR.
+std::string full_path(const std::string& typed) {
+  const std::filesystem::path path = std::filesystem::absolute(typed).lexically_normal();
+  return (path.has_filename() ? path : path.parent_path()).string();
+}
+
+/// What the settings of a run are: those it has so far, or the defaults; then the preset, the file and the flags, the later
+/// one wins.
+struct Settings {
+  semiagcl::RunSettings now;
+  std::string changes;  ///< against those it has, a line each
+};
+Settings settings_of(const Flags& f, tools::RunState state) {
   semiagcl::RunSettings s;
-  const std::filesystem::path saved = std::filesystem::path(f.out) / "config.toml";
-  if (f.resume) {
-    tools::require_file(saved, "--out");
+  if (state != tools::RunState::none) {
+    const std::filesystem::path saved = std::filesystem::path(f.out) / "config.toml";
     tools::apply_toml(s, engine::read_file(saved), saved.string());
+    engine::require<engine::DataError>(!s.data.folder.empty(),
+                                       "{}: is not whole, it names no data.folder; put it back (checkpoints hold it as their "
+                                       "note 'config'), or start a new run in another folder", saved.string());
   }
   const semiagcl::RunSettings before = s;
   if (!f.preset.empty()) {
@@ -41,23 +59,32 @@ semiagcl::RunSettings settings_of(const Flags& f) {
     tools::require_file(f.config, "--config");
     tools::apply_toml(s, engine::read_file(f.config), f.config);
   }
-  if (!f.data.empty()) s.data.folder = std::filesystem::absolute(f.data).lexically_normal().string();
-  if (!f.weights.empty()) s.train.weights = std::filesystem::absolute(f.weights).lexically_normal().string();
+  if (!f.data.empty()) s.data.folder = full_path(f.data);
+  if (!f.weights.empty()) s.train.weights = full_path(f.weights);
   if (!f.method.empty()) s.train.method = f.method;
   if (!f.labeled.empty()) s.data.labeled = f.labeled;
   if (!f.seed.empty()) tools::apply_assignment(s, "train.seed=" + f.seed);
   if (!f.precision.empty()) s.train.precision = f.precision;
   for (const std::string& assignment : f.set) tools::apply_assignment(s, assignment);
-  if (f.resume) {
-    semiagcl::RunSettings moved = before;
-    moved.data.folder = s.data.folder;  // the same data may lie elsewhere now; split.json holds their hashes
-    moved.train.replay = s.train.replay;  // changes no bit, and the device may be another
-    const std::string changed = tools::differences(moved, s);
+  if (state != tools::RunState::none) {
+    const std::string changed = tools::differences(tools::with_what_may_change(before, s), s);
     engine::require<UsageError>(changed.empty(), "--resume continues the run as it was, but these settings differ (run | now):\n{}"
                                 "leave the flags out, or start a new run in another folder", changed);
   }
   tools::check(s);
-  return s;
+  return {s, state == tools::RunState::none ? "" : tools::differences(before, s)};
+}
+
+/// What is left to do for a run that is finished; false if it must be gone through again.
+bool complete(const Flags& f) {
+  const std::vector<std::string> missing = tools::missing_results(f.out);
+  if (!missing.empty()) {
+    tools::say(fmt::format("{} is finished, but without {}{}: it is evaluated again", f.out, missing.front(),
+                           missing.size() > 1 ? fmt::format(" and {} more", missing.size() - 1) : ""));
+    return false;
+  }
+  tools::say(fmt::format("{} is finished: nothing to do (to have it evaluated again, remove evaluation.json)", f.out));
+  return true;
 }
 
 int list_methods() {
@@ -72,22 +99,39 @@ int run(const Flags& f, const std::string& command, engine::Communicator& ranks)
     return tools::exit_ok;
   }
   engine::require<UsageError>(!f.resume || !f.out.empty(), "--resume needs --out RUN, the folder of the run to continue");
-  const semiagcl::RunSettings settings = settings_of(f);
+  engine::require<UsageError>(!f.out.empty() || f.dry_run || f.print_config,
+                              "--out RUN is missing: the folder the run is written to");
+  tools::catch_signals();
+  std::optional<tools::RunLock> lock;  // before anybody looks at the folder
+  if (!f.dry_run && !f.print_config && ranks.rank() == 0) lock.emplace(f.out);
+  engine::any(ranks, false);
+  const tools::RunState there = f.out.empty() ? tools::RunState::none : tools::state_of(f.out);
+  engine::require<UsageError>(f.resume || f.dry_run || f.print_config || there == tools::RunState::none,
+                              "{} already holds a run: continue it with --resume, or choose another folder", f.out);
+  const tools::RunState state = f.resume ? there : tools::RunState::none;
+  const auto [settings, changes] = settings_of(f, state);
   if (f.print_config) {
     fmt::print("{}", tools::to_toml(settings));
     return tools::exit_ok;
   }
-  engine::require<UsageError>(!settings.data.folder.empty(), "--data DIR is missing: the folder of the images and labels");
-  engine::require<UsageError>(!f.out.empty() || f.dry_run, "--out RUN is missing: the folder the run is written to");
+  const bool none = f.resume && state == tools::RunState::none;
+  engine::require<UsageError>(!settings.data.folder.empty(), "{}--data DIR is missing: the folder of the images and labels",
+                              none ? f.out + " holds no run to continue, and to begin one " : "");
   tools::require_folder(settings.data.folder, "--data");
   if (!f.split.empty()) tools::require_file(f.split, "--split");
-  if (!f.resume && !settings.train.weights.empty()) tools::require_file(settings.train.weights, "--weights");
-  engine::require<UsageError>(f.resume || f.dry_run || !std::filesystem::exists(std::filesystem::path(f.out) / "config.toml"),
-                              "{} already holds a run: continue it with --resume, or choose another folder", f.out);
+  if (state == tools::RunState::finished && changes.empty() && complete(f)) {
+    if (!f.no_report && ranks.rank() == 0 && !std::filesystem::exists(std::filesystem::path(f.out) / "report.html"))
+      tools::say(fmt::format("report   {}", std::filesystem::absolute(tools::write_report(f.out)).string()));
+    return tools::exit_ok;
+  }
+  const bool fresh = state == tools::RunState::none || state == tools::RunState::begun;
+  if (f.resume && fresh) tools::say(fmt::format("{} holds no checkpoint yet: begun at step 0", f.out));
+  if (fresh && !settings.train.weights.empty()) tools::require_file(settings.train.weights, "--weights");
   if (f.threads > 0) engine::set_threads(f.threads);
   else tools::share_cores(ranks);
-  return tools::train({.settings = settings, .out = f.out, .split = f.split, .resume = f.resume, .dry_run = f.dry_run, .no_report = f.no_report,
-                       .device = f.device, .command = command, .stop_after = f.stop_after}, ranks);
+  return tools::train({.settings = settings, .out = f.out, .split = f.split, .state = state, .changes = changes,
+                       .dry_run = f.dry_run, .no_report = f.no_report, .device = f.device, .command = command,
+                       .stop_after = f.stop_after}, ranks);
 }
 
 }  // namespace
@@ -109,7 +153,8 @@ int main(int argc, char** argv) {
   app.add_option("--precision", f.precision, "of convolutions: auto (a GPU: tf32, the CPU: fp32), fp32, tf32 or bf16");
   app.add_option("--threads", f.threads, "CPU threads (default: all)")->check(CLI::Range(1, 1024));
   app.add_option("--stop-after", f.stop_after, "save and leave after so many steps, to be continued with --resume");
-  app.add_flag("--resume", f.resume, "continue the run in --out from its newest checkpoint, bit for bit");
+  app.add_flag("--resume", f.resume, "go on with the run in --out from its newest checkpoint, bit for bit; begin it if there is "
+                                     "none");
   app.add_flag("--dry-run", f.dry_run, "check settings and data, time a step, write nothing");
   app.add_flag("--no-report", f.no_report, "leave report.html out");
   app.add_flag("--print-config", f.print_config, "print the resolved settings and leave");

@@ -25,4 +25,8 @@ void catch_signals() {
 
 int stop_signal() { return received; }
 
+void leave_if_asked() {
+  if (received) throw Stopped();
+}
+
 }  // namespace sagcl::tools

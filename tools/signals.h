@@ -1,4 +1,5 @@
 #pragma once
+#include <exception>
 
 namespace sagcl::tools {
 
@@ -8,5 +9,9 @@ void catch_signals();
 
 /// The signal that asked to stop, 0 if none. Polled between steps, cases and checkpoints.
 int stop_signal();
+
+/// Where there is nothing to save yet: throws Stopped if a signal asked to stop.
+struct Stopped : std::exception {};
+void leave_if_asked();
 
 }  // namespace sagcl::tools

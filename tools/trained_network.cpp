@@ -1,10 +1,12 @@
 #include "tools/trained_network.h"
 
+#include <algorithm>
 #include <charconv>
 #include <nlohmann/json.hpp>
 
 #include "layers/weights.h"
 #include "tools/config.h"
+#include "tools/program.h"
 
 namespace sagcl::tools {
 
@@ -41,6 +43,16 @@ std::vector<std::string> class_names(const engine::TensorFile& content, const st
   return names;
 }
 
+/// Earlier versions trained to the end before they refused a stride that leaves voxels out: what they saved is still of use.
+void repair_stride(semiagcl::RunSettings& s, const std::string& source) {
+  const std::vector<std::int64_t> trained = s.evaluation.stride;
+  for (std::size_t a = 0; a < std::min(trained.size(), s.train.patch.size()); ++a)
+    s.evaluation.stride[a] = std::clamp<std::int64_t>(trained[a], 1, s.train.patch[a]);
+  if (s.evaluation.stride != trained)
+    say(fmt::format("warning: {}: evaluation.stride = [{}] would leave voxels out between windows of [{}]; [{}] is used",
+                    source, fmt::join(trained, ", "), fmt::join(s.train.patch, ", "), fmt::join(s.evaluation.stride, ", ")));
+}
+
 bool has_any(const engine::TensorFile& content, const std::string& prefix) {
   const auto first = content.tensors.lower_bound(prefix);
   return first != content.tensors.end() && first->first.starts_with(prefix);
@@ -56,6 +68,7 @@ TrainedNetwork network_from(const engine::TensorFile& content, const std::string
   } catch (const engine::UsageError& e) {  // the command line is right, the file is not
     fail<DataError>("{}", e.what());
   }
+  repair_stride(t.settings, source);
   t.classes = class_names(content, source);
   t.channels = whole_number(content, "channels", source);
   t.step = whole_number(content, "step", source);

@@ -1,15 +1,11 @@
 #include "tools/training_run.h"
 
 #include <algorithm>
-#include <cmath>
-#include <csignal>
-#include <nlohmann/json.hpp>
 
-#include "datasets/nifti.h"
-#include "datasets/png.h"
 #include "engine/parallel.h"
-#include "semiagcl/inference.h"
 #include "tools/config.h"
+#include "tools/json_text.h"
+#include "tools/preflight.h"
 #include "tools/processes.h"
 #include "tools/program.h"
 #include "tools/progress.h"
@@ -21,6 +17,8 @@
 namespace sagcl::tools {
 
 using datasets::Sample;
+using engine::DataError;
+using engine::require;
 using engine::Tensor;
 using semiagcl::RunSettings;
 using semiagcl::EvaluationSettings;
@@ -29,70 +27,29 @@ using semiagcl::Trainer;
 
 namespace {
 
-/// Predicts cases one by one; stops early when a signal asks for it.
-class CaseLoop {
- public:
-  CaseLoop(const RunData& data, const RunSettings& settings, engine::Device device) : data_(data), settings_(settings), device_(device) {}
-
-  /// Calls f(sample, prediction) for each case; false if a signal came.
-  template <class F>
-  bool run(layers::Segmenter& network, const std::vector<std::string>& ids, F&& f) const {
-    for (const std::string& id : ids) {
-      if (stop_signal()) return false;
-      const Sample sample =
-          datasets::load_samples(data_.dataset, {id}, datasets::normalisation_named(settings_.data.normalise), true).front();
-      Tensor prediction = semiagcl::predict(network, sample.image, settings_, device_);
-      if (settings_.evaluation.largest_component) prediction = semiagcl::largest_components(prediction, data_.training.classes);
-      f(sample, prediction);
-    }
-    return true;
-  }
-
- private:
-  const RunData& data_;
-  const RunSettings& settings_;
-  engine::Device device_;
-};
-
-/// Mean foreground Dice and Dice per class; both masks empty count 1.
-ValidationPoint validate(const CaseLoop& loop, layers::Segmenter& network, const std::vector<std::string>& ids, std::int64_t classes,
-                         std::int64_t step, const std::string& name) {
-  ValidationPoint point{step, name, 0, std::vector<double>(std::size_t(classes - 1), 0.0)};
-  std::int64_t n = 0;
-  loop.run(network, ids, [&](const Sample& sample, const Tensor& prediction) {
-    ++n;
-    for (std::int64_t k = 1; k < classes; ++k) {
-      std::int64_t both = 0, sum = 0;
-      for (std::int64_t v = 0; v < prediction.size(); ++v) {
-        const bool a = prediction.data<std::uint8_t>()[v] == k, b = sample.label.data<std::uint8_t>()[v] == k;
-        both += a && b, sum += a + b;
-      }
-      point.per_class[std::size_t(k - 1)] += sum ? 2.0 * double(both) / double(sum) : 1.0;
-    }
-  });
-  for (double& d : point.per_class) d /= double(std::max<std::int64_t>(n, 1)), point.dice += d / double(classes - 1);
-  return point;
-}
-
 class Session {
  public:
   Session(const TrainOptions& options, engine::Communicator& ranks)
       : options_(options), ranks_(ranks),
         choice_(device_of_process(options.device, options.settings.train.precision, ranks)),
         gpus_(engine::connect_devices(ranks, choice_.device)),
-        data_(load_run_data(options.settings, options.resume || options.split.empty() ? options.out / "split.json"
-                                                                                   : options.split)),
+        data_(load_run_data(options.settings, split_to_use(options.out, options.state, options.split),
+                            options.state == RunState::none ? nullptr : &renewed_)),
         trainer_(options_.settings, data_.training, choice_.device, gpus_ ? *gpus_ : ranks),
-        loop_(data_, options_.settings, choice_.device) {
-    if (!options.resume && !options.settings.train.weights.empty()) trainer_.start_from(options.settings.train.weights);
+        held_out_(data_, options_.settings, choice_.device) {
+    if (!goes_on() && !options.settings.train.weights.empty()) trainer_.start_from(options.settings.train.weights);
   }
 
   int run();
 
  private:
+  bool goes_on() const { return options_.state == RunState::saved || options_.state == RunState::finished; }
   void introduce() const;
+  void look_ahead();
   int dry_run();
+  void restore();
   void begin();
+  void record_changes();
   void save();
   void log(const StepReport& report, Progress& progress);
   std::vector<ValidationPoint> measure(const std::string& cases, const std::vector<std::string>& ids);
@@ -106,9 +63,11 @@ class Session {
   engine::Communicator& ranks_;
   engine::DeviceChoice choice_;
   std::unique_ptr<engine::Communicator> gpus_;
+  std::vector<std::string> renewed_;  // held-out cases whose files have changed since the run began
   RunData data_;
   Trainer trainer_;
-  CaseLoop loop_;
+  HeldOut held_out_;
+  std::optional<Trial> trial_;
   std::unique_ptr<RunWriter> writer_;  // of the first process alone
   double seconds_ = 0;
 };
@@ -139,29 +98,71 @@ int Session::dry_run() {
   return exit_ok;
 }
 
+/// What is needed only later, looked at before the first step by the first process.
+void Session::look_ahead() {
+  if (ranks_.rank() > 0) return;
+  trial_ = tools::look_ahead(data_, options_.settings, held_out_, trainer_.student());
+  for (const engine::Device device : {engine::Device::cpu(), choice_.device}) engine::allocator(device).empty_cache();
+  if (options_.out.empty()) return;  // a dry run
+  require_space(options_.out, checkpoints_to_come(options_.out, options_.settings, trainer_.checkpoint()));
+}
+
+/// The state of the newest checkpoint, if its run had the settings that config.toml says.
+void Session::restore() {
+  const Checkpoint checkpoint = newest_checkpoint(options_.out);
+  trainer_.restore(checkpoint.content, checkpoint.file.string());
+  if (const auto config = checkpoint.content.notes.find("config"); config != checkpoint.content.notes.end()) {
+    RunSettings trained;
+    apply_toml(trained, config->second, checkpoint.file.string() + " (note 'config')");
+    const std::string changed = differences(with_what_may_change(trained, options_.settings), options_.settings);
+    require<DataError>(changed.empty(),
+                       "{}: its settings are not those that {} was trained with (trained | now):\n{}put config.toml back; the "
+                       "checkpoint holds it as its note 'config'",
+                       (options_.out / "config.toml").string(), checkpoint.file.string(), changed);
+  }
+  say(fmt::format("resumed  {} at step {}", checkpoint.file.string(), trainer_.steps_done()));
+}
+
 /// A new run folder, or the state of an old one.
 void Session::begin() {
-  if (options_.resume) {
-    const Checkpoint checkpoint = newest_checkpoint(options_.out);
-    trainer_.restore(checkpoint.content, checkpoint.file.string());
-    say(fmt::format("resumed  {} at step {}", checkpoint.file.string(), trainer_.steps_done()));
-  }
+  if (goes_on()) restore();
   engine::any(ranks_, false);  // all have read the folder before the first process changes it
   if (ranks_.rank() > 0) return;
   writer_ = std::make_unique<RunWriter>(options_.out);
-  if (options_.resume) {
-    writer_->forget_after(trainer_.steps_done());
-    seconds_ = writer_->seconds_so_far();
-    return;
+  if (trial_) std::filesystem::remove(writer_->prediction(trial_->sample, trial_->prediction, data_.dataset));
+  trial_.reset();
+  if (goes_on()) {
+    writer_->go_on(trainer_.attempt(), trainer_.steps_done());
+  } else {
+    datasets::write_split(options_.out / "split.json", data_.dataset, data_.split);
+    writer_->start(to_toml(options_.settings), options_.command, choice_);
   }
-  writer_->start(to_toml(options_.settings), options_.command, choice_);
-  datasets::write_split(options_.out / "split.json", data_.dataset, data_.split);
+  record_changes();
+  if (!goes_on()) return;
+  seconds_ = read_status(options_.out).seconds;
+  const std::int64_t step = trainer_.steps_done(), every = options_.settings.evaluation.every;
+  if (every > 0 && step > 0 && step % every == 0 && !trainer_.finished()) measure("validation", data_.split.validation);
+}
+
+/// What has changed since the run was left is told and stays on record; only then does it hold for the next time.
+void Session::record_changes() {
+  const auto record = [&](const std::string& text) {
+    say("changed  " + text);
+    writer_->note(trainer_.steps_done(), text);
+  };
+  if (!options_.changes.empty()) {
+    record("settings (before | now): " + options_.changes.substr(0, options_.changes.find_last_not_of('\n') + 1));
+    writer_->config(to_toml(options_.settings));
+  }
+  for (const std::string& id : renewed_)
+    record(fmt::format("the files of case {}, which is held out, since the run began", id));
+  if (!renewed_.empty()) datasets::write_split(options_.out / "split.json", data_.dataset, data_.split);
 }
 
 void Session::save() {
   engine::TensorFile content = trainer_.checkpoint();
   content.notes["config"] = to_toml(options_.settings);
-  content.notes["classes"] = nlohmann::json(data_.dataset.classes).dump();
+  content.notes["classes"] = json_text(nlohmann::json(data_.dataset.classes));
   content.notes["channels"] = std::to_string(data_.training.channels);
   writer_->checkpoint(trainer_.steps_done(), content);
   writer_->status("running", trainer_.steps_done(), seconds_, "");
@@ -172,8 +173,10 @@ void Session::log(const StepReport& report, Progress& progress) {
   std::string detail = fmt::format("loss {:.4f}", report.loss);
   for (const auto& [name, value] : report.terms) detail += fmt::format("  {} {:.4f}", name, value);
   progress.update(report.step, detail);
-  if (report.restarted)
-    return progress.message("the warm-up left a class that is never predicted: it starts again with other weights");
+  if (report.restarted) {
+    progress.message("the warm-up left a class that is never predicted: it starts again with other weights");
+    return save();  // instead of the checkpoints of the first attempt, whose steps would be counted as later
+  }
   const auto& s = options_.settings;
   if (s.evaluation.every > 0 && report.step % s.evaluation.every == 0 && !trainer_.finished())
     for (const ValidationPoint& p : measure("validation", data_.split.validation))
@@ -187,8 +190,7 @@ std::vector<ValidationPoint> Session::measure(const std::string& cases, const st
   for (const bool teacher : {false, true}) {
     layers::Segmenter* network = teacher ? trainer_.teacher() : &trainer_.student();
     if (!network || ids.empty()) continue;
-    points.push_back(validate(loop_, *network, ids, data_.training.classes, trainer_.steps_done(), teacher ? "teacher" : "student"));
-    points.back().cases = cases;
+    points.push_back(held_out_.validate(*network, ids, trainer_.steps_done(), teacher ? "teacher" : "student", cases));
     if (stop_signal()) return {};
     writer_->validation(points.back());
   }
@@ -203,13 +205,10 @@ bool Session::finish() {
     say("no test cases were set aside (data.test = 0), so nothing is evaluated");
     return true;
   }
-  const auto& s = options_.settings;
-  Evaluation evaluation;
-  evaluation.unit = s.evaluation.millimetres ? "mm" : "voxel";
-  evaluation.classes.assign(data_.dataset.classes.begin() + 1, data_.dataset.classes.end());
+  Evaluation evaluation = held_out_.evaluation();
   Progress progress({.label = "evaluate", .total = std::int64_t(ids.size())});
   std::int64_t done = 0;
-  const bool whole = loop_.run(trainer_.evaluated(), ids, [&](const Sample& sample, const Tensor& prediction) {
+  const bool whole = held_out_.run(trainer_.evaluated(), ids, [&](const Sample& sample, const Tensor& prediction) {
     writer_->prediction(sample, prediction, data_.dataset);
     add_case(evaluation, sample.id, prediction, sample.label, sample.geometry.spacing);
     progress.update(++done);
@@ -230,7 +229,7 @@ int Session::interrupted() {
   writer_->status("interrupted", trainer_.steps_done(), seconds_, "");
   say(fmt::format("stopped at step {}; saved in {}", trainer_.steps_done(), (options_.out / "checkpoints").string()));
   say_next(fmt::format("sagcl-train --resume --out {}", shell_quoted(options_.out.string())));
-  return stop_signal() == SIGTERM ? exit_terminated : exit_interrupted;
+  return stop_exit_code();
 }
 
 /// Everything after the last step, in the first process.
@@ -253,16 +252,15 @@ bool Session::due(std::int64_t step) const {
 
 /// Trains to the end; false if a process was asked to stop.
 bool Session::train() {
-  const std::int64_t first = trainer_.steps_done();
-  Progress progress({.label = "train", .total = options_.settings.train.steps, .start = first});
+  Progress progress({.label = "train", .total = options_.settings.train.steps, .start = trainer_.steps_done()});
   const auto look = [&] {
     for (const StepReport& report : trainer_.reports()) {
       seconds_ += report.seconds;
       if (writer_) log(report, progress);
     }
   };
-  while (!trainer_.finished()) {
-    const bool enough = options_.stop_after > 0 && trainer_.steps_done() - first >= options_.stop_after;
+  for (std::int64_t taken = 0; !trainer_.finished(); ++taken) {
+    const bool enough = options_.stop_after > 0 && taken >= options_.stop_after;
     if (engine::any(ranks_, enough || stop_signal())) {
       look();
       return false;
@@ -275,9 +273,9 @@ bool Session::train() {
 
 int Session::run() {
   introduce();
+  look_ahead();
   if (options_.dry_run) return dry_run();
   begin();
-  catch_signals();
   int code = exit_ok;
   try {
     const bool whole = train();

@@ -134,8 +134,10 @@ TEST_F(Safetensors, WhatAKilledWriterLeavesIsKnownAsTemporary) {
   }
   ASSERT_EQ(left.size(), 1u);
   EXPECT_TRUE(engine::is_temporary(left[0])) << left[0];
-  for (const char* name : {"whole", "step-0000600.safetensors", "case.tmp", "a.tmp-b", ".tmp-"}) EXPECT_FALSE(engine::is_temporary(name)) << name;
-  for (const char* name : {"runs/a/status.json.tmp-4711", "runs/a/.tmp-4711-0"}) EXPECT_TRUE(engine::is_temporary(name)) << name;
+  for (const char* name : {"runs/a/status.json.tmp-4711", "runs/a/.tmp-4711-0"})
+    EXPECT_TRUE(engine::is_temporary(name)) << name;
+  for (const char* name : {"whole", "step-0000600.safetensors", "case.tmp", "a.tmp-b", ".tmp-"})
+    EXPECT_FALSE(engine::is_temporary(name)) << name;
 }
 
 }  // namespace

@@ -20,7 +20,8 @@ TEST(Config, ListsAreUnderstoodAsTypedAndAsPrinted) {
   const std::vector<std::string> axes = {"D", "W"};
   for (const char* text : {"D,W", "D, W", "[D,W]", "[\"D\",\"W\"]", "[\"D\", \"W\"]", "['D', 'W']"})
     EXPECT_EQ(after(std::string("augment.flip=") + text).augment.flip, axes) << text;
-  for (const char* text : {"", "[]", "[ ]"}) EXPECT_TRUE(after(std::string("evaluation.stride=") + text).evaluation.stride.empty()) << text;
+  for (const char* text : {"", "[]", "[ ]"})
+    EXPECT_TRUE(after(std::string("evaluation.stride=") + text).evaluation.stride.empty()) << text;
   EXPECT_EQ(after("data.labeled=[a, \"b\"]").data.labeled, "a,b");
   expect_error<engine::UsageError>([] { after("train.patch=[16,16,16"); }, {"train.patch = '[16,16,16'", "16,16,16"});
   expect_error<engine::UsageError>([] { after("train.patch=[16,x,16]"); }, {"train.patch = 'x'", "whole number"});
@@ -39,8 +40,10 @@ TEST(Config, EveryPrintedSettingCanBeTypedBack) {
     end = printed.find('\n', begin);
     const std::string line = printed.substr(begin, end - begin);
     const std::size_t equals = line.find(" = ");
-    if (line.starts_with("[")) section = line.substr(1, line.size() - 2) + ".";
-    else if (equals != std::string::npos) tools::apply_assignment(back, section + line.substr(0, equals) + "=" + line.substr(equals + 3));
+    if (line.starts_with("["))
+      section = line.substr(1, line.size() - 2) + ".";
+    else if (equals != std::string::npos)
+      tools::apply_assignment(back, section + line.substr(0, equals) + "=" + line.substr(equals + 3));
   }
   EXPECT_EQ(tools::differences(s, back), "");
   RunSettings read;
@@ -50,7 +53,8 @@ TEST(Config, EveryPrintedSettingCanBeTypedBack) {
 
 TEST(Config, OnlyWhatTrainsNothingMayChange) {
   RunSettings run, now;
-  now.evaluation.stride = {1, 2, 3}, now.evaluation.every = 7, now.data.folder = "/elsewhere", now.train.replay = true, now.expectation = "x";
+  now.evaluation.stride = {1, 2, 3}, now.evaluation.every = 7, now.data.folder = "/elsewhere", now.train.replay = true,
+  now.expectation = "x";
   EXPECT_EQ(tools::differences(tools::with_what_may_change(run, now), now), "");
   now.train.batch = 6;
   EXPECT_EQ(tools::differences(tools::with_what_may_change(run, now), now), "train.batch: 4 | 6\n");

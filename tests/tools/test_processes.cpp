@@ -79,6 +79,31 @@ TEST_F(Processes, AnotherNumberResumes) {
   EXPECT_TRUE(final_state("whole") == final_state("parts"));
 }
 
+TEST_F(Processes, OneJobAtATimeAndOneCommandLineForAll) {
+  const std::string line = start("run", "supervised") + "--resume ";
+  const std::string endless = "OMPI_MCA_odls_base_sigkill_timeout=5 " + mpirun(2) + line +
+                              "--set train.steps=1000000 > /dev/null 2> /dev/null";
+  const pid_t first = ::fork();
+  if (first == 0) {
+    ::execl("/bin/sh", "sh", "-c", endless.c_str(), nullptr);
+    ::_exit(127);
+  }
+  for (int i = 0; i < 60000 && !std::filesystem::exists(folder_ / "run/checkpoints/step-0000002.safetensors"); ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  EXPECT_EQ(shell(mpirun(2) + line), 75) << errors();
+  EXPECT_TRUE(contains(errors(), "run is in use: process "));
+  ::kill(first, SIGTERM);
+  ::waitpid(first, nullptr, 0);
+  std::filesystem::remove_all(folder_ / "run");
+  ASSERT_EQ(shell(mpirun(2) + start("whole", "supervised")), 0) << errors();
+  for (const int n : {2, 4, 2, 1}) {
+    const int code = shell((n > 1 ? mpirun(n) : "") + line + "--stop-after 2");
+    EXPECT_TRUE(code == 130 || code == 0) << errors();
+  }
+  EXPECT_TRUE(final_state("whole") == final_state("run"));
+  EXPECT_TRUE(contains(errors(), "nothing to do"));
+}
+
 TEST_F(Processes, OneThatFailsEndsAllWithItsMessageAndCode) {
   EXPECT_EQ(shell(mpirun(2) + start("x", "supervised") + "--set train.learning_rat=1"), 2) << errors();
   EXPECT_TRUE(contains(errors(), "process 0 of 2: --set unknown key train.learning_rat (did you mean"));

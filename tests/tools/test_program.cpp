@@ -1,5 +1,6 @@
 #include "tests/tools/tools_support.h"
 #include "tools/progress.h"
+#include "tools/signals.h"
 #include "tools/text_table.h"
 
 using namespace sagcl;
@@ -29,7 +30,9 @@ TEST(Program, EveryKindOfMistakeHasItsExitCode) {
   EXPECT_EQ(code_of(engine::OutOfMemory("x")), 71);
   EXPECT_EQ(code_of(std::bad_alloc()), 71);
   EXPECT_EQ(code_of(engine::IoError("x")), 74);
+  EXPECT_EQ(code_of(engine::InUse("x")), 75);
   EXPECT_EQ(code_of(engine::NonFiniteError("x")), 76);
+  EXPECT_EQ(code_of(tools::Stopped()), 130);
   std::string text;
   EXPECT_EQ(code_of(std::runtime_error("odd"), &text), 1);
   EXPECT_EQ(text, "internal: odd");
