@@ -22,7 +22,9 @@ if(SAGCL_SANITIZE)
                       $<$<COMPILE_LANGUAGE:CXX>:-fno-omit-frame-pointer> $<$<COMPILE_LANGUAGE:CXX>:-g1>)
   add_link_options(-fsanitize=address,undefined)
 endif()
-# No contraction across statements and no fast-math: the same formula gives the same bits wherever it is inlined.
+# No contraction and no fast-math: the same formula gives the same bits wherever it is inlined and on every instruction set.
+# (GCC's default is to contract wherever the target has fused multiply-adds.) The exception is in ops/cpu/kernels.cmake.
+add_compile_options($<$<COMPILE_LANGUAGE:CXX>:-ffp-contract=off>)
 add_compile_options($<$<COMPILE_LANGUAGE:CXX>:-Wall> $<$<COMPILE_LANGUAGE:CXX>:-Wextra> $<$<COMPILE_LANGUAGE:CXX>:-Wshadow=local>)
 if(SAGCL_WERROR)
   add_compile_options($<$<COMPILE_LANGUAGE:CXX>:-Werror>)

@@ -8,15 +8,6 @@
 /// A matrix of few columns (channels) and very many rows (voxels) is the shape of every activation. Loops over it are
 /// written along memory: `width` neighbouring floats, a whole number of rows, are treated as one wide row, so that even
 /// a single channel fills vectors. What belongs to a channel is repeated to that width.
-///
-/// SAGCL_CLONES compiles a plain function for three instruction sets; the program picks one when it starts. Products and
-/// sums are never contracted in these files, so all of them compute the same bits.
-#if defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__)
-#define SAGCL_CLONES __attribute__((target_clones("avx512f", "avx2", "default")))
-#else
-#define SAGCL_CLONES
-#endif
-
 namespace sagcl::ops::cpu {
 
 struct WideRows {

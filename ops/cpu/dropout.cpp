@@ -1,6 +1,7 @@
 // Dropout in f32. Random words are arithmetic, not memory: with AVX2 four Philox blocks are made at once.
 #include "ops/cpu/columns.h"
 #include "ops/cpu/fast.h"
+#include "ops/cpu/vectorised.h"
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -48,12 +49,11 @@ __attribute__((target("avx2"))) void avx2_words(std::uint64_t first, const engin
 using MakeWords = void (*)(std::uint64_t, const engine::RandomKey&, std::uint32_t*);
 MakeWords make_words() {
 #if defined(__x86_64__)
-  if (__builtin_cpu_supports("avx2")) return avx2_words;
+  if (kernels().lanes >= 8) return avx2_words;
 #endif
   return plain_words;
 }
 
-SAGCL_CLONES
 void drop(std::int64_t n, const std::uint32_t* words, float p, float factor, const float* x, float* y) {
 #pragma GCC ivdep
   for (std::int64_t i = 0; i < n; ++i) {
@@ -75,7 +75,7 @@ void dropout(const DropoutSpec& spec, const Tensor& x, Tensor& y) {
     alignas(64) std::uint32_t words[group];
     for (std::int64_t g = begin; g < end; ++g) {
       make(std::uint64_t(g * blocks), key, words);
-      drop(std::min(group, n - g * group), words, p, factor, in + g * group, out + g * group);
+      vectorised([&] { drop(std::min(group, n - g * group), words, p, factor, in + g * group, out + g * group); });
     }
   });
 }

@@ -1,5 +1,5 @@
 # Our own CPU kernels: the same sources compiled once per instruction set; the program chooses when it runs
-# (ops/cpu/kernels.cpp). Products and sums may be contracted here, it is what the kernels are for.
+# (ops/cpu/kernels.cpp). Here alone products and sums are contracted, it is what these kernels are for.
 function(sagcl_kernels isa)
   add_library(sagcl_kernels_${isa} OBJECT ${PROJECT_SOURCE_DIR}/ops/cpu/isa/kernels.cpp)
   target_include_directories(sagcl_kernels_${isa} PRIVATE ${PROJECT_SOURCE_DIR})
@@ -14,11 +14,9 @@ if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64|amd64")
   target_compile_definitions(sagcl_ops PRIVATE SAGCL_X86_KERNELS)
 endif()
 
-# Sources that use vectorised(): neither errno after a square root nor floating-point traps matter, and both would keep
-# loops scalar. Nothing is contracted, so that every instruction set computes the same bits. Vectors returned by value (psabi)
-# are always compiled into their caller.
-set_source_files_properties(${PROJECT_SOURCE_DIR}/ops/cpu/distances.cpp ${PROJECT_SOURCE_DIR}/ops/cpu/updates.cpp
-  ${PROJECT_SOURCE_DIR}/ops/cpu/voxel_losses.cpp PROPERTIES COMPILE_OPTIONS "-O3;-fno-math-errno;-fno-trapping-math;-ffp-contract=off;-Wno-psabi")
+# Neither errno after a square root nor floating-point traps matter, and both would keep loops scalar. Vectors returned by
+# value (psabi) are always compiled into their caller.
+target_compile_options(sagcl_ops PRIVATE -fno-math-errno -fno-trapping-math -Wno-psabi)
 
 # oneDNN is a yardstick alone; without it its file is replaced by one that says so.
 if(SAGCL_ONEDNN)

@@ -4,7 +4,8 @@
 #include <vector>
 
 /// The inner loops of our own CPU kernels, as tables of functions: one table per instruction set. They work on plain
-/// memory in one thread; everything about geometry, threads and scratch memory is decided by their callers.
+/// memory in one thread; everything about geometry, threads and scratch memory is decided by their callers. Products and
+/// sums are contracted where the processor can, so the bits of a result belong to a table (ops/cpu/README.md).
 namespace sagcl::ops::cpu {
 
 /// A stretch of the reduction of GemmRows: `a` holds the first row's elements, `b` the packed weights they meet. While it

@@ -5,12 +5,12 @@
 
 #include "ops/cpu/columns.h"
 #include "ops/cpu/fast.h"
+#include "ops/cpu/vectorised.h"
 
 namespace sagcl::ops::cpu {
 
 namespace {
 
-SAGCL_CLONES
 void add_squares(std::int64_t rows, std::int64_t width, const float* x, const float* mean, float* sums) {
   for (std::int64_t r = 0; r < rows; ++r, x += width)
     for (std::int64_t i = 0; i < width; ++i) {
@@ -24,7 +24,6 @@ struct Tables {
   std::vector<float> mean, inverse, gamma, beta, pull, pull_x;
 };
 
-SAGCL_CLONES
 void apply_rows(std::int64_t rows, std::int64_t width, float slope, const float* mean, const float* inverse, const float* gamma,
                 const float* beta, const float* x, float* y) {
   for (std::int64_t r = 0; r < rows; ++r, x += width, y += width)
@@ -35,7 +34,6 @@ void apply_rows(std::int64_t rows, std::int64_t width, float slope, const float*
     }
 }
 
-SAGCL_CLONES
 void add_gradients(std::int64_t rows, std::int64_t width, float slope, const float* mean, const float* inverse, const float* gamma,
                    const float* beta, const float* x, const float* dy, float* sums, float* sums_x) {
   for (std::int64_t r = 0; r < rows; ++r, x += width, dy += width)
@@ -48,7 +46,6 @@ void add_gradients(std::int64_t rows, std::int64_t width, float slope, const flo
     }
 }
 
-SAGCL_CLONES
 void input_rows(std::int64_t rows, std::int64_t width, float slope, const float* mean, const float* inverse, const float* gamma,
                 const float* beta, const float* pull, const float* pull_x, const float* x, const float* dy, float* dx) {
   for (std::int64_t r = 0; r < rows; ++r, x += width, dy += width, dx += width)
@@ -69,7 +66,9 @@ void chunk_statistics(const WideRows& wide, std::int64_t rows, const float* x, f
   wide.fold(row, sums);
   for (std::int64_t i = 0; i < wide.width; ++i) mean[i] = float(sums[i % wide.columns] / double(rows));
   std::fill_n(row, wide.width, 0.0f);
-  wide_then_rest(wide, rows, [&](std::int64_t r, std::int64_t w, std::int64_t at) { add_squares(r, w, x + at, mean, row); });
+  wide_then_rest(wide, rows, [&](std::int64_t r, std::int64_t w, std::int64_t at) {
+    vectorised([&] { add_squares(r, w, x + at, mean, row); });
+  });
   std::fill_n(squares, wide.columns, 0.0);
   wide.fold(row, squares);
   for (std::int64_t c = 0; c < wide.columns; ++c) {  // from deviations around the rounded mean to those around the exact one
@@ -134,8 +133,10 @@ void norm_apply(const NormGeometry& g, Activation act, double eps, const Tensor&
     float* out = y.data<float>() + o * rows * g.C;
     for_chunks(wide, rows, [&](std::int64_t, std::int64_t first, std::int64_t count) {
       wide_then_rest(wide, count, [&](std::int64_t r, std::int64_t w, std::int64_t at) {
-        apply_rows(r, w, float(act.slope), t.mean.data(), t.inverse.data(), t.gamma.data(), t.beta.data(), in + first * g.C + at,
-                   out + first * g.C + at);
+        vectorised([&] {
+          apply_rows(r, w, float(act.slope), t.mean.data(), t.inverse.data(), t.gamma.data(), t.beta.data(),
+                     in + first * g.C + at, out + first * g.C + at);
+        });
       });
     });
   }
@@ -158,8 +159,10 @@ void norm_backward(const NormGeometry& g, Activation act, double eps, bool fixed
     for_chunks(wide, rows, [&](std::int64_t chunk, std::int64_t first, std::int64_t count) {
       std::vector<float> scratch(std::size_t(2 * wide.width));
       wide_then_rest(wide, count, [&](std::int64_t r, std::int64_t w, std::int64_t at) {
-        add_gradients(r, w, slope, t.mean.data(), t.inverse.data(), t.gamma.data(), t.beta.data(), in + first * g.C + at,
-                      d + first * g.C + at, scratch.data(), scratch.data() + wide.width);
+        vectorised([&] {
+          add_gradients(r, w, slope, t.mean.data(), t.inverse.data(), t.gamma.data(), t.beta.data(), in + first * g.C + at,
+                        d + first * g.C + at, scratch.data(), scratch.data() + wide.width);
+        });
       });
       wide.fold(scratch.data(), &sums[std::size_t(chunk) * C]);
       wide.fold(scratch.data() + wide.width, &sums_x[std::size_t(chunk) * C]);
@@ -181,8 +184,10 @@ void norm_backward(const NormGeometry& g, Activation act, double eps, bool fixed
     }
     for_chunks(wide, rows, [&](std::int64_t, std::int64_t first, std::int64_t count) {
       wide_then_rest(wide, count, [&](std::int64_t r, std::int64_t w, std::int64_t at) {
-        input_rows(r, w, slope, t.mean.data(), t.inverse.data(), t.gamma.data(), t.beta.data(), t.pull.data(), t.pull_x.data(),
-                   in + first * g.C + at, d + first * g.C + at, out + first * g.C + at);
+        vectorised([&] {
+          input_rows(r, w, slope, t.mean.data(), t.inverse.data(), t.gamma.data(), t.beta.data(), t.pull.data(),
+                     t.pull_x.data(), in + first * g.C + at, d + first * g.C + at, out + first * g.C + at);
+        });
       });
     });
   }

@@ -10,8 +10,7 @@ using engine::join;
 
 namespace {
 
-// Vectors of four are native everywhere. (Wider ones would be taken apart element by element: they are lowered for the
-// baseline before functions are cloned.)
+// Vectors of four are native everywhere, so that one build of this file serves every instruction set.
 constexpr std::int64_t lanes = 4;
 typedef float Floats __attribute__((vector_size(16)));
 typedef std::int32_t Integers __attribute__((vector_size(16)));

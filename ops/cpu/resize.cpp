@@ -4,6 +4,7 @@
 
 #include "ops/cpu/columns.h"
 #include "ops/cpu/fast.h"
+#include "ops/cpu/vectorised.h"
 
 namespace sagcl::ops::cpu {
 
@@ -42,7 +43,6 @@ Axis backward_axis(const kernels::ResizeAxis& a) {
 }
 
 /// sum[i] (+)= weight · x[i]
-SAGCL_CLONES
 void add_scaled(std::int64_t n, float weight, bool first, const float* x, float* sum) {
   if (first) {
 #pragma GCC ivdep
@@ -51,6 +51,18 @@ void add_scaled(std::int64_t n, float weight, bool first, const float* x, float*
 #pragma GCC ivdep
     for (std::int64_t i = 0; i < n; ++i) sum[i] += weight * x[i];
   }
+}
+
+/// A stretch of an axis' list.
+struct Terms { const Term *begin, *end; };
+
+/// sum[i] = Σ weight · x[line, i] over the lines (plane, row) of n floats each, `rows` of them in a plane.
+void add_lines(const Terms& planes, const Terms& lines, std::int64_t rows, std::int64_t n, const float* x, float* sum) {
+  bool first = true;
+  for (const Term* d = planes.begin; d < planes.end; ++d)
+    for (const Term* h = lines.begin; h < lines.end; ++h, first = false)
+      add_scaled(n, d->weight * h->weight, first, x + (d->voxel * rows + h->voxel) * n, sum);
+  if (first) std::fill_n(sum, n, 0.0f);  // read by nobody
 }
 
 /// y[p] = Σ weight · x[voxel] along a line of `count` results with C channels each.
@@ -77,18 +89,16 @@ void along_line(std::int64_t count, const std::size_t* begin, const Term* terms,
 /// y [N, to, C] from x [N, from, C]: each line of y is a weighted sum of lines of x, resized along itself.
 void combine(std::int64_t N, std::int64_t C, const Extents& from, const Extents& to, const Axis axes[3], const float* x, float* y) {
   const auto terms = [](const Axis& axis, std::int64_t p) {
-    return std::pair(axis.terms.data() + axis.begin[std::size_t(p)], axis.terms.data() + axis.begin[std::size_t(p) + 1]);
+    return Terms{axis.terms.data() + axis.begin[std::size_t(p)], axis.terms.data() + axis.begin[std::size_t(p) + 1]};
   };
   engine::parallel_ranges(N * to[0] * to[1], 1 + 4096 / (to[2] * C + 1), [&](std::int64_t begin, std::int64_t end) {
     std::vector<float> mixed(std::size_t(from[2] * C));
     for (std::int64_t line = begin; line < end; ++line) {
       const std::int64_t n = line / (to[0] * to[1]);
-      const auto planes = terms(axes[0], line / to[1] % to[0]), lines = terms(axes[1], line % to[1]);
-      bool first = true;
-      for (const Term* d = planes.first; d < planes.second; ++d)
-        for (const Term* h = lines.first; h < lines.second; ++h, first = false)
-          add_scaled(from[2] * C, d->weight * h->weight, first, x + ((n * from[0] + d->voxel) * from[1] + h->voxel) * from[2] * C, mixed.data());
-      if (first) std::fill(mixed.begin(), mixed.end(), 0.0f);  // read by nobody
+      const Terms planes = terms(axes[0], line / to[1] % to[0]), lines = terms(axes[1], line % to[1]);
+      vectorised([&] {
+        add_lines(planes, lines, from[1], from[2] * C, x + n * from[0] * from[1] * from[2] * C, mixed.data());
+      });
       along_line(to[2], axes[2].begin.data(), axes[2].terms.data(), C, mixed.data(), y + line * to[2] * C);
     }
   });

@@ -1,51 +1,52 @@
-// Softmax of few classes in f32, 64 rows at a time: the exponentials dominate.
+// Softmax of few classes in f32, 32 rows at a time: the exponentials dominate.
 #include "ops/cpu/columns.h"
 #include "ops/cpu/fast.h"
+#include "ops/cpu/vectorised.h"
 #include "ops/kernels/exponential.h"
 
 namespace sagcl::ops::cpu {
 
 namespace {
 
-constexpr std::int64_t lanes = 64;  // rows done together
+constexpr std::int64_t lanes = 32;  // rows done together
 
-/// 64 rows of C scores as C vectors of 64.
+/// 32 rows of C scores as C vectors of 32.
 template <int C>
 struct Block {
   float v[C][lanes];
-  __attribute__((always_inline)) void load(const float* x) {
+  void load(const float* x) {
     for (std::int64_t l = 0; l < lanes; ++l)
       for (int c = 0; c < C; ++c) v[c][l] = x[l * C + c];
   }
-  __attribute__((always_inline)) void store(float* y) const {
+  void store(float* y) const {
     for (std::int64_t l = 0; l < lanes; ++l)
       for (int c = 0; c < C; ++c) y[l * C + c] = v[c][l];
   }
 };
 
-template <int C>
-__attribute__((always_inline)) inline void softmax_block(bool logarithm, const float* x, float* y) {
-  Block<C> b, e;
+template <int C, bool logarithm>
+void softmax_block(const float* x, float* y) {
+  Block<C> b;
   b.load(x);
-  float sum[lanes] = {};
-  for (std::int64_t l = 0; l < lanes; ++l) {
-    float top = b.v[0][l];
-    for (int c = 1; c < C; ++c) top = b.v[c][l] > top ? b.v[c][l] : top;
-    for (int c = 0; c < C; ++c) b.v[c][l] -= top;
-  }
+  float top[lanes], sum[lanes] = {};
+  for (std::int64_t l = 0; l < lanes; ++l) top[l] = b.v[0][l];
+  for (int c = 1; c < C; ++c)
+    for (std::int64_t l = 0; l < lanes; ++l) top[l] = b.v[c][l] > top[l] ? b.v[c][l] : top[l];
   for (int c = 0; c < C; ++c)
     for (std::int64_t l = 0; l < lanes; ++l) {
-      e.v[c][l] = kernels::exponential(b.v[c][l]);
-      sum[l] += e.v[c][l];
+      const float below = b.v[c][l] - top[l], e = kernels::exponential(below);
+      sum[l] += e;
+      b.v[c][l] = logarithm ? below : e;
     }
-  for (std::int64_t l = 0; l < lanes; ++l) sum[l] = logarithm ? kernels::logarithm(sum[l]) : sum[l];
+  if (logarithm)
+    for (std::int64_t l = 0; l < lanes; ++l) sum[l] = kernels::logarithm(sum[l]);
   for (int c = 0; c < C; ++c)
-    for (std::int64_t l = 0; l < lanes; ++l) b.v[c][l] = logarithm ? b.v[c][l] - sum[l] : e.v[c][l] / sum[l];
+    for (std::int64_t l = 0; l < lanes; ++l) b.v[c][l] = logarithm ? b.v[c][l] - sum[l] : b.v[c][l] / sum[l];
   b.store(y);
 }
 
-template <int C>
-__attribute__((always_inline)) inline void backward_block(bool logarithm, const float* y, const float* dy, float* dx) {
+template <int C, bool logarithm>
+void backward_block(const float* y, const float* dy, float* dx) {
   Block<C> out, d;
   out.load(y);
   d.load(dy);
@@ -59,31 +60,35 @@ __attribute__((always_inline)) inline void backward_block(bool logarithm, const 
 }
 
 template <int C>
-__attribute__((always_inline)) inline void softmax_blocks(std::int64_t blocks, bool logarithm, const float* x, float* y) {
-  for (std::int64_t b = 0; b < blocks; ++b, x += lanes * C, y += lanes * C) softmax_block<C>(logarithm, x, y);
+void softmax_blocks(std::int64_t blocks, bool logarithm, const float* x, float* y) {
+  for (std::int64_t b = 0; b < blocks; ++b, x += lanes * C, y += lanes * C)
+    logarithm ? softmax_block<C, true>(x, y) : softmax_block<C, false>(x, y);
 }
 template <int C>
-__attribute__((always_inline)) inline void backward_blocks(std::int64_t blocks, bool logarithm, const float* y, const float* dy, float* dx) {
-  for (std::int64_t b = 0; b < blocks; ++b, y += lanes * C, dy += lanes * C, dx += lanes * C) backward_block<C>(logarithm, y, dy, dx);
+void backward_blocks(std::int64_t blocks, bool logarithm, const float* y, const float* dy, float* dx) {
+  for (std::int64_t b = 0; b < blocks; ++b, y += lanes * C, dy += lanes * C, dx += lanes * C)
+    logarithm ? backward_block<C, true>(y, dy, dx) : backward_block<C, false>(y, dy, dx);
 }
 
-SAGCL_CLONES
 void softmax_rows(int columns, std::int64_t blocks, bool logarithm, const float* x, float* y) {
-  if (columns == 2) softmax_blocks<2>(blocks, logarithm, x, y);
-  else if (columns == 3) softmax_blocks<3>(blocks, logarithm, x, y);
-  else softmax_blocks<4>(blocks, logarithm, x, y);
+  vectorised([=] {
+    if (columns == 2) softmax_blocks<2>(blocks, logarithm, x, y);
+    else if (columns == 3) softmax_blocks<3>(blocks, logarithm, x, y);
+    else softmax_blocks<4>(blocks, logarithm, x, y);
+  });
 }
-SAGCL_CLONES
 void backward_rows(int columns, std::int64_t blocks, bool logarithm, const float* y, const float* dy, float* dx) {
-  if (columns == 2) backward_blocks<2>(blocks, logarithm, y, dy, dx);
-  else if (columns == 3) backward_blocks<3>(blocks, logarithm, y, dy, dx);
-  else backward_blocks<4>(blocks, logarithm, y, dy, dx);
+  vectorised([=] {
+    if (columns == 2) backward_blocks<2>(blocks, logarithm, y, dy, dx);
+    else if (columns == 3) backward_blocks<3>(blocks, logarithm, y, dy, dx);
+    else backward_blocks<4>(blocks, logarithm, y, dy, dx);
+  });
 }
 
 /// f(first row, blocks) over whole blocks, spread over the threads. The rows left over are computed in a padded block.
 template <class F>
 void over_blocks(std::int64_t rows, F&& f) {
-  engine::parallel_ranges(rows / lanes, 64, [&](std::int64_t begin, std::int64_t end) { f(begin * lanes, end - begin); });
+  engine::parallel_ranges(rows / lanes, 128, [&](std::int64_t begin, std::int64_t end) { f(begin * lanes, end - begin); });
 }
 
 }  // namespace

@@ -1,13 +1,21 @@
 // Sums over rows in f32, e.g. the gradient of a bias.
 #include "ops/cpu/columns.h"
 #include "ops/cpu/fast.h"
+#include "ops/cpu/vectorised.h"
 
 namespace sagcl::ops::cpu {
 
-SAGCL_CLONES
-void add_rows(std::int64_t rows, std::int64_t width, const float* x, float* sums) {
+namespace {
+
+void add(std::int64_t rows, std::int64_t width, const float* x, float* sums) {
   for (std::int64_t r = 0; r < rows; ++r, x += width)
     for (std::int64_t i = 0; i < width; ++i) sums[i] += x[i];
+}
+
+}  // namespace
+
+void add_rows(std::int64_t rows, std::int64_t width, const float* x, float* sums) {
+  vectorised([&] { add(rows, width, x, sums); });
 }
 
 void sum(const Tensor& x, const Axes& v, double scale, Tensor& y) {

@@ -14,7 +14,11 @@ __attribute__((flatten, noinline,
 #endif
 
 /// Runs f(), compiled for the instruction set that kernels() uses. Everything f calls is compiled into it, so a plain loop
-/// inside becomes a vector loop of that width; f must therefore hold one loop's worth of code and start no threads.
+/// inside becomes a vector loop of that width; f must therefore hold one loop's worth of code and start no threads. The loop
+/// had best stand in a function with pointers and numbers for arguments: what f captured must be read anew after each store.
+///
+/// Every instruction set computes the same bits: nothing is contracted (cmake/settings.cmake), and no sum's order may depend
+/// on the width of a vector. ops/cpu/README.md says which results are equal.
 template <class F>
 void vectorised(const F& f) {
 #if defined(__x86_64__)

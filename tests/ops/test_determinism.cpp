@@ -1,14 +1,8 @@
 #include <gtest/gtest.h>
 
 #include "engine/parallel.h"
-#include "ops/conv.h"
-#include "ops/dropout.h"
-#include "ops/layout.h"
-#include "ops/norm.h"
-#include "ops/pool.h"
-#include "ops/reduce.h"
-#include "ops/resize.h"
-#include "ops/softmax.h"
+#include "ops/cpu/kernels.h"
+#include "tests/support/choice_cases.h"
 #include "tests/support/golden.h"
 #include "tests/support/op_cases.h"
 
@@ -20,6 +14,13 @@ void expect_identical(const OpCase& c, const OpResult& a, const OpResult& b, con
   EXPECT_TRUE(identical(a.value, b.value)) << c.name << ", " << what;
   for (std::size_t k = 0; k < a.gradients.size(); ++k)
     EXPECT_TRUE(identical(a.gradients[k], b.gradients[k])) << c.name << ", " << what << ", gradient " << k;
+}
+
+/// The value and the gradients, up to rounding.
+void expect_close(const OpCase& c, const OpResult& a, const OpResult& b, const std::string& what) {
+  EXPECT_TRUE(close(a.value, b.value, c.f32_tolerance)) << c.name << ", " << what;
+  for (std::size_t k = 0; k < a.gradients.size(); ++k)
+    EXPECT_TRUE(close(a.gradients[k], b.gradients[k], c.f32_tolerance)) << c.name << ", " << what << ", gradient " << k;
 }
 
 class Threads : public testing::Test {
@@ -43,32 +44,6 @@ TEST_F(Threads, NeverChangeABit) {
     }
 }
 
-using Inputs = std::vector<Variable>;
-
-/// Sizes at which the CPU splits its loops into many chunks and spreads them over threads; odd, so that pieces are left over.
-std::vector<OpCase> large_cases() {
-  std::vector<OpCase> cases;
-  for (std::int64_t c : {1, 2, 3, 16, 70})  // among many values, one within rounding of 0 falls on the other side of the kink: no kink there
-    cases.push_back({fmt::format("batch_norm of {} channels", c), {{{2, 11, 33, 35, c}, normal(2, 1)}, {{c}, normal(0.25, 1)}, {{c}}},
-                     [c](const Inputs& v) {
-                       const Shape shape{v[0].shape().back()};
-                       ops::RunningStatistics running{Tensor::zeros(shape, v[0].value().dtype()), Tensor::full(shape, 1, v[0].value().dtype())};
-                       return ops::batch_norm(v[0], v[1], v[2], running, {.slope = c < 16 ? 0.01 : 1});
-                     }, 1e-7, 1e-4});
-  cases.push_back({"group_norm", {{{3, 11, 33, 35, 12}, normal(2, 1)}, {{12}, normal(0.25, 1)}, {{12}}},
-                   [](const Inputs& v) { return ops::group_norm(v[0], v[1], v[2], 4, {.slope = 0.1}); }, 1e-7, 1e-4});
-  cases.push_back({"sum_axis", {{{50021, 3}}}, [](const Inputs& v) { return ops::sum_axis(v[0], 0); }, 1e-7, 1e-4});
-  cases.push_back({"mean", {{{150001}}}, [](const Inputs& v) { return ops::mean(v[0]); }, 1e-7, 1e-3});
-  for (std::int64_t c : {2, 3, 4, 5}) cases.push_back({fmt::format("log_softmax of {}", c), {{{20011, c}}}, [](const Inputs& v) { return ops::log_softmax(v[0]); }});
-  cases.push_back({"max_pool", {{{2, 9, 51, 53, 7}, distinct(1e-3)}}, [](const Inputs& v) { return ops::max_pool(v[0], {{{1, 2, 2}}, {{2, 2, 2}}}); }});
-  cases.push_back({"resize", {{{2, 5, 31, 33, 7}}}, [](const Inputs& v) { return ops::resize(v[0], {{{7, 60, 50}}}); }});
-  cases.push_back({"dropout", {{{100003}}}, [](const Inputs& v) { return ops::dropout(v[0], 0.3, {1, 2, 3, 4}); }});
-  cases.push_back({"concat", {{{20000, 5}}, {{20000, 3}}}, [](const Inputs& v) { return ops::concat(v, 1); }});
-  cases.push_back({"conv", {{{1, 9, 25, 27, 16}}, {{16, 3, 3, 3, 16}, normal(0.1)}, {{16}}},
-                   [](const Inputs& v) { return ops::conv(v[0], v[1], v[2], {{{1, 1, 1}}, {{1, 1, 1}}}); }, 1e-7, 1e-4});
-  return cases;
-}
-
 TEST_F(Threads, NeverChangeABitOfLargeResults) {
   for (const OpCase& c : large_cases()) {
     const std::vector<Tensor> inputs = draw_inputs(c, Dtype::f32);
@@ -84,11 +59,72 @@ TEST_F(Threads, NeverChangeABitOfLargeResults) {
 TEST(LargeResults, AgreeInBothPrecisions) {
   for (const OpCase& c : large_cases()) {
     if (c.name == "conv") continue;  // f64 is the slow definition; tests/ops/test_conv_cpu.cpp compares them
-    const OpResult wide = evaluate(c, draw_inputs(c)), narrow = evaluate(c, draw_inputs(c, Dtype::f32));
-    EXPECT_TRUE(close(narrow.value, wide.value, c.f32_tolerance)) << c.name;
-    for (std::size_t k = 0; k < wide.gradients.size(); ++k)
-      EXPECT_TRUE(close(narrow.gradients[k], wide.gradients[k], c.f32_tolerance)) << c.name << ", gradient " << k;
+    expect_close(c, evaluate(c, draw_inputs(c, Dtype::f32)), evaluate(c, draw_inputs(c)), "f32 against f64");
   }
+}
+
+/// Every table of kernels that this processor can run, forced in turn. The first is the one it uses unasked.
+class InstructionSets : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (tables_.size() == 1) GTEST_SKIP() << "the processor can run the baseline kernels alone";
+  }
+  void TearDown() override { ops::cpu::use_kernels(tables_[0]); }
+
+  /// check(one, other, name of other) for f's result with the first table and with each other one.
+  template <class F, class Check>
+  void compare(F f, Check check) {
+    ops::cpu::use_kernels(tables_[0]);
+    const auto one = f();
+    for (std::size_t t = 1; t < tables_.size(); ++t) {
+      ops::cpu::use_kernels(tables_[t]);
+      check(one, f(), tables_[t]);
+    }
+  }
+  const std::vector<std::string> tables_ = ops::cpu::available_kernels();
+};
+
+bool begins_with_one_of(const std::string& name, const std::vector<std::string>& beginnings) {
+  return std::any_of(beginnings.begin(), beginnings.end(), [&](const std::string& b) { return name.starts_with(b); });
+}
+
+// The exceptions, in f32: the kernels of ops/cpu/isa contract where there are fused multiply-adds. Products sum in one order
+// whatever the length of a vector, so that only the baseline differs; convolutions are cut up to suit each instruction set.
+bool is_product(const OpCase& c) { return begins_with_one_of(c.name, {"matmul", "linear/", "nuclear_norm/polar"}); }
+bool is_convolution(const OpCase& c) { return begins_with_one_of(c.name, {"conv", "batch_norm/then_conv"}); }
+
+TEST_F(InstructionSets, NeverChangeABit) {
+  std::vector<OpCase> cases = op_cases();
+  cases.insert(cases.end(), large_cases().begin(), large_cases().end());
+  for (const OpCase& c : cases) {
+    if (c.f64_only) continue;
+    const std::vector<Tensor> inputs = draw_inputs(c, Dtype::f32);
+    compare([&] { return evaluate(c, inputs); }, [&](const OpResult& one, const OpResult& other, const std::string& table) {
+      if (is_convolution(c) || (is_product(c) && table == "baseline")) expect_close(c, other, one, table);
+      else expect_identical(c, one, other, table);
+    });
+  }
+}
+
+TEST_F(InstructionSets, NeverChangeABitInDouble) {
+  for (const OpCase& c : op_cases()) {
+    const std::vector<Tensor> inputs = draw_inputs(c);
+    compare([&] { return evaluate(c, inputs); }, [&](const OpResult& one, const OpResult& other, const std::string& table) {
+      expect_identical(c, one, other, table);
+    });
+  }
+}
+
+TEST_F(InstructionSets, NeverChangeABitOfChoicesKeysAndUpdates) {
+  for (const ChoiceCase& c : choice_cases())
+    for (const Dtype dtype : {Dtype::f32, Dtype::f64}) {
+      const std::vector<Tensor> inputs = c.inputs(dtype);
+      compare([&] { return c.f(inputs); },
+              [&](const std::vector<Tensor>& one, const std::vector<Tensor>& other, const std::string& table) {
+                for (std::size_t k = 0; k < one.size(); ++k)
+                  EXPECT_TRUE(identical(other[k], one[k])) << c.name << ", " << table << ", result " << k;
+              });
+    }
 }
 
 }  // namespace

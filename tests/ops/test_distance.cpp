@@ -4,7 +4,6 @@
 
 #include "engine/parallel.h"
 #include "ops/arithmetic.h"
-#include "ops/cpu/kernels.h"
 #include "ops/distance.h"
 #include "ops/layout.h"
 #include "ops/nuclear_norm.h"
@@ -116,18 +115,6 @@ TEST(PairwiseDistance, BitsDoNotDependOnThreads) {
       }
     }
   engine::set_threads(before);
-}
-
-TEST(PairwiseDistance, BitsDoNotDependOnTheInstructionSet) {
-  const Variable a(random_tensor({2, 9, 1100}, 1, Dtype::f32)), b(random_tensor({2, 7, 1100}, 2, Dtype::f32));
-  for (const Metric metric : {Metric::squared_l2, Metric::l1}) {
-    const Tensor first = ops::pairwise_distance(a, b, metric).value();
-    for (const std::string& instructions : ops::cpu::available_kernels()) {
-      ops::cpu::use_kernels(instructions);
-      EXPECT_TRUE(identical(ops::pairwise_distance(a, b, metric).value(), first)) << instructions;
-    }
-    ops::cpu::use_kernels(ops::cpu::available_kernels()[0]);
-  }
 }
 
 TEST(GaussianKernel, ByHand) {

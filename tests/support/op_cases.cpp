@@ -91,4 +91,13 @@ const std::vector<OpCase>& op_cases() {
   return all;
 }
 
+const std::vector<OpCase>& large_cases() {
+  static const std::vector<OpCase> all = [] {
+    std::vector<OpCase> cases;
+    add_large_cases(cases);
+    return cases;
+  }();
+  return all;
+}
+
 }  // namespace sagcl::tests

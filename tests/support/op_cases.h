@@ -56,7 +56,11 @@ Tensor constant_like(const Tensor& like, const Shape& shape, const std::vector<d
 
 /// All cases. One function per family of files adds its own.
 const std::vector<OpCase>& op_cases();
+/// Some operations again in f32, at sizes at which the CPU splits its loops into many chunks and spreads them over threads;
+/// odd, so that pieces are left over.
+const std::vector<OpCase>& large_cases();
 void add_image_cases(std::vector<OpCase>& cases);   ///< op_cases_images.cpp: element by element, conv, pool, resize, norm, layout, dropout
 void add_vector_cases(std::vector<OpCase>& cases);  ///< op_cases_vectors.cpp: products, rows, distances, nuclear norm, losses
+void add_large_cases(std::vector<OpCase>& cases);   ///< op_cases_large.cpp
 
 }  // namespace sagcl::tests
