@@ -1,5 +1,6 @@
 #include "engine/memory.h"
 
+#include <malloc.h>
 #include <sys/mman.h>
 
 #include <algorithm>
@@ -17,9 +18,11 @@ namespace {
 
 /// Main memory. Large blocks start on a huge page, which saves most of the page faults and TLB misses.
 class CpuRuntime final : public DeviceRuntime {
+  static constexpr std::size_t huge_page = std::size_t(2) << 20;
+
  public:
+  CpuRuntime() { mallopt(M_MMAP_THRESHOLD, int(huge_page)); }  // so that what is released goes back to the system
   void* allocate(std::size_t bytes) override {
-    constexpr std::size_t huge_page = std::size_t(2) << 20;
     const std::size_t alignment = bytes >= huge_page ? huge_page : 64;
     void* memory = nullptr;
     if (posix_memalign(&memory, alignment, bytes) != 0) return nullptr;
@@ -124,6 +127,8 @@ void* CachingAllocator::allocate(std::size_t bytes) {
   } else {
     ++statistics_.from_device;
     size = bytes;
+    const std::size_t needed = statistics_.in_use + bytes;
+    if (sparing_ && !arena_ && needed + statistics_.cached > std::max(statistics_.peak, needed) / 4 * 5) release_kept();
     memory = source_.allocate(bytes);
     if (!memory && !arena_) {  // nothing may be given back while work is recorded
       release_kept();
@@ -178,6 +183,16 @@ void CachingAllocator::release_kept() {
   for (auto& [size, block] : free_) source_.release(block);
   free_.clear();
   statistics_.cached = 0;
+}
+
+Sparing::Sparing(CachingAllocator& allocator) : allocator_(allocator) {
+  std::lock_guard lock(allocator_.mutex_);
+  ++allocator_.sparing_;
+}
+
+Sparing::~Sparing() {
+  std::lock_guard lock(allocator_.mutex_);
+  --allocator_.sparing_;
 }
 
 void CachingAllocator::empty_cache() {

@@ -113,6 +113,7 @@ class CachingAllocator {
 
  private:
   friend class Arena;
+  friend class Sparing;
   using FreeBlocks = std::multimap<std::size_t, void*>;  // size -> block
   struct Block {
     std::size_t size;
@@ -128,7 +129,20 @@ class CachingAllocator {
   FreeBlocks free_;
   std::unordered_map<void*, Block> live_;
   Arena* arena_ = nullptr;                               // the one in use
+  int sparing_ = 0;
   MemoryStatistics statistics_;
+};
+
+/// While it exists, the allocator gives back what it keeps rather than hold, used and kept, over 5/4 of the most that was ever in
+/// use. For work whose blocks have many sizes; such work would otherwise leave several times as much behind as it needs at once.
+class Sparing {
+ public:
+  explicit Sparing(CachingAllocator& allocator);
+  ~Sparing();
+  Sparing(const Sparing&) = delete;
+
+ private:
+  CachingAllocator& allocator_;
 };
 
 /// Makes a device usable. Called once by a plugin; the runtime must outlive every tensor on it.

@@ -11,6 +11,8 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "engine/atomic_file.h"
+
 namespace sagcl::engine {
 namespace {
 
@@ -24,37 +26,6 @@ struct Descriptor {
   int fd;
   ~Descriptor() { if (fd >= 0) ::close(fd); }
 };
-
-void write_all(int fd, const char* data, std::size_t size, const path& file) {
-  while (size > 0) {
-    const ssize_t n = ::write(fd, data, std::min<std::size_t>(size, std::size_t(1) << 30));
-    if (n < 0 && errno == EINTR) continue;
-    require<IoError>(n > 0, "{}: writing failed: {}; free some space or choose another folder", file.string(), reason());
-    data += n, size -= std::size_t(n);
-  }
-}
-
-/// Calls write(fd) on a temporary file beside `file`, makes it durable and puts it in place.
-template <class Write>
-void replace_atomically(const path& file, Write&& write) {
-  path temporary = file;
-  temporary += fmt::format(".tmp-{}", ::getpid());
-  try {
-    {
-      Descriptor out{::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644)};
-      require<IoError>(out.fd >= 0, "{}: cannot be created: {}", temporary.string(), reason());
-      write(out.fd);
-      require<IoError>(::fsync(out.fd) == 0, "{}: fsync failed: {}", file.string(), reason());
-    }
-    require<IoError>(::rename(temporary.c_str(), file.c_str()) == 0, "{}: rename failed: {}", file.string(), reason());
-  } catch (...) {
-    ::unlink(temporary.c_str());
-    throw;
-  }
-  const path folder = file.has_parent_path() ? file.parent_path() : path(".");
-  Descriptor dir{::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
-  if (dir.fd >= 0) ::fsync(dir.fd);
-}
 
 /// Parses the header, refusing names that appear twice (JSON libraries keep one of them silently).
 Json parse_header(const std::string& text, const path& file) {
@@ -251,9 +222,9 @@ void write_pieces(const TensorFile& content, Put&& put) {
 }  // namespace
 
 void write_safetensors(const path& file, const TensorFile& content) {
-  replace_atomically(file, [&](int fd) {
-    write_pieces(content, [&](const char* data, std::size_t size) { write_all(fd, data, size, file); });
-  });
+  AtomicFile out(file);
+  write_pieces(content, [&](const char* data, std::size_t size) { out.write(data, size); });
+  out.commit();
 }
 
 std::string safetensors_bytes(const TensorFile& content) {
@@ -263,7 +234,9 @@ std::string safetensors_bytes(const TensorFile& content) {
 }
 
 void write_file_atomically(const path& file, const std::string& bytes) {
-  replace_atomically(file, [&](int fd) { write_all(fd, bytes.data(), bytes.size(), file); });
+  AtomicFile out(file);
+  out.write(bytes.data(), bytes.size());
+  out.commit();
 }
 
 bool is_temporary(const path& file) {

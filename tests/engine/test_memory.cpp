@@ -105,6 +105,30 @@ TEST(CachingAllocator, SaysWhoAskedForHowMuch) {
   allocator.release(held);
 }
 
+TEST(Sparing, HoldsLittleMoreThanWasEverInUse) {
+  SmallDevice device(1 << 20);
+  CachingAllocator allocator(device, "small");
+  const auto sizes_in_turn = [&] {  // none fits another's block
+    std::size_t most = 0;
+    for (std::size_t bytes = 4096; bytes <= 40960; bytes += 4096) {
+      allocator.release(allocator.allocate(bytes));
+      most = std::max(most, allocator.statistics().cached);
+    }
+    return most;
+  };
+  {
+    const engine::Sparing outer(allocator), inner(allocator);
+    EXPECT_LE(sizes_in_turn(), 40960u * 5 / 4);
+    EXPECT_EQ(allocator.statistics().peak, 40960u);
+    void* first = allocator.allocate(40960);
+    allocator.release(first);
+    EXPECT_EQ(allocator.allocate(40960), first);  // what fits is still used again
+    allocator.release(first);
+  }
+  allocator.empty_cache();
+  EXPECT_EQ(sizes_in_turn(), 55u * 4096);
+}
+
 TEST(Arena, KeepsItsBlocksUntilItEnds) {
   SmallDevice device(1 << 20);
   CachingAllocator allocator(device, "small");

@@ -1,0 +1,68 @@
+#include "engine/atomic_file.h"
+
+#include <sys/resource.h>
+
+#include <csignal>
+
+#include "engine/safetensors.h"
+#include "tests/datasets/scratch.h"
+#include "tests/support/throws.h"
+
+namespace sagcl::tests {
+namespace {
+
+namespace fs = std::filesystem;
+using engine::AtomicFile;
+
+std::size_t entries(const fs::path& folder) {
+  return std::size_t(std::distance(fs::directory_iterator(folder), fs::directory_iterator()));
+}
+
+TEST(AtomicFile, AppearsWholeOrNotAtAll) {
+  const Scratch s;
+  const fs::path file = s / "f";
+  put(file, "old");
+  {
+    AtomicFile given_up(file);
+    given_up.write("new", 3);
+    EXPECT_EQ(engine::read_file(file), "old");
+  }
+  EXPECT_EQ(engine::read_file(file), "old");
+  EXPECT_EQ(entries(s.path()), 1u);  // nothing else is left
+
+  AtomicFile first(file), second(s / "g");  // two at once, in one folder
+  first.write("ab", 2), second.write("x", 1), first.write("cd", 2);
+  first.write_at(6, "gh", 2), first.write_at(1, "B", 1), first.write("C", 1);
+  EXPECT_EQ(engine::read_file(file), "old");
+  second.commit(), first.commit();
+  EXPECT_EQ(engine::read_file(file), std::string("aBCd\0\0gh", 8));
+  EXPECT_EQ(engine::read_file(s / "g"), "x");
+  EXPECT_EQ(entries(s.path()), 2u);
+}
+
+TEST(AtomicFile, TakesEveryNameThatAFileCanHave) {
+  const Scratch s;
+  for (const std::size_t length : {1, 246, 255}) {
+    const fs::path file = s / std::string(length, 'x');
+    engine::write_file_atomically(file, "content");
+    EXPECT_EQ(engine::read_file(file), "content");
+  }
+  EXPECT_TRUE(throws<engine::IoError>([&] { engine::write_file_atomically(s / std::string(256, 'x'), "content"); }, "File name too long"));
+  EXPECT_EQ(entries(s.path()), 3u);
+}
+
+TEST(AtomicFile, SaysThatWritingFailedAndLeavesNothing) {
+  const Scratch s;
+  rlimit before;
+  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
+  const auto old = std::signal(SIGXFSZ, SIG_IGN);
+  const rlimit small{1000, before.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &small), 0);
+  EXPECT_TRUE(throws<engine::IoError>([&] { engine::write_file_atomically(s / "f", std::string(2000, 'x')); }, "writing failed"));
+  ::setrlimit(RLIMIT_FSIZE, &before);
+  std::signal(SIGXFSZ, old);
+  EXPECT_EQ(entries(s.path()), 0u);
+}
+
+}  // namespace
+}  // namespace sagcl::tests
