@@ -12,8 +12,14 @@ ConvLayer::ConvLayer(const Spec& spec, engine::Generator& random) : spec_(spec) 
   b_ = Variable::parameter(uniform_fan_in({spec.out}, fan_in, random));
 }
 
-Variable ConvLayer::forward(const Variable& x) const {
-  const ops::ConvSpec spec{.stride = spec_.stride, .padding = spec_.padding};
+Variable ConvLayer::forward(const Variable& x) const { return apply(x, {.stride = spec_.stride, .padding = spec_.padding}); }
+
+Variable ConvLayer::forward_planes(const Variable& x, std::int64_t whole_depth) const {
+  const engine::Extents& p = spec_.padding;
+  return apply(x, {.stride = spec_.stride, .padding = {{0, p[1], p[2]}}, .whole_depth = whole_depth});
+}
+
+Variable ConvLayer::apply(const Variable& x, const ops::ConvSpec& spec) const {
   return spec_.transposed ? ops::conv_transposed(x, w_, b_, spec) : ops::conv(x, w_, b_, spec);
 }
 

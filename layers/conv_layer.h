@@ -16,10 +16,13 @@ class ConvLayer final : public Module {
   };
   ConvLayer(const Spec& spec, engine::Generator& random);
   Variable forward(const Variable& x) const;
+  /// The result's planes that x reaches without padding in depth, x being planes of a volume whose result has `whole_depth`.
+  Variable forward_planes(const Variable& x, std::int64_t whole_depth) const;
   void describe(Parts& parts) override;
   const Spec& spec() const { return spec_; }
 
  private:
+  Variable apply(const Variable& x, const ops::ConvSpec& spec) const;
   Spec spec_;
   Variable w_, b_;
 };

@@ -6,6 +6,10 @@ namespace sagcl::layers {
 
 Variable ConvUnit::forward(const Variable& x, const Pass& pass) { return bn_.forward(conv_.forward(x), pass); }
 
+Variable ConvUnit::forward_planes(const Variable& x, std::int64_t whole_depth) {
+  return bn_.forward(conv_.forward_planes(x, whole_depth), {});
+}
+
 void ConvUnit::describe(Parts& parts) {
   parts.child("conv", conv_);
   parts.child("bn", bn_);

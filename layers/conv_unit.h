@@ -11,6 +11,7 @@ class ConvUnit final : public Module {
  public:
   ConvUnit(const ConvLayer::Spec& spec, double slope, engine::Generator& random) : conv_(spec, random), bn_(spec.out, slope) {}
   Variable forward(const Variable& x, const Pass& pass);
+  Variable forward_planes(const Variable& x, std::int64_t whole_depth);  ///< not in training; see ConvLayer
   void describe(Parts& parts) override;
 
  private:

@@ -12,13 +12,12 @@ constexpr std::array<int, 9> level_of_block = {0, 1, 2, 3, 4, 3, 2, 1, 0};
 constexpr double relu = 0;
 constexpr double dropout = 0.5;
 
-void check_extents(const Variable& x) {
-  const engine::Shape& s = x.shape();
+}  // namespace
+
+void VNet::check_extents(const engine::Shape& s) {
   engine::require(s.rank() == 5 && s[1] % 16 == 0 && s[2] % 16 == 0 && s[3] % 16 == 0,
                   "V-Net needs [N, D, H, W, C] with D, H, W divisible by 16, got {}; pad or choose another patch", s);
 }
-
-}  // namespace
 
 VNet::VNet(const SegmenterSpec& spec, engine::Generator& random) : width_(spec.width) {
   const auto channels = [&](int level) { return spec.width << level; };
@@ -47,7 +46,7 @@ Variable VNet::run_block(std::size_t b, Variable x, const Pass& pass) {
 }
 
 Variable VNet::encode(const Variable& x, const Pass& pass, std::vector<Variable>& skips) {
-  check_extents(x);
+  check_extents(x.shape());
   Variable h = run_block(0, x, pass);
   for (std::size_t l = 0; l < 4; ++l) {
     skips.push_back(h);

@@ -14,6 +14,7 @@ class VNet final : public Segmenter {
   VNet(const SegmenterSpec& spec, engine::Generator& random);
   Segmentation forward(const Variable& x, const Pass& pass) override;
   Variable encode(const Variable& x, const Pass& pass) override;
+  void stream(std::int64_t depth, const PlaneSource& volume, const LogitSink& logits) override;
   void describe(Parts& parts) override;
   std::int64_t bottleneck_channels() const override { return 16 * width_; }
   bool flat() const override { return false; }
@@ -21,8 +22,12 @@ class VNet final : public Segmenter {
   /// Outputs of the nine stages in order, for tests and inspection; empty until asked for.
   std::vector<Variable>* stages = nullptr;
 
+  /// What a stage makes of a volume at once when it is streamed. The logits do not depend on it.
+  std::int64_t streamed_floats = std::int64_t(8) << 20;
+
  private:
   using Block = std::vector<std::unique_ptr<ConvUnit>>;
+  static void check_extents(const engine::Shape& s);
   Variable run_block(std::size_t b, Variable x, const Pass& pass);
   Variable encode(const Variable& x, const Pass& pass, std::vector<Variable>& skips);
 

@@ -50,7 +50,7 @@ Tensor bias_gradient(const Tensor& dy) {
 Variable conv(const Variable& x, const Variable& w, const Variable& b, const ConvSpec& spec) {
   const engine::OperationName name("conv");
   check("conv", x, w, b, spec, 4, 0, "[O, Kd, Kh, Kw, C]");
-  ConvGeometry g{x.shape()[0], x.shape()[4], w.shape()[0], {}, {}, {}, spec.stride, spec.padding};
+  ConvGeometry g{x.shape()[0], x.shape()[4], w.shape()[0], {}, {}, {}, spec.stride, spec.padding, spec.whole_depth};
   for (int a = 0; a < 3; ++a) {
     g.in[a] = x.shape()[a + 1];
     g.kernel[a] = w.shape()[a + 1];
@@ -78,7 +78,7 @@ Variable conv_transposed(const Variable& x, const Variable& w, const Variable& b
   const engine::OperationName name("conv_transposed");
   check("conv_transposed", x, w, b, spec, 0, 4, "[I, Kd, Kh, Kw, O]");
   // The convolution whose data gradient this is: it maps our y (its "in") to our x (its "out").
-  ConvGeometry g{x.shape()[0], w.shape()[4], w.shape()[0], {}, {}, {}, spec.stride, spec.padding};
+  ConvGeometry g{x.shape()[0], w.shape()[4], w.shape()[0], {}, {}, {}, spec.stride, spec.padding, spec.whole_depth};
   for (int a = 0; a < 3; ++a) {
     g.out[a] = x.shape()[a + 1];
     g.kernel[a] = w.shape()[a + 1];

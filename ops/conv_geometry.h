@@ -11,6 +11,7 @@ struct ConvGeometry {
   std::int64_t N = 1, C = 1, O = 1;
   Extents in, kernel, out, stride;
   Extents padding{{0, 0, 0}};
+  std::int64_t whole_depth = 0;  ///< as in ConvSpec
   bool operator==(const ConvGeometry&) const = default;
 };
 

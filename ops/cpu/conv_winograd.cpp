@@ -114,7 +114,9 @@ void compute(const Pass& t, const WinogradColumn& c, float* scratch) {
 
 int winograd_tile(const ConvGeometry& g, const Lattice& l) {
   if (!plane_filter(g.kernel, g.stride)) return 0;
-  return best_tile(l.result, l.N, g.kernel[0], l.source_channels, l.result_channels, 14);
+  Extents size = l.result;
+  if (g.whole_depth > 0) size[0] = g.whole_depth;
+  return best_tile(size, l.N, g.kernel[0], l.source_channels, l.result_channels, 14);
 }
 
 int winograd_weight_tile(const ConvGeometry& g) {

@@ -9,7 +9,8 @@ namespace sagcl::ops::cpu {
 using engine::Tensor;
 
 /// The tile size M of F(M x M, 3 x 3) that is expected to be fastest for a lattice of this shape; 0 where the direct
-/// kernels are, or where Winograd does not apply. Depends on the geometry alone.
+/// kernels are, or where Winograd does not apply. Depends on the geometry alone,
+/// of planes on that of their volume.
 int winograd_tile(const ConvGeometry& g, const Lattice& lattice);
 int winograd_weight_tile(const ConvGeometry& g);
 

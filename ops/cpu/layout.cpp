@@ -16,16 +16,21 @@ void copy_block(const BlockCopy& b, const Tensor& x, Tensor& y) {
   for (int a = 0; a < axis; ++a) rows *= b.extent[a];
   const char* from = static_cast<const char*>(x.bytes_begin());
   char* to = static_cast<char*>(y.bytes_begin());
-  engine::parallel_ranges(rows, 1 + 16384 / (run + 1), [&](std::int64_t begin, std::int64_t end) {
+  const auto copy_rows = [&](std::int64_t begin, std::int64_t end, std::int64_t first, std::int64_t count) {  // bytes of every run
     std::int64_t position[5], rest = begin;
     for (int a = axis - 1; a >= 0; --a) position[a] = rest % b.extent[a], rest /= b.extent[a];
     for (std::int64_t r = begin; r < end; ++r) {
       std::int64_t i = 0, j = 0;
       for (int a = 0; a < axis; ++a) i = i * b.x_shape[a] + b.x_begin[a] + position[a], j = j * b.y_shape[a] + b.y_begin[a] + position[a];
-      std::memcpy(to + j * y_row + y_skip, from + i * x_row + x_skip, std::size_t(run));
+      std::memcpy(to + j * y_row + y_skip + first, from + i * x_row + x_skip + first, std::size_t(count));
       for (int a = axis - 1; a >= 0 && ++position[a] == b.extent[a]; --a) position[a] = 0;
     }
-  });
+  };
+  if (rows >= engine::threads())
+    return engine::parallel_ranges(rows, 1 + 16384 / (run + 1),
+                                   [&](std::int64_t begin, std::int64_t end) { copy_rows(begin, end, 0, run); });
+  for (std::int64_t r = 0; r < rows; ++r)  // few long runs, such as planes of one volume
+    engine::parallel_ranges(run, 1 << 18, [&](std::int64_t begin, std::int64_t end) { copy_rows(r, r + 1, begin, end - begin); });
 }
 
 void patches(const Extents& grid, bool inverse, const Tensor& x, Tensor& y) {

@@ -38,6 +38,8 @@ void add_large_cases(std::vector<OpCase>& cases) {
   cases.push_back({"resize", {{{2, 5, 31, 33, 7}}}, [](const Inputs& v) { return ops::resize(v[0], {{{7, 60, 50}}}); }});
   cases.push_back({"dropout", {{{100003}}}, [](const Inputs& v) { return ops::dropout(v[0], 0.3, {1, 2, 3, 4}); }});
   cases.push_back({"concat", {{{20000, 5}}, {{20000, 3}}}, [](const Inputs& v) { return ops::concat(v, 1); }});
+  cases.push_back({"concat of planes", {{{1, 3, 101, 103, 8}}, {{1, 7, 101, 103, 8}}},
+                   [](const Inputs& v) { return ops::concat(v, 1); }});
   for (const ops::Metric metric : {ops::Metric::squared_l2, ops::Metric::l1})
     cases.push_back({metric == ops::Metric::l1 ? "distance, l1" : "distance, squared_l2",
                      {{{2, 9, 1100}, distinct(1e-3)}, {{2, 7, 1100}, distinct(1.3e-3)}},
