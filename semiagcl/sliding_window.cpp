@@ -89,26 +89,91 @@ void for_each_row(const Inside& in, const Extents& window, const Extents& volume
 
 }  // namespace
 
-Tensor sliding_window(const Tensor& volume, const WindowSpec& spec, const Probabilities& probabilities) {
-  const Shape& s = volume.shape();
-  require(s.rank() == 4, "sliding_window: expected [D,H,W,channels], got {}", s);
+namespace {
+
+void check(const Tensor& volume, const WindowSpec& spec) {
+  require(volume.shape().rank() == 4, "sliding_window: expected [D,H,W,channels], got {}", volume.shape());
   for (int a = 0; a < 3; ++a)
     require<UsageError>(spec.stride[a] > 0 && spec.stride[a] <= spec.window[a],
                         "sliding_window: stride {} along axis {} must lie in [1, {}]", spec.stride[a], a, spec.window[a]);
   require<UsageError>(spec.batch > 0, "sliding_window: {} windows per call", spec.batch);
+}
+
+/// The sums of the planes that windows still reach. Windows come in order of their first plane, so a plane is finished once
+/// a window begins behind it; its place is then used again by a plane further on.
+class Sums {
+ public:
+  Sums(const WindowPlan& plan, const WindowSpec& spec, const Extents& size, const PlaneSink& finished)
+      : plan_(plan), window_(spec.window), size_(size), finished_(finished), held_(std::min(window_[0], size[0])) {
+    for (int a = 0; a < 3; ++a) {
+      weight_[a] = axis_weight(window_[a], spec);
+      total_[a] = total_weight(plan.starts[a], weight_[a], plan.before[a], size[a]);
+    }
+  }
+
+  /// Adds the probabilities [window, C] of the window that starts at `start`, number `b` of p.
+  void add(const Extents& start, const Tensor& p, std::int64_t b) {
+    const std::int64_t C = p.shape()[4];
+    if (!sums_.defined()) sums_ = Tensor::zeros({held_, size_[1], size_[2], C}, p.dtype());
+    require(sums_.shape()[3] == C, "sliding_window: {} classes after {}", C, sums_.shape()[3]);
+    const Inside in(start, plan_, window_, size_);
+    finish(in.first[0] + in.shift[0]);
+    visit_float(p.dtype(), [&]<class T>(Type<T>) {
+      for_each_row(in, window_, size_, [&](const Extents& at, std::int64_t from, std::int64_t to) {
+        const T* source = p.data<T>() + (b * window_.volume() + from) * C;
+        T* sum = sums_.data<T>() + to % (held_ * plane()) * C;
+        const double row = weight_[0][std::size_t(at[0])] * weight_[1][std::size_t(at[1])];
+        for (std::int64_t i = in.first[2]; i < in.last[2]; ++i) {
+          const T w = T(row * weight_[2][std::size_t(i)]);
+          for (std::int64_t c = 0; c < C; ++c) *sum++ += w * *source++;
+        }
+      });
+    });
+  }
+
+  /// Hands out the means of all planes before `end`.
+  void finish(std::int64_t end) {
+    for (; done_ < end; ++done_)
+      visit_float(sums_.dtype(), [&]<class T>(Type<T>) {
+        const std::int64_t C = sums_.shape()[3];
+        Tensor mean = Tensor::empty({1, size_[1], size_[2], C}, sums_.dtype());
+        T* sum = sums_.data<T>() + done_ % held_ * plane() * C;
+        engine::parallel_for(plane(), 1 << 14, [&](std::int64_t i) {
+          const double weight =
+              total_[0][std::size_t(done_)] * total_[1][std::size_t(i / size_[2])] * total_[2][std::size_t(i % size_[2])];
+          for (std::int64_t c = i * C; c < (i + 1) * C; ++c) mean.data<T>()[c] = T(sum[c] / weight), sum[c] = 0;
+        });
+        finished_(mean);
+      });
+  }
+
+ private:
+  std::int64_t plane() const { return size_[1] * size_[2]; }
+  const WindowPlan& plan_;
+  Extents window_, size_;
+  const PlaneSink& finished_;
+  std::int64_t held_, done_ = 0;  // planes in memory, planes handed out
+  std::vector<double> weight_[3], total_[3];
+  Tensor sums_;  // [held, H, W, C]; plane d lies at d % held
+};
+
+}  // namespace
+
+void sliding_window(const Tensor& volume, const WindowSpec& spec, const Probabilities& probabilities, const PlaneSink& finished,
+                    const WindowCount& count) {
+  check(volume, spec);
+  const Shape& s = volume.shape();
   const Extents size{{s[0], s[1], s[2]}}, window = spec.window;
   const WindowPlan plan = plan_windows(size, spec);
   const std::vector<Extents> windows = plan.all();
-  const std::vector<double> weight[3] = {axis_weight(window[0], spec), axis_weight(window[1], spec),
-                                         axis_weight(window[2], spec)};
+  Sums sums(plan, spec, size, finished);
   const Tensor host = volume.to(Device::cpu());
   const std::int64_t channels = s[3];
-  Tensor mean;
   for (std::size_t first = 0; first < windows.size(); first += std::size_t(spec.batch)) {
-    const std::int64_t count = std::min<std::int64_t>(spec.batch, std::int64_t(windows.size() - first));
-    Tensor x = Tensor::zeros({count, window[0], window[1], window[2], channels}, volume.dtype());
+    const std::int64_t n = std::min<std::int64_t>(spec.batch, std::int64_t(windows.size() - first));
+    Tensor x = Tensor::zeros({n, window[0], window[1], window[2], channels}, volume.dtype());
     visit_float(volume.dtype(), [&]<class T>(Type<T>) {
-      for (std::int64_t b = 0; b < count; ++b) {
+      for (std::int64_t b = 0; b < n; ++b) {
         const Inside in(windows[first + std::size_t(b)], plan, window, size);
         for_each_row(in, window, size, [&](const Extents&, std::int64_t to, std::int64_t from) {
           std::copy_n(host.data<T>() + from * channels, (in.last[2] - in.first[2]) * channels,
@@ -119,37 +184,10 @@ Tensor sliding_window(const Tensor& volume, const WindowSpec& spec, const Probab
     const Tensor p = probabilities(x).to(Device::cpu());
     require(p.shape().rank() == 5 && p.shape().with(4, channels) == x.shape() && p.dtype() == volume.dtype(),
             "sliding_window: windows {} {} gave probabilities {} {}", x.dtype(), x.shape(), p.dtype(), p.shape());
-    const std::int64_t C = p.shape()[4];
-    if (!mean.defined()) mean = Tensor::zeros({s[0], s[1], s[2], C}, volume.dtype());
-    require(mean.shape()[3] == C, "sliding_window: {} classes after {}", C, mean.shape()[3]);
-    visit_float(volume.dtype(), [&]<class T>(Type<T>) {
-      for (std::int64_t b = 0; b < count; ++b) {
-        const Inside in(windows[first + std::size_t(b)], plan, window, size);
-        for_each_row(in, window, size, [&](const Extents& at, std::int64_t from, std::int64_t to) {
-          const T* source = p.data<T>() + (b * window.volume() + from) * C;
-          T* sum = mean.data<T>() + to * C;
-          const double row = weight[0][std::size_t(at[0])] * weight[1][std::size_t(at[1])];
-          for (std::int64_t i = in.first[2]; i < in.last[2]; ++i) {
-            const T w = T(row * weight[2][std::size_t(i)]);
-            for (std::int64_t c = 0; c < C; ++c) *sum++ += w * *source++;
-          }
-        });
-      }
-    });
+    for (std::int64_t b = 0; b < n; ++b) sums.add(windows[first + std::size_t(b)], p, b);
+    if (count) count(std::int64_t(first) + n, std::int64_t(windows.size()));
   }
-  const std::vector<double> total[3] = {total_weight(plan.starts[0], weight[0], plan.before[0], size[0]),
-                                        total_weight(plan.starts[1], weight[1], plan.before[1], size[1]),
-                                        total_weight(plan.starts[2], weight[2], plan.before[2], size[2])};
-  const std::int64_t C = mean.shape()[3];
-  visit_float(volume.dtype(), [&]<class T>(Type<T>) {
-    engine::parallel_for(size.volume(), 1 << 14, [&](std::int64_t i) {
-      Extents p;
-      engine::split(i, size, p);
-      const double sum = total[0][std::size_t(p[0])] * total[1][std::size_t(p[1])] * total[2][std::size_t(p[2])];
-      for (std::int64_t c = 0; c < C; ++c) mean.data<T>()[i * C + c] = T(mean.data<T>()[i * C + c] / sum);
-    });
-  });
-  return mean;
+  sums.finish(size[0]);
 }
 
 }  // namespace sagcl::semiagcl

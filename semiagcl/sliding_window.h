@@ -35,10 +35,17 @@ WindowPlan plan_windows(const Extents& volume, const WindowSpec& spec);
 /// Class probabilities [b, window, C] of windows [b, window, channels]; must be pure and in the input's dtype.
 using Probabilities = std::function<Tensor(const Tensor& windows)>;
 
-/// Mean class probabilities [D,H,W,C] of a volume [D,H,W,channels] (f32 or f64, on the host) over all windows that cover a
-/// voxel. Memory: the windows of one call and one accumulator of C values per voxel; weights are products of three short
-/// arrays, so no count volume is kept. UsageError when stride > window would leave gaps; ShapeError when `probabilities`
-/// returns another shape.
-Tensor sliding_window(const Tensor& volume, const WindowSpec& spec, const Probabilities& probabilities);
+/// Receives some planes [n, H, W, C] of a volume; they come in order, each once.
+using PlaneSink = std::function<void(const Tensor& planes)>;
+
+/// Is told how many windows are done; it may throw to stop.
+using WindowCount = std::function<void(std::int64_t done, std::int64_t total)>;
+
+/// Mean class probabilities of a volume [D,H,W,channels] (f32 or f64, on the host) over all windows that cover a voxel, handed
+/// to `finished` plane by plane, in the input's dtype, as soon as no later window reaches a plane. Memory: the windows of one
+/// call and C values for each voxel of as many planes as a window has; weights are products of three short arrays, so no count
+/// volume is kept. UsageError when stride > window would leave gaps; ShapeError when `probabilities` returns another shape.
+void sliding_window(const Tensor& volume, const WindowSpec& spec, const Probabilities& probabilities, const PlaneSink& finished,
+                    const WindowCount& count = {});
 
 }  // namespace sagcl::semiagcl
