@@ -16,10 +16,10 @@ Normalisation normalisation_named(const std::string& name) {
   return Normalisation::min_max;
 }
 
-Tensor normalise(const Tensor& voxels, Normalisation how, double white) {
+Tensor normalise(Tensor voxels, Normalisation how, double white) {
   require(voxels.shape().rank() == 4, "normalise takes [D, H, W, C], got {}", voxels.shape());
-  Tensor out = voxels.clone();
-  const std::int64_t channels = voxels.shape()[3], n = voxels.size() / channels;
+  Tensor out = voxels.sole_owner() ? std::move(voxels) : voxels.clone();
+  const std::int64_t channels = out.shape()[3], n = out.size() / channels;
   for (std::int64_t c = 0; c < channels; ++c) {
     float* p = out.data<float>() + c;
     double shift = 0, scale = 1;

@@ -16,7 +16,8 @@ enum class Normalisation {
 /// The rule named in a configuration: "none", "z_score", "unit", "min_max"; UsageError lists the names otherwise.
 Normalisation normalisation_named(const std::string& name);
 
-/// A normalised copy of [D, H, W, C]. Sums are taken in double precision, in order. `white` as Image::white.
-Tensor normalise(const Tensor& voxels, Normalisation how, double white = 255);
+/// [D, H, W, C] normalised, in place if nobody else holds it. Sums are taken in double precision, in order. `white` as
+/// Image::white.
+Tensor normalise(Tensor voxels, Normalisation how, double white = 255);
 
 }  // namespace sagcl::datasets

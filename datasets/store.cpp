@@ -14,12 +14,13 @@ std::vector<Sample> load_samples(const Dataset& data, const std::vector<std::str
   for (const std::string& id : ids) {
     const Case& one = find_case(data, id);
     Image image = load_image(one, data.channels);
-    Sample sample{id, normalise(image.voxels, how, image.white), {}, {}};
+    Sample sample{id, {}, {}, {}};
     if (with_labels) {
       engine::require<engine::DataError>(one.has_label(), "{}: case {} has no label; add one or list the case as unlabelled",
                                          data.folder.string(), id);
       sample.label = load_label(one, image, data.labels, data.n_classes()).classes;
     }
+    sample.image = normalise(std::move(image.voxels), how, image.white);
     sample.geometry = std::move(image.geometry);
     samples.push_back(std::move(sample));
   }

@@ -8,7 +8,6 @@
 #include "ops/resize.h"
 #include "ops/softmax.h"
 #include "semiagcl/components.h"
-#include "semiagcl/metrics.h"
 #include "semiagcl/resample.h"
 #include "semiagcl/sliding_window.h"
 
@@ -189,13 +188,9 @@ Tensor predict(layers::Segmenter& network, const Tensor& image, const RunSetting
   return labelling.label();
 }
 
-Tensor largest_components(const Tensor& label, std::int64_t classes) {
-  Tensor kept = Tensor::zeros(label.shape(), label.dtype());
-  for (std::int64_t k = 1; k < classes; ++k) {
-    const Tensor largest = largest_component(mask_of(label, k));
-    for (std::int64_t v = 0; v < label.size(); ++v)
-      if (largest.data<std::uint8_t>()[v]) kept.data<std::uint8_t>()[v] = std::uint8_t(k);
-  }
+Tensor largest_components(Tensor label, std::int64_t classes) {
+  Tensor kept = label.sole_owner() ? std::move(label) : label.clone();
+  for (std::int64_t k = 1; k < classes; ++k) keep_largest_component(kept, std::uint8_t(k));
   return kept;
 }
 

@@ -26,8 +26,8 @@ struct PredictionEvents {
 Tensor predict(layers::Segmenter& network, const Tensor& image, const RunSettings& settings, engine::Device device,
                const PredictionEvents& events = {});
 
-/// Keeps of every foreground class its largest connected component (26 neighbours); u8 [D,H,W].
-Tensor largest_components(const Tensor& label, std::int64_t classes);
+/// Keeps of every foreground class its largest connected component (26 neighbours); u8 [D,H,W], in place if nobody else holds it.
+Tensor largest_components(Tensor label, std::int64_t classes);
 
 /// Images and labels as the network sees them, brought to the side data.resize as data.resize_order says; unchanged for 0.
 Tensor resized_image(const Tensor& image, const DataSettings& settings);

@@ -152,6 +152,11 @@ TEST(Normalise, EachRule) {
   EXPECT_EQ(normalise(Tensor::full({1, 1, 2, 1}, 5), Normalisation::min_max).to_doubles(), (std::vector<double>{0, 0}));
   EXPECT_EQ(normalise(Tensor::full({1, 1, 2, 1}, 5), Normalisation::z_score).to_doubles(), (std::vector<double>{0, 0}));
   EXPECT_THROW(normalisation_named("zscore"), engine::UsageError);
+
+  Tensor mine = x.clone();
+  const float* const where = mine.data<float>();
+  EXPECT_EQ(normalise(std::move(mine), Normalisation::unit).data<float>(), where);  // a volume need not be in memory twice
+  EXPECT_EQ(x.to_doubles(), (std::vector<double>{0, 10, 4, 30}));                   // one that others hold stays as it is
 }
 
 }  // namespace

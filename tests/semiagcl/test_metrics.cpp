@@ -3,7 +3,6 @@
 #include <cmath>
 
 #include "engine/random.h"
-#include "semiagcl/components.h"
 #include "semiagcl/distance_transform.h"
 #include "tests/support/golden.h"
 
@@ -149,20 +148,4 @@ TEST(DistanceTransform, EqualsBruteForce) {
       }
     }
   }
-}
-
-TEST(Components, LargestOfTouchingCorners) {
-  // two voxels that share a corner are one component; three in a row further away are larger
-  Tensor m = Tensor::zeros({3, 3, 8}, Dtype::u8);
-  const auto set = [&](std::int64_t z, std::int64_t y, std::int64_t x) { m.data<std::uint8_t>()[(z * 3 + y) * 8 + x] = 1; };
-  set(0, 0, 0), set(1, 1, 1), set(2, 2, 4), set(2, 2, 5), set(2, 2, 6);
-  const Components c = connected_components(m);
-  EXPECT_EQ(c.sizes, (std::vector<std::int64_t>{2, 3}));
-  double kept = 0;
-  for (double v : largest_component(m).to_doubles()) kept += v;
-  EXPECT_EQ(kept, 3);
-  EXPECT_EQ(connected_components(Tensor::zeros({2, 2}, Dtype::u8)).sizes.size(), 0u);
-
-  const Tensor equal = Tensor::of({1, 5}, std::vector<std::uint8_t>{1, 1, 0, 1, 1});  // of equals the first stays
-  EXPECT_EQ(largest_component(equal).to_doubles(), (std::vector<double>{1, 1, 0, 0, 0}));
 }
