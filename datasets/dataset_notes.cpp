@@ -117,13 +117,13 @@ std::vector<std::string> split_text(std::string_view line, char separator) {
 
 }  // namespace
 
-DatasetNotes parse_dataset_json(std::string_view text, const std::string& name) {
+DatasetNotes parse_dataset_json(std::string_view text, const std::string& name, bool with_labels) {
   const Json json = parse_json(text, name);
   DatasetNotes notes;
   notes.name = text_at(json, "name", "", name);
   notes.patient_until = text_at(json, "patient_until", "", name);
-  notes.labels = parse_rule(json, name);
-  if (const auto labels = json.find("labels"); labels != json.end())
+  if (with_labels) notes.labels = parse_rule(json, name);
+  if (const auto labels = json.find("labels"); with_labels && labels != json.end())
     notes.classes = parse_classes(*labels, notes.labels.ignored, name);
   notes.labelled = integer_at(json, "numTraining", 0, name);
   for (const char* key : {"channel_names", "modality"})

@@ -83,6 +83,11 @@ std::string case_name(const path& file) {
 
 bool is_png(const path& file) { return lower(file.extension().string()) == ".png"; }
 
+bool is_array(const path& file) {
+  const std::string ending = lower(file.extension().string());
+  return ending == ".h5" || ending == ".npy";
+}
+
 Image read_image(const path& file, std::int64_t png_channels, Axes axes) {
   return known_format(file).image(file, png_channels, axes);
 }

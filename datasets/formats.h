@@ -15,6 +15,7 @@ std::string format_names();
 std::string case_name(const std::filesystem::path& file);
 
 bool is_png(const std::filesystem::path& file);
+bool is_array(const std::filesystem::path& file);  ///< plane or volume, and where it lies is unknown: .h5, .npy
 
 /// Reads an image by the ending of its name, f32 [D, H, W, C]: NIfTI, NRRD, PNG, NumPy, the data set "image" of HDF5.
 /// `png_channels` as in read_png; `axes` for files without geometry. DataError for other endings, and as the readers.

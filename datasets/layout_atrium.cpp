@@ -1,3 +1,4 @@
+#include "datasets/formats.h"
 #include "datasets/layout_kinds.h"
 #include "datasets/text.h"
 
@@ -29,11 +30,10 @@ std::vector<path> case_folders(const path& folder) {
 bool recognised(const path& folder) { return !case_folders(folder).empty(); }
 
 Case case_of(const path& folder, const Complaints& complain) {
-  const std::string id = printable(folder.filename().string());
-  if (present(folder / together)) return {id, id, {folder / together}, folder / together, Axes::xyz};
-  Case one{id, id, {folder / scan}, {}};
-  if (present(folder / mask)) one.label = folder / mask;
-  else complain("{}: lacks {}; copy it from the challenge's data, or remove the folder", folder.string(), mask);
+  Case one = case_of_file(folder / (present(folder / together) ? together : scan));
+  if (present(folder / together)) one.label = one.images[0];
+  else if (present(folder / mask)) one.label = folder / mask;
+  else complain.of_label("{}: lacks {}; copy it from the challenge's data, or remove the folder", folder.string(), mask);
   return one;
 }
 
@@ -78,6 +78,22 @@ void open(const path& folder, const Complaints& complain, Dataset& d) {
 }
 
 }  // namespace
+
+Case case_of_file(const path& file) {
+  const std::string name = file.filename().string();
+  const bool of_folder = name == together || name == scan;
+  const path folder = std::filesystem::absolute(file).lexically_normal().parent_path();
+  const std::string id = of_folder ? printable(folder.filename().string()) : case_name(file);
+  return {id, id, {file}, {}, name == together ? Axes::xyz : Axes::zyx};
+}
+
+bool is_label_of_neighbour(const path& file) {
+  if (file.filename() == mask) return present(file.parent_path() / scan);
+  const std::string stem = case_name(file), name = file.filename().string();
+  if (!stem.ends_with("_gt")) return false;
+  const std::string image = stem.substr(0, stem.size() - 3) + name.substr(stem.size());
+  return present(file.parent_path() / image);
+}
 
 const Layout atrium_layout = {"LA", "<case>/lgemri.nrrd with laendo.nrrd, or <case>/mri_norm2.h5 with train.list",
                               recognised, open};

@@ -49,12 +49,13 @@ class Collector {
  public:
   Collector(const path& folder, const DatasetNotes& notes, const std::string& notes_name, const Complaints& complain)
       : folder_(folder), notes_(notes), notes_name_(notes_name), complain_(complain) {
-    suffixed_ = uses_channel_suffix(look_into(folder / "imagesTr").files, look_into(folder / "labelsTr").files, notes.channels);
+    const std::int64_t channels = complain.images_for() > 0 ? complain.images_for() : notes.channels;
+    suffixed_ = uses_channel_suffix(look_into(folder / "imagesTr").files, look_into(folder / "labelsTr").files, channels);
   }
 
   /// Cases of an image folder, with the labels of the same names in another.
   std::vector<Case> pairs_of(const char* images, const char* labels) {
-    Files masks = *labels ? files_of(folder_ / labels, complain_) : Files();
+    Files masks = *labels && complain_.images_for() == 0 ? files_of(folder_ / labels, complain_) : Files();
     std::vector<Case> cases;
     for (auto& [id, files] : group_channels(files_of(folder_ / images, complain_))) {
       Case one{id, patient_of(id), std::move(files), {}};
@@ -77,7 +78,7 @@ class Collector {
       if (!pair.label.empty()) {
         one.label = file_of(pair.label);
         std::erase_if(masks_left_["imagesTr"], [&](const auto& mask) { return mask.second == one.label; });
-        if (!present(one.label)) complain_of_missing(one.label), one.label.clear();
+        if (!present(one.label) && complain_.images_for() == 0) complain_of_missing(one.label), one.label.clear();
       }
       taken.push_back(std::move(one));
     }
@@ -194,7 +195,7 @@ bool recognised(const path& folder) { return present(folder / "imagesTr"); }
 void open(const path& folder, const Complaints& complain, Dataset& d) {
   const path notes_file = folder / "dataset.json";
   const std::string name = notes_file.string();
-  const DatasetNotes notes = present(notes_file) ? parse_dataset_json(read_text(notes_file), name) : DatasetNotes{};
+  const DatasetNotes notes = present(notes_file) ? parse_dataset_json(read_text(notes_file), name, complain.images_for() == 0) : DatasetNotes{};
   if (!notes.name.empty()) d.name = notes.name;
   d.labels = notes.labels, d.classes = notes.classes, d.named_channels = notes.channels;
   Collector collect(folder, notes, name, complain);
@@ -228,7 +229,7 @@ void open(const path& folder, const Complaints& complain, Dataset& d) {
              found);
   const auto by_id = [](const Case& a, const Case& b) { return a.id < b.id; };
   for (std::vector<Case>* part : {&d.cases, &d.validation}) std::sort(part->begin(), part->end(), by_id);
-  compare(notes, name, d, complain);
+  if (complain.images_for() == 0) compare(notes, name, d, complain);
 }
 
 }  // namespace

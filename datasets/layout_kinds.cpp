@@ -60,9 +60,15 @@ std::vector<std::string> read_list(const path& file, const Complaints& complain)
 std::vector<Case> pair_files(const path& images, const path& labels, const Complaints& complain, bool parts) {
   const std::initializer_list<const char*> folders = {"/"}, nothing = {};
   std::vector<Case> cases;
-  std::map<std::string, path> masks = files_of(labels, complain, parts ? folders : nothing);
+  const bool images_alone = complain.images_for() > 0;
+  std::map<std::string, path> masks;
+  if (!images_alone) masks = files_of(labels, complain, parts ? folders : nothing);
   for (const auto& [name, image] : files_of(images, complain, parts ? folders : nothing)) {
     const auto mask = masks.find(name);
+    if (images_alone) {
+      cases.push_back({name, name, {image}, {}});
+      continue;
+    }
     if (mask == masks.end()) {
       complain(
           "{}: has no mask in {}; add the mask, or remove the image (images without labels can be used from imagesUn, see "

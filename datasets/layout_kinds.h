@@ -13,12 +13,17 @@ namespace sagcl::datasets {
 /// somebody should know about goes into the data set's warnings.
 class Complaints {
  public:
-  Complaints(std::vector<std::string>* mistakes, std::vector<std::string>& warnings)
-      : mistakes_(mistakes), warnings_(&warnings) {}
+  Complaints(std::vector<std::string>* mistakes, std::vector<std::string>& warnings, std::int64_t images_for = 0)
+      : mistakes_(mistakes), warnings_(&warnings), images_for_(images_for) {}
   template <class... Values> void operator()(fmt::format_string<Values...> text, Values&&... values) const {
     if (!mistakes_) engine::fail<engine::DataError>(text, std::forward<Values>(values)...);
     mistakes_->push_back(fmt::format(text, std::forward<Values>(values)...));
   }
+  /// About a label; nothing where images alone are wanted.
+  template <class... Values> void of_label(fmt::format_string<Values...> text, Values&&... values) const {
+    if (images_for_ == 0) (*this)(text, std::forward<Values>(values)...);
+  }
+  std::int64_t images_for() const { return images_for_; }  ///< OpenOptions::images_for
   template <class... Values> void warn(fmt::format_string<Values...> text, Values&&... values) const {
     warnings_->push_back(fmt::format(text, std::forward<Values>(values)...));
   }
@@ -26,6 +31,7 @@ class Complaints {
  private:
   std::vector<std::string>* mistakes_;
   std::vector<std::string>* warnings_;
+  std::int64_t images_for_;
 };
 
 /// One way in which a data set lies on disk. `open` fills in what the layout knows; channels and classes may be left open.

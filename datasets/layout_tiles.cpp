@@ -65,7 +65,9 @@ void open_list(const path& folder, const Complaints& complain, Dataset& d) {
     const path image = inside(folder, row.tile_class + "/image/" + row.file, list.string()),
                label = inside(folder, row.tile_class + "/label/" + row.file, list.string());
     bool there = true;
-    for (const path& p : {image, label})
+    std::vector<path> needed = {image};
+    if (complain.images_for() == 0) needed.push_back(label);
+    for (const path& p : needed)
       if (!present(p)) {
         complain("{}: lists {}, which does not exist; add the file or remove the line", list.string(), p.string());
         there = false;

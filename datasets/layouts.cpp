@@ -101,7 +101,7 @@ Dataset open_dataset(const path& folder, const OpenOptions& options) {
                             folder.string(), known);
   }
   Dataset d;
-  const Complaints complain(options.problems, d.warnings);
+  const Complaints complain(options.problems, d.warnings, options.images_for);
   d.folder = folder, d.layout = layout->name, d.channels = 0;
   const path whole = std::filesystem::absolute(folder).lexically_normal();
   d.name = printable((whole.has_filename() ? whole : whole.parent_path()).filename().string());  // also of "DIR/"
@@ -114,8 +114,10 @@ Dataset open_dataset(const path& folder, const OpenOptions& options) {
     if (d.labels.classes() != 0 && d.labels.classes() != d.n_classes()) d.classes.clear();  // the names are of other classes
   }
   check_names(d, complain);
-  require<DataError>(!d.cases.empty(), "{}: holds no image ({}) for training",
+  const bool enough = !d.cases.empty() || (options.images_for > 0 && !(d.test.empty() && d.validation.empty()));
+  require<DataError>(enough, "{}: holds no image ({}) for training",
                      (folder / (layout == &decathlon_layout ? "imagesTr" : "")).string(), format_names());
+  if (options.images_for > 0) return d;
   if (d.channels == 0) d.channels = channels_of(d, complain);
   if (d.named_channels != 0 && d.named_channels != d.channels)
     complain("{}: names {} channels, the images have {}; add the missing files, or correct the names",

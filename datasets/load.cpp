@@ -5,6 +5,7 @@
 
 #include "datasets/affine.h"
 #include "datasets/formats.h"
+#include "datasets/text.h"
 
 namespace sagcl::datasets {
 
@@ -16,7 +17,7 @@ namespace {
 
 constexpr double most_apart = 0.5;  // voxels between two files of one place
 
-void require_finite(Tensor& voxels, std::optional<float> instead, const std::string& name) {
+void require_finite(Tensor& voxels, std::optional<float> instead, const std::string& name, Reader reader) {
   float* p = voxels.data<float>();
   if (instead)
     std::replace_if(
@@ -29,39 +30,45 @@ void require_finite(Tensor& voxels, std::optional<float> instead, const std::str
   const std::int64_t v = first / s[3];
   engine::fail<DataError>(
       "{}: {} of {} voxels are NaN or infinite, the first at x {}, y {}, z {}; replace them, for example by the "
-      "background's value: sagcl-data convert DIR --to NEW --replace-nan 0, or leave the case out",
-      name, count, voxels.size(), v % s[2], v / s[2] % s[1], v / s[2] / s[1]);
+      "background's value: {}--replace-nan 0, or leave the case out",
+      name, count, voxels.size(), v % s[2], v / s[2] % s[1], v / s[2] / s[1],
+      reader == Reader::data_set ? "sagcl-data convert DIR --to NEW " : "");
 }
 
-/// Puts single-channel volumes side by side as channels.
-Tensor stack(const std::vector<Tensor>& parts) {
-  const Shape& s = parts[0].shape();
-  const std::int64_t channels = std::int64_t(parts.size()), voxels = parts[0].size();
-  Tensor out = Tensor::empty({s[0], s[1], s[2], channels});
-  for (std::int64_t c = 0; c < channels; ++c) {
-    const float* from = parts[std::size_t(c)].data<float>();
-    float* to = out.data<float>() + c;
-    for (std::int64_t i = 0; i < voxels; ++i) to[i * channels] = from[i];
-  }
-  return out;
+/// Puts a volume of one channel into channel `c` of another.
+void put_channel(const Tensor& one, std::int64_t c, Tensor& all) {
+  const float* from = one.data<float>();
+  float* to = all.data<float>() + c;
+  const std::int64_t channels = all.shape()[3];
+  for (std::int64_t i = 0; i < one.size(); ++i) to[i * channels] = from[i];
+}
+
+void require_channels(std::int64_t channels, std::int64_t expected, const std::string& name, Reader reader) {
+  if (reader == Reader::data_set)
+    require<DataError>(channels == expected, "{}: has {} channels, the data set has {}; convert the image or correct dataset.json", name,
+                       channels, expected);
+  const std::string files = expected > 1 ? fmt::format(", or of {} files CASE_0000 to CASE_{:04} in one folder", expected, expected - 1) : "";
+  require<DataError>(channels == expected, "{}: has {}, the network expects {}; give an image of {}{}", name,
+                     counted(channels, "channel"), counted(expected, "channel"), counted(expected, "channel"), files);
 }
 
 }  // namespace
 
-Image load_image(const Case& one, std::int64_t channels, std::optional<float> instead) {
+Image load_image(const Case& one, std::int64_t channels, std::optional<float> instead, Reader reader) {
   require<engine::UsageError>(!one.images.empty(), "case {} has no image file", one.id);
-  const bool together = one.images.size() == 1;
-  std::vector<Tensor> parts;
+  const std::int64_t files = std::int64_t(one.images.size());
   Image all;
-  for (const auto& file : one.images) {
-    Image image = read_image(file, together ? channels : 1, one.axes);
-    const Shape& s = image.voxels.shape();
-    require<DataError>(together || s[3] == 1, "{}: has {} channels where one per file is expected", file.string(), s[3]);
-    if (parts.empty()) {
+  for (std::int64_t c = 0; c < files; ++c) {
+    const auto& file = one.images[std::size_t(c)];
+    Image image = read_image(file, files == 1 ? channels : 1, one.axes);
+    const Shape s = image.voxels.shape();
+    require<DataError>(files == 1 || s[3] == 1, "{}: has {} channels where one per file is expected", file.string(), s[3]);
+    if (c == 0) {
       all.geometry = std::move(image.geometry), all.white = image.white;
     } else {
-      require<DataError>(s == parts[0].shape(), "{}: has extents {} but {} has {} (z, y, x); resample one onto the other",
-                         file.string(), s, one.images[0].string(), parts[0].shape());
+      const Shape first = all.voxels.shape().with(3, 1);
+      require<DataError>(s == first, "{}: has extents {} but {} has {} (z, y, x); resample one onto the other", file.string(), s,
+                         one.images[0].string(), first);
       const double apart = voxels_apart(all.geometry, image.geometry, s);
       require<DataError>(apart <= most_apart,
                          "{}: lies {:.3g} voxels away from {}, another channel of case {} (their affines differ); register "
@@ -71,13 +78,15 @@ Image load_image(const Case& one, std::int64_t channels, std::optional<float> in
                          image.white > 255 ? 16 : 8, one.images[0].string(), all.white > 255 ? 16 : 8);
     }
     for (const std::string& text : image.remarks) all.remarks.push_back(file.string() + ": " + text);
-    require_finite(image.voxels, instead, file.string());
-    parts.push_back(std::move(image.voxels));
+    require_finite(image.voxels, instead, file.string(), reader);
+    if (files == 1) {
+      all.voxels = std::move(image.voxels);
+    } else {
+      if (c == 0) all.voxels = Tensor::empty(s.with(3, files));
+      put_channel(image.voxels, c, all.voxels);
+    }
   }
-  all.voxels = together ? parts[0] : stack(parts);
-  require<DataError>(all.voxels.shape()[3] == channels,
-                     "{}: has {} channels, the data set has {}; convert the image or correct dataset.json",
-                     one.images[0].string(), all.voxels.shape()[3], channels);
+  require_channels(all.voxels.shape()[3], channels, one.images[0].string(), reader);
   return all;
 }
 

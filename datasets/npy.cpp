@@ -62,12 +62,12 @@ Shape read_shape(std::string_view text, const std::string& name) {
   return Shape(extents);
 }
 
-/// The array of a file in Fortran order, whose first index runs fastest: read as its transpose, then turned around.
-Tensor transposed(const Tensor& t) {
+/// The array with its first `count` indices in reverse order.
+Tensor reversed(const Tensor& t, int count) {
   const Shape& s = t.shape();
-  std::vector<std::int64_t> extents(s.begin(), s.end()), step(extents.size());
-  std::reverse(extents.begin(), extents.end());
-  for (std::size_t a = 0, n = 1; a < step.size(); n *= std::size_t(extents[a]), ++a) step[a] = std::int64_t(n);
+  std::vector<std::int64_t> extents(s.begin(), s.end()), step(extents.size(), 1);
+  for (std::size_t a = step.size(); a-- > 1;) step[a - 1] = step[a] * extents[a];
+  std::reverse(extents.begin(), extents.begin() + count), std::reverse(step.begin(), step.begin() + count);
   Tensor out = Tensor::empty(Shape(extents));
   std::vector<std::int64_t> index(extents.size(), 0);
   for (std::int64_t i = 0; i < out.size(); ++i) {
@@ -86,11 +86,10 @@ Image image_of_array(Tensor array, Axes axes, const std::string& name) {
   require<DataError>(s.rank() >= 2 && s.rank() <= 4 && s.size() > 0,
                      "{}: holds an array of {}; an image has two extents, a volume three, a volume with channels four", name,
                      s);
-  if (s.rank() == 2) return {array.reshape({1, s[0], s[1], 1}), {}};
-  if (s.rank() == 4) return {std::move(array), {}};
-  if (axes == Axes::xyz) array = transposed(array);
-  const Shape& t = array.shape();
-  return {array.reshape({t[0], t[1], t[2], 1}), {}};
+  if (axes == Axes::xyz) array = reversed(array, std::min(s.rank(), 3));
+  const Shape t = array.shape();
+  if (t.rank() == 4) return {std::move(array), {}};
+  return {array.reshape({t.rank() == 2 ? 1 : t[0], t[t.rank() - 2], t[t.rank() - 1], 1}), {}};
 }
 
 Tensor decode_npy(std::string_view bytes, const std::string& name) {
@@ -118,7 +117,7 @@ Tensor decode_npy(std::string_view bytes, const std::string& name) {
   }
   const char* from = bytes.data() + first;
   const Tensor values = read_numbers([&](char* to, std::size_t n) { std::memcpy(to, from, n), from += n; }, shape, type);
-  return fortran ? transposed(values) : values;
+  return fortran ? reversed(values, values.shape().rank()) : values;
 }
 
 Tensor read_npy(const std::filesystem::path& file) { return decode_npy(engine::read_file(file), file.string()); }

@@ -14,6 +14,9 @@ std::string read_text(const std::filesystem::path& file);
 /// "%E9"; valid text stays as it is. Names from archives of other systems are often not UTF-8.
 std::string printable(std::string_view name);
 
+/// "1 channel", "3 channels".
+std::string counted(std::int64_t count, std::string_view what);
+
 /// "a, b, c and 7 more": the first five.
 std::string some_of(const std::vector<std::string>& names);
 
