@@ -1,16 +1,13 @@
 #include "tools/prediction.h"
 
-#include <algorithm>
-#include <cctype>
-#include <map>
-
 #include "datasets/formats.h"
 #include "datasets/load.h"
 #include "datasets/nifti.h"
 #include "datasets/normalise.h"
+#include "datasets/plane_file.h"
 #include "datasets/png.h"
 #include "semiagcl/inference.h"
-#include "tools/mask_folder.h"
+#include "tools/program.h"
 
 namespace sagcl::tools {
 
@@ -20,65 +17,79 @@ using engine::require;
 
 namespace {
 
-/// "la_003_0001" ends in a channel number.
-bool has_channel(const std::string& name) {
-  return name.size() > 5 && name[name.size() - 5] == '_' && std::all_of(name.end() - 4, name.end(), [](unsigned char c) { return std::isdigit(c); });
+constexpr std::size_t longest_name = 255;  // bytes of a file's name
+
+/// Whether the mask of a case is one of a plane, for PNG; both where only reading tells.
+std::vector<bool> may_be_plane(const datasets::Case& one) {
+  if (datasets::is_array(one.images[0])) return {true, false};
+  return {datasets::is_png(one.images[0])};
 }
 
-}  // namespace
-
-std::vector<datasets::Case> image_cases(const fs::path& input) {
-  if (datasets::is_dataset(input)) {
-    const datasets::Dataset data = datasets::open_dataset(input);
-    return data.test.empty() ? data.cases : data.test;
-  }
-  std::map<std::string, fs::path> files;
-  if (fs::is_directory(input)) files = image_files(input);
-  else if (!datasets::case_name(input).empty()) files[datasets::case_name(input)] = input;
-  require<engine::MissingInput>(!files.empty(), "{}: no images here; they must end in one of {}", input.string(), datasets::format_names());
-  const bool channels = std::all_of(files.begin(), files.end(), [](const auto& f) { return has_channel(f.first); });
-  std::map<std::string, datasets::Case> cases;
-  for (const auto& [name, file] : files) {  // in name order, so channels come in order
-    const std::string id = channels ? name.substr(0, name.size() - 5) : name;
-    datasets::Case& one = cases[id];
-    one.id = one.patient = id;
-    if (channels) {
-      const std::string expected = fmt::format("{:04}", one.images.size());
-      require<DataError>(name.substr(name.size() - 4) == expected, "{}: channel {} of case {} is missing; channels are numbered from _0000 on",
-                         file.string(), expected, id);
-    }
-    one.images.push_back(file);
-  }
-  std::vector<datasets::Case> list;
-  for (auto& [id, one] : cases) list.push_back(std::move(one));
-  return list;
-}
-
-PredictedCase predict_case(TrainedNetwork& trained, const datasets::Case& one, engine::Device device) {
-  const datasets::Image image = datasets::load_image(one, trained.channels);
-  const semiagcl::RunSettings& s = trained.settings;
-  require<DataError>(trained.network->flat() || image.voxels.shape()[0] > 1, "{}: is a plane, but the checkpoint's {} segments volumes",
-                     one.images[0].string(), s.network.name);
-  const engine::Tensor voxels = datasets::normalise(image.voxels, datasets::normalisation_named(s.data.normalise));
-  PredictedCase out{semiagcl::predict(*trained.network, voxels, s, device), image.geometry};
-  if (s.evaluation.largest_component) out.mask = semiagcl::largest_components(out.mask, std::int64_t(trained.classes.size()));
-  return out;
-}
-
-fs::path write_mask(const fs::path& folder, const std::string& id, const PredictedCase& predicted) {
-  const auto& shape = predicted.mask.shape();
-  if (predicted.geometry.measured || shape[0] > 1) {
-    const fs::path file = folder / (id + ".nii.gz");
-    datasets::write_nifti(file, predicted.mask, predicted.geometry);
-    return file;
-  }
+void write_mask(const fs::path& file, const engine::Tensor& mask, const datasets::Geometry& geometry, bool plane) {
+  if (!plane) return datasets::write_nifti(file, mask, geometry);
   // Black for the background, then colours that stay apart for everyone; repeated when there are more classes.
   static const std::vector<datasets::Colour> few = {{230, 159, 0}, {86, 180, 233}, {0, 158, 115}, {240, 228, 66}, {213, 94, 0}, {204, 121, 167}};
   std::vector<datasets::Colour> palette = {{0, 0, 0}};
   while (palette.size() < 256) palette.push_back(few[(palette.size() - 1) % few.size()]);
-  const fs::path file = folder / (id + ".png");
-  datasets::write_png(file, predicted.mask.reshape({shape[1], shape[2]}), palette);
-  return file;
+  datasets::write_png(file, mask.reshape({mask.shape()[1], mask.shape()[2]}), palette);
+}
+
+}  // namespace
+
+fs::path ResultFiles::mask(const std::string& id, bool plane) const { return folder / (id + (plane ? ".png" : ".nii.gz")); }
+
+fs::path ResultFiles::probabilities_file(const std::string& id, bool plane) const {
+  return folder / "probabilities" / (id + (plane ? ".npy" : ".nii"));
+}
+
+std::vector<fs::path> ResultFiles::existing(const datasets::Case& one) const {
+  std::vector<fs::path> there;
+  for (const bool plane : may_be_plane(one)) {
+    std::vector<fs::path> files = {mask(one.id, plane)};
+    if (probabilities) files.push_back(probabilities_file(one.id, plane));
+    for (const fs::path& file : files) {
+      const std::size_t bytes = file.filename().string().size();
+      require<DataError>(bytes <= longest_name, "{}: the mask's name would have {} bytes, a file's name has at most {}; shorten the "
+                         "image's name", one.images[0].string(), bytes, longest_name);
+      if (fs::exists(file)) there.push_back(file);
+    }
+  }
+  return there;
+}
+
+bool ResultFiles::finished(const datasets::Case& one, bool all) const {
+  for (const bool plane : may_be_plane(one))
+    if (fs::exists(mask(one.id, plane)) && (!all || !probabilities || fs::exists(probabilities_file(one.id, plane)))) return true;
+  return false;
+}
+
+datasets::Image read_case(const TrainedNetwork& trained, const datasets::Case& one, std::optional<float> replace_nan) {
+  datasets::Image image = datasets::load_image(one, trained.channels, replace_nan, datasets::Reader::prediction);
+  require<DataError>(trained.network->flat() || image.voxels.shape()[0] > 1, "{}: is a plane, but the checkpoint's {} segments volumes",
+                     one.images[0].string(), trained.settings.network.name);
+  return image;
+}
+
+fs::path predict_case(TrainedNetwork& trained, const std::string& id, datasets::Image image, engine::Device device,
+                      const ResultFiles& files, const std::function<void(std::int64_t done, std::int64_t total)>& progress) {
+  const semiagcl::RunSettings& s = trained.settings;
+  const engine::Shape shape = image.voxels.shape();
+  const std::int64_t classes = std::int64_t(trained.classes.size());
+  const bool plane = !image.geometry.measured && shape[0] == 1;
+  semiagcl::PredictionEvents events{{}, progress};
+  std::optional<datasets::PlaneFile> probabilities;
+  if (files.probabilities) {
+    make_folder(files.folder / "probabilities");
+    probabilities.emplace(files.probabilities_file(id, plane), shape.with(3, classes), image.geometry);
+    events.probabilities = [&](const engine::Tensor& planes) { probabilities->write(planes); };
+  }
+  engine::Tensor voxels = datasets::normalise(std::move(image.voxels), datasets::normalisation_named(s.data.normalise), image.white);
+  engine::Tensor mask = semiagcl::predict(*trained.network, voxels, s, device, events);
+  voxels = {};
+  if (s.evaluation.largest_component) mask = semiagcl::largest_components(std::move(mask), classes);
+  if (probabilities) probabilities->commit();
+  write_mask(files.mask(id, plane), mask, image.geometry, plane);
+  return files.mask(id, plane);
 }
 
 }  // namespace sagcl::tools

@@ -1,5 +1,7 @@
 #pragma once
 #include <filesystem>
+#include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -8,20 +10,30 @@
 
 namespace sagcl::tools {
 
-/// The images of a folder (or one image file) as cases, sorted by id; of a data set in a known layout its test part, or all cases if
-/// it has none. When every name ends in a channel number
-/// like _0000, the files of a case are its channels, as in nnU-Net's layout; otherwise every file is a case.
-std::vector<datasets::Case> image_cases(const std::filesystem::path& input);
+/// Where the results of a case go.
+struct ResultFiles {
+  std::filesystem::path folder;
+  bool probabilities = false;  ///< asked for
 
-/// Segments one case with the preprocessing of the network's training: u8 [D, H, W] at the image's own size.
-struct PredictedCase {
-  engine::Tensor mask;
-  datasets::Geometry geometry;  ///< of the image
+  /// <id>.nii.gz with the geometry of the image; for an image of a plane from a format without geometry <id>.png.
+  std::filesystem::path mask(const std::string& id, bool plane) const;
+  /// probabilities/<id>.nii, or .npy beside a PNG mask.
+  std::filesystem::path probabilities_file(const std::string& id, bool plane) const;
+  /// Those of a case that exist already. What an image holds is not known before it is read, so both endings count where both
+  /// are possible. DataError for names that are too long for a file.
+  std::vector<std::filesystem::path> existing(const datasets::Case& one) const;
+  /// True if the mask of a case exists, and its probabilities where `all` is true and they are asked for.
+  bool finished(const datasets::Case& one, bool all) const;
 };
-PredictedCase predict_case(TrainedNetwork& trained, const datasets::Case& one, engine::Device device);
 
-/// Writes a mask into `folder`: <id>.nii.gz with the geometry of its image; for an image of a plane without geometry <id>.png,
-/// whose stored values are the classes and whose palette makes them visible. Returns the file.
-std::filesystem::path write_mask(const std::filesystem::path& folder, const std::string& id, const PredictedCase& predicted);
+/// Reads a case for a network. DataError as datasets::load_image, and for a plane where the network segments volumes.
+datasets::Image read_case(const TrainedNetwork& trained, const datasets::Case& one, std::optional<float> replace_nan);
+
+/// Segments an image with the preprocessing of the network's training and writes the mask, and the class probabilities where
+/// they are asked for: f32, uncompressed, some planes at a time, as they were before the largest components were chosen. The mask
+/// comes last. `progress` hears how much is done and may throw to stop: then nothing was written. Returns the mask's file.
+std::filesystem::path predict_case(TrainedNetwork& trained, const std::string& id, datasets::Image image, engine::Device device,
+                                   const ResultFiles& files,
+                                   const std::function<void(std::int64_t done, std::int64_t total)>& progress = {});
 
 }  // namespace sagcl::tools

@@ -45,9 +45,9 @@ Progress::Progress(ProgressSpec spec, std::FILE* out, bool terminal)
 Progress::~Progress() { finish(); }
 
 std::string Progress::line(bool bar) const {
-  const double part = spec_.total > 0 ? double(done_) / double(spec_.total) : 1;
+  const double done = double(done_) + part_, part = spec_.total > 0 ? done / double(spec_.total) : 1;
   const double elapsed = seconds_between(begun_, Clock::now());
-  const std::int64_t steps = done_ - spec_.start;
+  const double steps = done - double(spec_.start);
   std::string text = spec_.label + " ";
   if (bar) {
     const int full = int(std::clamp(part, 0.0, 1.0) * 20);
@@ -57,9 +57,9 @@ std::string Progress::line(bool bar) const {
   text += fmt::format("{}/{} {:3.0f} %", done_, spec_.total, 100 * part);
   if (!detail_.empty()) text += "  " + detail_;
   if (steps > 0) {
-    const double each = elapsed / double(steps);
+    const double each = elapsed / steps;
     text += each >= 0.1 ? fmt::format("  {:.2f} s each", each) : fmt::format("  {:.1f} ms each", 1e3 * each);
-    text += done_ < spec_.total ? "  " + duration_text(each * double(spec_.total - done_)) + " to go" : "  in " + duration_text(elapsed);
+    text += done_ < spec_.total ? "  " + duration_text(each * (double(spec_.total) - done)) + " to go" : "  in " + duration_text(elapsed);
   }
   return text;
 }
@@ -79,8 +79,8 @@ void Progress::print() {
   printed_at_ = Clock::now(), printed_step_ = done_, pending_ = false;
 }
 
-void Progress::update(std::int64_t done, const std::string& detail) {
-  done_ = done, detail_ = detail, pending_ = true;
+void Progress::update(std::int64_t done, const std::string& detail, double part) {
+  done_ = done, part_ = part, detail_ = detail, pending_ = true;
   const double waited = seconds_between(printed_at_, Clock::now());
   const bool by_steps = spec_.every_steps > 0 && done_ - printed_step_ >= spec_.every_steps;
   if (terminal_ ? waited > 0.1 || done_ == spec_.total : waited >= spec_.every_seconds || by_steps) print();
@@ -89,7 +89,7 @@ void Progress::update(std::int64_t done, const std::string& detail) {
 void Progress::message(const std::string& text) {
   if (terminal_) fmt::print(out_, "\r\033[K");
   fmt::print(out_, "{}\n", text);
-  if (terminal_ && done_ > spec_.start) print();
+  if (terminal_ && (done_ > spec_.start || part_ > 0)) print();
   std::fflush(out_);
 }
 
@@ -97,7 +97,7 @@ void Progress::finish() {
   if (finished_) return;
   finished_ = true;
   if (pending_) print();
-  if (terminal_ && done_ > spec_.start) fmt::print(out_, "\n");
+  if (terminal_ && (done_ > spec_.start || part_ > 0)) fmt::print(out_, "\n");
   std::fflush(out_);
 }
 

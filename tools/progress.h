@@ -22,8 +22,8 @@ class Progress {
   ~Progress();
   Progress(const Progress&) = delete;
 
-  /// `done` of the total steps are finished; `detail` is shown behind, e.g. "loss 0.41".
-  void update(std::int64_t done, const std::string& detail = "");
+  /// `done` of the total steps are finished, and `part` (0 to 1) of the next; `detail` is shown behind, e.g. "loss 0.41".
+  void update(std::int64_t done, const std::string& detail = "", double part = 0);
 
   /// Prints a message without tearing the redrawn line.
   void message(const std::string& text);
@@ -38,6 +38,7 @@ class Progress {
   std::FILE* out_;
   bool terminal_;
   std::int64_t done_, printed_step_;
+  double part_ = 0;
   std::string detail_;
   Clock::time_point begun_, printed_at_;
   bool pending_ = false, finished_ = false;

@@ -14,6 +14,7 @@
 using namespace sagcl;
 using tests::box;
 using tests::contains;
+using tests::Folders;
 using tests::run;
 
 namespace {
@@ -22,27 +23,6 @@ engine::Tensor plane(const engine::Tensor& mask, int factor = 1) {
   engine::Tensor p = mask.reshape({mask.shape()[1], mask.shape()[2]}).clone();
   for (std::int64_t i = 0; i < p.size(); ++i) p.data<std::uint8_t>()[i] = std::uint8_t(p.data<std::uint8_t>()[i] * factor);
   return p;
-}
-
-struct Folders {
-  tests::Scratch scratch;
-  Folders() {
-    for (const char* f : {"pred", "ref"}) std::filesystem::create_directories(scratch / f);
-  }
-  std::string operator()(const std::string& name) const { return (scratch / name).string(); }
-};
-
-/// A checkpoint of an untrained network, as sagcl-train writes them.
-void write_checkpoint(const std::filesystem::path& file, const std::string& net, std::int64_t channels) {
-  semiagcl::RunSettings s;
-  s.network.name = net, s.network.width = 2;
-  s.evaluation.stride = {};
-  engine::Generator random(1, "weights");
-  const auto network = layers::make_segmenter(net, {.in_channels = channels, .classes = 3, .width = 2}, random);
-  engine::TensorFile content;
-  layers::store(*network, "student/", content);
-  content.notes = {{"config", tools::to_toml(s)}, {"classes", R"(["background","a","b"])"}, {"channels", std::to_string(channels)}, {"step", "7"}};
-  engine::write_safetensors(file, content);
 }
 
 }  // namespace
@@ -222,77 +202,6 @@ TEST(Evaluate, AnUnwritableFileIsAnIoError) {
   for (const char* folder : {"pred", "ref"}) datasets::write_png(f(folder) + "/a.png", plane(box({1, 4, 4}, {0, 1, 1}, {1, 3, 3})));
   const auto outcome = run("sagcl-eval", {"--pred", f("pred"), "--ref", f("ref"), "--json", f("nowhere/deep/out.json")});
   EXPECT_EQ(outcome.code, 74) << outcome.err;
-}
-
-TEST(Predict, GivesAMaskPerImageWithItsGeometry) {
-  Folders f;
-  write_checkpoint(f("c.safetensors"), "vnet", 1);
-  datasets::Geometry g;
-  g.placed = true;
-  g.spacing = {2, 1, 1};
-  g.affine = {1, 0, 0, -7, 0, 1, 0, 3, 0, 0, 2, 1, 0, 0, 0, 1};
-  engine::Tensor image = engine::Tensor::zeros({17, 20, 16});
-  for (std::int64_t i = 0; i < image.size(); ++i) image.data<float>()[i] = float(i % 13);
-  datasets::write_nifti(f("pred") + "/case_1.nii.gz", image, g);
-  const auto outcome = run("sagcl-predict", {"--checkpoint", f("c.safetensors"), "--input", f("pred"), "--output", f("masks"), "--device", "cpu"});
-  ASSERT_EQ(outcome.code, 0) << outcome.err;
-  EXPECT_EQ(outcome.out, f("masks") + "/case_1.nii.gz\n");
-  EXPECT_TRUE(contains(outcome.err, "next: sagcl-eval --pred"));
-  const datasets::Image mask = datasets::read_nifti(f("masks") + "/case_1.nii.gz");
-  EXPECT_EQ(mask.voxels.shape(), (engine::Shape{17, 20, 16, 1}));
-  EXPECT_EQ(mask.geometry.affine, g.affine);
-  const std::string once = tests::content_of(f("masks") + "/case_1.nii.gz");
-  ASSERT_EQ(run("sagcl-predict", {"--checkpoint", f("c.safetensors"), "--input", f("pred"), "--output", f("again"), "--threads", "1", "--device", "cpu"}).code, 0);
-  EXPECT_EQ(once, tests::content_of(f("again") + "/case_1.nii.gz"));  // whatever the number of threads
-}
-
-TEST(Predict, ReadsColouredTilesAndWritesPalettes) {
-  Folders f;
-  write_checkpoint(f("c.safetensors"), "unet", 3);
-  datasets::write_png(f("pred") + "/tile.png", engine::Tensor::full({20, 33, 3}, 90, engine::Dtype::u8));
-  const auto outcome = run("sagcl-predict", {"--checkpoint", f("c.safetensors"), "--input", f("pred"), "--output", f("masks"), "--device", "cpu"});
-  ASSERT_EQ(outcome.code, 0) << outcome.err;
-  const engine::Tensor mask = datasets::read_png_label(f("masks") + "/tile.png").values;
-  EXPECT_EQ(mask.shape(), (engine::Shape{1, 20, 33}));
-  for (std::int64_t i = 0; i < mask.size(); ++i) ASSERT_LT(mask.data<std::int32_t>()[i], 3);
-}
-
-TEST(Predict, RefusesWhatIsNotACheckpoint) {
-  Folders f;
-  datasets::write_png(f("pred") + "/tile.png", engine::Tensor::full({16, 16}, 90, engine::Dtype::u8));
-  const auto with = [&](const std::string& file, std::vector<std::string> more = {}) {
-    std::vector<std::string> arguments = {"--checkpoint", f(file), "--input", f("pred"), "--output", f("masks"), "--device", "cpu"};
-    arguments.insert(arguments.end(), more.begin(), more.end());
-    return run("sagcl-predict", arguments);
-  };
-  EXPECT_EQ(with("absent.safetensors").code, 66);
-  tests::put(f("text.safetensors"), "hello, this is text");
-  EXPECT_EQ(with("text.safetensors").code, 65);
-  engine::TensorFile other;
-  other.tensors["x"] = engine::Tensor::zeros({2});
-  engine::write_safetensors(f("other.safetensors"), other);
-  const auto no_notes = with("other.safetensors");
-  EXPECT_EQ(no_notes.code, 65);
-  EXPECT_TRUE(contains(no_notes.err, "not a checkpoint of sagcl-train"));
-  write_checkpoint(f("c.safetensors"), "unet", 1);
-  const auto no_teacher = with("c.safetensors", {"--network", "teacher"});
-  EXPECT_EQ(no_teacher.code, 2);
-  EXPECT_TRUE(contains(no_teacher.err, "use --network student"));
-  const auto same = run("sagcl-predict", {"--checkpoint", f("c.safetensors"), "--input", f("pred"), "--output", f("pred")});
-  EXPECT_EQ(same.code, 2);
-  EXPECT_TRUE(contains(same.err, "choose another"));
-}
-
-TEST(Predict, RefusesImagesThatAreNotFit) {
-  Folders f;
-  write_checkpoint(f("c.safetensors"), "vnet", 1);
-  engine::Tensor image = engine::Tensor::zeros({16, 16, 16});
-  image.data<float>()[5] = NAN;
-  datasets::write_nifti(f("pred") + "/bad.nii.gz", image, {});
-  const auto outcome = run("sagcl-predict", {"--checkpoint", f("c.safetensors"), "--input", f("pred"), "--output", f("masks"), "--device", "cpu"});
-  EXPECT_EQ(outcome.code, 65);
-  EXPECT_TRUE(contains(outcome.err, "bad.nii.gz"));
-  EXPECT_TRUE(contains(outcome.err, "NaN"));
 }
 
 // Train, predict with the checkpoint, compare: the same masks and the same figures as the run's own.

@@ -54,4 +54,12 @@ inline Tensor box(const engine::Shape& shape, std::vector<std::int64_t> from, st
   return t;
 }
 
+struct Folders {
+  Scratch scratch;
+  Folders() {
+    for (const char* f : {"pred", "ref"}) fs::create_directories(scratch / f);
+  }
+  std::string operator()(const std::string& name) const { return (scratch / name).string(); }
+};
+
 }  // namespace sagcl::tests

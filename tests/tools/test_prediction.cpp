@@ -1,0 +1,499 @@
+#include <csignal>
+
+#include "datasets/formats.h"
+#include "datasets/nifti.h"
+#include "datasets/nifti_fields.h"
+#include "datasets/plane_file.h"
+#include "datasets/png.h"
+#include "engine/safetensors.h"
+#include "layers/segmenter.h"
+#include "layers/weights.h"
+#include "tests/support/golden.h"
+#include "tests/tools/tools_support.h"
+#include "tools/config.h"
+#include "tools/prediction_input.h"
+
+// sagcl-predict: which files it takes as what, and what it leaves behind.
+using namespace sagcl;
+using engine::Dtype;
+using engine::Shape;
+using engine::Tensor;
+using tests::contains;
+using tests::expect_error;
+using tests::Folders;
+using tests::run;
+namespace fs = std::filesystem;
+
+namespace {
+
+using Names = std::vector<std::string>;
+
+struct Untrained {
+  std::string network = "unet";
+  std::int64_t channels = 1;
+  std::vector<std::int64_t> patch = {16, 16, 16}, stride = {};
+};
+
+/// A checkpoint of an untrained network of three classes, as sagcl-train writes them.
+void write_checkpoint(const fs::path& file, const Untrained& u) {
+  semiagcl::RunSettings s;
+  s.network.name = u.network, s.network.width = 2;
+  s.train.patch = u.patch, s.evaluation.stride = u.stride;
+  engine::Generator random(1, "weights");
+  const auto network = layers::make_segmenter(u.network, {.in_channels = u.channels, .classes = 3, .width = 2}, random);
+  engine::TensorFile content;
+  layers::store(*network, "student/", content);
+  content.notes = {{"config", tools::to_toml(s)}, {"classes", R"(["background","a","b"])"}, {"channels", std::to_string(u.channels)}, {"step", "7"}};
+  engine::write_safetensors(file, content);
+}
+
+/// Predicts the folder "pred" into "masks".
+tests::Outcome predict(const Folders& f, const Names& more = {}, const std::string& before = "") {
+  Names arguments = {"--checkpoint", f("c.safetensors"), "--output", f("masks"), "--device", "cpu"};
+  if (std::find(more.begin(), more.end(), "--input") == more.end()) arguments.insert(arguments.end(), {"--input", f("pred")});
+  arguments.insert(arguments.end(), more.begin(), more.end());
+  return run("sagcl-predict", arguments, before);
+}
+
+void write_plane(const fs::path& file, bool colour = false) {
+  fs::create_directories(file.parent_path());
+  Tensor pixels = Tensor::empty(colour ? Shape{20, 24, 3} : Shape{20, 24}, Dtype::u8);
+  for (std::int64_t i = 0; i < pixels.size(); ++i) pixels.data<std::uint8_t>()[i] = std::uint8_t(i * 37 % 251);
+  datasets::write_png(file, pixels);
+}
+
+Tensor some_volume(const Shape& shape) { return tests::random_tensor(shape, 3, Dtype::f32); }
+
+void write_volume(const fs::path& file, std::int64_t channels = 1) {
+  fs::create_directories(file.parent_path());
+  datasets::write_nifti(file, some_volume({17, 9, 20, channels}), {});
+}
+
+/// A folder with some kind of image under each of these names.
+template <class Write>
+void fill(const Folders& f, const Names& names, Write&& write) {
+  for (const std::string& name : names) write(fs::path(f("pred")) / name);
+}
+
+Names ids(const tools::PredictionInput& input) {
+  Names found;
+  for (const datasets::Case& one : input.cases) found.push_back(one.id);
+  return found;
+}
+
+Names files_in(const fs::path& folder) {
+  Names names;
+  if (fs::exists(folder))
+    for (const auto& entry : fs::recursive_directory_iterator(folder))
+      if (!entry.is_directory()) names.push_back(fs::relative(entry.path(), folder).string());
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+const fs::path readers = fs::path(SAGCL_SOURCE_DIR) / "tests/datasets/golden/readers";
+
+}  // namespace
+
+TEST(FindImages, OneChannelMakesEveryFileACase) {
+  Folders f;
+  fill(f, {"amos_0004.nii.gz", "amos_0006.nii.gz"}, [](const fs::path& p) { write_volume(p); });
+  const tools::PredictionInput two = tools::find_images(f("pred"), {.channels = 1});
+  EXPECT_EQ(ids(two), (Names{"amos_0004", "amos_0006"}));
+  EXPECT_EQ(two.notes, (Names{"2 files, each one case"}));
+  fs::remove(f("pred") + "/amos_0006.nii.gz");
+  EXPECT_EQ(tools::find_images(f("pred"), {.channels = 1}).notes, (Names{"1 file, one case"}));
+  // nnU-Net's names of images of one file: every name ends in _0000
+  fs::remove(f("pred") + "/amos_0004.nii.gz");
+  fill(f, {"la_003_0000.nii.gz", "la_004_0000.nii.gz"}, [](const fs::path& p) { write_volume(p); });
+  const tools::PredictionInput first = tools::find_images(f("pred"), {.channels = 1});
+  EXPECT_EQ(ids(first), (Names{"la_003", "la_004"}));
+  EXPECT_EQ(first.notes, (Names{"2 files, each one case; masks are named without _0000"}));
+  EXPECT_EQ(ids(tools::find_images(f("pred") + "/la_003_0000.nii.gz", {.channels = 1})), (Names{"la_003"}));
+  EXPECT_EQ(ids(tools::find_images(f("pred"), {.channels = 1, .every_file = true})), (Names{"la_003_0000", "la_004_0000"}));
+  write_volume(f("pred") + "/la_005_0001.nii.gz");
+  EXPECT_EQ(ids(tools::find_images(f("pred"), {.channels = 1})), (Names{"la_003_0000", "la_004_0000", "la_005_0001"}));
+}
+
+TEST(FindImages, FramesInColourAreCasesAndCompleteGreySetsAreChannels) {
+  Folders f;
+  const Names frames = {"IM_0000.png", "IM_0001.png", "IM_0002.png"};
+  fill(f, frames, [](const fs::path& p) { write_plane(p, true); });
+  const tools::PredictionInput colour = tools::find_images(f("pred"), {.channels = 3});
+  EXPECT_EQ(ids(colour), (Names{"IM_0000", "IM_0001", "IM_0002"}));
+  EXPECT_EQ(colour.notes, (Names{"3 files, each one case"}));
+  fill(f, frames, [](const fs::path& p) { write_plane(p); });
+  const tools::PredictionInput grey = tools::find_images(f("pred"), {.channels = 3});
+  ASSERT_EQ(ids(grey), (Names{"IM"}));
+  for (std::size_t c = 0; c < 3; ++c) EXPECT_EQ(grey.cases[0].images[c].filename(), frames[c]);
+  EXPECT_EQ(grey.notes, (Names{"3 files are the channels _0000 to _0002 of 1 case (--one-file-per-case if each is a case)"}));
+  EXPECT_EQ(ids(tools::find_images(f("pred"), {.channels = 3, .every_file = true})), (Names{"IM_0000", "IM_0001", "IM_0002"}));
+}
+
+TEST(FindImages, SeveralChannelsMustBeCompleteWhereFilesHoldOneEach) {
+  Folders f;
+  const auto one_each = [](const fs::path& p) { write_volume(p); };
+  const tools::InputOptions two{.channels = 2};
+  fill(f, {"a_0000.nii.gz", "a_0001.nii.gz", "b_0000.nii.gz", "b_0001.nii.gz"}, one_each);
+  const tools::PredictionInput input = tools::find_images(f("pred"), two);
+  EXPECT_EQ(ids(input), (Names{"a", "b"}));
+  EXPECT_EQ(input.notes, (Names{"4 files are the channels _0000 to _0001 of 2 cases (--one-file-per-case if each is a case)"}));
+  const auto refused = [&](std::initializer_list<std::string> parts) { expect_error([&] { tools::find_images(f("pred"), two); }, parts); };
+  write_volume(f("pred") + "/b_0002.nii.gz");
+  refused({"b_0002.nii.gz", "the network has 2 channels (_0000 to _0001), no channel 2", "--one-file-per-case"});
+  fs::remove(f("pred") + "/b_0002.nii.gz"), fs::remove(f("pred") + "/b_0001.nii.gz");
+  refused({"b_0000.nii.gz", "channel b_0001 of this case is missing", "CASE_0000 to CASE_0001"});
+  fs::rename(f("pred") + "/b_0000.nii.gz", f("pred") + "/b_0001.nii.gz");
+  refused({"b_0001.nii.gz", "channel b_0000 of this case is missing"});
+  fs::rename(f("pred") + "/b_0001.nii.gz", f("pred") + "/b.nii.gz");
+  refused({"b.nii.gz", "does not end in the number of a channel"});
+  expect_error([&] { tools::find_images(f("pred") + "/a_0000.nii.gz", two); }, {"a_0000.nii.gz", "channel a_0001 of this case is missing"});
+  // files that hold both channels themselves, whatever their names
+  fs::remove_all(f("pred"));
+  fill(f, {"a_0000.nii.gz", "a_0001.nii.gz"}, [](const fs::path& p) { write_volume(p, 2); });
+  EXPECT_EQ(ids(tools::find_images(f("pred"), two)), (Names{"a_0000", "a_0001"}));
+}
+
+TEST(FindImages, AnArrayMeansTheSameFromEveryFolder) {
+  Folders f;
+  for (const char* id : {"A", "B"}) {
+    fs::create_directories(f("LA/" + std::string(id)));
+    fs::copy_file(readers / "volume.h5", f("LA/" + std::string(id) + "/mri_norm2.h5"));
+  }
+  tests::put(f("LA/train.list"), "A\n"), tests::put(f("LA/test.list"), "B\n");
+  for (const std::string from : {"LA", "LA/B", "LA/B/", "LA/B/mri_norm2.h5"}) {
+    const tools::PredictionInput input = tools::find_images(f(from), {});
+    ASSERT_EQ(ids(input), (Names{"B"})) << from;
+    EXPECT_EQ(input.cases[0].axes, datasets::Axes::xyz) << from;
+  }
+  fs::copy_file(readers / "volume.h5", f("pred") + "/other.h5");
+  EXPECT_EQ(tools::find_images(f("pred"), {}).cases[0].axes, datasets::Axes::zyx);
+  EXPECT_EQ(tools::find_images(f("pred"), {.axes = datasets::Axes::xyz}).cases[0].axes, datasets::Axes::xyz);
+  EXPECT_EQ(tools::find_images(f("LA/B"), {.axes = datasets::Axes::zyx}).cases[0].axes, datasets::Axes::zyx);
+}
+
+TEST(FindImages, LabelsBesideTheirImagesAreNotImages) {
+  Folders f;
+  for (const char* name : {"lgemri.nrrd", "laendo.nrrd"}) tests::put(f("case7/") + name, "");
+  const tools::PredictionInput atrium = tools::find_images(f("case7"), {});
+  EXPECT_EQ(ids(atrium), (Names{"case7"}));
+  EXPECT_TRUE(contains(atrium.notes[0], "passed over as labels of images beside them: laendo.nrrd"));
+  for (const char* name : {"p_frame01.nii.gz", "p_frame01_gt.nii.gz", "other_gt.nii.gz"}) tests::put(f("patient/") + name, "");
+  EXPECT_EQ(ids(tools::find_images(f("patient"), {})), (Names{"other_gt", "p_frame01"}));
+}
+
+TEST(FindImages, NothingIsPassedOverInSilence) {
+  Folders f;
+  tests::put(f("pred") + "/notes.txt", ""), tests::put(f("pred") + "/b.mha", "");
+  fs::create_directory(f("pred") + "/more");
+  expect_error<engine::MissingInput>([&] { tools::find_images(f("pred"), {}); }, {"no images here", ".nrrd", "b.mha", "notes.txt", "1 folder is passed over (more)"});
+  write_volume(f("pred") + "/a.nii.gz");
+  EXPECT_EQ(tools::find_images(f("pred"), {}).notes.size(), 4u);
+  fs::create_symlink("nowhere", f("pred") + "/c.nii.gz");
+  expect_error([&] { tools::find_images(f("pred"), {}); }, {"c.nii.gz", "is a link to nowhere, which is not there"});
+  fs::remove(f("pred") + "/c.nii.gz");
+  fs::copy_file(readers / "volume.h5", f("pred") + "/mri_norm2.h5");
+  write_volume(f("pred") + "/pred.nii");
+  expect_error([&] { tools::find_images(f("pred"), {}); }, {"mri_norm2.h5", "pred.nii", "would be called pred"});
+  expect_error([&] { tools::find_images(f("pred") + "/b.mha", {}); }, {"b.mha", "convert it to one of"});
+}
+
+TEST(FindImages, TheLabelsOfADataSetAreNotLookedAt) {
+  Folders f;
+  for (const char* id : {"c0", "c1"}) {
+    write_volume(f("set/imagesTr/") + id + ".nii.gz");
+    tests::put(f("set/labelsTr/") + id + ".nii.gz", "is not even an image");
+  }
+  EXPECT_EQ(ids(tools::find_images(f("set"), {})), (Names{"c0", "c1"}));
+  tests::put(f("set/dataset.json"), R"({"labels": {"background": 0, "whole": [1, 2]}, "validation": ["c0"]})");
+  const tools::PredictionInput all = tools::find_images(f("set"), {});
+  EXPECT_EQ(ids(all), (Names{"c0", "c1"}));
+  EXPECT_EQ(all.notes, (Names{"data set set (layout nnU-Net): its 2 cases"}));
+  fs::create_symlink("nowhere", f("set/labelsTr/c2.nii.gz"));  // neither fetched nor missed
+  write_volume(f("set/imagesTs/t.nii.gz"));
+  const tools::PredictionInput test = tools::find_images(f("set"), {});
+  EXPECT_EQ(ids(test), (Names{"t"}));
+  EXPECT_EQ(test.notes, (Names{"data set set (layout nnU-Net): its 1 test case"}));
+
+  write_plane(f("crag/train/Images/a.png"), true), write_plane(f("crag/test/Images/b.png"), true);
+  fs::create_directories(f("crag/train/Annotation"));
+  EXPECT_EQ(ids(tools::find_images(f("crag"), {.channels = 3})), (Names{"b"}));
+  write_plane(f("tiles/Normal/image/x.png"), true);
+  tests::put(f("tiles/list.tsv"), "class\tfile\tpatient\nNormal\tx.png\tp1\n");
+  EXPECT_EQ(ids(tools::find_images(f("tiles"), {.channels = 3})), (Names{"Normal__x"}));
+  write_volume(f("acdc/patient001/patient001_frame01.nii.gz"));
+  tests::put(f("acdc/patient001/Info.cfg"), "ED: 1\n");
+  EXPECT_EQ(ids(tools::find_images(f("acdc"), {})), (Names{"patient001_frame01"}));
+  tests::put(f("la/a/lgemri.nrrd"), "");
+  EXPECT_EQ(ids(tools::find_images(f("la"), {})), (Names{"a"}));
+}
+
+TEST(FindImages, TheNetworkSaysWhatTheNamesOfADataSetMean) {
+  Folders f;
+  for (const char* name : {"IM_0000.png", "IM_0001.png"}) write_plane(f("set/imagesTr/") + name);
+  EXPECT_EQ(ids(tools::find_images(f("set"), {.channels = 1})), (Names{"IM_0000", "IM_0001"}));
+  EXPECT_EQ(ids(tools::find_images(f("set"), {.channels = 2})), (Names{"IM"}));
+}
+
+TEST(Predict, GivesAMaskPerImageWithItsGeometry) {
+  Folders f;
+  write_checkpoint(f("c.safetensors"), {.network = "vnet"});
+  datasets::Geometry g;
+  g.placed = true;
+  g.spacing = {2, 1, 1};
+  g.affine = {1, 0, 0, -7, 0, 1, 0, 3, 0, 0, 2, 1, 0, 0, 0, 1};
+  engine::Tensor image = engine::Tensor::zeros({17, 20, 16});
+  for (std::int64_t i = 0; i < image.size(); ++i) image.data<float>()[i] = float(i % 13);
+  datasets::write_nifti(f("pred") + "/case_1.nii.gz", image, g);
+  const auto outcome = run("sagcl-predict", {"--checkpoint", f("c.safetensors"), "--input", f("pred"), "--output", f("masks"), "--device", "cpu"});
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_EQ(outcome.out, f("masks") + "/case_1.nii.gz\n");
+  EXPECT_TRUE(contains(outcome.err, "next: sagcl-eval --pred"));
+  const datasets::Image mask = datasets::read_nifti(f("masks") + "/case_1.nii.gz");
+  EXPECT_EQ(mask.voxels.shape(), (engine::Shape{17, 20, 16, 1}));
+  EXPECT_EQ(mask.geometry.affine, g.affine);
+  const std::string once = tests::content_of(f("masks") + "/case_1.nii.gz");
+  ASSERT_EQ(run("sagcl-predict", {"--checkpoint", f("c.safetensors"), "--input", f("pred"), "--output", f("again"), "--threads", "1", "--device", "cpu"}).code, 0);
+  EXPECT_EQ(once, tests::content_of(f("again") + "/case_1.nii.gz"));  // whatever the number of threads
+}
+
+TEST(Predict, ReadsColouredTilesAndWritesPalettes) {
+  Folders f;
+  write_checkpoint(f("c.safetensors"), {.channels = 3});
+  datasets::write_png(f("pred") + "/tile.png", engine::Tensor::full({20, 33, 3}, 90, engine::Dtype::u8));
+  const auto outcome = run("sagcl-predict", {"--checkpoint", f("c.safetensors"), "--input", f("pred"), "--output", f("masks"), "--device", "cpu"});
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  const engine::Tensor mask = datasets::read_png_label(f("masks") + "/tile.png").values;
+  EXPECT_EQ(mask.shape(), (engine::Shape{1, 20, 33}));
+  for (std::int64_t i = 0; i < mask.size(); ++i) ASSERT_LT(mask.data<std::int32_t>()[i], 3);
+}
+
+TEST(Predict, RefusesWhatIsNotACheckpoint) {
+  Folders f;
+  datasets::write_png(f("pred") + "/tile.png", engine::Tensor::full({16, 16}, 90, engine::Dtype::u8));
+  const auto with = [&](const std::string& file, std::vector<std::string> more = {}) {
+    std::vector<std::string> arguments = {"--checkpoint", f(file), "--input", f("pred"), "--output", f("masks"), "--device", "cpu"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return run("sagcl-predict", arguments);
+  };
+  EXPECT_EQ(with("absent.safetensors").code, 66);
+  tests::put(f("text.safetensors"), "hello, this is text");
+  EXPECT_EQ(with("text.safetensors").code, 65);
+  engine::TensorFile other;
+  other.tensors["x"] = engine::Tensor::zeros({2});
+  engine::write_safetensors(f("other.safetensors"), other);
+  const auto no_notes = with("other.safetensors");
+  EXPECT_EQ(no_notes.code, 65);
+  EXPECT_TRUE(contains(no_notes.err, "not a checkpoint of sagcl-train"));
+  write_checkpoint(f("c.safetensors"), {});
+  const auto no_teacher = with("c.safetensors", {"--network", "teacher"});
+  EXPECT_EQ(no_teacher.code, 2);
+  EXPECT_TRUE(contains(no_teacher.err, "use --network student"));
+  const auto same = run("sagcl-predict", {"--checkpoint", f("c.safetensors"), "--input", f("pred"), "--output", f("pred")});
+  EXPECT_EQ(same.code, 2);
+  EXPECT_TRUE(contains(same.err, "choose another"));
+}
+
+TEST(Predict, RefusesImagesThatAreNotFit) {
+  Folders f;
+  write_checkpoint(f("c.safetensors"), {.network = "vnet"});
+  engine::Tensor image = engine::Tensor::zeros({16, 16, 16});
+  image.data<float>()[5] = NAN;
+  datasets::write_nifti(f("pred") + "/bad.nii.gz", image, {});
+  const auto outcome = run("sagcl-predict", {"--checkpoint", f("c.safetensors"), "--input", f("pred"), "--output", f("masks"), "--device", "cpu"});
+  EXPECT_EQ(outcome.code, 65);
+  EXPECT_TRUE(contains(outcome.err, "bad.nii.gz"));
+  EXPECT_TRUE(contains(outcome.err, "NaN"));
+  EXPECT_TRUE(contains(outcome.err, "by the background's value: --replace-nan 0"));
+  EXPECT_EQ(predict(f, {"--replace-nan", "0"}).code, 0);
+}
+
+TEST(Predict, TakesOneFileOfEveryFormat) {
+  Folders f;
+  write_checkpoint(f("c.safetensors"), {.network = "vnet"});
+  const Tensor voxels = some_volume({17, 9, 20, 1});
+  datasets::write_nifti(f("pred") + "/n.nii", voxels, {});
+  datasets::PlaneFile array(f("pred") + "/array.npy", voxels.shape(), {});
+  array.write(voxels), array.commit();
+  const std::string numbers(static_cast<const char*>(voxels.bytes_begin()), voxels.bytes());
+  tests::put(f("pred") + "/r.nrrd", "NRRD0004\ntype: float\ndimension: 3\nsizes: 20 9 17\nendian: little\nencoding: raw\n\n" + numbers);
+  fs::copy_file(readers / "volume.h5", f("pred") + "/h.h5");
+  for (const std::string name : {"n.nii", "array.npy", "r.nrrd", "h.h5"}) {
+    const std::string id = fs::path(name).stem();
+    const auto outcome = predict(f, {"--input", f("pred") + "/" + name});
+    ASSERT_EQ(outcome.code, 0) << name << outcome.err;
+    EXPECT_EQ(outcome.out, f("masks") + "/" + id + ".nii.gz\n");
+    EXPECT_TRUE(contains(outcome.err, "1 file, one case"));
+    if (name != "h.h5") {
+      EXPECT_TRUE(tests::identical(datasets::read_nifti(f("masks") + "/" + id + ".nii.gz").voxels, datasets::read_nifti(f("masks") + "/n.nii.gz").voxels));
+    }
+  }
+  const auto missing = predict(f, {"--input", f("pred") + "/absent.nii"});
+  EXPECT_EQ(missing.code, 66);
+  write_checkpoint(f("c.safetensors"), {});
+  write_plane(f("tile.png"));
+  ASSERT_EQ(predict(f, {"--input", f("tile.png")}).code, 0);
+  EXPECT_EQ(datasets::read_png_label(f("masks") + "/tile.png").values.shape(), (Shape{1, 20, 24}));
+}
+
+TEST(Predict, AnArrayOfXFirstGivesTheMaskOfItsTranspose) {
+  Folders f;
+  write_checkpoint(f("c.safetensors"), {.network = "vnet"});
+  const Tensor zyx = some_volume({4, 6, 5, 1});
+  Tensor xyz = Tensor::empty({5, 6, 4, 1});
+  for (std::int64_t z = 0; z < 4; ++z)
+    for (std::int64_t y = 0; y < 6; ++y)
+      for (std::int64_t x = 0; x < 5; ++x) xyz.data<float>()[(x * 6 + y) * 4 + z] = zyx.data<float>()[(z * 6 + y) * 5 + x];
+  for (const auto& [name, array] : {std::pair<const char*, Tensor>{"zyx", zyx}, {"xyz", xyz}}) {
+    datasets::PlaneFile file(f(name) + ".npy", array.shape(), {});
+    file.write(array), file.commit();
+  }
+  ASSERT_EQ(predict(f, {"--input", f("zyx.npy")}).code, 0);
+  ASSERT_EQ(predict(f, {"--input", f("xyz.npy"), "--axes", "xyz"}).code, 0);
+  EXPECT_EQ(tests::content_of(f("masks") + "/zyx.nii.gz"), tests::content_of(f("masks") + "/xyz.nii.gz"));
+  EXPECT_EQ(predict(f, {"--axes", "yxz"}).code, 2);
+}
+
+TEST(Predict, TellsOfTheNetworksChannels) {
+  Folders f;
+  write_checkpoint(f("c.safetensors"), {.network = "vnet"});
+  write_volume(f("pred") + "/a.nii.gz", 2);
+  const auto two = predict(f);
+  EXPECT_EQ(two.code, 65);
+  EXPECT_TRUE(contains(two.err, "a.nii.gz: has 2 channels, the network expects 1 channel; give an image of 1 channel\n"));
+  write_checkpoint(f("c.safetensors"), {.network = "vnet", .channels = 3});
+  const auto three = predict(f);
+  EXPECT_EQ(three.code, 65);
+  EXPECT_TRUE(contains(three.err, "has 2 channels, the network expects 3 channels; give an image of 3 channels, or of 3 files CASE_0000 to CASE_0002"));
+}
+
+TEST(Predict, NothingThatIsThereIsReplacedUnasked) {
+  Folders f;
+  write_checkpoint(f("c.safetensors"), {.network = "vnet"});
+  for (const char* id : {"a", "b", "c"}) write_volume(f("pred") + "/" + id + ".nii");
+  tests::put(f("masks/b.nii.gz"), "precious"), tests::put(f("masks/c.nii.gz"), "precious");
+  const auto refused = predict(f);
+  EXPECT_EQ(refused.code, 2);
+  EXPECT_TRUE(contains(refused.err, f("masks/b.nii.gz") + ": is there already, 2 of the results; --overwrite replaces them"));
+  EXPECT_EQ(files_in(f("masks")), (Names{"b.nii.gz", "c.nii.gz"}));  // nothing was predicted
+  const auto rest = predict(f, {"--skip-existing"});
+  EXPECT_EQ(rest.code, 0) << rest.err;
+  EXPECT_EQ(rest.out, f("masks") + "/a.nii.gz\n");
+  EXPECT_TRUE(contains(rest.err, "2 cases left out, the masks are there; 1 to do"));
+  EXPECT_EQ(tests::content_of(f("masks/b.nii.gz")), "precious");
+  EXPECT_EQ(predict(f, {"--skip-existing", "--overwrite"}).code, 2);
+  ASSERT_EQ(predict(f, {"--overwrite"}).code, 0);
+  EXPECT_EQ(tests::content_of(f("masks/b.nii.gz")), tests::content_of(f("masks/a.nii.gz")));
+  // the probabilities of an earlier run are results too
+  tests::put(f("masks/probabilities/a.nii"), "precious");
+  for (const char* id : {"a", "b", "c"}) fs::remove(f("masks/") + id + ".nii.gz");
+  EXPECT_TRUE(contains(predict(f, {"--probabilities"}).err, "probabilities/a.nii: is there already, 1 of the results"));
+  EXPECT_EQ(predict(f).code, 0);
+  EXPECT_EQ(tests::content_of(f("masks/probabilities/a.nii")), "precious");
+  const auto half = predict(f, {"--probabilities", "--skip-existing"});
+  EXPECT_EQ(half.code, 2);
+  EXPECT_TRUE(contains(half.err, "masks/b.nii.gz: is there without its probabilities"));
+  fs::remove(f("masks/b.nii.gz")), fs::remove(f("masks/c.nii.gz"));  // a mask comes last: without it the case is done again
+  tests::put(f("masks/probabilities/b.nii"), "left by a killed run");
+  EXPECT_EQ(predict(f, {"--probabilities", "--skip-existing"}).code, 0);
+  EXPECT_GT(fs::file_size(f("masks/probabilities/b.nii")), 1000u);
+}
+
+TEST(Predict, AnImageIsNeverReplaced) {
+  Folders f;
+  write_checkpoint(f("c.safetensors"), {.network = "vnet"});
+  write_volume(f("pred") + "/a.nii.gz");
+  const std::string before = tests::content_of(f("pred") + "/a.nii.gz");
+  for (const std::string& folder : {f("pred") + "/", f("pred") + "/../pred", f("link")}) {
+    fs::remove(f("link")), fs::create_directory_symlink(f("pred"), f("link"));
+    const auto outcome = run("sagcl-predict", {"--checkpoint", f("c.safetensors"), "--input", f("pred") + "/a.nii.gz", "--output", folder, "--overwrite", "--device", "cpu"});
+    EXPECT_EQ(outcome.code, 2);
+    EXPECT_TRUE(contains(outcome.err, "is an image that is to be segmented"));
+  }
+  EXPECT_EQ(tests::content_of(f("pred") + "/a.nii.gz"), before);
+}
+
+TEST(Predict, ProbabilitiesLieOnTheirMask) {
+  Folders f;
+  write_checkpoint(f("c.safetensors"), {.network = "vnet"});
+  datasets::Geometry g;
+  g.placed = g.measured = true;
+  g.affine = {1, 0, 0, -7, 0, 1, 0, 3, 0, 0, 2, 1, 0, 0, 0, 1}, g.spacing = {2, 1, 1};
+  const Tensor volume = some_volume({17, 9, 20});
+  datasets::write_nifti(f("pred") + "/a.nii.gz", volume, g);
+  // the same as a big-endian file
+  std::string bytes = datasets::encode_nifti(volume, g), other = bytes;
+  bool swapped = false;
+  const datasets::NiftiVersion& v = *datasets::nifti_version(bytes, swapped);
+  datasets::NiftiFields from(bytes.data(), v, false), to(other.data(), v, true);
+  for (const datasets::NiftiField& field : {v.size, v.intent_code, v.datatype, v.bitpix, v.offset, v.slope, v.intercept, v.qform, v.sform})
+    to.set(field, 0, from.number(field));
+  for (std::size_t i = 0; i < 8; ++i) to.set(v.dim, i, from.number(v.dim, i)), to.set(v.pixdim, i, from.number(v.pixdim, i));
+  for (std::size_t i = 0; i < 12; ++i) to.set(v.srow, i, from.number(v.srow, i));
+  for (std::size_t i = 0; i < 6; ++i) to.set(v.quatern, i, from.number(v.quatern, i));
+  for (std::size_t i = v.first_voxel(); i < other.size(); i += 4) std::reverse(other.data() + i, other.data() + i + 4);
+  tests::put(f("pred") + "/big.nii", other);
+
+  const auto outcome = predict(f, {"--probabilities"});
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_EQ(files_in(f("masks")), (Names{"a.nii.gz", "big.nii.gz", "probabilities/a.nii", "probabilities/big.nii"}));
+  for (const std::string id : {"a", "big"}) {
+    const datasets::Image p = datasets::read_nifti(f("masks") + "/probabilities/" + id + ".nii");
+    const Tensor mask = datasets::read_nifti(f("masks") + "/" + id + ".nii.gz").voxels;
+    ASSERT_EQ(p.voxels.shape(), (Shape{17, 9, 20, 3}));
+    EXPECT_EQ(p.geometry.affine, g.affine);
+    for (std::int64_t i = 0; i < mask.size(); ++i) {
+      const float* q = p.voxels.data<float>() + 3 * i;
+      ASSERT_EQ(float(std::max_element(q, q + 3) - q), mask.data<float>()[i]);
+      ASSERT_NEAR(q[0] + q[1] + q[2], 1, 1e-6);
+    }
+  }
+  EXPECT_TRUE(tests::identical(datasets::read_nifti(f("masks") + "/probabilities/a.nii").voxels, datasets::read_nifti(f("masks") + "/probabilities/big.nii").voxels));
+  ASSERT_EQ(run("sagcl-eval", {"--pred", f("masks"), "--ref", f("masks"), "--classes", "3"}).code, 0);  // they do not stand among the masks
+
+  write_checkpoint(f("c.safetensors"), {});
+  write_plane(f("tile.png"));
+  ASSERT_EQ(predict(f, {"--input", f("tile.png"), "--probabilities"}).code, 0);
+  const Tensor p = datasets::read_image(f("masks") + "/probabilities/tile.npy").voxels, mask = datasets::read_png_label(f("masks") + "/tile.png").values;
+  ASSERT_EQ(p.shape(), (Shape{1, 20, 24, 3}));
+  for (std::int64_t i = 0; i < mask.size(); ++i) {
+    const float* q = p.data<float>() + 3 * i;
+    ASSERT_EQ(std::max_element(q, q + 3) - q, mask.data<std::int32_t>()[i]);
+  }
+}
+
+TEST(Predict, GoesOnWhereAnImageCannotBeRead) {
+  Folders f;
+  write_checkpoint(f("c.safetensors"), {.network = "vnet"});
+  for (const char* id : {"a", "b", "c"}) write_volume(f("pred") + "/" + id + ".nii.gz");
+  fs::resize_file(f("pred") + "/b.nii.gz", 2000);
+  const auto outcome = predict(f);
+  EXPECT_EQ(outcome.code, 65);
+  EXPECT_EQ(outcome.out, f("masks") + "/a.nii.gz\n" + f("masks") + "/c.nii.gz\n");
+  EXPECT_TRUE(contains(outcome.err, "1 of 3 cases failed; the masks of the others are in " + f("masks") + ":\n  " + f("pred") + "/b.nii.gz: the compressed data ends"));
+  EXPECT_EQ(files_in(f("masks")), (Names{"a.nii.gz", "c.nii.gz"}));
+}
+
+TEST(Predict, TakesTheLongestNamesAndRefusesLonger) {
+  Folders f;
+  write_checkpoint(f("c.safetensors"), {.network = "vnet"});
+  write_volume(f("pred") + "/" + std::string(248, 'x') + ".nii.gz");
+  ASSERT_EQ(predict(f).code, 0);
+  EXPECT_EQ(files_in(f("masks")), (Names{std::string(248, 'x') + ".nii.gz"}));
+  write_volume(f("pred") + "/" + std::string(250, 'y') + ".nii");
+  const auto longer = predict(f, {"--overwrite"});
+  EXPECT_EQ(longer.code, 65);
+  EXPECT_TRUE(contains(longer.err, "the mask's name would have 257 bytes, a file's name has at most 255"));
+}
+
+TEST(Predict, LeavesNoHalfFileWhenItIsStopped) {
+  Folders f;
+  write_checkpoint(f("c.safetensors"), {.network = "vnet", .stride = {1, 1, 1}});
+  datasets::write_nifti(f("pred") + "/a.nii", some_volume({16, 16, 16}), {});
+  datasets::write_nifti(f("pred") + "/b.nii", some_volume({60, 60, 60}), {});  // many windows
+  const auto outcome = predict(f, {"--probabilities"}, "timeout --preserve-status -s INT 3");
+  EXPECT_EQ(outcome.code, 130) << outcome.err;
+  EXPECT_TRUE(contains(outcome.err, "The same command with --skip-existing goes on"));
+  EXPECT_EQ(files_in(f("masks")), (Names{"a.nii.gz", "probabilities/a.nii"}));
+  EXPECT_EQ(predict(f, {"--probabilities", "--skip-existing"}, "timeout --preserve-status -s TERM 2").code, 143);
+  EXPECT_EQ(files_in(f("masks")), (Names{"a.nii.gz", "probabilities/a.nii"}));
+}
