@@ -195,7 +195,8 @@ bool recognised(const path& folder) { return present(folder / "imagesTr"); }
 void open(const path& folder, const Complaints& complain, Dataset& d) {
   const path notes_file = folder / "dataset.json";
   const std::string name = notes_file.string();
-  const DatasetNotes notes = present(notes_file) ? parse_dataset_json(read_text(notes_file), name, complain.images_for() == 0) : DatasetNotes{};
+  DatasetNotes notes;
+  if (present(notes_file)) notes = parse_dataset_json(read_text(notes_file), name, complain.images_for() == 0);
   if (!notes.name.empty()) d.name = notes.name;
   d.labels = notes.labels, d.classes = notes.classes, d.named_channels = notes.channels;
   Collector collect(folder, notes, name, complain);

@@ -29,8 +29,8 @@ struct OpenOptions {
   std::optional<LabelRule> labels;  ///< instead of the data set's own
   std::vector<std::string>* problems =
       nullptr;  ///< collects what is wrong with lists and pairs, instead of throwing the first
-  /// Above 0: images alone, for a network of so many channels. Labels are neither read nor missed, and say nothing; classes and
-  /// channels stay as far open as the layout leaves them.
+  /// Above 0: images alone, for a network of so many channels. Labels are neither read nor missed, and say nothing; classes
+  /// and channels stay as far open as the layout leaves them.
   std::int64_t images_for = 0;
 };
 
@@ -63,8 +63,8 @@ Dataset open_dataset(const std::filesystem::path& folder, const OpenOptions& opt
 /// True if a folder is in one of the layouts.
 bool is_dataset(const std::filesystem::path& folder);
 
-/// The case that an image file makes alone. Its id is the file's name without ending; where the file of every case has the same
-/// name, as LA's lgemri.nrrd and mri_norm2.h5 (whose array is [x][y][z]), that of its folder.
+/// The case that an image file makes alone. Its id is the file's name without ending; where the file of every case has the
+/// same name, as LA's lgemri.nrrd and mri_norm2.h5 (whose array is [x][y][z]), that of its folder.
 Case case_of_file(const std::filesystem::path& file);
 
 /// True for the label of an image beside it: LA's laendo.nrrd, ACDC's ..._gt.

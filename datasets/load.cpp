@@ -45,9 +45,11 @@ void put_channel(const Tensor& one, std::int64_t c, Tensor& all) {
 
 void require_channels(std::int64_t channels, std::int64_t expected, const std::string& name, Reader reader) {
   if (reader == Reader::data_set)
-    require<DataError>(channels == expected, "{}: has {} channels, the data set has {}; convert the image or correct dataset.json", name,
-                       channels, expected);
-  const std::string files = expected > 1 ? fmt::format(", or of {} files CASE_0000 to CASE_{:04} in one folder", expected, expected - 1) : "";
+    require<DataError>(channels == expected,
+                       "{}: has {} channels, the data set has {}; convert the image or correct dataset.json", name, channels,
+                       expected);
+  std::string files;
+  if (expected > 1) files = fmt::format(", or of {} files CASE_0000 to CASE_{:04} in one folder", expected, expected - 1);
   require<DataError>(channels == expected, "{}: has {}, the network expects {}; give an image of {}{}", name,
                      counted(channels, "channel"), counted(expected, "channel"), counted(expected, "channel"), files);
 }
@@ -67,8 +69,8 @@ Image load_image(const Case& one, std::int64_t channels, std::optional<float> in
       all.geometry = std::move(image.geometry), all.white = image.white;
     } else {
       const Shape first = all.voxels.shape().with(3, 1);
-      require<DataError>(s == first, "{}: has extents {} but {} has {} (z, y, x); resample one onto the other", file.string(), s,
-                         one.images[0].string(), first);
+      require<DataError>(s == first, "{}: has extents {} but {} has {} (z, y, x); resample one onto the other",
+                         file.string(), s, one.images[0].string(), first);
       const double apart = voxels_apart(all.geometry, image.geometry, s);
       require<DataError>(apart <= most_apart,
                          "{}: lies {:.3g} voxels away from {}, another channel of case {} (their affines differ); register "

@@ -13,7 +13,8 @@ enum class Reader { data_set, prediction };
 /// file is unreadable, has other extents than the first or lies elsewhere (by more than half a voxel at a corner), another
 /// number of channels than `channels`, or voxels that are not finite (with their number, the place of the first and the
 /// remedy), unless `instead` is to replace these. Remarks begin with the file's name.
-Image load_image(const Case& one, std::int64_t channels, std::optional<float> instead = {}, Reader reader = Reader::data_set);
+Image load_image(const Case& one, std::int64_t channels, std::optional<float> instead = {},
+                 Reader reader = Reader::data_set);
 
 /// Reads the label of a case, u8 [D, H, W] with values below `classes` or not_annotated. DataError as as_classes; UsageError
 /// for a case without a label.

@@ -14,9 +14,9 @@ using engine::Shape;
 namespace {
 
 std::string npy_header(const Shape& s) {
-  std::string text = fmt::format("{{'descr': '{}f4', 'fortran_order': False, 'shape': ({}, {}, {}, {}), }}", big_endian_machine() ? '>' : '<',
-                                 s[0], s[1], s[2], s[3]);
-  constexpr std::size_t before = 10, line = 64;  // the numbers begin at a multiple of 64 bytes, the header ends with a line's end
+  std::string text = fmt::format("{{'descr': '{}f4', 'fortran_order': False, 'shape': ({}, {}, {}, {}), }}",
+                                 big_endian_machine() ? '>' : '<', s[0], s[1], s[2], s[3]);
+  constexpr std::size_t before = 10, line = 64;  // numbers begin at a multiple of 64 bytes, behind the end of a line
   text.resize((before + text.size() + line) / line * line - before - 1, ' ');
   text += '\n';
   return std::string("\x93NUMPY\x01\x00", 8) + char(text.size() & 255) + char(text.size() >> 8) + text;
@@ -31,7 +31,8 @@ std::string nifti_head(const Shape& shape, const Geometry& geometry, bool& swapp
 PlaneFile::PlaneFile(const std::filesystem::path& file, const Shape& shape, const Geometry& geometry)
     : file_(file), shape_(shape), channels_last_(file.extension() == ".npy") {
   require(shape.rank() == 4, "{}: a file of planes is [D, H, W, C], got {}", file.string(), shape);
-  require<engine::UsageError>(channels_last_ || file.extension() == ".nii", "{}: planes are written into .nii or .npy", file.string());
+  require<engine::UsageError>(channels_last_ || file.extension() == ".nii", "{}: planes are written into .nii or .npy",
+                              file.string());
   const std::string header = channels_last_ ? npy_header(shape) : nifti_head(shape, geometry, swapped_);
   file_.write(header.data(), header.size());
   first_ = header.size();
@@ -39,8 +40,8 @@ PlaneFile::PlaneFile(const std::filesystem::path& file, const Shape& shape, cons
 
 void PlaneFile::write(const Tensor& planes) {
   const Shape& s = planes.shape();
-  require(s.rank() == 4 && s.with(0, shape_[0]) == shape_ && done_ + s[0] <= shape_[0], "planes {} after {} of a file of {}", s, done_,
-          shape_);
+  require(s.rank() == 4 && s.with(0, shape_[0]) == shape_ && done_ + s[0] <= shape_[0], "planes {} after {} of a file of {}",
+          s, done_, shape_);
   const std::int64_t voxels = s[0] * s[1] * s[2], before = done_ * s[1] * s[2], channels = s[3];
   const auto at = [&](std::int64_t number) { return first_ + std::uint64_t(number) * sizeof(float); };
   const float* from = planes.data<float>();

@@ -6,9 +6,9 @@
 
 namespace sagcl::datasets {
 
-/// A file of f32 [D, H, W, C] that is written some planes at a time and need never be in memory as a whole. The name's ending says
-/// which: .nii is a NIfTI file in the place of `geometry` with the channels as fourth axis; .npy holds an array [D, H, W, C]. Both
-/// are uncompressed. The file appears with commit(), or not at all.
+/// A file of f32 [D, H, W, C] that is written some planes at a time and need never be in memory as a whole. The name's
+/// ending says which: .nii is a NIfTI file in the place of `geometry` with the channels as fourth axis; .npy holds an array
+/// [D, H, W, C]. Both are uncompressed. The file appears with commit(), or not at all.
 class PlaneFile {
  public:
   PlaneFile(const std::filesystem::path& file, const engine::Shape& shape, const Geometry& geometry);

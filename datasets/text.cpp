@@ -47,7 +47,9 @@ std::string printable(std::string_view name) {
   return out;
 }
 
-std::string counted(std::int64_t count, std::string_view what) { return fmt::format("{} {}{}", count, what, count == 1 ? "" : "s"); }
+std::string counted(std::int64_t count, std::string_view what) {
+  return fmt::format("{} {}{}", count, what, count == 1 ? "" : "s");
+}
 
 std::string some_of(const std::vector<std::string>& names) {
   std::string text;

@@ -128,7 +128,7 @@ void* CachingAllocator::allocate(std::size_t bytes) {
     ++statistics_.from_device;
     size = bytes;
     const std::size_t needed = statistics_.in_use + bytes;
-    if (sparing_ && !arena_ && needed + statistics_.cached > std::max(statistics_.peak, needed) / 4 * 5) release_kept();
+    if (sparing_ && !arena_ && needed + statistics_.cached > std::max(statistics_.peak, needed) / 8 * 9) release_kept();
     memory = source_.allocate(bytes);
     if (!memory && !arena_) {  // nothing may be given back while work is recorded
       release_kept();

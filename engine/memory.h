@@ -133,8 +133,8 @@ class CachingAllocator {
   MemoryStatistics statistics_;
 };
 
-/// While it exists, the allocator gives back what it keeps rather than hold, used and kept, over 5/4 of the most that was ever in
-/// use. For work whose blocks have many sizes; such work would otherwise leave several times as much behind as it needs at once.
+/// While it exists, the allocator gives back what it keeps rather than hold, used and kept, over 9/8 of the most that was
+/// ever in use. For work whose blocks have many sizes: it would leave several times as much behind as it needs at once.
 class Sparing {
  public:
   explicit Sparing(CachingAllocator& allocator);

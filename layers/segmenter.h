@@ -21,8 +21,8 @@ class Segmenter : public Module {
  public:
   virtual Segmentation forward(const Variable& x, const Pass& pass) = 0;
   virtual Variable encode(const Variable& x, const Pass& pass) = 0;  ///< the bottleneck alone, for patches
-  /// The logits that forward() gives, not in training, for a volume of `depth` planes which is asked for and answered a few planes
-  /// at a time, in order: so large a volume need not be in memory. On the CPU they have forward()'s bits.
+  /// The logits that forward() gives, not in training, for a volume of `depth` planes which is asked for and answered a few
+  /// planes at a time, in order: so large a volume need not be in memory. On the CPU they have forward()'s bits.
   virtual void stream(std::int64_t depth, const PlaneSource& volume, const LogitSink& logits);
   virtual std::int64_t bottleneck_channels() const = 0;
   virtual bool flat() const = 0;  ///< true for images (D = 1)

@@ -5,9 +5,9 @@
 #include "ops/arithmetic.h"
 #include "ops/layout.h"
 
-// A V-Net whose feature maps are never in memory as a whole. Every stage takes some planes of its input, in order, hands on the
-// planes of its output that these complete, and keeps what the next ones will need. What grows with the area of a plane, not with
-// the depth of the volume, are the skips: the decoder is more than a hundred planes behind the encoder.
+// A V-Net whose feature maps are never in memory as a whole. Every stage takes some planes of its input, in order, hands on
+// the planes of its output that these complete, and keeps what the next ones will need. What grows with the area of a plane,
+// not with the depth of the volume, are the skips: the decoder is more than a hundred planes behind the encoder.
 namespace sagcl::layers {
 namespace {
 
@@ -117,7 +117,8 @@ void VNet::stream(std::int64_t depth, const PlaneSource& volume, const LogitSink
   check_extents(first.shape().with(1, depth));
   const auto at_once = [&](int level) { return std::max<std::int64_t>(streamed_floats / (plane >> level), 1); };
   const auto units = [&](std::size_t b, int level, Next next) {
-    for (auto unit = blocks_[b].rbegin(); unit != blocks_[b].rend(); ++unit) next = unit_stage(**unit, depth >> level, std::move(next));
+    for (auto unit = blocks_[b].rbegin(); unit != blocks_[b].rend(); ++unit)
+      next = unit_stage(**unit, depth >> level, std::move(next));
     return next;
   };
   Next next = [&](Variable x) { logits(head_->forward(x)); };

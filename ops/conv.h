@@ -9,8 +9,8 @@ using autograd::Variable;
 struct ConvSpec {
   Extents stride{{1, 1, 1}};
   Extents padding{{0, 0, 0}};
-  /// For some planes of a volume: how many the result of the whole volume would have. The CPU then chooses its kernel as for the
-  /// whole, so that the planes have the bits that they have there. 0: x is whole.
+  /// For some planes of a volume: how many the result of the whole volume would have. The CPU then chooses its kernel as for
+  /// the whole, so that the planes have the bits that they have there. 0: x is whole.
   std::int64_t whole_depth = 0;
 };
 

@@ -7,9 +7,9 @@ namespace sagcl::semiagcl {
 
 using engine::Tensor;
 
-/// Of the voxels of class `k` in a label, u8 [H,W] or [D,H,W] on the CPU, only those of the largest connected component stay; the
-/// others become background. Voxels that touch by a face, an edge or a corner belong together (8 or 26 neighbours, skimage's
-/// default); of equal components the first stays.
+/// Of the voxels of class `k` in a label, u8 [H,W] or [D,H,W] on the CPU, only those of the largest connected component
+/// stay; the others become background. Voxels that touch by a face, an edge or a corner belong together (8 or 26 neighbours,
+/// skimage's default); of equal components the first stays.
 void keep_largest_component(Tensor& label, std::uint8_t k);
 
 }  // namespace sagcl::semiagcl

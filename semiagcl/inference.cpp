@@ -52,8 +52,8 @@ Tensor at_size(const Tensor& x, std::int64_t height, std::int64_t width, const D
   return settings.resize_order == 0 ? zoom_nearest(x, height, width) : nearest(x, height, width);
 }
 
-/// Makes `label` the position of the largest of every voxel's probabilities. Where rounding made those of two classes equal, or
-/// swapped them, the label's becomes the next number above; where resizing put nothing, the background is certain.
+/// Makes `label` the position of the largest of every voxel's probabilities. Where rounding made those of two classes equal,
+/// or swapped them, the label's becomes the next number above; where resizing put nothing, the background is certain.
 void agree(Tensor& probabilities, const Tensor& label) {
   const std::int64_t C = probabilities.shape().back();
   engine::parallel_for(label.size(), 1 << 14, [&](std::int64_t i) {
@@ -96,7 +96,8 @@ class Labelling {
 };
 
 /// Planes [first, first + count) of an image [D, H, W, C] in a volume of zeros of which it is the part [before, before + D).
-Tensor padded_planes(const Tensor& image, const Extents& before, const Extents& padded, std::int64_t first, std::int64_t count) {
+Tensor padded_planes(const Tensor& image, const Extents& before, const Extents& padded, std::int64_t first,
+                     std::int64_t count) {
   const Shape& s = image.shape();
   Tensor x = Tensor::zeros({1, count, padded[1], padded[2], s[3]});
   for (std::int64_t d = std::max(first, before[0]); d < std::min(first + count, before[0] + s[0]); ++d)
@@ -151,7 +152,8 @@ struct Segmentation {
     const auto probabilities = [&](const Tensor& windows) {
       return ops::softmax(network.forward(Variable(windows.to(device)), {}).logits).value().to(Device::cpu());
     };
-    sliding_window(image, spec, probabilities, [&](const Tensor& planes) { labelling.add(planes, false); }, count);
+    sliding_window(
+        image, spec, probabilities, [&](const Tensor& planes) { labelling.add(planes, false); }, count);
   }
 
   void run(const Tensor& image, const Count& count) const {

@@ -159,8 +159,8 @@ class Sums {
 
 }  // namespace
 
-void sliding_window(const Tensor& volume, const WindowSpec& spec, const Probabilities& probabilities, const PlaneSink& finished,
-                    const WindowCount& count) {
+void sliding_window(const Tensor& volume, const WindowSpec& spec, const Probabilities& probabilities,
+                    const PlaneSink& finished, const WindowCount& count) {
   check(volume, spec);
   const Shape& s = volume.shape();
   const Extents size{{s[0], s[1], s[2]}}, window = spec.window;

@@ -28,7 +28,8 @@ std::vector<bool> may_be_plane(const datasets::Case& one) {
 void write_mask(const fs::path& file, const engine::Tensor& mask, const datasets::Geometry& geometry, bool plane) {
   if (!plane) return datasets::write_nifti(file, mask, geometry);
   // Black for the background, then colours that stay apart for everyone; repeated when there are more classes.
-  static const std::vector<datasets::Colour> few = {{230, 159, 0}, {86, 180, 233}, {0, 158, 115}, {240, 228, 66}, {213, 94, 0}, {204, 121, 167}};
+  static const std::vector<datasets::Colour> few = {{230, 159, 0},  {86, 180, 233}, {0, 158, 115},
+                                                    {240, 228, 66}, {213, 94, 0},   {204, 121, 167}};
   std::vector<datasets::Colour> palette = {{0, 0, 0}};
   while (palette.size() < 256) palette.push_back(few[(palette.size() - 1) % few.size()]);
   datasets::write_png(file, mask.reshape({mask.shape()[1], mask.shape()[2]}), palette);
@@ -49,8 +50,10 @@ std::vector<fs::path> ResultFiles::existing(const datasets::Case& one) const {
     if (probabilities) files.push_back(probabilities_file(one.id, plane));
     for (const fs::path& file : files) {
       const std::size_t bytes = file.filename().string().size();
-      require<DataError>(bytes <= longest_name, "{}: the mask's name would have {} bytes, a file's name has at most {}; shorten the "
-                         "image's name", one.images[0].string(), bytes, longest_name);
+      require<DataError>(bytes <= longest_name,
+                         "{}: the mask's name would have {} bytes, a file's name has at most {}; shorten the "
+                         "image's name",
+                         one.images[0].string(), bytes, longest_name);
       if (fs::exists(file)) there.push_back(file);
     }
   }
@@ -59,14 +62,16 @@ std::vector<fs::path> ResultFiles::existing(const datasets::Case& one) const {
 
 bool ResultFiles::finished(const datasets::Case& one, bool all) const {
   for (const bool plane : may_be_plane(one))
-    if (fs::exists(mask(one.id, plane)) && (!all || !probabilities || fs::exists(probabilities_file(one.id, plane)))) return true;
+    if (fs::exists(mask(one.id, plane)) && (!all || !probabilities || fs::exists(probabilities_file(one.id, plane))))
+      return true;
   return false;
 }
 
 datasets::Image read_case(const TrainedNetwork& trained, const datasets::Case& one, std::optional<float> replace_nan) {
   datasets::Image image = datasets::load_image(one, trained.channels, replace_nan, datasets::Reader::prediction);
-  require<DataError>(trained.network->flat() || image.voxels.shape()[0] > 1, "{}: is a plane, but the checkpoint's {} segments volumes",
-                     one.images[0].string(), trained.settings.network.name);
+  require<DataError>(trained.network->flat() || image.voxels.shape()[0] > 1,
+                     "{}: is a plane, but the checkpoint's {} segments volumes", one.images[0].string(),
+                     trained.settings.network.name);
   return image;
 }
 
@@ -83,7 +88,8 @@ fs::path predict_case(TrainedNetwork& trained, const std::string& id, datasets::
     probabilities.emplace(files.probabilities_file(id, plane), shape.with(3, classes), image.geometry);
     events.probabilities = [&](const engine::Tensor& planes) { probabilities->write(planes); };
   }
-  engine::Tensor voxels = datasets::normalise(std::move(image.voxels), datasets::normalisation_named(s.data.normalise), image.white);
+  engine::Tensor voxels =
+      datasets::normalise(std::move(image.voxels), datasets::normalisation_named(s.data.normalise), image.white);
   engine::Tensor mask = semiagcl::predict(*trained.network, voxels, s, device, events);
   voxels = {};
   if (s.evaluation.largest_component) mask = semiagcl::largest_components(std::move(mask), classes);

@@ -40,8 +40,8 @@ bool holds_one_channel(const fs::path& file) {
   return datasets::read_image(file).voxels.shape()[3] == 1;
 }
 
-/// True for files that are the channels of cases rather than cases: their names may say so, the files themselves decide. A file
-/// that cannot be read says nothing; its case will be reported.
+/// True for files that are the channels of cases rather than cases: their names may say so, the files themselves decide. A
+/// file that cannot be read says nothing; its case will be reported.
 bool are_channels(const Files& files, const InputOptions& options) {
   if (options.every_file || options.channels == 1) return false;
   for (const auto& [name, file] : files)
@@ -56,18 +56,21 @@ std::string last_channel(std::int64_t channels) { return fmt::format("_{:04}", c
 
 std::vector<Case> cases_of_channels(const Files& files, std::int64_t channels) {
   std::map<std::string, Case> cases;
-  const std::string remedy = fmt::format("a case of this network is {} files, CASE_0000 to CASE{}, in one folder (or say that every "
-                                         "file is a case of its own: --one-file-per-case)",
-                                         channels, last_channel(channels));
+  const std::string remedy = fmt::format(
+      "a case of this network is {} files, CASE_0000 to CASE{}, in one folder (or say that every "
+      "file is a case of its own: --one-file-per-case)",
+      channels, last_channel(channels));
   for (const auto& [name, file] : files) {  // in name order, so channels come in order
     const std::optional<std::int64_t> channel = channel_in(name);
-    require<DataError>(channel.has_value(), "{}: does not end in the number of a channel as other files do; {}", file.string(), remedy);
+    require<DataError>(channel.has_value(), "{}: does not end in the number of a channel as other files do; {}",
+                       file.string(), remedy);
     require<DataError>(*channel < channels, "{}: the network has {} (_0000 to {}), no channel {}; {}", file.string(),
                        counted(channels, "channel"), last_channel(channels), *channel, remedy);
     const std::string id = without_channel(name);
     Case& one = cases[id];
     const std::int64_t expected = std::int64_t(one.images.size());
-    require<DataError>(*channel == expected, "{}: channel {}_{:04} of this case is missing; {}", file.string(), id, expected, remedy);
+    require<DataError>(*channel == expected, "{}: channel {}_{:04} of this case is missing; {}", file.string(), id, expected,
+                       remedy);
     one.id = one.patient = id;
     one.images.push_back(file);
   }
@@ -85,8 +88,9 @@ PredictionInput of_files(const Files& files, const InputOptions& options) {
   const std::int64_t count = std::int64_t(files.size());
   if (are_channels(files, options)) {
     input.cases = cases_of_channels(files, options.channels);
-    input.notes.push_back(fmt::format("{} are the channels _0000 to {} of {} (--one-file-per-case if each is a case)", counted(count, "file"),
-                                      last_channel(options.channels), counted(std::int64_t(input.cases.size()), "case")));
+    input.notes.push_back(fmt::format("{} are the channels _0000 to {} of {} (--one-file-per-case if each is a case)",
+                                      counted(count, "file"), last_channel(options.channels),
+                                      counted(std::int64_t(input.cases.size()), "case")));
     return input;
   }
   const bool first_channels =
@@ -124,9 +128,12 @@ PredictionInput of_folder(const fs::path& folder, const InputOptions& options) {
     labels.push_back(entry.second.filename().string());
     return true;
   });
-  if (!labels.empty()) notes.push_back(fmt::format("{}: passed over as labels of images beside them: {}", folder.string(), datasets::some_of(labels)));
+  if (!labels.empty())
+    notes.push_back(
+        fmt::format("{}: passed over as labels of images beside them: {}", folder.string(), datasets::some_of(labels)));
   require<engine::MissingInput>(!in.files.empty(), "{}: no images here; they must end in one of {}{}", folder.string(),
-                                datasets::format_names(), notes.empty() ? "" : "\n" + fmt::format("{}", fmt::join(notes, "\n")));
+                                datasets::format_names(),
+                                notes.empty() ? "" : "\n" + fmt::format("{}", fmt::join(notes, "\n")));
   PredictionInput input = of_files(in.files, options);
   input.notes.insert(input.notes.begin(), notes.begin(), notes.end());
   return input;
@@ -136,15 +143,16 @@ PredictionInput of_folder(const fs::path& folder, const InputOptions& options) {
 
 PredictionInput find_images(const fs::path& input, const InputOptions& options) {
   const bool folder = fs::is_directory(input);
-  require<DataError>(folder || !datasets::case_name(input).empty(), "{}: is not read; convert it to one of {}", input.string(),
-                     datasets::format_names());
+  require<DataError>(folder || !datasets::case_name(input).empty(), "{}: is not read; convert it to one of {}",
+                     input.string(), datasets::format_names());
   PredictionInput found = !folder                       ? of_files({{datasets::case_name(input), input}}, options)
                           : datasets::is_dataset(input) ? of_dataset(input, options)
                                                         : of_folder(input, options);
   std::sort(found.cases.begin(), found.cases.end(), [](const Case& a, const Case& b) { return a.id < b.id; });
   for (std::size_t i = 0; i < found.cases.size(); ++i) {
     if (options.axes) found.cases[i].axes = *options.axes;
-    require<DataError>(i == 0 || found.cases[i].id != found.cases[i - 1].id, "{} and {}: the masks of both would be called {}; rename one",
+    require<DataError>(i == 0 || found.cases[i].id != found.cases[i - 1].id,
+                       "{} and {}: the masks of both would be called {}; rename one",
                        found.cases[i ? i - 1 : 0].images[0].string(), found.cases[i].images[0].string(), found.cases[i].id);
   }
   return found;

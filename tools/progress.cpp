@@ -59,7 +59,8 @@ std::string Progress::line(bool bar) const {
   if (steps > 0) {
     const double each = elapsed / steps;
     text += each >= 0.1 ? fmt::format("  {:.2f} s each", each) : fmt::format("  {:.1f} ms each", 1e3 * each);
-    text += done_ < spec_.total ? "  " + duration_text(each * (double(spec_.total) - done)) + " to go" : "  in " + duration_text(elapsed);
+    const double left = each * (double(spec_.total) - done);
+    text += done_ < spec_.total ? "  " + duration_text(left) + " to go" : "  in " + duration_text(elapsed);
   }
   return text;
 }

@@ -16,7 +16,7 @@ void copy_block(const BlockCopy& b, const Tensor& x, Tensor& y) {
   for (int a = 0; a < axis; ++a) rows *= b.extent[a];
   const char* from = static_cast<const char*>(x.bytes_begin());
   char* to = static_cast<char*>(y.bytes_begin());
-  const auto copy_rows = [&](std::int64_t begin, std::int64_t end, std::int64_t first, std::int64_t count) {  // bytes of every run
+  const auto copy_rows = [&](std::int64_t begin, std::int64_t end, std::int64_t first, std::int64_t count) {  // bytes of a run
     std::int64_t position[5], rest = begin;
     for (int a = axis - 1; a >= 0; --a) position[a] = rest % b.extent[a], rest /= b.extent[a];
     for (std::int64_t r = begin; r < end; ++r) {
@@ -30,7 +30,8 @@ void copy_block(const BlockCopy& b, const Tensor& x, Tensor& y) {
     return engine::parallel_ranges(rows, 1 + 16384 / (run + 1),
                                    [&](std::int64_t begin, std::int64_t end) { copy_rows(begin, end, 0, run); });
   for (std::int64_t r = 0; r < rows; ++r)  // few long runs, such as planes of one volume
-    engine::parallel_ranges(run, 1 << 18, [&](std::int64_t begin, std::int64_t end) { copy_rows(r, r + 1, begin, end - begin); });
+    engine::parallel_ranges(run, 1 << 18,
+                            [&](std::int64_t begin, std::int64_t end) { copy_rows(r, r + 1, begin, end - begin); });
 }
 
 void patches(const Extents& grid, bool inverse, const Tensor& x, Tensor& y) {

@@ -47,7 +47,8 @@ TEST(AtomicFile, TakesEveryNameThatAFileCanHave) {
     engine::write_file_atomically(file, "content");
     EXPECT_EQ(engine::read_file(file), "content");
   }
-  EXPECT_TRUE(throws<engine::IoError>([&] { engine::write_file_atomically(s / std::string(256, 'x'), "content"); }, "File name too long"));
+  EXPECT_TRUE(throws<engine::IoError>([&] { engine::write_file_atomically(s / std::string(256, 'x'), "content"); },
+                                      "File name too long"));
   EXPECT_EQ(entries(s.path()), 3u);
 }
 
@@ -58,7 +59,8 @@ TEST(AtomicFile, SaysThatWritingFailedAndLeavesNothing) {
   const auto old = std::signal(SIGXFSZ, SIG_IGN);
   const rlimit small{1000, before.rlim_max};
   ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &small), 0);
-  EXPECT_TRUE(throws<engine::IoError>([&] { engine::write_file_atomically(s / "f", std::string(2000, 'x')); }, "writing failed"));
+  EXPECT_TRUE(
+      throws<engine::IoError>([&] { engine::write_file_atomically(s / "f", std::string(2000, 'x')); }, "writing failed"));
   ::setrlimit(RLIMIT_FSIZE, &before);
   std::signal(SIGXFSZ, old);
   EXPECT_EQ(entries(s.path()), 0u);

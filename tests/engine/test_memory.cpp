@@ -118,7 +118,7 @@ TEST(Sparing, HoldsLittleMoreThanWasEverInUse) {
   };
   {
     const engine::Sparing outer(allocator), inner(allocator);
-    EXPECT_LE(sizes_in_turn(), 40960u * 5 / 4);
+    EXPECT_LE(sizes_in_turn(), 40960u * 9 / 8);
     EXPECT_EQ(allocator.statistics().peak, 40960u);
     void* first = allocator.allocate(40960);
     allocator.release(first);

@@ -50,7 +50,8 @@ TEST(Stream, AVNetsPlanesHaveTheBitsOfTheWholeVolume) {
         const Tensor whole = network.forward(Variable(volume.voxels), {}).logits.value();
         const std::int64_t plane = size[1] * size[2] * width;
         for (const std::int64_t planes : {1, 2, 5, 16}) {
-          SCOPED_TRACE(fmt::format("width {}, {} x {} channels, {} planes at once", width, to_string(size), channels, planes));
+          SCOPED_TRACE(
+              fmt::format("width {}, {} x {} channels, {} planes at once", width, to_string(size), channels, planes));
           network.streamed_floats = planes * plane;
           volume.most_planes_at_once = 0;
           EXPECT_TRUE(tests::identical(streamed(network, volume), whole));

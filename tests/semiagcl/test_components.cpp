@@ -48,7 +48,9 @@ std::vector<double> by_definition(const Tensor& label, const Extents& size, doub
 TEST(Components, LargestOfTouchingCorners) {
   // two voxels that share a corner are one component; three in a row further away are larger
   Tensor m = Tensor::zeros({3, 3, 8}, Dtype::u8);
-  const auto at = [&](std::int64_t z, std::int64_t y, std::int64_t x) -> std::uint8_t& { return m.data<std::uint8_t>()[(z * 3 + y) * 8 + x]; };
+  const auto at = [&](std::int64_t z, std::int64_t y, std::int64_t x) -> std::uint8_t& {
+    return m.data<std::uint8_t>()[(z * 3 + y) * 8 + x];
+  };
   at(0, 0, 0) = at(1, 1, 1) = at(2, 2, 4) = at(2, 2, 5) = at(2, 2, 6) = 1;
   keep_largest_component(m, 1);
   EXPECT_EQ(at(0, 0, 0) + at(1, 1, 1), 0);

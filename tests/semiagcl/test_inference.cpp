@@ -63,7 +63,9 @@ Tensor logits_of_whole(layers::Segmenter& net, const Tensor& image) {
   return ops::crop(net.forward(x, {}).logits, before, size).value();
 }
 
-Tensor labels_of(const Tensor& scores, const Shape& s) { return ops::most_likely(scores).to(Dtype::u8).reshape({s[0], s[1], s[2]}); }
+Tensor labels_of(const Tensor& scores, const Shape& s) {
+  return ops::most_likely(scores).to(Dtype::u8).reshape({s[0], s[1], s[2]});
+}
 
 }  // namespace
 
@@ -102,12 +104,13 @@ TEST(Predict, WindowsAreAveragedPlaneByPlane) {
     const Tensor label = predict(*net, image, settings, Device::cpu(), planes.events());
     std::vector<double> mean;
     const autograd::NoGrad no_grad;
-    sliding_window(image, {.window = {{16, 32, 16}}, .stride = {{8, 16, 5}}},
-                   [&](const Tensor& x) { return ops::softmax(net->forward(Variable(x), {}).logits).value(); },
-                   [&](const Tensor& p) {
-                     const std::vector<double> v = p.to_doubles();
-                     mean.insert(mean.end(), v.begin(), v.end());
-                   });
+    sliding_window(
+        image, {.window = {{16, 32, 16}}, .stride = {{8, 16, 5}}},
+        [&](const Tensor& x) { return ops::softmax(net->forward(Variable(x), {}).logits).value(); },
+        [&](const Tensor& p) {
+          const std::vector<double> v = p.to_doubles();
+          mean.insert(mean.end(), v.begin(), v.end());
+        });
     EXPECT_EQ(planes.values, mean);
     EXPECT_EQ(label.to_doubles(), first_largest(mean));
   }
@@ -132,8 +135,10 @@ TEST(Predict, ANetworkOfImagesSeesOnePlaneAfterTheOther) {
         if (side && order == 0) one = zoom_nearest(one, s[1], s[2]);
         for (std::int64_t i = 0; i < s[1] * s[2]; ++i) {
           const std::int64_t h = i / s[2], w = i % s[2];
-          const std::int64_t at = side && order == 1 ? (2 * h + 1) * r[1] / (2 * s[1]) * r[2] + (2 * w + 1) * r[2] / (2 * s[2]) : i;
-          ASSERT_EQ(label.data<std::uint8_t>()[d * s[1] * s[2] + i], one.data<std::uint8_t>()[at]) << d << " " << h << " " << w;
+          const std::int64_t at =
+              side && order == 1 ? (2 * h + 1) * r[1] / (2 * s[1]) * r[2] + (2 * w + 1) * r[2] / (2 * s[2]) : i;
+          ASSERT_EQ(label.data<std::uint8_t>()[d * s[1] * s[2] + i], one.data<std::uint8_t>()[at])
+              << d << " " << h << " " << w;
         }
       }
       EXPECT_EQ(planes.count, s[0]);
@@ -141,6 +146,27 @@ TEST(Predict, ANetworkOfImagesSeesOnePlaneAfterTheOther) {
       for (std::size_t i = 0; i < planes.values.size(); i += classes)
         ASSERT_NEAR(planes.values[i] + planes.values[i + 1] + planes.values[i + 2], 1, 1e-6);
     }
+}
+
+TEST(Predict, MemoryDoesNotGrowWithTheDepthBeyondTheLabel) {
+  engine::CachingAllocator& memory = engine::allocator(Device::cpu());
+  for (const bool windows : {false, true}) {
+    const auto net = network("vnet");
+    dynamic_cast<layers::VNet&>(*net).streamed_floats = 4096;
+    RunSettings settings;
+    settings.train.patch = {16, 32, 32};
+    if (windows) settings.evaluation.stride = {8, 32, 32};
+    const auto peak = [&](std::int64_t depth) {
+      const Tensor image = tests::random_tensor({depth, 32, 32, 1}, 1, Dtype::f32);
+      memory.reset_peak();
+      const std::size_t before = memory.statistics().in_use;
+      const Tensor label = predict(*net, image, settings, Device::cpu());
+      return memory.statistics().peak - before - label.bytes();
+    };
+    const std::size_t shallow = peak(400);
+    EXPECT_LE(peak(800), shallow + 4096) << (windows ? "windows" : "streamed");
+    EXPECT_LT(shallow, 400u * 32 * 32 * 2 * 4 * 6) << "as much as the features of the whole volume";
+  }
 }
 
 // Two logits that differ by less than their probabilities can: the label is the larger's all the same.

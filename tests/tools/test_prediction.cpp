@@ -43,14 +43,18 @@ void write_checkpoint(const fs::path& file, const Untrained& u) {
   const auto network = layers::make_segmenter(u.network, {.in_channels = u.channels, .classes = 3, .width = 2}, random);
   engine::TensorFile content;
   layers::store(*network, "student/", content);
-  content.notes = {{"config", tools::to_toml(s)}, {"classes", R"(["background","a","b"])"}, {"channels", std::to_string(u.channels)}, {"step", "7"}};
+  content.notes = {{"config", tools::to_toml(s)},
+                   {"classes", R"(["background","a","b"])"},
+                   {"channels", std::to_string(u.channels)},
+                   {"step", "7"}};
   engine::write_safetensors(file, content);
 }
 
 /// Predicts the folder "pred" into "masks".
 tests::Outcome predict(const Folders& f, const Names& more = {}, const std::string& before = "") {
   Names arguments = {"--checkpoint", f("c.safetensors"), "--output", f("masks"), "--device", "cpu"};
-  if (std::find(more.begin(), more.end(), "--input") == more.end()) arguments.insert(arguments.end(), {"--input", f("pred")});
+  if (std::find(more.begin(), more.end(), "--input") == more.end())
+    arguments.insert(arguments.end(), {"--input", f("pred")});
   arguments.insert(arguments.end(), more.begin(), more.end());
   return run("sagcl-predict", arguments, before);
 }
@@ -125,8 +129,10 @@ TEST(FindImages, FramesInColourAreCasesAndCompleteGreySetsAreChannels) {
   const tools::PredictionInput grey = tools::find_images(f("pred"), {.channels = 3});
   ASSERT_EQ(ids(grey), (Names{"IM"}));
   for (std::size_t c = 0; c < 3; ++c) EXPECT_EQ(grey.cases[0].images[c].filename(), frames[c]);
-  EXPECT_EQ(grey.notes, (Names{"3 files are the channels _0000 to _0002 of 1 case (--one-file-per-case if each is a case)"}));
-  EXPECT_EQ(ids(tools::find_images(f("pred"), {.channels = 3, .every_file = true})), (Names{"IM_0000", "IM_0001", "IM_0002"}));
+  EXPECT_EQ(grey.notes,
+            (Names{"3 files are the channels _0000 to _0002 of 1 case (--one-file-per-case if each is a case)"}));
+  EXPECT_EQ(ids(tools::find_images(f("pred"), {.channels = 3, .every_file = true})),
+            (Names{"IM_0000", "IM_0001", "IM_0002"}));
 }
 
 TEST(FindImages, SeveralChannelsMustBeCompleteWhereFilesHoldOneEach) {
@@ -136,8 +142,11 @@ TEST(FindImages, SeveralChannelsMustBeCompleteWhereFilesHoldOneEach) {
   fill(f, {"a_0000.nii.gz", "a_0001.nii.gz", "b_0000.nii.gz", "b_0001.nii.gz"}, one_each);
   const tools::PredictionInput input = tools::find_images(f("pred"), two);
   EXPECT_EQ(ids(input), (Names{"a", "b"}));
-  EXPECT_EQ(input.notes, (Names{"4 files are the channels _0000 to _0001 of 2 cases (--one-file-per-case if each is a case)"}));
-  const auto refused = [&](std::initializer_list<std::string> parts) { expect_error([&] { tools::find_images(f("pred"), two); }, parts); };
+  EXPECT_EQ(input.notes,
+            (Names{"4 files are the channels _0000 to _0001 of 2 cases (--one-file-per-case if each is a case)"}));
+  const auto refused = [&](std::initializer_list<std::string> parts) {
+    expect_error([&] { tools::find_images(f("pred"), two); }, parts);
+  };
   write_volume(f("pred") + "/b_0002.nii.gz");
   refused({"b_0002.nii.gz", "the network has 2 channels (_0000 to _0001), no channel 2", "--one-file-per-case"});
   fs::remove(f("pred") + "/b_0002.nii.gz"), fs::remove(f("pred") + "/b_0001.nii.gz");
@@ -146,7 +155,8 @@ TEST(FindImages, SeveralChannelsMustBeCompleteWhereFilesHoldOneEach) {
   refused({"b_0001.nii.gz", "channel b_0000 of this case is missing"});
   fs::rename(f("pred") + "/b_0001.nii.gz", f("pred") + "/b.nii.gz");
   refused({"b.nii.gz", "does not end in the number of a channel"});
-  expect_error([&] { tools::find_images(f("pred") + "/a_0000.nii.gz", two); }, {"a_0000.nii.gz", "channel a_0001 of this case is missing"});
+  expect_error([&] { tools::find_images(f("pred") + "/a_0000.nii.gz", two); },
+               {"a_0000.nii.gz", "channel a_0001 of this case is missing"});
   // files that hold both channels themselves, whatever their names
   fs::remove_all(f("pred"));
   fill(f, {"a_0000.nii.gz", "a_0001.nii.gz"}, [](const fs::path& p) { write_volume(p, 2); });
@@ -177,7 +187,8 @@ TEST(FindImages, LabelsBesideTheirImagesAreNotImages) {
   const tools::PredictionInput atrium = tools::find_images(f("case7"), {});
   EXPECT_EQ(ids(atrium), (Names{"case7"}));
   EXPECT_TRUE(contains(atrium.notes[0], "passed over as labels of images beside them: laendo.nrrd"));
-  for (const char* name : {"p_frame01.nii.gz", "p_frame01_gt.nii.gz", "other_gt.nii.gz"}) tests::put(f("patient/") + name, "");
+  for (const char* name : {"p_frame01.nii.gz", "p_frame01_gt.nii.gz", "other_gt.nii.gz"})
+    tests::put(f("patient/") + name, "");
   EXPECT_EQ(ids(tools::find_images(f("patient"), {})), (Names{"other_gt", "p_frame01"}));
 }
 
@@ -185,7 +196,8 @@ TEST(FindImages, NothingIsPassedOverInSilence) {
   Folders f;
   tests::put(f("pred") + "/notes.txt", ""), tests::put(f("pred") + "/b.mha", "");
   fs::create_directory(f("pred") + "/more");
-  expect_error<engine::MissingInput>([&] { tools::find_images(f("pred"), {}); }, {"no images here", ".nrrd", "b.mha", "notes.txt", "1 folder is passed over (more)"});
+  expect_error<engine::MissingInput>([&] { tools::find_images(f("pred"), {}); },
+                                     {"no images here", ".nrrd", "b.mha", "notes.txt", "1 folder is passed over (more)"});
   write_volume(f("pred") + "/a.nii.gz");
   EXPECT_EQ(tools::find_images(f("pred"), {}).notes.size(), 4u);
   fs::create_symlink("nowhere", f("pred") + "/c.nii.gz");
@@ -244,7 +256,8 @@ TEST(Predict, GivesAMaskPerImageWithItsGeometry) {
   engine::Tensor image = engine::Tensor::zeros({17, 20, 16});
   for (std::int64_t i = 0; i < image.size(); ++i) image.data<float>()[i] = float(i % 13);
   datasets::write_nifti(f("pred") + "/case_1.nii.gz", image, g);
-  const auto outcome = run("sagcl-predict", {"--checkpoint", f("c.safetensors"), "--input", f("pred"), "--output", f("masks"), "--device", "cpu"});
+  const auto outcome = run("sagcl-predict", {"--checkpoint", f("c.safetensors"), "--input", f("pred"), "--output",
+                                             f("masks"), "--device", "cpu"});
   ASSERT_EQ(outcome.code, 0) << outcome.err;
   EXPECT_EQ(outcome.out, f("masks") + "/case_1.nii.gz\n");
   EXPECT_TRUE(contains(outcome.err, "next: sagcl-eval --pred"));
@@ -252,7 +265,10 @@ TEST(Predict, GivesAMaskPerImageWithItsGeometry) {
   EXPECT_EQ(mask.voxels.shape(), (engine::Shape{17, 20, 16, 1}));
   EXPECT_EQ(mask.geometry.affine, g.affine);
   const std::string once = tests::content_of(f("masks") + "/case_1.nii.gz");
-  ASSERT_EQ(run("sagcl-predict", {"--checkpoint", f("c.safetensors"), "--input", f("pred"), "--output", f("again"), "--threads", "1", "--device", "cpu"}).code, 0);
+  ASSERT_EQ(run("sagcl-predict", {"--checkpoint", f("c.safetensors"), "--input", f("pred"), "--output", f("again"),
+                                  "--threads", "1", "--device", "cpu"})
+                .code,
+            0);
   EXPECT_EQ(once, tests::content_of(f("again") + "/case_1.nii.gz"));  // whatever the number of threads
 }
 
@@ -260,7 +276,8 @@ TEST(Predict, ReadsColouredTilesAndWritesPalettes) {
   Folders f;
   write_checkpoint(f("c.safetensors"), {.channels = 3});
   datasets::write_png(f("pred") + "/tile.png", engine::Tensor::full({20, 33, 3}, 90, engine::Dtype::u8));
-  const auto outcome = run("sagcl-predict", {"--checkpoint", f("c.safetensors"), "--input", f("pred"), "--output", f("masks"), "--device", "cpu"});
+  const auto outcome = run("sagcl-predict", {"--checkpoint", f("c.safetensors"), "--input", f("pred"), "--output",
+                                             f("masks"), "--device", "cpu"});
   ASSERT_EQ(outcome.code, 0) << outcome.err;
   const engine::Tensor mask = datasets::read_png_label(f("masks") + "/tile.png").values;
   EXPECT_EQ(mask.shape(), (engine::Shape{1, 20, 33}));
@@ -271,7 +288,8 @@ TEST(Predict, RefusesWhatIsNotACheckpoint) {
   Folders f;
   datasets::write_png(f("pred") + "/tile.png", engine::Tensor::full({16, 16}, 90, engine::Dtype::u8));
   const auto with = [&](const std::string& file, std::vector<std::string> more = {}) {
-    std::vector<std::string> arguments = {"--checkpoint", f(file), "--input", f("pred"), "--output", f("masks"), "--device", "cpu"};
+    std::vector<std::string> arguments = {"--checkpoint", f(file),    "--input",  f("pred"),
+                                          "--output",     f("masks"), "--device", "cpu"};
     arguments.insert(arguments.end(), more.begin(), more.end());
     return run("sagcl-predict", arguments);
   };
@@ -299,7 +317,8 @@ TEST(Predict, RefusesImagesThatAreNotFit) {
   engine::Tensor image = engine::Tensor::zeros({16, 16, 16});
   image.data<float>()[5] = NAN;
   datasets::write_nifti(f("pred") + "/bad.nii.gz", image, {});
-  const auto outcome = run("sagcl-predict", {"--checkpoint", f("c.safetensors"), "--input", f("pred"), "--output", f("masks"), "--device", "cpu"});
+  const auto outcome = run("sagcl-predict", {"--checkpoint", f("c.safetensors"), "--input", f("pred"), "--output",
+                                             f("masks"), "--device", "cpu"});
   EXPECT_EQ(outcome.code, 65);
   EXPECT_TRUE(contains(outcome.err, "bad.nii.gz"));
   EXPECT_TRUE(contains(outcome.err, "NaN"));
@@ -315,7 +334,8 @@ TEST(Predict, TakesOneFileOfEveryFormat) {
   datasets::PlaneFile array(f("pred") + "/array.npy", voxels.shape(), {});
   array.write(voxels), array.commit();
   const std::string numbers(static_cast<const char*>(voxels.bytes_begin()), voxels.bytes());
-  tests::put(f("pred") + "/r.nrrd", "NRRD0004\ntype: float\ndimension: 3\nsizes: 20 9 17\nendian: little\nencoding: raw\n\n" + numbers);
+  tests::put(f("pred") + "/r.nrrd",
+             "NRRD0004\ntype: float\ndimension: 3\nsizes: 20 9 17\nendian: little\nencoding: raw\n\n" + numbers);
   fs::copy_file(readers / "volume.h5", f("pred") + "/h.h5");
   for (const std::string name : {"n.nii", "array.npy", "r.nrrd", "h.h5"}) {
     const std::string id = fs::path(name).stem();
@@ -324,7 +344,8 @@ TEST(Predict, TakesOneFileOfEveryFormat) {
     EXPECT_EQ(outcome.out, f("masks") + "/" + id + ".nii.gz\n");
     EXPECT_TRUE(contains(outcome.err, "1 file, one case"));
     if (name != "h.h5") {
-      EXPECT_TRUE(tests::identical(datasets::read_nifti(f("masks") + "/" + id + ".nii.gz").voxels, datasets::read_nifti(f("masks") + "/n.nii.gz").voxels));
+      EXPECT_TRUE(tests::identical(datasets::read_nifti(f("masks") + "/" + id + ".nii.gz").voxels,
+                                   datasets::read_nifti(f("masks") + "/n.nii.gz").voxels));
     }
   }
   const auto missing = predict(f, {"--input", f("pred") + "/absent.nii"});
@@ -363,7 +384,9 @@ TEST(Predict, TellsOfTheNetworksChannels) {
   write_checkpoint(f("c.safetensors"), {.network = "vnet", .channels = 3});
   const auto three = predict(f);
   EXPECT_EQ(three.code, 65);
-  EXPECT_TRUE(contains(three.err, "has 2 channels, the network expects 3 channels; give an image of 3 channels, or of 3 files CASE_0000 to CASE_0002"));
+  EXPECT_TRUE(contains(
+      three.err,
+      "has 2 channels, the network expects 3 channels; give an image of 3 channels, or of 3 files CASE_0000 to CASE_0002"));
 }
 
 TEST(Predict, NothingThatIsThereIsReplacedUnasked) {
@@ -373,7 +396,8 @@ TEST(Predict, NothingThatIsThereIsReplacedUnasked) {
   tests::put(f("masks/b.nii.gz"), "precious"), tests::put(f("masks/c.nii.gz"), "precious");
   const auto refused = predict(f);
   EXPECT_EQ(refused.code, 2);
-  EXPECT_TRUE(contains(refused.err, f("masks/b.nii.gz") + ": is there already, 2 of the results; --overwrite replaces them"));
+  EXPECT_TRUE(
+      contains(refused.err, f("masks/b.nii.gz") + ": is there already, 2 of the results; --overwrite replaces them"));
   EXPECT_EQ(files_in(f("masks")), (Names{"b.nii.gz", "c.nii.gz"}));  // nothing was predicted
   const auto rest = predict(f, {"--skip-existing"});
   EXPECT_EQ(rest.code, 0) << rest.err;
@@ -405,7 +429,8 @@ TEST(Predict, AnImageIsNeverReplaced) {
   const std::string before = tests::content_of(f("pred") + "/a.nii.gz");
   for (const std::string& folder : {f("pred") + "/", f("pred") + "/../pred", f("link")}) {
     fs::remove(f("link")), fs::create_directory_symlink(f("pred"), f("link"));
-    const auto outcome = run("sagcl-predict", {"--checkpoint", f("c.safetensors"), "--input", f("pred") + "/a.nii.gz", "--output", folder, "--overwrite", "--device", "cpu"});
+    const auto outcome = run("sagcl-predict", {"--checkpoint", f("c.safetensors"), "--input", f("pred") + "/a.nii.gz",
+                                               "--output", folder, "--overwrite", "--device", "cpu"});
     EXPECT_EQ(outcome.code, 2);
     EXPECT_TRUE(contains(outcome.err, "is an image that is to be segmented"));
   }
@@ -425,7 +450,8 @@ TEST(Predict, ProbabilitiesLieOnTheirMask) {
   bool swapped = false;
   const datasets::NiftiVersion& v = *datasets::nifti_version(bytes, swapped);
   datasets::NiftiFields from(bytes.data(), v, false), to(other.data(), v, true);
-  for (const datasets::NiftiField& field : {v.size, v.intent_code, v.datatype, v.bitpix, v.offset, v.slope, v.intercept, v.qform, v.sform})
+  for (const datasets::NiftiField& field :
+       {v.size, v.intent_code, v.datatype, v.bitpix, v.offset, v.slope, v.intercept, v.qform, v.sform})
     to.set(field, 0, from.number(field));
   for (std::size_t i = 0; i < 8; ++i) to.set(v.dim, i, from.number(v.dim, i)), to.set(v.pixdim, i, from.number(v.pixdim, i));
   for (std::size_t i = 0; i < 12; ++i) to.set(v.srow, i, from.number(v.srow, i));
@@ -447,13 +473,16 @@ TEST(Predict, ProbabilitiesLieOnTheirMask) {
       ASSERT_NEAR(q[0] + q[1] + q[2], 1, 1e-6);
     }
   }
-  EXPECT_TRUE(tests::identical(datasets::read_nifti(f("masks") + "/probabilities/a.nii").voxels, datasets::read_nifti(f("masks") + "/probabilities/big.nii").voxels));
-  ASSERT_EQ(run("sagcl-eval", {"--pred", f("masks"), "--ref", f("masks"), "--classes", "3"}).code, 0);  // they do not stand among the masks
+  EXPECT_TRUE(tests::identical(datasets::read_nifti(f("masks") + "/probabilities/a.nii").voxels,
+                               datasets::read_nifti(f("masks") + "/probabilities/big.nii").voxels));
+  ASSERT_EQ(run("sagcl-eval", {"--pred", f("masks"), "--ref", f("masks"), "--classes", "3"}).code,
+            0);  // they do not stand among the masks
 
   write_checkpoint(f("c.safetensors"), {});
   write_plane(f("tile.png"));
   ASSERT_EQ(predict(f, {"--input", f("tile.png"), "--probabilities"}).code, 0);
-  const Tensor p = datasets::read_image(f("masks") + "/probabilities/tile.npy").voxels, mask = datasets::read_png_label(f("masks") + "/tile.png").values;
+  const Tensor p = datasets::read_image(f("masks") + "/probabilities/tile.npy").voxels,
+               mask = datasets::read_png_label(f("masks") + "/tile.png").values;
   ASSERT_EQ(p.shape(), (Shape{1, 20, 24, 3}));
   for (std::int64_t i = 0; i < mask.size(); ++i) {
     const float* q = p.data<float>() + 3 * i;
@@ -469,7 +498,8 @@ TEST(Predict, GoesOnWhereAnImageCannotBeRead) {
   const auto outcome = predict(f);
   EXPECT_EQ(outcome.code, 65);
   EXPECT_EQ(outcome.out, f("masks") + "/a.nii.gz\n" + f("masks") + "/c.nii.gz\n");
-  EXPECT_TRUE(contains(outcome.err, "1 of 3 cases failed; the masks of the others are in " + f("masks") + ":\n  " + f("pred") + "/b.nii.gz: the compressed data ends"));
+  EXPECT_TRUE(contains(outcome.err, "1 of 3 cases failed; the masks of the others are in " + f("masks") + ":\n  " +
+                                        f("pred") + "/b.nii.gz: the compressed data ends"));
   EXPECT_EQ(files_in(f("masks")), (Names{"a.nii.gz", "c.nii.gz"}));
 }
 

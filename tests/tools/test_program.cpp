@@ -88,6 +88,23 @@ TEST(Program, ProgressWritesPlainLinesOffATerminal) {
   EXPECT_EQ(lines.find('\r'), std::string::npos);
 }
 
+TEST(Program, ProgressMovesWithinAStep) {
+  char* text = nullptr;
+  std::size_t size = 0;
+  std::FILE* out = open_memstream(&text, &size);
+  {
+    tools::Progress progress({.label = "predict", .total = 2, .every_seconds = 0}, out, false);
+    progress.update(0, "scan", 0.5);
+    progress.update(1, "scan", 0.75);
+  }
+  std::fclose(out);
+  const std::string lines(text, size);
+  std::free(text);
+  EXPECT_TRUE(contains(lines, "predict 0/2  25 %  scan"));
+  EXPECT_TRUE(contains(lines, "predict 1/2  88 %  scan"));
+  EXPECT_TRUE(contains(lines, "to go"));
+}
+
 TEST(Program, ProgressRedrawsOneLineOnATerminal) {
   char* text = nullptr;
   std::size_t size = 0;
