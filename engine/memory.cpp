@@ -8,6 +8,7 @@
 #include <cstring>
 #include <exception>
 #include <fstream>
+#include <utility>
 #include <iterator>
 
 #include "engine/memory_limit.h"
@@ -127,8 +128,8 @@ void* CachingAllocator::allocate(std::size_t bytes) {
   } else {
     ++statistics_.from_device;
     size = bytes;
-    const std::size_t needed = statistics_.in_use + bytes;
-    if (sparing_ && !arena_ && needed + statistics_.cached > std::max(statistics_.peak, needed) / 8 * 9) release_kept();
+    const std::size_t most = std::max(statistics_.peak, statistics_.in_use + bytes);
+    if (!arena_ && slack_ < SIZE_MAX - most && statistics_.in_use + statistics_.cached + bytes > most + slack_) release_kept();
     memory = source_.allocate(bytes);
     if (!memory && !arena_) {  // nothing may be given back while work is recorded
       release_kept();
@@ -185,14 +186,14 @@ void CachingAllocator::release_kept() {
   statistics_.cached = 0;
 }
 
-Sparing::Sparing(CachingAllocator& allocator) : allocator_(allocator) {
+Sparing::Sparing(CachingAllocator& allocator, std::size_t slack) : allocator_(allocator) {
   std::lock_guard lock(allocator_.mutex_);
-  ++allocator_.sparing_;
+  outer_ = std::exchange(allocator_.slack_, slack);
 }
 
 Sparing::~Sparing() {
   std::lock_guard lock(allocator_.mutex_);
-  --allocator_.sparing_;
+  allocator_.slack_ = outer_;
 }
 
 void CachingAllocator::empty_cache() {

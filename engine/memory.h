@@ -129,20 +129,21 @@ class CachingAllocator {
   FreeBlocks free_;
   std::unordered_map<void*, Block> live_;
   Arena* arena_ = nullptr;                               // the one in use
-  int sparing_ = 0;
+  std::size_t slack_ = SIZE_MAX;                         // see Sparing
   MemoryStatistics statistics_;
 };
 
-/// While it exists, the allocator gives back what it keeps rather than hold, used and kept, over 9/8 of the most that was
+/// While it exists, the allocator gives back what it keeps rather than hold, used and kept, over `slack` bytes more than were
 /// ever in use. For work whose blocks have many sizes: it would leave several times as much behind as it needs at once.
 class Sparing {
  public:
-  explicit Sparing(CachingAllocator& allocator);
+  explicit Sparing(CachingAllocator& allocator, std::size_t slack = std::size_t(64) << 20);
   ~Sparing();
   Sparing(const Sparing&) = delete;
 
  private:
   CachingAllocator& allocator_;
+  std::size_t outer_;
 };
 
 /// Makes a device usable. Called once by a plugin; the runtime must outlive every tensor on it.
