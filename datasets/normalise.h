@@ -17,7 +17,7 @@ enum class Normalisation {
 Normalisation normalisation_named(const std::string& name);
 
 /// [D, H, W, C] normalised, in place if nobody else holds it. Sums are taken in double precision, in order. `white` as
-/// Image::white.
-Tensor normalise(Tensor voxels, Normalisation how, double white = 255);
+/// Image::white; DataError with the name of the file where `unit` meets values outside 0 to white.
+Tensor normalise(Tensor voxels, Normalisation how, double white = 255, const std::string& file = "the image");
 
 }  // namespace sagcl::datasets

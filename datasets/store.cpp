@@ -20,7 +20,7 @@ std::vector<Sample> load_samples(const Dataset& data, const std::vector<std::str
                                          data.folder.string(), id);
       sample.label = load_label(one, image, data.labels, data.n_classes()).classes;
     }
-    sample.image = normalise(std::move(image.voxels), how, image.white);
+    sample.image = normalise(std::move(image.voxels), how, image.white, one.images[0].string());
     sample.geometry = std::move(image.geometry);
     samples.push_back(std::move(sample));
   }

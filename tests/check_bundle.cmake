@@ -28,8 +28,13 @@ run(only-here ${bundle}/bin/sagcl-train --list-presets)
 run("nothing was written" ${bundle}/bin/sagcl-train --preset only-here --data ${bundle}/data/hippocampus --device cpu
     --dry-run --labeled 2 --set network.width=2 --set train.batch=2)
 
+# HDF5 comes from its plugin, which is loaded when a file needs it.
+file(MAKE_DIRECTORY ${top}/la/one)
+file(COPY_FILE ${SOURCE}/tests/datasets/golden/readers/volume.h5 ${top}/la/one/mri_norm2.h5)
+run("0 errors" ${bundle}/bin/sagcl-data check ${top}/la --label-map cut:1)
+
 # Every library comes from the bundle, but for glibc's.
-file(GLOB programs ${bundle}/bin/sagcl-*)
+file(GLOB programs ${bundle}/bin/sagcl-* ${bundle}/lib/libsagcl_hdf5.so)
 foreach(program ${programs})
   execute_process(COMMAND env -i ldd ${program} OUTPUT_VARIABLE needed COMMAND_ERROR_IS_FATAL ANY)
   string(REGEX MATCHALL "[^\n\t]+ => [^\n]+" lines "${needed}")

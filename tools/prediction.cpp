@@ -72,6 +72,8 @@ datasets::Image read_case(const TrainedNetwork& trained, const datasets::Case& o
   require<DataError>(trained.network->flat() || image.voxels.shape()[0] > 1,
                      "{}: is a plane, but the checkpoint's {} segments volumes", one.images[0].string(),
                      trained.settings.network.name);
+  image.voxels = datasets::normalise(std::move(image.voxels), datasets::normalisation_named(trained.settings.data.normalise),
+                                     image.white, one.images[0].string());
   return image;
 }
 
@@ -88,10 +90,8 @@ fs::path predict_case(TrainedNetwork& trained, const std::string& id, datasets::
     probabilities.emplace(files.probabilities_file(id, plane), shape.with(3, classes), image.geometry);
     events.probabilities = [&](const engine::Tensor& planes) { probabilities->write(planes); };
   }
-  engine::Tensor voxels =
-      datasets::normalise(std::move(image.voxels), datasets::normalisation_named(s.data.normalise), image.white);
-  engine::Tensor mask = semiagcl::predict(*trained.network, voxels, s, device, events);
-  voxels = {};
+  engine::Tensor mask = semiagcl::predict(*trained.network, image.voxels, s, device, events);
+  image.voxels = {};
   if (s.evaluation.largest_component) mask = semiagcl::largest_components(std::move(mask), classes);
   if (probabilities) probabilities->commit();
   write_mask(files.mask(id, plane), mask, image.geometry, plane);

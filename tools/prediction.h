@@ -26,10 +26,11 @@ struct ResultFiles {
   bool finished(const datasets::Case& one, bool all) const;
 };
 
-/// Reads a case for a network. DataError as datasets::load_image, and for a plane where the network segments volumes.
+/// Reads a case and normalises it as the network's training did. DataError as datasets::load_image and normalise, and for a
+/// plane where the network segments volumes.
 datasets::Image read_case(const TrainedNetwork& trained, const datasets::Case& one, std::optional<float> replace_nan);
 
-/// Segments an image with the preprocessing of the network's training and writes the mask, and the class probabilities where
+/// Segments an image of read_case and writes the mask, and the class probabilities where
 /// they are asked for: f32, uncompressed, some planes at a time, as they were before the largest components were chosen. The
 /// mask comes last. `progress` hears how much is done and may throw to stop: then nothing was written. Returns the mask's
 /// file.
