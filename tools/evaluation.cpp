@@ -41,6 +41,10 @@ double CaseResult::foreground_dice() const {
   return mean_of(classes.size(), [&](std::size_t k) { return classes[k].scores; }).dice;
 }
 
+bool Evaluation::in_no_mask(std::size_t k) const {
+  return std::all_of(cases.begin(), cases.end(), [&](const CaseResult& c) { return c.classes[k].status == "both_empty"; });
+}
+
 std::vector<std::size_t> Evaluation::by_dice() const {
   std::vector<std::size_t> order(cases.size());
   std::iota(order.begin(), order.end(), std::size_t(0));
@@ -82,13 +86,13 @@ void add_case(Evaluation& e, const std::string& id, const Tensor& prediction, co
 void summarise(Evaluation& e) {
   e.mean.clear();
   e.empty_predictions = 0;
+  std::vector<Scores> occurring;
   for (std::size_t k = 0; k < e.classes.size(); ++k) {
-    const bool nowhere = std::all_of(e.cases.begin(), e.cases.end(), [&](const CaseResult& c) { return c.classes[k].status == "both_empty"; });
-    e.mean.push_back(nowhere ? Scores{undefined, undefined, undefined, undefined, undefined}
-                             : mean_of(e.cases.size(), [&](std::size_t i) { return e.cases[i].classes[k].scores; }));
+    e.mean.push_back(mean_of(e.cases.size(), [&](std::size_t i) { return e.cases[i].classes[k].scores; }));
+    if (!e.in_no_mask(k)) occurring.push_back(e.mean.back());
     for (const CaseResult& c : e.cases) e.empty_predictions += c.classes[k].status == "empty_prediction";
   }
-  e.foreground_mean = mean_of(e.mean.size(), [&](std::size_t k) { return e.mean[k]; });
+  e.foreground_mean = mean_of(occurring.size(), [&](std::size_t i) { return occurring[i]; });
 }
 
 std::string to_text(const Evaluation& e) {
@@ -101,7 +105,7 @@ std::string to_text(const Evaluation& e) {
       row(k == 0 ? c.id : "", e.classes[k], c.classes[k].scores, c.classes[k].status == "ok" ? "" : c.classes[k].status);
   table.rule();
   for (std::size_t k = 0; k < e.mean.size(); ++k) row(k == 0 ? fmt::format("mean of {}", e.cases.size()) : "", e.classes[k], e.mean[k],
-                                                    std::isnan(e.mean[k].dice) ? "in no mask: not in the mean" : "");
+                                                    e.in_no_mask(k) ? "in no mask, does not count below" : "");
   if (e.mean.size() > 1) row("", "all classes", e.foreground_mean, "");
   return table.text() + fmt::format("distances in {}; empty predictions: {}\n", e.unit == "mm" ? "mm" : "voxels", e.empty_predictions);
 }

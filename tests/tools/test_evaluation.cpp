@@ -64,6 +64,20 @@ TEST(Evaluation, EmptyMasksAreCountedAndDoNotFlatterDistances) {
   EXPECT_EQ(e.by_dice().back(), 0u);
 }
 
+TEST(Evaluation, AClassThatNoMaskHoldsDoesNotLiftTheMean) {
+  Evaluation e = with_classes({"a", "b", "c"});
+  const engine::Shape s{4, 6, 6};
+  const Tensor truth = box(s, {1, 1, 1}, {3, 3, 3}, 1);
+  tools::add_case(e, "one", Tensor::zeros(s, engine::Dtype::u8), truth, unit_spacing);
+  tools::add_case(e, "two", truth, box(s, {1, 1, 1}, {3, 3, 3}, 2), unit_spacing);
+  tools::summarise(e);
+  EXPECT_FALSE(e.in_no_mask(0) || e.in_no_mask(1));
+  EXPECT_TRUE(e.in_no_mask(2));
+  EXPECT_EQ(e.mean[2].dice, 1);
+  EXPECT_EQ(e.foreground_mean.dice, (e.mean[0].dice + e.mean[1].dice) / 2);
+  EXPECT_TRUE(contains(tools::to_text(e), "in no mask"));
+}
+
 TEST(Evaluation, SurvivesItsFile) {
   Evaluation e = with_classes({"anterior", "posterior"});
   const Tensor truth = box({4, 6, 6}, {1, 1, 1}, {3, 4, 4}, 1);
