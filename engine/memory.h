@@ -137,7 +137,7 @@ class CachingAllocator {
 /// ever in use. For work whose blocks have many sizes: it would leave several times as much behind as it needs at once.
 class Sparing {
  public:
-  explicit Sparing(CachingAllocator& allocator, std::size_t slack = std::size_t(64) << 20);
+  explicit Sparing(CachingAllocator& allocator, std::size_t slack = std::size_t(256) << 20);
   ~Sparing();
   Sparing(const Sparing&) = delete;
 
