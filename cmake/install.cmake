@@ -25,7 +25,9 @@ if(TARGET sagcl_range_log)  # gpu-check.sh looks for it beside the programs
 endif()
 install(DIRECTORY tools/presets DESTINATION share/sagcl)
 install(DIRECTORY data/hippocampus DESTINATION data)
-install(PROGRAMS tools/gpu-check.sh tools/gpu-peers.py tools/gpu-kernel-times.py tools/bench-compare.py DESTINATION tools)
+install(PROGRAMS tools/gpu-check.sh DESTINATION tools)
+install(PROGRAMS tools/gpu/peers.py tools/gpu/kernel-times.py DESTINATION tools/gpu)
+install(PROGRAMS tools/bench/compare.py DESTINATION tools/bench)
 install(FILES README.md LICENSE DESTINATION share/sagcl)
 
 # The libraries of this system that the programs need, each under the one name it is looked for, and their licences.

@@ -30,11 +30,11 @@ if(SAGCL_WERROR)
   add_compile_options($<$<COMPILE_LANGUAGE:CXX>:-Werror>)
 endif()
 
-# sagcl_floor(<folder> LINK ...): a static library of every source directly in the folder, its baselines and its cpu part.
+# sagcl_floor(<folder> [ROOMS <subfolder>...] LINK ...): a static library of every source directly in the folder and its rooms.
 function(sagcl_floor name)
-  cmake_parse_arguments(F "" "" "LINK" ${ARGN})
-  file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/${name}/*.cpp ${PROJECT_SOURCE_DIR}/${name}/cpu/*.cpp
-       ${PROJECT_SOURCE_DIR}/${name}/baselines/*.cpp)
+  cmake_parse_arguments(F "" "" "ROOMS;LINK" ${ARGN})
+  list(TRANSFORM F_ROOMS REPLACE "(.+)" "${PROJECT_SOURCE_DIR}/${name}/\\1/*.cpp")
+  file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/${name}/*.cpp ${F_ROOMS})
   add_library(sagcl_${name} STATIC ${sources})
   target_include_directories(sagcl_${name} PUBLIC ${PROJECT_SOURCE_DIR})
   target_link_libraries(sagcl_${name} ${F_LINK})

@@ -1,6 +1,6 @@
 #pragma once
 #include "autograd/tape.h"
-#include "semiagcl/config.h"
+#include "semiagcl/training/config.h"
 
 namespace sagcl::semiagcl {
 

@@ -5,7 +5,7 @@
 #include "ops/cross_entropy.h"
 #include "ops/reduce.h"
 #include "ops/softmax.h"
-#include "semiagcl/supervised_loss.h"
+#include "semiagcl/training/supervised_loss.h"
 
 namespace sagcl::semiagcl {
 

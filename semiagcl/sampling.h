@@ -1,5 +1,5 @@
 #pragma once
-#include "semiagcl/config.h"
+#include "semiagcl/training/config.h"
 #include "semiagcl/patches.h"
 
 namespace sagcl::semiagcl {

@@ -1,6 +1,6 @@
 #pragma once
 #include "layers/projection_head.h"
-#include "semiagcl/averaged_network.h"
+#include "semiagcl/training/averaged_network.h"
 #include "semiagcl/memory_bank.h"
 
 namespace sagcl::semiagcl {

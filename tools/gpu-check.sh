@@ -110,8 +110,8 @@ ranges() {
 }
 bandwidth() { check 200 bandwidth; }
 bench() { check 500 bench; }
-peers() { timeout 300 python3 "$here/gpu-peers.py" --steps 20 --json "$out/peers.json"; }
-peers_compiled() { timeout 580 python3 "$here/gpu-peers.py" --steps 20 --compile --json "$out/peers-compiled.json"; }
+peers() { timeout 300 python3 "$here/gpu/peers.py" --steps 20 --json "$out/peers.json"; }
+peers_compiled() { timeout 580 python3 "$here/gpu/peers.py" --steps 20 --compile --json "$out/peers-compiled.json"; }
 # Where the time of a V-Net and a U-Net step goes, kernel by kernel.
 kernels() {
   command -v ncu >/dev/null || { echo "ncu is not installed"; return 1; }
@@ -120,7 +120,7 @@ kernels() {
     check 200 bench --only $net --precision tf32 --steps 1 || return 1  # so that the plans are known and ncu sees training alone
     timeout 250 ncu --clock-control none --metrics gpu__time_duration.sum --csv --launch-skip 4000 --launch-count 2500 \
       "$bin/sagcl-gpu-check" bench --only $net --precision tf32 --steps 4 >"$out/kernels-$net.csv" 2>&1
-    python3 "$here/gpu-kernel-times.py" "$out/kernels-$net.csv" 40
+    python3 "$here/gpu/kernel-times.py" "$out/kernels-$net.csv" 40
   done
 }
 

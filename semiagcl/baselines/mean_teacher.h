@@ -1,5 +1,5 @@
 #pragma once
-#include "semiagcl/averaged_network.h"
+#include "semiagcl/training/averaged_network.h"
 
 namespace sagcl::semiagcl {
 

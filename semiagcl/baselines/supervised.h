@@ -1,5 +1,5 @@
 #pragma once
-#include "semiagcl/training_method.h"
+#include "semiagcl/training/training_method.h"
 
 namespace sagcl::semiagcl {
 

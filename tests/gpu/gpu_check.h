@@ -28,7 +28,7 @@ int weight_gradients(
     const Options& options);  ///< our weight gradient on small images; nothing of cuDNN runs when SAGCL_PLANS=off
 int step_parity(const Options& options);      ///< training steps of both networks, GPU against CPU, and twice bit for bit
 int step_replay(const Options& options);      ///< recorded steps: equal bits, and what they save
-int step_times(const Options& options);       ///< the steps that tools/gpu-peers.py times in PyTorch
+int step_times(const Options& options);       ///< the steps that tools/gpu/peers.py times in PyTorch
 int bandwidths(const Options& options);       ///< memory-bound kernels against a copy
 int upload_overlap(const Options& options);   ///< a copy from pinned memory beside kernels
 

@@ -16,7 +16,7 @@ using engine::Precision;
 
 namespace {
 
-/// A network, perhaps a teacher that follows it, and one batch: what gpu-peers.py trains.
+/// A network, perhaps a teacher that follows it, and one batch: what tools/gpu/peers.py trains.
 class Training {
  public:
   Training(const std::string& net, const Extents& size, std::int64_t batch, std::int64_t teacher_batch, std::int64_t width,

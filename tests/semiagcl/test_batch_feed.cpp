@@ -2,7 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "datasets/phantom.h"
-#include "semiagcl/batch_feed.h"
+#include "semiagcl/training/batch_feed.h"
 #include "tests/support/queued_device.h"
 
 namespace sagcl::tests {

@@ -1,10 +1,10 @@
-#include "semiagcl/components.h"
+#include "semiagcl/evaluation/components.h"
 
 #include <map>
 
 #include "engine/extents.h"
 #include "engine/random.h"
-#include "semiagcl/inference.h"
+#include "semiagcl/evaluation/inference.h"
 #include "tests/support/golden.h"
 
 using namespace sagcl;

@@ -1,4 +1,4 @@
-#include "semiagcl/config.h"
+#include "semiagcl/training/config.h"
 
 #include <gtest/gtest.h>
 

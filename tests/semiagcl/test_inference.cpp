@@ -1,10 +1,10 @@
-#include "semiagcl/inference.h"
+#include "semiagcl/evaluation/inference.h"
 
 #include "layers/vnet.h"
 #include "ops/layout.h"
 #include "ops/softmax.h"
-#include "semiagcl/resample.h"
-#include "semiagcl/sliding_window.h"
+#include "semiagcl/evaluation/resample.h"
+#include "semiagcl/evaluation/sliding_window.h"
 #include "tests/support/golden.h"
 
 // A volume's labels and probabilities come plane by plane and are those of the whole volume, bit for bit.

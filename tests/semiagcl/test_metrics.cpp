@@ -1,9 +1,9 @@
-#include "semiagcl/metrics.h"
+#include "semiagcl/evaluation/metrics.h"
 
 #include <cmath>
 
 #include "engine/random.h"
-#include "semiagcl/distance_transform.h"
+#include "semiagcl/evaluation/distance_transform.h"
 #include "tests/support/golden.h"
 
 using namespace sagcl;

@@ -1,4 +1,4 @@
-#include "semiagcl/objective.h"
+#include "semiagcl/training/objective.h"
 
 #include <cmath>
 
@@ -11,8 +11,8 @@
 #include "semiagcl/affinity_loss.h"
 #include "semiagcl/consistency.h"
 #include "semiagcl/contrastive_loss.h"
-#include "semiagcl/supervised_loss.h"
-#include "semiagcl/teacher.h"
+#include "semiagcl/training/supervised_loss.h"
+#include "semiagcl/training/teacher.h"
 #include "tests/semiagcl/contrast_support.h"
 #include "tests/support/golden.h"
 

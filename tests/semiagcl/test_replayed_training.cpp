@@ -4,7 +4,7 @@
 #include <cmath>
 
 #include "datasets/phantom.h"
-#include "semiagcl/trainer.h"
+#include "semiagcl/training/trainer.h"
 #include "tests/support/recording_device.h"
 #include "tests/support/throws.h"
 

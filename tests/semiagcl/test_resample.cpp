@@ -1,4 +1,4 @@
-#include "semiagcl/resample.h"
+#include "semiagcl/evaluation/resample.h"
 
 #include "tests/support/golden.h"
 

@@ -1,8 +1,8 @@
-#include "semiagcl/shards.h"
+#include "semiagcl/training/shards.h"
 
 #include "ops/arithmetic.h"
 #include "ops/reduce.h"
-#include "semiagcl/training_batches.h"
+#include "semiagcl/training/training_batches.h"
 #include "tests/support/thread_world.h"
 #include "tests/support/throws.h"
 

@@ -1,4 +1,4 @@
-#include "semiagcl/sliding_window.h"
+#include "semiagcl/evaluation/sliding_window.h"
 
 #include <cmath>
 

@@ -2,10 +2,10 @@
 
 #include "datasets/png.h"
 #include "tests/tools/tools_support.h"
-#include "tools/chart.h"
-#include "tools/contour.h"
-#include "tools/html.h"
-#include "tools/overlay.h"
+#include "tools/report/chart.h"
+#include "tools/report/contour.h"
+#include "tools/report/html.h"
+#include "tools/report/overlay.h"
 
 using namespace sagcl;
 using tests::contains;

@@ -1,6 +1,6 @@
 #include "tests/tools/tools_support.h"
-#include "tools/config.h"
-#include "tools/json_text.h"
+#include "tools/run/config.h"
+#include "tools/programs/json_text.h"
 
 namespace sagcl::tests {
 namespace {

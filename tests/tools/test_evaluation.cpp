@@ -1,7 +1,7 @@
 #include <cmath>
 
 #include "tests/tools/tools_support.h"
-#include "tools/evaluation.h"
+#include "tools/evaluate/evaluation.h"
 
 using namespace sagcl;
 using tests::box;

@@ -1,7 +1,7 @@
 #include <algorithm>
 
 #include "tests/tools/tools_support.h"
-#include "tools/picture.h"
+#include "tools/ideas/picture.h"
 
 // The pictures of docs/ideas: the pieces they are made of, and that the command draws the files which the pages show.
 using namespace sagcl;

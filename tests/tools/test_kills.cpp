@@ -5,7 +5,7 @@
 #include <random>
 
 #include "tests/tools/small_runs.h"
-#include "tools/run_state.h"
+#include "tools/run/run_state.h"
 
 namespace sagcl::tests {
 namespace {

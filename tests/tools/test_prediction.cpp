@@ -10,8 +10,8 @@
 #include "layers/weights.h"
 #include "tests/support/golden.h"
 #include "tests/tools/tools_support.h"
-#include "tools/config.h"
-#include "tools/prediction_input.h"
+#include "tools/run/config.h"
+#include "tools/evaluate/prediction_input.h"
 
 // sagcl-predict: which files it takes as what, and what it leaves behind.
 using namespace sagcl;

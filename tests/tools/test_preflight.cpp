@@ -1,7 +1,7 @@
 // What a run needs at its end is looked at before its first step.
 #include "datasets/nifti.h"
 #include "tests/tools/small_runs.h"
-#include "tools/preflight.h"
+#include "tools/run/preflight.h"
 
 namespace sagcl::tests {
 namespace {

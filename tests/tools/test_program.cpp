@@ -1,7 +1,7 @@
 #include "tests/tools/tools_support.h"
-#include "tools/progress.h"
-#include "tools/signals.h"
-#include "tools/text_table.h"
+#include "tools/programs/progress.h"
+#include "tools/programs/signals.h"
+#include "tools/programs/text_table.h"
 
 using namespace sagcl;
 using tests::contains;

@@ -6,9 +6,9 @@
 #include "layers/segmenter.h"
 #include "layers/weights.h"
 #include "tests/tools/tools_support.h"
-#include "tools/config.h"
-#include "tools/evaluation.h"
-#include "tools/paper_tables.h"
+#include "tools/run/config.h"
+#include "tools/evaluate/evaluation.h"
+#include "tools/bench/paper_tables.h"
 
 // The programs as a user meets them: exit codes, messages, files.
 using namespace sagcl;

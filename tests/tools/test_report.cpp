@@ -1,7 +1,7 @@
 #include "datasets/nifti.h"
 #include "tests/tools/tools_support.h"
-#include "tools/config.h"
-#include "tools/report.h"
+#include "tools/run/config.h"
+#include "tools/report/report.h"
 
 using namespace sagcl;
 using tests::box;

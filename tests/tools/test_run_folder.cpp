@@ -1,8 +1,8 @@
 #include <cmath>
 
 #include "tests/tools/tools_support.h"
-#include "tools/config.h"
-#include "tools/run_folder.h"
+#include "tools/run/config.h"
+#include "tools/run/run_folder.h"
 
 using namespace sagcl;
 using tests::contains;

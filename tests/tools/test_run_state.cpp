@@ -3,8 +3,8 @@
 #include <unistd.h>
 
 #include "tests/tools/tools_support.h"
-#include "tools/run_lock.h"
-#include "tools/run_state.h"
+#include "tools/run/run_lock.h"
+#include "tools/run/run_state.h"
 
 namespace sagcl::tests {
 namespace {

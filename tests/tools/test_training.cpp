@@ -13,7 +13,7 @@
 
 #include "engine/safetensors.h"
 #include "layers/weights.h"
-#include "tools/trained_network.h"
+#include "tools/evaluate/trained_network.h"
 
 namespace sagcl::tests {
 namespace {

@@ -11,7 +11,7 @@
 
 #include "engine/tensor.h"
 #include "tests/datasets/scratch.h"
-#include "tools/program.h"
+#include "tools/programs/program.h"
 
 /// The programs run as a user runs them.
 namespace sagcl::tests {

@@ -1,0 +1,199 @@
+#include "semiagcl/evaluation/inference.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "engine/parallel.h"
+#include "ops/layout.h"
+#include "ops/resize.h"
+#include "ops/softmax.h"
+#include "semiagcl/evaluation/components.h"
+#include "semiagcl/evaluation/resample.h"
+#include "semiagcl/evaluation/sliding_window.h"
+
+namespace sagcl::semiagcl {
+
+using autograd::Variable;
+using engine::Device;
+using engine::Extents;
+using engine::Shape;
+
+Tensor resized_image(const Tensor& image, const DataSettings& settings) {
+  const Shape& s = image.shape();
+  const std::int64_t side = settings.resize;
+  if (side == 0 || (s[1] == side && s[2] == side)) return image;
+  if (settings.resize_order == 0) return zoom_nearest(image, side, side);
+  const Tensor batched = image.reshape({1, s[0], s[1], s[2], s[3]});
+  return ops::resize(Variable(batched), {.out = {{s[0], side, side}}}).value().reshape({s[0], side, side, s[3]});
+}
+
+namespace {
+
+/// [D, h, w] or [D, h, w, C] at another size: the pixel under the centre of the new one.
+Tensor nearest(const Tensor& x, std::int64_t height, std::int64_t width) {
+  const Shape& s = x.shape();
+  const std::int64_t channels = s.rank() == 4 ? s[3] : 1;
+  Tensor out = Tensor::empty(s.with(1, height).with(2, width), x.dtype());
+  visit_any(x.dtype(), [&]<class T>(engine::Type<T>) {
+    T* to = out.data<T>();
+    for (std::int64_t d = 0; d < s[0]; ++d)
+      for (std::int64_t h = 0; h < height; ++h)
+        for (std::int64_t w = 0; w < width; ++w, to += channels) {
+          const std::int64_t row = (2 * h + 1) * s[1] / (2 * height), column = (2 * w + 1) * s[2] / (2 * width);
+          std::copy_n(x.data<T>() + ((d * s[1] + row) * s[2] + column) * channels, channels, to);
+        }
+  });
+  return out;
+}
+
+/// Labels or their probabilities at another size than the network's.
+Tensor at_size(const Tensor& x, std::int64_t height, std::int64_t width, const DataSettings& settings) {
+  if (settings.resize == 0 || (x.shape()[1] == height && x.shape()[2] == width)) return x;
+  return settings.resize_order == 0 ? zoom_nearest(x, height, width) : nearest(x, height, width);
+}
+
+/// Makes `label` the position of the largest of every voxel's probabilities. Where rounding made those of two classes equal,
+/// or swapped them, the label's becomes the next number above; where resizing put nothing, the background is certain.
+void agree(Tensor& probabilities, const Tensor& label) {
+  const std::int64_t C = probabilities.shape().back();
+  engine::parallel_for(label.size(), 1 << 14, [&](std::int64_t i) {
+    float* p = probabilities.data<float>() + i * C;
+    float* const largest = std::max_element(p, p + C);
+    float& chosen = p[label.data<std::uint8_t>()[i]];
+    if (*largest == 0) *p = 1;
+    else if (&chosen != largest) chosen = std::nextafter(*largest, 2.0f);
+  });
+}
+
+/// The label of a volume [D, H, W] from the network's scores of a few planes at a time.
+class Labelling {
+ public:
+  Labelling(const Shape& volume, const DataSettings& settings, const PredictionEvents& events)
+      : settings_(settings), events_(events), label_(Tensor::empty({volume[0], volume[1], volume[2]}, engine::Dtype::u8)) {}
+
+  /// The next planes: logits or probabilities [n, h, w, C] at the network's size.
+  void add(const Tensor& scores, bool logits) {
+    const Shape& s = scores.shape();
+    const std::int64_t H = label_.shape()[1], W = label_.shape()[2];
+    const Tensor at_network = ops::most_likely(scores).to(Device::cpu()).to(engine::Dtype::u8).reshape({s[0], s[1], s[2]});
+    const Tensor label = at_size(at_network, H, W, settings_);
+    std::copy_n(label.data<std::uint8_t>(), label.size(), label_.data<std::uint8_t>() + done_);
+    done_ += label.size();
+    if (!events_.probabilities) return;
+    const Tensor p = logits ? ops::softmax(Variable(scores)).value() : scores;
+    Tensor resized = at_size(p.to(Device::cpu()), H, W, settings_);
+    agree(resized, label);
+    events_.probabilities(resized);
+  }
+
+  const Tensor& label() const { return label_; }
+
+ private:
+  const DataSettings& settings_;
+  const PredictionEvents& events_;
+  Tensor label_;
+  std::int64_t done_ = 0;  // voxels
+};
+
+/// Planes [first, first + count) of an image [D, H, W, C] in a volume of zeros of which it is the part [before, before + D).
+Tensor padded_planes(const Tensor& image, const Extents& before, const Extents& padded, std::int64_t first,
+                     std::int64_t count) {
+  const Shape& s = image.shape();
+  Tensor x = Tensor::zeros({1, count, padded[1], padded[2], s[3]});
+  for (std::int64_t d = std::max(first, before[0]); d < std::min(first + count, before[0] + s[0]); ++d)
+    engine::parallel_for(s[1], 64, [&](std::int64_t h) {
+      std::copy_n(image.data<float>() + ((d - before[0]) * s[1] + h) * s[2] * s[3], s[2] * s[3],
+                  x.data<float>() + (((d - first) * padded[1] + before[1] + h) * padded[2] + before[2]) * s[3]);
+    });
+  return x;
+}
+
+/// One image through one network; the image's scores go into the labelling plane by plane.
+struct Segmentation {
+  layers::Segmenter& network;
+  const RunSettings& settings;
+  Device device;
+  Labelling& labelling;
+
+  using Count = std::function<void(std::int64_t done, std::int64_t total)>;
+
+  /// Without windows, padded with zeros, half of them (rounded down) before.
+  void whole(const Tensor& image, const Count& count) const {
+    Extents before, padded;
+    for (int a = 0; a < 3; ++a) {
+      const std::int64_t multiple = network.flat() && a == 0 ? 1 : layers::Segmenter::stride(), size = image.shape()[a];
+      const std::int64_t missing = (multiple - size % multiple) % multiple;
+      before[a] = missing / 2, padded[a] = size + missing;
+    }
+    std::int64_t read = 0, written = 0;  // planes
+    const auto planes = [&](std::int64_t first, std::int64_t n) {
+      read = std::max(read, first + n);
+      count(read + written, 2 * padded[0]);
+      return Variable(padded_planes(image, before, padded, first, n).to(device));
+    };
+    network.stream(padded[0], planes, [&](const Variable& logits) {
+      const std::int64_t n = logits.shape()[1], begin = std::max(before[0] - written, std::int64_t(0)),
+                         end = std::min(before[0] + image.shape()[0] - written, n);
+      written += n;
+      if (begin < end) {
+        const Extents size{{end - begin, image.shape()[1], image.shape()[2]}};
+        const Tensor x = ops::crop(logits, {{begin, before[1], before[2]}}, size).value();
+        labelling.add(x.reshape({size[0], size[1], size[2], x.shape()[4]}), true);
+      }
+      count(read + written, 2 * padded[0]);
+    });
+  }
+
+  /// Overlapping windows of the training patch's size.
+  void windowed(const Tensor& image, const Count& count) const {
+    const auto& p = settings.train.patch;
+    const auto& t = settings.evaluation.stride;
+    const WindowSpec spec{.window = {{p[0], p[1], p[2]}}, .stride = {{t[0], t[1], t[2]}}};
+    const auto probabilities = [&](const Tensor& windows) {
+      return ops::softmax(network.forward(Variable(windows.to(device)), {}).logits).value().to(Device::cpu());
+    };
+    sliding_window(
+        image, spec, probabilities, [&](const Tensor& planes) { labelling.add(planes, false); }, count);
+  }
+
+  void run(const Tensor& image, const Count& count) const {
+    const Tensor input = resized_image(image, settings.data);
+    settings.evaluation.stride.empty() ? whole(input, count) : windowed(input, count);
+  }
+};
+
+}  // namespace
+
+Tensor resized_label(const Tensor& label, const DataSettings& settings) {
+  return at_size(label, settings.resize, settings.resize, settings);
+}
+
+Tensor predict(layers::Segmenter& network, const Tensor& image, const RunSettings& settings, Device device,
+               const PredictionEvents& events) {
+  const autograd::NoGrad no_grad;
+  const engine::Sparing sparing(engine::allocator(device));
+  const Shape& s = image.shape();
+  engine::require(s.rank() == 4, "an image must be [D, H, W, C], got {}", s);
+  Labelling labelling(s, settings.data, events);
+  const Segmentation one{network, settings, device, labelling};
+  const std::int64_t parts = network.flat() ? s[0] : 1;  // a network of images labels a volume one plane after another
+  for (std::int64_t d = 0; d < parts; ++d) {
+    Tensor part = image;
+    if (parts > 1) {
+      part = Tensor::empty({1, s[1], s[2], s[3]});
+      std::copy_n(image.data<float>() + d * part.size(), part.size(), part.data<float>());
+    }
+    one.run(part, [&](std::int64_t done, std::int64_t total) {
+      if (events.progress) events.progress(d * total + done, parts * total);
+    });
+  }
+  return labelling.label();
+}
+
+Tensor largest_components(Tensor label, std::int64_t classes) {
+  Tensor kept = label.sole_owner() ? std::move(label) : label.clone();
+  for (std::int64_t k = 1; k < classes; ++k) keep_largest_component(kept, std::uint8_t(k));
+  return kept;
+}
+
+}  // namespace sagcl::semiagcl

@@ -1,0 +1,37 @@
+#pragma once
+#include <functional>
+
+#include "layers/segmenter.h"
+#include "semiagcl/training/settings.h"
+
+namespace sagcl::semiagcl {
+
+using engine::Tensor;
+
+/// What predict() tells while it works; both may be empty.
+struct PredictionEvents {
+  /// The class probabilities of the next planes, f32 [n, H, W, classes] at the image's own size. A voxel's largest, the
+  /// first of equals, is that of its label.
+  std::function<void(const Tensor& planes)> probabilities;
+  /// How much is done, in windows or planes; it may throw to stop.
+  std::function<void(std::int64_t done, std::int64_t total)> progress;
+};
+
+/// Labels every voxel of an image: normalised f32 [D,H,W,C] on the CPU -> u8 [D,H,W], the most likely class.
+/// With evaluation.stride a window of train.patch slides over the volume and overlapping probabilities are averaged; without
+/// it the whole volume is segmented at once, padded with zeros on both sides to extents the network can halve. With
+/// data.resize an image is enlarged or reduced to what the network was trained on and its labels are brought back.
+/// Beside image and label only planes are in memory, however deep the volume is: those that a window covers, or on the CPU
+/// those that a V-Net keeps while it is streamed (layers/segmenter.h). A network of images sees one plane after another.
+Tensor predict(layers::Segmenter& network, const Tensor& image, const RunSettings& settings, engine::Device device,
+               const PredictionEvents& events = {});
+
+/// Keeps of every foreground class its largest connected component (26 neighbours); u8 [D,H,W], in place if nobody else
+/// holds it.
+Tensor largest_components(Tensor label, std::int64_t classes);
+
+/// Images and labels as the network sees them, brought to the side data.resize as data.resize_order says; unchanged for 0.
+Tensor resized_image(const Tensor& image, const DataSettings& settings);
+Tensor resized_label(const Tensor& label, const DataSettings& settings);
+
+}  // namespace sagcl::semiagcl

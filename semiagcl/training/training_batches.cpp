@@ -1,0 +1,50 @@
+#include "semiagcl/training/training_batches.h"
+
+#include <bit>
+
+namespace sagcl::semiagcl {
+
+using engine::require;
+using engine::UsageError;
+
+namespace {
+
+engine::Extents extents_of(const std::vector<std::int64_t>& v) { return {{v[0], v[1], v[2]}}; }
+
+}  // namespace
+
+datasets::BatchSpec batch_spec(const RunSettings& s, bool with_unlabelled) {
+  datasets::BatchSpec spec;
+  const bool beside = s.train.unlabelled == "beside";
+  spec.unlabelled = !with_unlabelled ? 0 : beside ? s.train.batch : s.train.batch / 2;
+  spec.labelled = beside ? s.train.batch : s.train.batch - spec.unlabelled;
+  spec.weak.crop = extents_of(s.train.patch);
+  for (const std::string& axis : s.augment.flip) {
+    const std::size_t a = std::string("DHW").find(axis);
+    require<UsageError>(axis.size() == 1 && a != std::string::npos, "augment.flip: '{}' is not one of D, H, W", axis);
+    spec.weak.flip[a] = true;
+  }
+  spec.weak.quarter_turns = s.augment.rotate;
+  spec.strong = s.augment.colour ? datasets::StrongSpec::colours() : datasets::StrongSpec::volumes();
+  spec.strong_labelled = s.augment.strong_labelled;
+  spec.seed = s.train.seed;
+  return spec;
+}
+
+void check_batches(const RunSettings& s, bool with_unlabelled, int processes) {
+  const std::int64_t shards = s.train.shards;
+  require<UsageError>(!with_unlabelled || s.train.unlabelled == "beside" || s.train.batch % 2 == 0,
+                      "train.batch = {}: half of it is unlabelled, so it must be even; or set train.unlabelled=beside",
+                      s.train.batch);
+  require<UsageError>(shards >= 1 && std::has_single_bit(std::uint64_t(shards)),
+                      "train.shards = {}: choose 1, 2, 4, 8, …; gradients are added in pairs, and pairs of pairs", shards);
+  const datasets::BatchSpec spec = batch_spec(s, with_unlabelled);
+  require<UsageError>(spec.labelled % shards == 0 && spec.unlabelled % shards == 0,
+                      "train.shards = {}: {} labelled and {} unlabelled samples cannot be divided into so many equal parts; "
+                      "change it or train.batch", shards, spec.labelled, spec.unlabelled);
+  require<UsageError>(shards % processes == 0,
+                      "{} processes cannot share train.shards = {} equally: start 1, 2, 4, … of them, no more than shards, or "
+                      "begin a run with more shards (--set train.shards=N)", processes, shards);
+}
+
+}  // namespace sagcl::semiagcl

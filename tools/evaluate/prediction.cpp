@@ -1,0 +1,101 @@
+#include "tools/evaluate/prediction.h"
+
+#include "datasets/formats.h"
+#include "datasets/load.h"
+#include "datasets/nifti.h"
+#include "datasets/normalise.h"
+#include "datasets/plane_file.h"
+#include "datasets/png.h"
+#include "semiagcl/evaluation/inference.h"
+#include "tools/programs/program.h"
+
+namespace sagcl::tools {
+
+namespace fs = std::filesystem;
+using engine::DataError;
+using engine::require;
+
+namespace {
+
+constexpr std::size_t longest_name = 255;  // bytes of a file's name
+
+/// Whether the mask of a case is one of a plane, for PNG; both where only reading tells.
+std::vector<bool> may_be_plane(const datasets::Case& one) {
+  if (datasets::is_array(one.images[0])) return {true, false};
+  return {datasets::is_png(one.images[0])};
+}
+
+void write_mask(const fs::path& file, const engine::Tensor& mask, const datasets::Geometry& geometry, bool plane) {
+  if (!plane) return datasets::write_nifti(file, mask, geometry);
+  // Black for the background, then colours that stay apart for everyone; repeated when there are more classes.
+  static const std::vector<datasets::Colour> few = {{230, 159, 0},  {86, 180, 233}, {0, 158, 115},
+                                                    {240, 228, 66}, {213, 94, 0},   {204, 121, 167}};
+  std::vector<datasets::Colour> palette = {{0, 0, 0}};
+  while (palette.size() < 256) palette.push_back(few[(palette.size() - 1) % few.size()]);
+  datasets::write_png(file, mask.reshape({mask.shape()[1], mask.shape()[2]}), palette);
+}
+
+}  // namespace
+
+fs::path ResultFiles::mask(const std::string& id, bool plane) const { return folder / (id + (plane ? ".png" : ".nii.gz")); }
+
+fs::path ResultFiles::probabilities_file(const std::string& id, bool plane) const {
+  return folder / "probabilities" / (id + (plane ? ".npy" : ".nii"));
+}
+
+std::vector<fs::path> ResultFiles::existing(const datasets::Case& one) const {
+  std::vector<fs::path> there;
+  for (const bool plane : may_be_plane(one)) {
+    std::vector<fs::path> files = {mask(one.id, plane)};
+    if (probabilities) files.push_back(probabilities_file(one.id, plane));
+    for (const fs::path& file : files) {
+      const std::size_t bytes = file.filename().string().size();
+      require<DataError>(bytes <= longest_name,
+                         "{}: the mask's name would have {} bytes, a file's name has at most {}; shorten the "
+                         "image's name",
+                         one.images[0].string(), bytes, longest_name);
+      if (fs::exists(file)) there.push_back(file);
+    }
+  }
+  return there;
+}
+
+bool ResultFiles::finished(const datasets::Case& one, bool all) const {
+  for (const bool plane : may_be_plane(one))
+    if (fs::exists(mask(one.id, plane)) && (!all || !probabilities || fs::exists(probabilities_file(one.id, plane))))
+      return true;
+  return false;
+}
+
+datasets::Image read_case(const TrainedNetwork& trained, const datasets::Case& one, std::optional<float> replace_nan) {
+  datasets::Image image = datasets::load_image(one, trained.channels, replace_nan, datasets::Reader::prediction);
+  require<DataError>(trained.network->flat() || image.voxels.shape()[0] > 1,
+                     "{}: is a plane, but the checkpoint's {} segments volumes", one.images[0].string(),
+                     trained.settings.network.name);
+  image.voxels = datasets::normalise(std::move(image.voxels), datasets::normalisation_named(trained.settings.data.normalise),
+                                     image.white, one.images[0].string());
+  return image;
+}
+
+fs::path predict_case(TrainedNetwork& trained, const std::string& id, datasets::Image image, engine::Device device,
+                      const ResultFiles& files, const std::function<void(std::int64_t done, std::int64_t total)>& progress) {
+  const semiagcl::RunSettings& s = trained.settings;
+  const engine::Shape shape = image.voxels.shape();
+  const std::int64_t classes = std::int64_t(trained.classes.size());
+  const bool plane = !image.geometry.measured && shape[0] == 1;
+  semiagcl::PredictionEvents events{{}, progress};
+  std::optional<datasets::PlaneFile> probabilities;
+  if (files.probabilities) {
+    make_folder(files.folder / "probabilities");
+    probabilities.emplace(files.probabilities_file(id, plane), shape.with(3, classes), image.geometry);
+    events.probabilities = [&](const engine::Tensor& planes) { probabilities->write(planes); };
+  }
+  engine::Tensor mask = semiagcl::predict(*trained.network, image.voxels, s, device, events);
+  image.voxels = {};
+  if (s.evaluation.largest_component) mask = semiagcl::largest_components(std::move(mask), classes);
+  if (probabilities) probabilities->commit();
+  write_mask(files.mask(id, plane), mask, image.geometry, plane);
+  return files.mask(id, plane);
+}
+
+}  // namespace sagcl::tools

@@ -1,0 +1,41 @@
+#pragma once
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "datasets/volume.h"
+#include "tools/evaluate/trained_network.h"
+
+namespace sagcl::tools {
+
+/// Where the results of a case go.
+struct ResultFiles {
+  std::filesystem::path folder;
+  bool probabilities = false;  ///< asked for
+
+  /// <id>.nii.gz with the geometry of the image; for an image of a plane from a format without geometry <id>.png.
+  std::filesystem::path mask(const std::string& id, bool plane) const;
+  /// probabilities/<id>.nii, or .npy beside a PNG mask.
+  std::filesystem::path probabilities_file(const std::string& id, bool plane) const;
+  /// Those of a case that exist already. What an image holds is not known before it is read, so both endings count where
+  /// both are possible. DataError for names that are too long for a file.
+  std::vector<std::filesystem::path> existing(const datasets::Case& one) const;
+  /// True if the mask of a case exists, and its probabilities where `all` is true and they are asked for.
+  bool finished(const datasets::Case& one, bool all) const;
+};
+
+/// Reads a case and normalises it as the network's training did. DataError as datasets::load_image and normalise, and for a
+/// plane where the network segments volumes.
+datasets::Image read_case(const TrainedNetwork& trained, const datasets::Case& one, std::optional<float> replace_nan);
+
+/// Segments an image of read_case and writes the mask, and the class probabilities where
+/// they are asked for: f32, uncompressed, some planes at a time, as they were before the largest components were chosen. The
+/// mask comes last. `progress` hears how much is done and may throw to stop: then nothing was written. Returns the mask's
+/// file.
+std::filesystem::path predict_case(TrainedNetwork& trained, const std::string& id, datasets::Image image,
+                                   engine::Device device, const ResultFiles& files,
+                                   const std::function<void(std::int64_t done, std::int64_t total)>& progress = {});
+
+}  // namespace sagcl::tools

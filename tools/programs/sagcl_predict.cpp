@@ -1,0 +1,204 @@
+#include <CLI/CLI.hpp>
+
+#include <csignal>
+#include <new>
+#include <set>
+
+#include "datasets/text.h"
+#include "engine/parallel.h"
+#include "engine/plugin.h"
+#include "tools/evaluate/prediction.h"
+#include "tools/evaluate/prediction_input.h"
+#include "tools/programs/program.h"
+#include "tools/programs/progress.h"
+#include "tools/programs/signals.h"
+
+// sagcl-predict: a mask for every image.
+using namespace sagcl;
+namespace fs = std::filesystem;
+using engine::require;
+using engine::UsageError;
+
+namespace {
+
+struct Options {
+  std::string checkpoint, input, output, network, axes, device = "auto", precision = "auto";
+  bool probabilities = false, overwrite = false, skip_existing = false, every_file = false;
+  std::optional<float> replace_nan;
+  int threads = 0;
+};
+
+void require_input(const Options& o) {
+  tools::require_file(o.checkpoint, "--checkpoint");
+  if (!fs::is_regular_file(o.input)) tools::require_folder(o.input, "--input");
+  std::error_code ignored;
+  require<UsageError>(!fs::equivalent(o.input, o.output, ignored),
+                      "--output {}: this is the folder of the images; choose another, so that none is overwritten",
+                      o.output);
+}
+
+tools::PredictionInput find_images(const Options& o, std::int64_t channels) {
+  tools::InputOptions options{.channels = channels, .axes = {}, .every_file = o.every_file};
+  if (!o.axes.empty()) options.axes = o.axes == "xyz" ? datasets::Axes::xyz : datasets::Axes::zyx;
+  return tools::find_images(o.input, options);
+}
+
+/// Looks for results that are there already, before anything is predicted. Leaves out the cases that need not be done again.
+void settle_existing(const Options& o, const tools::ResultFiles& files, std::vector<datasets::Case>& cases) {
+  std::set<fs::path> images;
+  for (const datasets::Case& one : cases)
+    for (const fs::path& image : one.images) images.insert(fs::weakly_canonical(image));
+  std::vector<fs::path> there;
+  std::size_t done = 0;
+  std::erase_if(cases, [&](const datasets::Case& one) {
+    const std::vector<fs::path> existing = files.existing(one);
+    for (const fs::path& file : existing)
+      require<UsageError>(!images.count(fs::weakly_canonical(file)),
+                          "{}: is an image that is to be segmented, and its mask would replace "
+                          "it; choose another --output",
+                          file.string());
+    if (!o.skip_existing) {
+      there.insert(there.end(), existing.begin(), existing.end());
+      return false;
+    }
+    const bool finished = files.finished(one, true);
+    require<UsageError>(finished || !files.finished(one, false),
+                        "{}: is there without its probabilities; --overwrite instead of "
+                        "--skip-existing does it again",
+                        existing.empty() ? "" : existing.front().string());
+    done += finished;
+    return finished;
+  });
+  require<UsageError>(o.overwrite || there.empty(),
+                      "{}: is there already, {} of the results; --overwrite replaces them, "
+                      "--skip-existing segments the other images alone, or choose another --output",
+                      there.empty() ? "" : there.front().string(), there.size());
+  if (done > 0)
+    tools::say(fmt::format("{} left out, the masks are there; {} to do", datasets::counted(std::int64_t(done), "case"),
+                           cases.size()));
+}
+
+struct Stopped {};
+
+[[noreturn]] void fail_for_memory(const datasets::Case& one, engine::Device device, const char* why) {
+  engine::fail<engine::OutOfMemory>("{}: no memory is left for it ({}). {}", one.images[0].string(), why,
+                                    device.is_cpu() ? "An image and its mask need five bytes per voxel, and more for each "
+                                                      "further channel, beside the planes in work: free some memory"
+                                                    : "--device cpu needs less");
+}
+
+/// Segments one case after another.
+class Predictions {
+ public:
+  Predictions(const Options& o, tools::TrainedNetwork& trained, engine::Device device, const tools::ResultFiles& files)
+      : o_(o), trained_(trained), device_(device), files_(files) {}
+
+  /// Goes on where an image cannot be read. Returns why those could not. Throws Stopped when a signal came.
+  std::vector<std::string> run(const std::vector<datasets::Case>& cases) {
+    tools::Progress progress({.label = "predict", .total = std::int64_t(cases.size())});
+    std::vector<std::string> failures;
+    std::int64_t done = 0;
+    for (const datasets::Case& one : cases) {
+      const auto tell = [&](std::int64_t part, std::int64_t all) {
+        if (tools::stop_signal()) throw Stopped();
+        progress.update(done, one.id, double(part) / double(all));
+      };
+      tell(0, 1);
+      try {
+        if (auto image = read(one, failures)) {
+          for (const std::string& remark : image->remarks) progress.message(remark);
+          fmt::print("{}\n", tools::predict_case(trained_, one.id, std::move(*image), device_, files_, tell).string());
+          std::fflush(stdout);
+        } else if (cases.size() > 1) {
+          progress.message("failed: " + failures.back());
+        }
+      } catch (const engine::OutOfMemory& e) {
+        fail_for_memory(one, device_, e.what());
+      } catch (const std::bad_alloc&) {
+        fail_for_memory(one, engine::Device::cpu(), "the system gives none");
+      }
+      progress.update(++done, one.id);
+    }
+    return failures;
+  }
+
+ private:
+  std::optional<datasets::Image> read(const datasets::Case& one, std::vector<std::string>& failures) const {
+    try {
+      return tools::read_case(trained_, one, o_.replace_nan);
+    } catch (const engine::DataError& e) {
+      failures.push_back(e.what());
+      return {};
+    }
+  }
+
+  const Options& o_;
+  tools::TrainedNetwork& trained_;
+  engine::Device device_;
+  const tools::ResultFiles& files_;
+};
+
+int predict(const Options& o) {
+  require_input(o);
+  if (o.threads > 0) engine::set_threads(o.threads);
+  tools::TrainedNetwork trained = tools::load_network(o.checkpoint, o.network);
+  tools::PredictionInput input = find_images(o, trained.channels);
+  for (const std::string& note : input.notes) tools::say(note);
+  const tools::ResultFiles files{o.output, o.probabilities};
+  settle_existing(o, files, input.cases);
+  const engine::DeviceChoice device = engine::resolve_device(o.device, o.precision);
+  layers::move_to(*trained.network, device.device);
+  tools::say(fmt::format("{} of {} after {} steps, {} classes, on {}", trained.which, o.checkpoint, trained.step,
+                         trained.classes.size(), device.text));
+  tools::make_folder(o.output);
+  tools::catch_signals();
+  const engine::Sparing sparing(engine::allocator(engine::Device::cpu()));  // volumes of many sizes, one after the other
+  std::vector<std::string> failures;
+  try {
+    failures = Predictions(o, trained, device.device, files).run(input.cases);
+  } catch (const Stopped&) {
+    tools::say("stopped; the masks that were written are whole. The same command with --skip-existing goes on");
+    return tools::stop_signal() == SIGTERM ? tools::exit_terminated : tools::exit_interrupted;
+  }
+  if (failures.size() == 1 && input.cases.size() == 1) engine::fail<engine::DataError>("{}", failures[0]);
+  require<engine::DataError>(failures.empty(), "{} of {} failed; the masks of the others are in {}:\n  {}", failures.size(),
+                             datasets::counted(std::int64_t(input.cases.size()), "case"), o.output,
+                             fmt::join(failures, "\n  "));
+  tools::say_next(fmt::format("sagcl-eval --pred {} --ref FOLDER_OF_REFERENCE_MASKS", tools::shell_quoted(o.output)));
+  return tools::exit_ok;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app(
+      "Segments images (NIfTI, NRRD, HDF5, NumPy, PNG) with a network trained by sagcl-train: one mask per image,\n"
+      "with the image's geometry; the files' names go to standard output. Of a data set its test part is segmented\n"
+      "or, without one, all of it. In a folder every file is a case; where the network has several channels and files\n"
+      "hold one each, CASE_0000, CASE_0001, ... are the channels of a case. --probabilities also writes\n"
+      "probabilities/IMAGE.nii, f32 and uncompressed, the classes as fourth axis (beside a PNG mask IMAGE.npy,\n"
+      "[1, height, width, classes]); the largest is the mask's class, before evaluation.largest_component.");
+  Options o;
+  app.add_option("--checkpoint", o.checkpoint, "file from the folder checkpoints of a run")->required()->type_name("FILE");
+  app.add_option("--input", o.input, "an image, a folder of images or a data set")->required()->type_name("PATH");
+  app.add_option("--output", o.output, "folder for the masks; it is made if needed")->required()->type_name("DIR");
+  app.add_flag("--probabilities", o.probabilities, "also write the class probabilities");
+  auto* overwrite = app.add_flag("--overwrite", o.overwrite, "replace results that are there already");
+  app.add_flag("--skip-existing", o.skip_existing, "leave out images that have a mask, as after an interruption")
+      ->excludes(overwrite);
+  app.add_flag("--one-file-per-case", o.every_file, "every file is a case, whatever its name");
+  app.add_option("--axes", o.axes, "of arrays in .h5 and .npy: zyx (default) or xyz (LA's mri_norm2.h5)")
+      ->check(CLI::IsMember({"zyx", "xyz"}));
+  app.add_option("--replace-nan", o.replace_nan, "value for voxels that are NaN or infinite (default: refused)");
+  app.add_option("--network", o.network, "which network of the checkpoint (default: the one the run evaluates)")
+      ->check(CLI::IsMember({"student", "teacher"}));
+  app.add_option("--device", o.device, "auto, cpu, cuda or cuda:N")->capture_default_str();
+  app.add_option("--precision", o.precision, "of convolutions: auto (a GPU: tf32, the CPU: fp32), fp32, tf32 or bf16")
+      ->capture_default_str();
+  app.add_option("--threads", o.threads, "CPU threads (default: all)")->check(CLI::Range(1, 1024));
+  return tools::run_program(
+      app, argc, argv,
+      "  sagcl-predict --checkpoint runs/h8/checkpoints/step-0000600.safetensors --input images --output masks\n"
+      "  sagcl-predict --checkpoint c.safetensors --input scan.nrrd --output masks --probabilities\n",
+      [&] { return predict(o); });
+}

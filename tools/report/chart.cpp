@@ -1,0 +1,190 @@
+#include "tools/report/chart.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "tools/report/html.h"
+
+namespace sagcl::tools {
+
+using Points = std::vector<std::pair<double, double>>;
+
+const std::vector<std::string>& palette() {
+  static const std::vector<std::string> colours = {"#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7a5195", "#555555"};
+  return colours;
+}
+
+std::vector<double> round_ticks(double low, double high, int count) {
+  if (!(high > low)) return {low};
+  const double raw = (high - low) / count, power = std::pow(10, std::floor(std::log10(raw)));
+  double step = 10 * power;
+  for (double s : {1.0, 2.0, 5.0})
+    if (raw <= s * power * 1.0001) {
+      step = s * power;
+      break;
+    }
+  std::vector<double> ticks;
+  for (double k = std::ceil(low / step - 1e-9); k * step <= high + 1e-9 * step; ++k) ticks.push_back(k == 0 ? 0 : k * step);
+  return ticks;
+}
+
+namespace {
+
+struct Range { double low = std::numeric_limits<double>::infinity(), high = -std::numeric_limits<double>::infinity(); };
+
+void widen(Range& r, double v) {
+  if (std::isfinite(v)) r.low = std::min(r.low, v), r.high = std::max(r.high, v);
+}
+
+/// Means of at most `buckets` consecutive groups of points, so that a long run gives a small file.
+Points thinned(const Points& all, std::size_t buckets) {
+  if (all.size() <= buckets) return all;
+  Points out;
+  for (std::size_t b = 0; b < buckets; ++b) {
+    const std::size_t begin = all.size() * b / buckets, end = all.size() * (b + 1) / buckets;
+    double x = 0, y = 0;
+    for (std::size_t i = begin; i < end; ++i) x += all[i].first, y += all[i].second;
+    out.push_back({x / double(end - begin), y / double(end - begin)});
+  }
+  return out;
+}
+
+/// Centred running mean over a twentieth of the points.
+Points running_mean(const Points& all) {
+  const std::size_t half = all.size() / 40;
+  std::vector<double> sum = {0}, count = {0};  // of the finite values before each position
+  for (const auto& p : all) {
+    const bool finite = std::isfinite(p.second);
+    sum.push_back(sum.back() + (finite ? p.second : 0)), count.push_back(count.back() + finite);
+  }
+  Points out;
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    const std::size_t begin = i < half ? 0 : i - half, end = std::min(all.size(), i + half + 1);
+    const double n = count[end] - count[begin];
+    out.push_back({all[i].first, n > 0 ? (sum[end] - sum[begin]) / n : all[i].second});
+  }
+  return out;
+}
+
+/// The y range: all of the bold lines, and of faint ones the inner 98 per cent, so that a first spike does not flatten the rest.
+Range y_range(const Chart& chart) {
+  Range r;
+  for (const Series& s : chart.series) {
+    std::vector<double> values;
+    for (const auto& p : s.smooth ? running_mean(s.points) : s.points)
+      if (std::isfinite(p.second)) values.push_back(p.second * chart.factor);
+    if (values.empty()) continue;
+    std::sort(values.begin(), values.end());
+    const std::size_t cut = s.smooth ? values.size() / 50 : 0;
+    widen(r, values[cut / 4]), widen(r, values[values.size() - 1 - cut]);
+  }
+  if (!std::isfinite(r.low)) return {0, 1};
+  if (chart.from_zero) r.low = std::min(0.0, r.low);
+  const double gap = r.high > r.low ? 0.06 * (r.high - r.low) : std::max(1e-3, 0.1 * std::abs(r.high));
+  return {chart.from_zero && r.low == 0 ? 0 : r.low - gap, r.high + gap};
+}
+
+/// Where the plotting area lies and how numbers become positions in it.
+struct Frame {
+  double left = 52, right, top, bottom;
+  Range x, y;
+  double px(double v) const { return left + (v - x.low) / (x.high - x.low) * (right - left); }
+  double py(double v) const { return bottom - (std::clamp(v, y.low, y.high) - y.low) / (y.high - y.low) * (bottom - top); }
+};
+
+std::string polyline(const Frame& f, const Points& points, double factor, const std::string& colour, double width, double opacity) {
+  std::string path;
+  bool open = false;
+  for (const auto& [x, y] : points) {
+    if (!std::isfinite(y)) {
+      open = false;
+      continue;
+    }
+    path += fmt::format("{}{} {}", open ? 'L' : 'M', coordinate(f.px(x)), coordinate(f.py(y * factor)));
+    open = true;
+  }
+  return fmt::format("<path d=\"{}\" fill=\"none\" stroke=\"{}\" stroke-width=\"{}\" stroke-opacity=\"{}\" stroke-linejoin=\"round\"/>",
+                     path, colour, width, opacity);
+}
+
+std::string axes(const Chart& chart, const Frame& f) {
+  std::string out;
+  for (double t : round_ticks(f.y.low, f.y.high, 5))
+    out += fmt::format("<line x1=\"{0}\" x2=\"{1}\" y1=\"{2}\" y2=\"{2}\" stroke=\"#e6e6e6\"/><text x=\"{3}\" y=\"{4}\" text-anchor=\"end\">{5:g}</text>",
+                       coordinate(f.left), coordinate(f.right), coordinate(f.py(t)), coordinate(f.left - 6), coordinate(f.py(t) + 3.5), t);
+  for (double t : round_ticks(f.x.low, f.x.high, 6))
+    out += fmt::format("<text x=\"{}\" y=\"{}\" text-anchor=\"middle\">{:g}</text>", coordinate(f.px(t)), coordinate(f.bottom + 15), t);
+  out += fmt::format("<line x1=\"{0}\" x2=\"{1}\" y1=\"{2}\" y2=\"{2}\" stroke=\"#999\"/>", coordinate(f.left), coordinate(f.right), coordinate(f.bottom));
+  out += fmt::format("<text x=\"{}\" y=\"{}\" text-anchor=\"end\" fill=\"#777\">{}</text>", coordinate(f.right), coordinate(f.bottom + 29), escaped(chart.x_label));
+  out += fmt::format("<text x=\"4\" y=\"{}\" fill=\"#777\">{}</text>", coordinate(f.top - 8), escaped(chart.y_label));
+  for (const auto& [x, word] : chart.marks)
+    out += fmt::format("<line x1=\"{0}\" x2=\"{0}\" y1=\"{1}\" y2=\"{2}\" stroke=\"#999\" stroke-dasharray=\"3 3\"/>"
+                       "<text x=\"{3}\" y=\"{4}\" fill=\"#777\">{5}</text>", coordinate(f.px(x)), coordinate(f.top), coordinate(f.bottom),
+                       coordinate(f.px(x) + 4), coordinate(f.top + 10), escaped(word));
+  return out;
+}
+
+std::string legend(const Chart& chart, const Frame& f) {
+  if (chart.series.size() < 2) return "";
+  std::string out;
+  double x = f.right;
+  for (auto s = chart.series.rbegin(); s != chart.series.rend(); ++s) {
+    x -= 6.6 * double(s->name.size()) + 26;
+    out += fmt::format("<line x1=\"{0}\" x2=\"{1}\" y1=\"{2}\" y2=\"{2}\" stroke=\"{3}\" stroke-width=\"3\"/><text x=\"{4}\" y=\"{5}\">{6}</text>",
+                       coordinate(x), coordinate(x + 14), coordinate(f.top - 12), s->colour, coordinate(x + 18), coordinate(f.top - 8), escaped(s->name));
+  }
+  return out;
+}
+
+}  // namespace
+
+std::string line_chart(const Chart& chart) {
+  Frame f{.right = double(chart.width) - 14, .top = 44, .bottom = double(chart.height) - 36, .x = {}, .y = y_range(chart)};
+  std::size_t points = 0;
+  for (const Series& s : chart.series)
+    for (const auto& p : s.points) widen(f.x, p.first), points += std::isfinite(p.second);
+  std::string out = fmt::format("<svg class=\"chart\" viewBox=\"0 0 {0} {1}\" width=\"{0}\" height=\"{1}\" role=\"img\" aria-label=\"{2}\">"
+                                "<text x=\"4\" y=\"14\" class=\"title\">{2}</text>", chart.width, chart.height, escaped(chart.title));
+  if (points == 0)
+    return out + fmt::format("<text x=\"{}\" y=\"{}\" text-anchor=\"middle\" fill=\"#777\">no values in this run</text></svg>", chart.width / 2, chart.height / 2);
+  for (const auto& mark : chart.marks) widen(f.x, mark.first);
+  if (!(f.x.high > f.x.low)) f.x = {f.x.low - 1, f.x.high + 1};
+  out += axes(chart, f) + legend(chart, f);
+  for (const Series& s : chart.series) {
+    if (s.smooth && s.points.size() > 20) {
+      out += polyline(f, thinned(s.points, 300), chart.factor, s.colour, 1, 0.3);
+      out += polyline(f, thinned(running_mean(s.points), 200), chart.factor, s.colour, 2, 1);
+      continue;
+    }
+    out += polyline(f, thinned(s.points, 400), chart.factor, s.colour, 2, 1);
+    if (s.points.size() <= 40)
+      for (const auto& [x, y] : s.points)
+        if (std::isfinite(y))
+          out += fmt::format("<circle cx=\"{}\" cy=\"{}\" r=\"3\" fill=\"{}\"><title>{} {:g}: {:.4g}</title></circle>", coordinate(f.px(x)),
+                             coordinate(f.py(y * chart.factor)), s.colour, escaped(s.name), x, y * chart.factor);
+  }
+  return out + "</svg>\n";
+}
+
+std::string bar_chart(const std::string& title, const std::vector<Bar>& bars, double largest, int width) {
+  std::size_t longest = 0;
+  for (const Bar& b : bars) longest = std::max(longest, b.name.size());
+  const double left = std::min(7.0 * double(longest) + 14, 0.45 * width), room = width - left - 130, line = 26;
+  const double height = 24 + line * double(bars.size());
+  std::string out = fmt::format("<svg class=\"chart\" viewBox=\"0 0 {0} {1}\" width=\"{0}\" height=\"{1}\" role=\"img\" aria-label=\"{2}\">"
+                                "<text x=\"4\" y=\"14\" class=\"title\">{2}</text>", width, coordinate(height), escaped(title));
+  double y = 24;
+  for (const Bar& b : bars) {
+    const double length = std::isfinite(b.value) && largest > 0 ? std::max(0.0, b.value / largest) * room : 0;
+    out += fmt::format("<text x=\"{}\" y=\"{}\" text-anchor=\"end\">{}</text><rect x=\"{}\" y=\"{}\" width=\"{}\" height=\"18\" rx=\"2\" fill=\"{}\"/>"
+                       "<text x=\"{}\" y=\"{}\">{}</text>", coordinate(left - 8), coordinate(y + 13), escaped(b.name), coordinate(left), coordinate(y),
+                       coordinate(length), b.colour, coordinate(left + length + 6), coordinate(y + 13), escaped(b.text));
+    y += line;
+  }
+  return out + "</svg>\n";
+}
+
+}  // namespace sagcl::tools

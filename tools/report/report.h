@@ -1,0 +1,38 @@
+#pragma once
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "tools/run/run_folder.h"
+
+namespace sagcl::tools {
+
+struct ReportSpec {
+  std::vector<std::filesystem::path> compare;  ///< other run folders for the comparison table, in order, behind the run itself
+  std::string expectation;                     ///< one sentence on what to expect; empty: that of the run's settings
+};
+
+/// Writes <run>/report.html, one file that needs neither network nor JavaScript: key figures, comparison of runs, curves of every
+/// loss term and of the validation Dice, overlays of the best, median and worst test case, a table of all cases,
+/// settings, environment and command. Parts that the run does not have are left out or said to be missing. Returns the file.
+/// Throws what read_run throws, IoError if the file cannot be written.
+std::filesystem::path write_report(const std::filesystem::path& run, const ReportSpec& spec = {});
+
+/// The page's text; `write_report` without the file.
+std::string report_page(const std::filesystem::path& run, const ReportSpec& spec = {});
+
+// Its sections, each a piece of HTML.
+std::string key_figures(const RunRecord& run);
+std::string comparison_text(const std::vector<RunRecord>& runs);  ///< the comparison as plain text: foreground means on the test cases
+std::string comparison_section(const std::vector<RunRecord>& runs);
+std::string curves_section(const RunRecord& run);
+std::string overlays_section(const RunRecord& run);
+std::string cases_section(const Evaluation& evaluation);
+std::string details_section(const RunRecord& run);
+
+/// "semi-agcl, 8 labelled": how a run is called in tables and pictures.
+std::string run_label(const RunRecord& run);
+
+extern const char* const report_style;  ///< the page's CSS
+
+}  // namespace sagcl::tools

@@ -1,0 +1,256 @@
+#include "tools/run/config.h"
+
+#include <toml++/toml.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <charconv>
+#include <map>
+
+#include "engine/safetensors.h"
+#include "tools/programs/program.h"
+
+namespace sagcl::tools {
+namespace {
+
+using engine::fail;
+using engine::require;
+using engine::UsageError;
+using semiagcl::RunSettings;
+
+std::string trimmed(const std::string& text) {
+  const std::size_t begin = text.find_first_not_of(" \t"), end = text.find_last_not_of(" \t");
+  return begin == std::string::npos ? "" : text.substr(begin, end + 1 - begin);
+}
+
+std::vector<std::string> split_list(const std::string& text) {
+  std::vector<std::string> parts;
+  std::size_t begin = 0;
+  while (begin <= text.size() && !text.empty()) {
+    const std::size_t end = std::min(text.find(',', begin), text.size());
+    parts.push_back(trimmed(text.substr(begin, end - begin)));
+    begin = end + 1;
+  }
+  return parts;
+}
+
+template <class T>
+T number(const std::string& key, const std::string& text) {
+  T value{};
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  require<UsageError>(error == std::errc() && end == text.data() + text.size(), "{} = '{}': expected {}", key, text,
+                      std::is_floating_point_v<T> ? "a number" : "a whole number");
+  return value;
+}
+
+// Text to field, field to TOML. One pair per type a setting can have.
+void read(const std::string&, const std::string& text, std::string& field) { field = text; }
+void read(const std::string& key, const std::string& text, std::int64_t& field) { field = number<std::int64_t>(key, text); }
+void read(const std::string& key, const std::string& text, std::uint64_t& field) { field = number<std::uint64_t>(key, text); }
+void read(const std::string& key, const std::string& text, double& field) { field = number<double>(key, text); }
+void read(const std::string& key, const std::string& text, bool& field) {
+  require<UsageError>(text == "true" || text == "false", "{} = '{}': expected true or false", key, text);
+  field = text == "true";
+}
+void read(const std::string& key, const std::string& text, std::vector<std::int64_t>& field) {
+  field.clear();
+  for (const std::string& part : split_list(text)) field.push_back(number<std::int64_t>(key, part));
+}
+void read(const std::string&, const std::string& text, std::vector<std::string>& field) { field = split_list(text); }
+
+std::string quoted(const std::string& text) {
+  std::string out = "\"";
+  for (unsigned char c : text) {
+    if (c < 32 || c == 127) {
+      out += fmt::format("\\u{:04X}", unsigned(c));
+      continue;
+    }
+    if (c == '"' || c == '\\') out += '\\';
+    out += char(c);
+  }
+  return out + "\"";
+}
+
+/// A value as typed behind --set, which may be copied from a printed configuration: without the quotes and brackets of TOML,
+/// as far as the shell has left them.
+std::string without_toml(const std::string& key, const std::string& typed) {
+  const std::string text = trimmed(typed);
+  const char first = text.empty() ? ' ' : text.front(), last = text.empty() ? ' ' : text.back();
+  if (first == '[') {
+    require<UsageError>(last == ']', "{} = '{}': the list has no end; write [16, 16, 16] or 16,16,16", key, typed);
+    std::string items;
+    for (const std::string& item : split_list(trimmed(text.substr(1, text.size() - 2))))
+      items += (items.empty() ? "" : ",") + without_toml(key, item);
+    return items;
+  }
+  if (text.size() < 2 || (first != '"' && first != '\'') || last != first) return typed;
+  if (first == '\'') return text.substr(1, text.size() - 2);
+  try {
+    return toml::parse("value = " + text)["value"].value<std::string>().value_or(typed);
+  } catch (const toml::parse_error& e) {
+    fail<UsageError>("{} = {}: {}", key, text, e.description());
+  }
+}
+
+std::string shown(const std::string& v) { return quoted(v); }
+std::string shown(std::int64_t v) { return std::to_string(v); }
+std::string shown(std::uint64_t v) { return std::to_string(v); }
+std::string shown(double v) { return fmt::format("{}", v); }
+std::string shown(bool v) { return v ? "true" : "false"; }
+std::string shown(const std::vector<std::int64_t>& v) { return fmt::format("[{}]", fmt::join(v, ", ")); }
+std::string shown(const std::vector<std::string>& v) {
+  std::string out = "[";
+  for (std::size_t i = 0; i < v.size(); ++i) out += (i ? ", " : "") + quoted(v[i]);
+  return out + "]";
+}
+
+/// Numbers and truth values stand bare in TOML, words are quoted.
+std::string bare_or_quoted(const std::string& text) {
+  double value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  const bool bare = text == "true" || text == "false" || (error == std::errc() && end == text.data() + text.size());
+  return bare ? text : quoted(text);
+}
+
+/// Every setting as key and TOML value, in order.
+std::vector<std::pair<std::string, std::string>> all_settings(const RunSettings& s) {
+  std::vector<std::pair<std::string, std::string>> all;
+  semiagcl::for_each_run_setting(s, [&](const char* key, const auto& field) { all.emplace_back(key, shown(field)); });
+  all.emplace_back("method.preset", quoted(s.method.preset));
+  const std::string method = semiagcl::describe(s.method);
+  for (std::size_t begin = 0; begin < method.size();) {
+    const std::size_t end = std::min(method.find('\n', begin), method.size());
+    const std::string line = method.substr(begin, end - begin);
+    const std::size_t equals = line.find(" = ");
+    if (equals != std::string::npos && line.substr(0, equals) != "preset")
+      all.emplace_back("method." + line.substr(0, equals), bare_or_quoted(line.substr(equals + 3)));
+    begin = end + 1;
+  }
+  return all;
+}
+
+/// Sets one key from text. `where` begins the message, e.g. "run.toml:14: ".
+void set(RunSettings& s, const std::string& key, const std::string& text, const std::string& where) try {
+  if (key == "method.preset") {
+    s.method = semiagcl::with_preset(s.method, text);
+    return;
+  }
+  bool known = false;
+  semiagcl::for_each_run_setting(s, [&](const char* name, auto& field) {
+    if (key == name) known = true, read(key, text, field);
+  });
+  std::vector<std::string> names;
+  for (const auto& [name, value] : all_settings(s)) names.push_back(name);
+  if (!known && key.starts_with("method.") && std::find(names.begin(), names.end(), key) != names.end()) {
+    semiagcl::set(s.method, key.substr(7), text);
+    known = true;
+  }
+  require<UsageError>(known, "unknown key {}{}", key, did_you_mean(key, names));
+} catch (const UsageError& e) {
+  fail<UsageError>("{}{}", where, e.what());
+}
+
+std::string as_text(const toml::node& node, const std::string& key) {
+  if (const auto v = node.value_exact<std::string>()) return *v;
+  if (const auto v = node.value_exact<bool>()) return *v ? "true" : "false";
+  if (const auto v = node.value_exact<std::int64_t>()) return std::to_string(*v);
+  if (const auto v = node.value_exact<double>()) return fmt::format("{}", *v);
+  const toml::array* list = node.as_array();
+  require<UsageError>(list, "{}: expected a value or a list", key);
+  std::string text;
+  for (const toml::node& item : *list) text += (text.empty() ? "" : ",") + as_text(item, key);
+  return text;
+}
+
+struct Entry { std::string key, text, where; };
+
+void flatten(const toml::table& table, const std::string& prefix, const std::string& name, std::vector<Entry>& entries) {
+  for (const auto& [key, node] : table) {
+    const std::string full = prefix + std::string(key.str());
+    if (const toml::table* inner = node.as_table()) flatten(*inner, full + ".", name, entries);
+    else entries.push_back({full, as_text(node, full), fmt::format("{}:{}: ", name, node.source().begin.line)});
+  }
+}
+
+std::vector<std::filesystem::path> preset_folders() {
+  std::vector<std::filesystem::path> folders;
+  char self[4096];
+  const ssize_t n = ::readlink("/proc/self/exe", self, sizeof self - 1);
+  if (n > 0) {
+    const std::filesystem::path bin = std::filesystem::path(std::string(self, std::size_t(n))).parent_path();
+    folders = {bin / "presets", bin.parent_path() / "share/sagcl/presets"};
+  }
+  folders.push_back(SAGCL_PRESETS_DIR);
+  return folders;
+}
+
+}  // namespace
+
+std::vector<std::string> preset_names() {
+  std::vector<std::string> names;
+  for (const auto& folder : preset_folders()) {
+    std::error_code missing;
+    for (const auto& entry : std::filesystem::directory_iterator(folder, missing))
+      if (entry.path().extension() == ".toml") names.push_back(entry.path().stem().string());
+    if (!names.empty()) break;
+  }
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+std::filesystem::path preset_file(const std::string& name) {
+  for (const auto& folder : preset_folders())
+    if (std::filesystem::exists(folder / (name + ".toml"))) return folder / (name + ".toml");
+  const std::vector<std::string> names = preset_names();
+  fail<UsageError>("unknown preset '{}'{}; there are: {}", name, did_you_mean(name, names), fmt::join(names, ", "));
+}
+
+void apply_toml(RunSettings& settings, const std::string& text, const std::string& name) {
+  std::vector<Entry> entries;
+  try {
+    flatten(toml::parse(text, name), "", name, entries);
+  } catch (const toml::parse_error& e) {
+    fail<UsageError>("{}:{}: {}", name, e.source().begin.line, e.description());
+  }
+  std::stable_partition(entries.begin(), entries.end(), [](const Entry& e) { return e.key == "method.preset"; });
+  for (const Entry& e : entries) set(settings, e.key, e.text, e.where);
+}
+
+void apply_assignment(RunSettings& settings, const std::string& assignment) {
+  const std::size_t equals = assignment.find('=');
+  require<UsageError>(equals != std::string::npos && equals > 0, "--set {}: expected key=value, e.g. --set train.steps=1000", assignment);
+  const std::string key = assignment.substr(0, equals);
+  set(settings, key, without_toml("--set " + key, assignment.substr(equals + 1)), "--set ");
+}
+
+std::string to_toml(const RunSettings& settings) {
+  std::string text = "# Resolved configuration: read back with sagcl-train --config\n", section;
+  for (const auto& [key, value] : all_settings(settings)) {
+    const std::size_t dot = key.find('.');
+    if (dot == std::string::npos) {
+      text += fmt::format("{} = {}\n", key, value);
+      continue;
+    }
+    if (key.substr(0, dot) != section) text += fmt::format("\n[{}]\n", section = key.substr(0, dot));
+    text += fmt::format("{} = {}\n", key.substr(dot + 1), value);
+  }
+  return text;
+}
+
+RunSettings with_what_may_change(RunSettings run, const RunSettings& now) {
+  run.evaluation = now.evaluation;
+  run.data.folder = now.data.folder;
+  run.train.replay = now.train.replay;
+  run.expectation = now.expectation;
+  return run;
+}
+
+std::string differences(const RunSettings& a, const RunSettings& b) {
+  const auto x = all_settings(a), y = all_settings(b);
+  std::string text;
+  for (std::size_t i = 0; i < x.size(); ++i)
+    if (x[i].second != y[i].second) text += fmt::format("{}: {} | {}\n", x[i].first, x[i].second, y[i].second);
+  return text;
+}
+
+}  // namespace sagcl::tools

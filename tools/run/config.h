@@ -1,0 +1,37 @@
+#pragma once
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "semiagcl/training/settings.h"
+
+namespace sagcl::tools {
+
+/// The presets that come with the program, by name ("hippocampus", "glands", "la", …), from the folder presets/ beside the
+/// binary, in the source tree or in share/sagcl.
+std::vector<std::string> preset_names();
+std::filesystem::path preset_file(const std::string& name);  ///< UsageError listing the names, with the nearest one
+
+/// Applies a TOML file or text to settings. `name` stands in messages. UsageError with line, the unknown or ill-typed
+/// key and the nearest known one. "method.preset" is applied before the other keys of [method],
+/// and keeps what earlier files and flags set by hand.
+void apply_toml(semiagcl::RunSettings& settings, const std::string& text, const std::string& name);
+
+/// Applies "key=value", as given to --set. Lists are written 32,48,32, or as to_toml prints them: [32, 48, 32], ["H", "W"].
+void apply_assignment(semiagcl::RunSettings& settings, const std::string& assignment);
+
+/// UsageError for values that cannot work together (steps < 1, a patch not divisible by 16, windows with gaps between
+/// them, …) or that config.toml cannot hold (text that is not UTF-8).
+void check(const semiagcl::RunSettings& settings);
+
+/// The resolved configuration as TOML that apply_toml reads back to the same settings.
+std::string to_toml(const semiagcl::RunSettings& settings);
+
+/// `run` with those settings of `now` that may change when it goes on, since no bit of the training depends on them:
+/// evaluation.*, data.folder (split.json has the hashes), train.replay, expectation.
+semiagcl::RunSettings with_what_may_change(semiagcl::RunSettings run, const semiagcl::RunSettings& now);
+
+/// "key: a | b" for every key whose value differs, one a line; empty when equal.
+std::string differences(const semiagcl::RunSettings& a, const semiagcl::RunSettings& b);
+
+}  // namespace sagcl::tools

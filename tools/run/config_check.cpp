@@ -1,0 +1,90 @@
+#include <toml++/toml.h>
+
+#include <algorithm>
+
+#include "datasets/label_rule.h"
+#include "engine/plugin.h"
+#include "tools/run/config.h"
+
+// Which values of the settings can work, alone and together.
+namespace sagcl::tools {
+
+using engine::fail;
+using engine::require;
+using engine::UsageError;
+using semiagcl::RunSettings;
+
+namespace {
+
+/// Windows of the patch's size must leave no voxel out.
+void check_stride(const RunSettings& s) {
+  const auto &stride = s.evaluation.stride, &patch = s.train.patch;
+  if (stride.empty()) return;
+  require<UsageError>(stride.size() == 3, "evaluation.stride = [{}]: expected three numbers D, H, W or []",
+                      fmt::join(stride, ", "));
+  for (std::size_t a = 0; a < 3; ++a)
+    require<UsageError>(stride[a] >= 1 && stride[a] <= patch[a],
+                        "evaluation.stride = [{}]: with windows of train.patch = [{}], {} must lie in 1 to {}, or voxels are "
+                        "left out. Use e.g. --set evaluation.stride={},{},{}; [] predicts the whole volume at once",
+                        fmt::join(stride, ", "), fmt::join(patch, ", "), stride[a], patch[a], (patch[0] + 1) / 2,
+                        (patch[1] + 1) / 2, (patch[2] + 1) / 2);
+}
+
+/// What config.toml will hold can be read back.
+void check_text(const RunSettings& s) {
+  const std::string text = to_toml(s);
+  std::string section;
+  for (std::size_t begin = 0, end; begin < text.size(); begin = end + 1) {
+    end = std::min(text.find('\n', begin), text.size());
+    const std::string line = text.substr(begin, end - begin);
+    if (line.starts_with("[")) section = line.substr(1, line.size() - 2) + ".";
+    try {
+      (void)toml::parse(line);
+    } catch (const toml::parse_error&) {
+      fail<UsageError>("{}{}: is not UTF-8 text, so config.toml cannot hold it. Rename the file or folder, or give a symbolic "
+                       "link with a plain name (ln -s)", section, line);
+    }
+  }
+}
+
+}  // namespace
+
+void check(const RunSettings& s) {
+  const auto at_least = [](const char* key, std::int64_t value, std::int64_t low) {
+    require<UsageError>(value >= low, "{} = {}: must be at least {}", key, value, low);
+  };
+  at_least("train.steps", s.train.steps, 1);
+  at_least("train.batch", s.train.batch, 1);
+  at_least("train.shards", s.train.shards, 1);
+  at_least("train.compare_every", s.train.compare_every, 1);
+  at_least("network.width", s.network.width, 1);
+  at_least("evaluation.checkpoint_every", s.evaluation.checkpoint_every, 1);
+  require<UsageError>(s.train.patch.size() == 3, "train.patch = [{}]: expected three extents D, H, W", fmt::join(s.train.patch, ", "));
+  const bool flat = s.network.name == "unet";
+  for (std::size_t a = 0; a < 3; ++a) {
+    const std::int64_t extent = s.train.patch[a];
+    if (flat && a == 0) require<UsageError>(extent == 1, "train.patch: images have depth 1, got {}", extent);
+    else require<UsageError>(extent >= 16 && extent % 16 == 0, "train.patch: {} is not a multiple of 16; the network halves it four times", extent);
+    const bool encodes_patches = s.train.method == "semi-agcl" && s.method.mixing != semiagcl::Mixing::none &&
+                                 s.method.embedding == semiagcl::Embedding::patch && !(flat && a == 0);
+    require<UsageError>(!encodes_patches || extent / s.method.patch_grid[int(a)] >= 16,
+                        "method.patch_grid: {} patches leave {} voxels of an extent of {}; the encoder halves a patch four times and "
+                        "needs 16. Use fewer patches, a larger train.patch, or method.embedding=roi",
+                        s.method.patch_grid[int(a)], extent / s.method.patch_grid[int(a)], extent);
+    require<UsageError>(extent % s.method.patch_grid[int(a)] == 0, "method.patch_grid: {} patches do not divide an extent of {}",
+                        s.method.patch_grid[int(a)], extent);
+  }
+  require<UsageError>(s.data.resize_order == 0 || s.data.resize_order == 1, "data.resize_order = {}: choose 0 (nearest) or 1 (bilinear)",
+                      s.data.resize_order);
+  datasets::parse_label_rule(s.data.label_map);
+  require<UsageError>(s.train.learning_rate > 0, "train.learning_rate = {}: must be positive", s.train.learning_rate);
+  require<UsageError>(s.train.unlabelled == "half" || s.train.unlabelled == "beside",
+                      "train.unlabelled = '{}': choose half or beside", s.train.unlabelled);
+  require<UsageError>(s.train.optimizer == "adam" || s.train.optimizer == "sgd", "train.optimizer = '{}': choose adam or sgd", s.train.optimizer);
+  if (s.train.precision != "auto") (void)engine::precision_from(s.train.precision);
+  check_stride(s);
+  check_text(s);
+  semiagcl::check(s.method);
+}
+
+}  // namespace sagcl::tools

@@ -1,0 +1,140 @@
+#include "tools/run/run_data.h"
+
+#include <algorithm>
+#include <charconv>
+#include <new>
+
+#include "engine/memory.h"
+#include "semiagcl/evaluation/inference.h"
+#include "tools/programs/program.h"
+#include "tools/programs/signals.h"
+
+namespace sagcl::tools {
+
+using datasets::Amount;
+using datasets::Sample;
+using engine::fail;
+using engine::require;
+using engine::UsageError;
+using semiagcl::RunSettings;
+
+Amount amount_of(const std::string& key, const std::string& text) {
+  std::int64_t count = 0;
+  auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), count);
+  if (error == std::errc() && end == text.data() + text.size()) return count;
+  double share = 0;
+  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), share);
+  if (parsed.ec == std::errc() && parsed.ptr == text.data() + text.size()) {
+    require<UsageError>(share >= 0 && share <= 1, "{} = {}: a share lies between 0 and 1; a count is a whole number", key,
+                        text);
+    return share;
+  }
+  std::vector<std::string> ids;
+  for (std::size_t begin = 0; begin <= text.size();) {
+    const std::size_t comma = std::min(text.find(',', begin), text.size());
+    ids.push_back(text.substr(begin, comma - begin));
+    begin = comma + 1;
+  }
+  require<UsageError>(std::find(ids.begin(), ids.end(), "") == ids.end(), "{} = '{}': expected a count, a share or ids a,b,c",
+                      key, text);
+  return ids;
+}
+
+datasets::SplitRule split_rule(const RunSettings& s) {
+  using Rule = datasets::SplitRule;
+  const auto choose = [](const std::string& key, const std::string& name, const std::vector<std::string>& names) {
+    const auto found = std::find(names.begin(), names.end(), name);
+    require<UsageError>(found != names.end(), "{} = '{}': choose one of {}", key, name, fmt::join(names, ", "));
+    return int(found - names.begin());
+  };
+  Rule rule;
+  rule.pick = Rule::Pick(choose("data.split_pick", s.data.split_pick, {"last", "every", "seeded"}));
+  rule.labelled_pick = Rule::Labelled(choose("data.labeled_pick", s.data.labeled_pick, {"first", "spread", "seeded"}));
+  rule.test = amount_of("data.test", s.data.test);
+  rule.validation = amount_of("data.validation", s.data.validation);
+  rule.labelled = amount_of("data.labeled", s.data.labeled);
+  rule.seed = s.train.seed;
+  return rule;
+}
+
+namespace {
+
+/// What the training cases take in memory, where they lie as long as the run lasts.
+class Footprint {
+ public:
+  Footprint(const std::filesystem::path& folder, std::size_t cases) : folder_(folder), cases_(cases) {}
+
+  void add(const Sample& sample) {
+    ++read_, bytes_ += datasets::bytes_in_memory({sample});
+    const std::size_t free = engine::runtime(engine::Device::cpu()).room().free, rest = bytes_ / read_ * (cases_ - read_);
+    if (warned_ || rest <= free) return;
+    warned_ = true;
+    say(fmt::format("warning: {}, and {} are free: the run may be ended by the system. {}", text(), size_text(free),
+                    remedy));
+  }
+  std::string text() const {
+    const std::string all = read_ == 0 ? "" : fmt::format("; all will take about {}", size_text(bytes_ / read_ * cases_));
+    return fmt::format("{}: {} of {} training cases are read and take {}{}", folder_.string(), read_, cases_,
+                       size_text(bytes_), all);
+  }
+  static constexpr const char* remedy =
+      "Train on fewer or smaller images (--split says which), or on a machine with more memory";
+
+ private:
+  std::filesystem::path folder_;
+  std::size_t cases_, read_ = 0, bytes_ = 0;
+  bool warned_ = false;
+};
+
+std::vector<Sample> load_resized(const RunData& data, const std::vector<std::string>& ids, const RunSettings& s,
+                                 bool with_labels, Footprint& footprint) {
+  const auto normalisation = datasets::normalisation_named(s.data.normalise);
+  std::vector<Sample> samples;
+  for (const std::string& id : ids) {
+    leave_if_asked();
+    Sample sample = std::move(datasets::load_samples(data.dataset, {id}, normalisation, with_labels).front());
+    sample.image = semiagcl::resized_image(sample.image, s.data);
+    if (sample.label.defined()) sample.label = semiagcl::resized_label(sample.label, s.data);
+    footprint.add(sample);
+    samples.push_back(std::move(sample));
+  }
+  return s.network.name == "unet" ? datasets::planes_of(std::move(samples)) : samples;
+}
+
+void load_training(RunData& data, const RunSettings& s) {
+  Footprint footprint(data.dataset.folder, data.split.labelled.size() + data.split.unlabelled.size());
+  const auto no_room = [&] {
+    fail<engine::OutOfMemory>("no memory is left for the data. {}. {}", footprint.text(), Footprint::remedy);
+  };
+  try {
+    data.training.labelled = load_resized(data, data.split.labelled, s, true, footprint);
+    data.training.unlabelled = load_resized(data, data.split.unlabelled, s, false, footprint);
+  } catch (const engine::OutOfMemory&) {
+    no_room();
+  } catch (const std::bad_alloc&) {
+    no_room();
+  }
+}
+
+}  // namespace
+
+datasets::Dataset open_data(const RunSettings& s) {
+  datasets::OpenOptions options;
+  if (!s.data.label_map.empty()) options.labels = datasets::parse_label_rule(s.data.label_map);
+  datasets::Dataset data = datasets::open_dataset(s.data.folder, options);
+  for (const std::string& text : data.warnings) say("warning: " + text);
+  return data;
+}
+
+RunData load_run_data(const RunSettings& s, const std::filesystem::path& split_file, std::vector<std::string>* renewed) {
+  RunData data;
+  data.dataset = open_data(s);
+  data.split = split_file.empty() ? datasets::make_split(data.dataset, split_rule(s))
+                                  : datasets::read_split(split_file, data.dataset, renewed);
+  data.training.channels = data.dataset.channels;
+  data.training.classes = data.dataset.n_classes();
+  load_training(data, s);
+  return data;
+}
+
+}  // namespace sagcl::tools

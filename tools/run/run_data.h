@@ -1,0 +1,31 @@
+#pragma once
+#include <filesystem>
+#include <string>
+
+#include "datasets/split.h"
+#include "semiagcl/training/trainer.h"
+
+namespace sagcl::tools {
+
+/// The cases of a run.
+struct RunData {
+  datasets::Dataset dataset;
+  datasets::Split split;
+  semiagcl::TrainingData training;
+};
+
+/// How data.labeled, data.test, data.validation and their picks divide a data set. UsageError for unknown picks.
+datasets::SplitRule split_rule(const semiagcl::RunSettings& settings);
+
+/// Opens data.folder with the label map of the settings.
+datasets::Dataset open_data(const semiagcl::RunSettings& settings);
+
+/// Opens data.folder, divides it as the settings say, or as `split_file` unless that is empty, and loads the training cases.
+/// `renewed` as in read_split. OutOfMemory says what the training cases take; Stopped if a signal asked to stop.
+RunData load_run_data(const semiagcl::RunSettings& settings, const std::filesystem::path& split_file,
+                      std::vector<std::string>* renewed = nullptr);
+
+/// "8", "0.05" or "a,b,c" as an amount. UsageError otherwise.
+datasets::Amount amount_of(const std::string& key, const std::string& text);
+
+}  // namespace sagcl::tools

@@ -1,0 +1,134 @@
+#include "tools/run/run_writer.h"
+
+#include <fcntl.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cmath>
+#include <thread>
+
+#include "datasets/nifti.h"
+#include "datasets/png.h"
+#include "engine/parallel.h"
+#include "tools/programs/json_text.h"
+#include "tools/programs/program.h"
+#include "tools/run/run_state.h"
+
+namespace sagcl::tools {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+Json number(double v) { return std::isfinite(v) ? Json(v) : Json(nullptr); }
+
+std::string processor() {
+  std::ifstream info("/proc/cpuinfo");
+  for (std::string line; std::getline(info, line);)
+    if (line.starts_with("model name")) return line.substr(line.find(':') + 2);
+  return "unknown";
+}
+
+Json environment(const engine::DeviceChoice& device) {
+  utsname system{};
+  uname(&system);
+  return {{"schema_version", 1},
+          {"sagcl", SAGCL_VERSION},
+          {"build", SAGCL_BUILD_TYPE},
+          {"compiler", __VERSION__},
+          {"cpu", {{"model", processor()}, {"cores", std::thread::hardware_concurrency()}}},
+          {"threads", engine::threads()},
+          {"device", device.text},
+          {"precision", engine::to_string(device.precision)},
+          {"system", fmt::format("{} {} {}", system.sysname, system.release, system.machine)}};
+}
+
+}  // namespace
+
+RunWriter::RunWriter(const std::filesystem::path& folder) : folder_(folder) {
+  make_folder(folder_ / "checkpoints");
+  make_folder(folder_ / "predictions");
+  for (const auto& part : {folder_, folder_ / "checkpoints", folder_ / "predictions"})
+    for (const auto& entry : std::filesystem::directory_iterator(part))
+      if (engine::is_temporary(entry.path())) std::filesystem::remove(entry.path());
+}
+
+void RunWriter::start(const std::string& settings, const std::string& command, const engine::DeviceChoice& device) {
+  metrics("");
+  engine::write_file_atomically(folder_ / "command.txt", command + "\n");
+  engine::write_file_atomically(folder_ / "env.json", json_text(environment(device), 2) + "\n");
+  status("running", 0, 0, "");
+  config(settings);
+}
+
+void RunWriter::go_on(std::int64_t attempt, std::int64_t step) {
+  const std::filesystem::path file = folder_ / "metrics.jsonl";
+  metrics(std::filesystem::exists(file) ? kept_metrics(engine::read_file(file), attempt, step) : "");
+}
+
+/// Begins metrics.jsonl with these lines.
+void RunWriter::metrics(const std::string& text) {
+  const std::filesystem::path file = folder_ / "metrics.jsonl";
+  engine::write_file_atomically(file, text);
+  metrics_.open(file, std::ios::app);
+  engine::require<engine::IoError>(metrics_.good(), "{}: cannot be written; check the folder's permissions", file.string());
+}
+
+void RunWriter::config(const std::string& settings) { engine::write_file_atomically(folder_ / "config.toml", settings); }
+
+void RunWriter::note(std::int64_t step, const std::string& text) {
+  line(json_text(Json{{"step", step}, {"phase", "note"}, {"text", text}}));
+}
+
+void RunWriter::line(const std::string& text) {
+  metrics_ << text << '\n' << std::flush;
+  engine::require<engine::IoError>(metrics_.good(), "{}: writing failed; free some space, then continue with --resume",
+                                     (folder_ / "metrics.jsonl").string());
+}
+
+void RunWriter::train(const semiagcl::StepReport& r) {
+  Json j = {{"step", r.step}, {"phase", "train"}, {"loss", number(r.loss)}, {"terms", Json::object()}, {"ramp", r.ramp}, {"lr", r.learning_rate}};
+  for (const auto& [name, value] : r.terms) j["terms"][name] = number(value);
+  for (const auto& [name, value] : r.observations) j[name] = number(value);
+  j["seconds"] = r.seconds;
+  line(json_text(j));
+}
+
+void RunWriter::validation(const ValidationPoint& p) {
+  line(json_text(Json{{"step", p.step}, {"phase", p.cases}, {"network", p.network}, {"dice", number(p.dice)},
+                      {"per_class", p.per_class}}));
+}
+
+void RunWriter::checkpoint(std::int64_t step, const engine::TensorFile& content) {
+  // What was recorded up to a checkpoint is as durable as the checkpoint: nobody will write it again.
+  if (const int fd = ::open((folder_ / "metrics.jsonl").c_str(), O_RDONLY | O_CLOEXEC); fd >= 0) ::fsync(fd), ::close(fd);
+  const std::filesystem::path file = folder_ / "checkpoints" / fmt::format("step-{:07}.safetensors", step);
+  engine::write_safetensors(file, content);
+  std::error_code ignored;  // an old checkpoint that cannot be removed only takes space
+  std::int64_t kept = 0;
+  for (const auto& other : checkpoint_files(folder_))  // the newest first
+    if (other > file || ++kept > checkpoints_kept) std::filesystem::remove(other, ignored);
+}
+
+std::filesystem::path RunWriter::prediction(const datasets::Sample& sample, const engine::Tensor& mask,
+                                            const datasets::Dataset& dataset) {
+  const std::string base = (folder_ / "predictions" / sample.id).string();
+  if (sample.geometry.measured || mask.shape()[0] > 1) {
+    datasets::write_nifti(base + ".nii.gz", mask, sample.geometry);
+    return base + ".nii.gz";
+  }
+  engine::Tensor pixels = mask.reshape({mask.shape()[1], mask.shape()[2]}).clone();
+  if (dataset.labels.threshold > 0)  // masks that were cut at a threshold are written black and white again
+    for (std::int64_t i = 0; i < pixels.size(); ++i) pixels.data<std::uint8_t>()[i] = pixels.data<std::uint8_t>()[i] ? 255 : 0;
+  datasets::write_png(base + ".png", pixels);
+  return base + ".png";
+}
+
+void RunWriter::status(const std::string& state, std::int64_t step, double seconds, const std::string& reason) {
+  Json j = {{"schema_version", 1}, {"state", state}, {"step", step}, {"checkpoints", checkpoint_files(folder_).size()},
+            {"seconds", seconds}, {"peak_MiB", std::int64_t(peak_resident_mib())}};
+  if (!reason.empty()) j["reason"] = reason;
+  engine::write_file_atomically(folder_ / "status.json", json_text(j, 2) + "\n");
+}
+
+}  // namespace sagcl::tools

@@ -1,0 +1,297 @@
+#include "tools/run/training_run.h"
+
+#include <algorithm>
+
+#include "engine/parallel.h"
+#include "tools/run/config.h"
+#include "tools/programs/json_text.h"
+#include "tools/run/preflight.h"
+#include "tools/run/processes.h"
+#include "tools/programs/program.h"
+#include "tools/programs/progress.h"
+#include "tools/report/report.h"
+#include "tools/run/run_data.h"
+#include "tools/run/run_writer.h"
+#include "tools/programs/signals.h"
+
+namespace sagcl::tools {
+
+using datasets::Sample;
+using engine::DataError;
+using engine::require;
+using engine::Tensor;
+using semiagcl::RunSettings;
+using semiagcl::EvaluationSettings;
+using semiagcl::StepReport;
+using semiagcl::Trainer;
+
+namespace {
+
+class Session {
+ public:
+  Session(const TrainOptions& options, engine::Communicator& ranks)
+      : options_(options), ranks_(ranks),
+        choice_(device_of_process(options.device, options.settings.train.precision, ranks)),
+        gpus_(engine::connect_devices(ranks, choice_.device)),
+        data_(load_run_data(options.settings, split_to_use(options.out, options.state, options.split),
+                            options.state == RunState::none ? nullptr : &renewed_)),
+        trainer_(options_.settings, data_.training, choice_.device, gpus_ ? *gpus_ : ranks),
+        held_out_(data_, options_.settings, choice_.device) {
+    if (!goes_on() && !options.settings.train.weights.empty()) trainer_.start_from(options.settings.train.weights);
+  }
+
+  int run();
+
+ private:
+  bool goes_on() const { return options_.state == RunState::saved || options_.state == RunState::finished; }
+  void introduce() const;
+  void look_ahead();
+  int dry_run();
+  void restore();
+  void begin();
+  void record_changes();
+  void save();
+  void log(const StepReport& report, Progress& progress);
+  std::vector<ValidationPoint> measure(const std::string& cases, const std::vector<std::string>& ids);
+  bool due(std::int64_t step) const;
+  bool train();
+  bool finish();
+  int conclude();
+  int interrupted();
+
+  const TrainOptions& options_;
+  engine::Communicator& ranks_;
+  engine::DeviceChoice choice_;
+  std::unique_ptr<engine::Communicator> gpus_;
+  std::vector<std::string> renewed_;  // held-out cases whose files have changed since the run began
+  RunData data_;
+  Trainer trainer_;
+  HeldOut held_out_;
+  std::optional<Trial> trial_;
+  std::unique_ptr<RunWriter> writer_;  // of the first process alone
+  double seconds_ = 0;
+};
+
+void Session::introduce() const {
+  const auto& s = options_.settings;
+  say(fmt::format("data     {}: {} labelled, {} unlabelled, {} validation, {} test cases; classes {}", data_.dataset.name,
+                  data_.split.labelled.size(), data_.split.unlabelled.size(), data_.split.validation.size(), data_.split.test.size(),
+                  fmt::join(data_.dataset.classes, ", ")));
+  const std::int64_t count = layers::count_parameters(const_cast<Trainer&>(trainer_).student());
+  say(fmt::format("network  {} of width {}: {} parameters; patch {}, batch {}", s.network.name, s.network.width, count,
+                  fmt::join(s.train.patch, "x"), s.train.batch));
+  say(fmt::format("method   {}: {} steps ({} supervised warm-up), {} at {}, seed {}", s.train.method, s.train.steps, trainer_.warmup_steps(),
+                  s.train.optimizer, s.train.learning_rate, s.train.seed));
+  if (!s.train.weights.empty()) say("weights  " + s.train.weights);
+  say(fmt::format("device   {}, {} threads", choice_.text, engine::threads()));
+  if (s.train.shards > 1)
+    say(fmt::format("shards   {} of {} samples, {} processes", s.train.shards, s.train.batch / s.train.shards, ranks_.size()));
+}
+
+/// One real step, nothing written.
+int Session::dry_run() {
+  double first = 0;
+  for (int i = 0; i < 2 && !trainer_.finished(); ++i) trainer_.advance(), first = trainer_.reports().back().seconds;
+  const auto memory = engine::allocator(choice_.device).statistics();
+  say(fmt::format("dry run: about {:.2f} s per step, {} for all {} steps; {:.0f} MiB at the peak; nothing was written", first,
+                  duration_text(first * double(options_.settings.train.steps)), options_.settings.train.steps, double(memory.peak) / (1 << 20)));
+  return exit_ok;
+}
+
+/// What is needed only later, looked at before the first step by the first process.
+void Session::look_ahead() {
+  if (ranks_.rank() > 0) return;
+  trial_ = tools::look_ahead(data_, options_.settings, held_out_, trainer_.student());
+  for (const engine::Device device : {engine::Device::cpu(), choice_.device}) engine::allocator(device).empty_cache();
+  if (options_.out.empty()) return;  // a dry run
+  require_space(options_.out, checkpoints_to_come(options_.out, options_.settings, trainer_.checkpoint()));
+}
+
+/// The state of the newest checkpoint, if its run had the settings that config.toml says.
+void Session::restore() {
+  const Checkpoint checkpoint = newest_checkpoint(options_.out);
+  trainer_.restore(checkpoint.content, checkpoint.file.string());
+  if (const auto config = checkpoint.content.notes.find("config"); config != checkpoint.content.notes.end()) {
+    RunSettings trained;
+    apply_toml(trained, config->second, checkpoint.file.string() + " (note 'config')");
+    const std::string changed = differences(with_what_may_change(trained, options_.settings), options_.settings);
+    require<DataError>(changed.empty(),
+                       "{}: its settings are not those that {} was trained with (trained | now):\n{}put config.toml back; the "
+                       "checkpoint holds it as its note 'config'",
+                       (options_.out / "config.toml").string(), checkpoint.file.string(), changed);
+  }
+  say(fmt::format("resumed  {} at step {}", checkpoint.file.string(), trainer_.steps_done()));
+}
+
+/// A new run folder, or the state of an old one.
+void Session::begin() {
+  if (goes_on()) restore();
+  engine::any(ranks_, false);  // all have read the folder before the first process changes it
+  if (ranks_.rank() > 0) return;
+  writer_ = std::make_unique<RunWriter>(options_.out);
+  if (trial_) std::filesystem::remove(writer_->prediction(trial_->sample, trial_->prediction, data_.dataset));
+  trial_.reset();
+  if (goes_on()) {
+    writer_->go_on(trainer_.attempt(), trainer_.steps_done());
+  } else {
+    datasets::write_split(options_.out / "split.json", data_.dataset, data_.split);
+    writer_->start(to_toml(options_.settings), options_.command, choice_);
+  }
+  record_changes();
+  if (!goes_on()) return;
+  seconds_ = read_status(options_.out).seconds;
+  const std::int64_t step = trainer_.steps_done(), every = options_.settings.evaluation.every;
+  if (every > 0 && step > 0 && step % every == 0 && !trainer_.finished()) measure("validation", data_.split.validation);
+}
+
+/// What has changed since the run was left is told and stays on record; only then does it hold for the next time.
+void Session::record_changes() {
+  const auto record = [&](const std::string& text) {
+    say("changed  " + text);
+    writer_->note(trainer_.steps_done(), text);
+  };
+  if (!options_.changes.empty()) {
+    record("settings (before | now): " + options_.changes.substr(0, options_.changes.find_last_not_of('\n') + 1));
+    writer_->config(to_toml(options_.settings));
+  }
+  for (const std::string& id : renewed_)
+    record(fmt::format("the files of case {}, which is held out, since the run began", id));
+  if (!renewed_.empty()) datasets::write_split(options_.out / "split.json", data_.dataset, data_.split);
+}
+
+void Session::save() {
+  engine::TensorFile content = trainer_.checkpoint();
+  content.notes["config"] = to_toml(options_.settings);
+  content.notes["classes"] = json_text(nlohmann::json(data_.dataset.classes));
+  content.notes["channels"] = std::to_string(data_.training.channels);
+  writer_->checkpoint(trainer_.steps_done(), content);
+  writer_->status("running", trainer_.steps_done(), seconds_, "");
+}
+
+void Session::log(const StepReport& report, Progress& progress) {
+  writer_->train(report);
+  std::string detail = fmt::format("loss {:.4f}", report.loss);
+  for (const auto& [name, value] : report.terms) detail += fmt::format("  {} {:.4f}", name, value);
+  progress.update(report.step, detail);
+  if (report.restarted) {
+    progress.message("the warm-up left a class that is never predicted: it starts again with other weights");
+    return save();  // instead of the checkpoints of the first attempt, whose steps would be counted as later
+  }
+  const auto& s = options_.settings;
+  if (s.evaluation.every > 0 && report.step % s.evaluation.every == 0 && !trainer_.finished())
+    for (const ValidationPoint& p : measure("validation", data_.split.validation))
+      progress.message(fmt::format("step {}: validation Dice of the {} {:.4f}", report.step, p.network, p.dice));
+  if (report.step % s.evaluation.checkpoint_every == 0 && !trainer_.finished()) save();
+}
+
+/// Dice of student and teacher on some cases, written into the run; nothing if a signal came or there are none.
+std::vector<ValidationPoint> Session::measure(const std::string& cases, const std::vector<std::string>& ids) {
+  std::vector<ValidationPoint> points;
+  for (const bool teacher : {false, true}) {
+    layers::Segmenter* network = teacher ? trainer_.teacher() : &trainer_.student();
+    if (!network || ids.empty()) continue;
+    points.push_back(held_out_.validate(*network, ids, trainer_.steps_done(), teacher ? "teacher" : "student", cases));
+    if (stop_signal()) return {};
+    writer_->validation(points.back());
+  }
+  return points;
+}
+
+/// Predictions and figures on the test cases, and Dice of both networks on them and on validation cases; false if a signal
+/// came.
+bool Session::finish() {
+  const auto& ids = data_.split.test;
+  if (ids.empty()) {
+    say("no test cases were set aside (data.test = 0), so nothing is evaluated");
+    return true;
+  }
+  Evaluation evaluation = held_out_.evaluation();
+  Progress progress({.label = "evaluate", .total = std::int64_t(ids.size())});
+  std::int64_t done = 0;
+  const bool whole = held_out_.run(trainer_.evaluated(), ids, [&](const Sample& sample, const Tensor& prediction) {
+    writer_->prediction(sample, prediction, data_.dataset);
+    add_case(evaluation, sample.id, prediction, sample.label, sample.geometry.spacing);
+    progress.update(++done);
+  });
+  progress.finish();
+  if (!whole) return false;
+  summarise(evaluation);
+  write_evaluation(options_.out / "evaluation.json", evaluation);
+  measure("validation", data_.split.validation);
+  measure("test", ids);
+  fmt::print("{}", to_text(evaluation));
+  std::fflush(stdout);
+  return !stop_signal();
+}
+
+int Session::interrupted() {
+  save();
+  writer_->status("interrupted", trainer_.steps_done(), seconds_, "");
+  say(fmt::format("stopped at step {}; saved in {}", trainer_.steps_done(), (options_.out / "checkpoints").string()));
+  say_next(fmt::format("sagcl-train --resume --out {}", shell_quoted(options_.out.string())));
+  return stop_exit_code();
+}
+
+/// Everything after the last step, in the first process.
+int Session::conclude() {
+  save();
+  if (!finish()) return interrupted();
+  writer_->status("finished", trainer_.steps_done(), seconds_, "");
+  if (options_.no_report) return exit_ok;
+  const std::filesystem::path report = write_report(options_.out);
+  say(fmt::format("report   {}", std::filesystem::absolute(report).string()));
+  return exit_ok;
+}
+
+/// Whether the losses are looked at after this step. To look is to wait for the device; only the CPU has nothing to wait for.
+bool Session::due(std::int64_t step) const {
+  const EvaluationSettings& e = options_.settings.evaluation;
+  return choice_.device.is_cpu() || trainer_.finished() || step % 10 == 0 || (e.every > 0 && step % e.every == 0) ||
+         step % e.checkpoint_every == 0;
+}
+
+/// Trains to the end; false if a process was asked to stop.
+bool Session::train() {
+  Progress progress({.label = "train", .total = options_.settings.train.steps, .start = trainer_.steps_done()});
+  const auto look = [&] {
+    for (const StepReport& report : trainer_.reports()) {
+      seconds_ += report.seconds;
+      if (writer_) log(report, progress);
+    }
+  };
+  for (std::int64_t taken = 0; !trainer_.finished(); ++taken) {
+    const bool enough = options_.stop_after > 0 && taken >= options_.stop_after;
+    if (engine::any(ranks_, enough || stop_signal())) {
+      look();
+      return false;
+    }
+    trainer_.advance();
+    if (due(trainer_.steps_done())) look();
+  }
+  return true;
+}
+
+int Session::run() {
+  introduce();
+  look_ahead();
+  if (options_.dry_run) return dry_run();
+  begin();
+  int code = exit_ok;
+  try {
+    const bool whole = train();
+    if (writer_) code = whole ? conclude() : interrupted();
+  } catch (const engine::NonFiniteError& e) {
+    if (writer_) {
+      for (const StepReport& report : trainer_.reports()) writer_->train(report);  // those before it
+      writer_->status("failed", trainer_.steps_done(), seconds_, e.what());
+    }
+    throw;
+  }
+  return std::stoi(engine::gather(ranks_, std::to_string(code)).front());  // all wait for the first and end as it does
+}
+
+}  // namespace
+
+int train(const TrainOptions& options, engine::Communicator& ranks) { return Session(options, ranks).run(); }
+
+}  // namespace sagcl::tools
