@@ -34,7 +34,7 @@ DeviceChoice resolve_device(const std::string& wanted, const std::string& precis
 // --- between this file and a plugin -------------------------------------------------------------------------------
 
 /// Raised whenever the layout of Tensor, Backend or DeviceRuntime changes: a plugin of another build is refused.
-inline constexpr int plugin_version = 4;
+inline constexpr int plugin_version = 5;
 
 /// What a plugin answers: whether the device can be used now, and what it is or why not.
 struct PluginAnswer {
@@ -51,6 +51,9 @@ using PluginConnect = Communicator* (*)(int version, PluginAnswer* answer);
 
 /// The entry `sagcl_plugin_connect_gpus` of libsagcl_cuda.so, after its start: the GPUs of the processes in `host`.
 using PluginConnectGpus = Communicator* (*)(Communicator* host, PluginAnswer* answer);
+
+/// The function `entry` of the plugin that drives a device, once resolve_device() has opened it; nullptr where there is none.
+void* device_plugin_entry(Device device, const std::string& entry);
 
 /// The function `entry` of a plugin, which is found as below and opened with dlopen's `flags`; nullptr, and `why`, if it
 /// cannot be had.

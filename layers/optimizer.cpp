@@ -4,6 +4,8 @@
 #include <cmath>
 #include <vector>
 
+#include "ops/updates.h"
+
 namespace sagcl::layers {
 
 using engine::DataError;
@@ -92,7 +94,7 @@ std::vector<double> Sgd::numbers(double lr, std::int64_t) const { return {lr}; }
 void Sgd::update(const Tensor& numbers, const Tensor& open, const NamedGradients& gradients) {
   std::vector<ops::SgdSlot> slots;
   for (auto& [name, v] : parameters_) slots.push_back({v->value_for_update(), gradients.at(name), momentum_.at(name)});
-  ops::backend(numbers.device()).sgd(spec_, numbers, open, slots);
+  ops::sgd(spec_, numbers, open, slots);
 }
 
 Adam::Adam(NamedParameters parameters, const AdamSpec& spec)
@@ -106,7 +108,7 @@ void Adam::update(const Tensor& numbers, const Tensor& open, const NamedGradient
   std::vector<ops::AdamSlot> slots;
   for (auto& [name, v] : parameters_)
     slots.push_back({v->value_for_update(), gradients.at(name), first_.at(name), second_.at(name)});
-  ops::backend(numbers.device()).adam(spec_, numbers, open, slots);
+  ops::adam(spec_, numbers, open, slots);
 }
 
 }  // namespace sagcl::layers

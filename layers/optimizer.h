@@ -3,7 +3,7 @@
 #include <string>
 
 #include "autograd/tape.h"
-#include "ops/backend.h"
+#include "ops/specs.h"
 
 namespace sagcl::layers {
 
@@ -23,7 +23,7 @@ class Optimizer {
   virtual ~Optimizer() = default;
   Optimizer(const Optimizer&) = delete;
 
-  /// Moves every parameter against its gradient, all in one call of the backend, and clears the gradients.
+  /// Moves every parameter against its gradient, all in one call, and clears the gradients.
   /// UsageError listing the parameters without gradient; then nothing has moved.
   void step(double lr);
 

@@ -2,11 +2,10 @@
 // The device contract: everything a device must be able to compute, stated once for all devices. The operations check
 // shapes, dtypes and devices and allocate results; kernels assume. All tensors are dense, row-major, channels-last.
 // "f32/f64" everywhere unless said; a kernel that a device lacks does not compile.
-#include <vector>
-
 #include "engine/random.h"
 #include "engine/tensor.h"
 #include "ops/conv_geometry.h"
+#include "ops/specs.h"
 
 namespace sagcl::ops {
 
@@ -63,43 +62,6 @@ struct DropoutSpec {
 struct BlockCopy {
   std::int64_t x_shape[5], y_shape[5], x_begin[5], y_begin[5], extent[5];
 };
-
-enum class Metric { squared_l2, l1 };
-
-struct NuclearNormSpec {
-  double drop = 1e-6;  ///< singular values s < drop * s_max are left out of U Vᵀ (not out of the value)
-  bool polar = false;  ///< QDWH polar iteration instead of the SVD; falls back to the SVD when a factorisation fails
-};
-
-/// p ← p - lr m̂ / (sqrt(v̂) + eps), with L2 decay added to the gradient. Kingma & Ba 2015, Algorithm 1.
-struct AdamSpec { double beta1 = 0.9, beta2 = 0.999, eps = 1e-8, weight_decay = 0; };
-
-/// v ← momentum v + (g + weight_decay p);  p ← p - lr v.
-struct SgdSpec { double momentum = 0.9, weight_decay = 0; };
-
-/// One parameter of a fused update: all tensors share shape and dtype.
-struct AdamSlot { Tensor p, g, m, v; };
-struct SgdSlot { Tensor p, g, v; };
-
-/// What patch_means averages over a patch, of v = x c_k: v itself, its entropy h(v) = -v ln v - (1-v) ln(1-v) with 0 ln 0 = 0, or
-/// the entropy of v clamped to [1e-6, 1 - 1e-6].
-enum class PatchMean { value, entropy, clamped_entropy };
-
-/// Per class k of K a ring of S keys, each with the affinity its patch had. Slots that were never filled hold the affinity NaN.
-struct KeyRing {
-  Tensor keys;         ///< [K, S, dim]
-  Tensor affinity;     ///< [K, S]
-  Tensor count, next;  ///< i32 [K]: keys held, and the slot that is filled next
-};
-
-/// The closest keys of each of B anchors, as closest_keys found them.
-struct Closest {
-  Tensor slots;           ///< i32 [B, n]: k S + s, the first `found` entries of a row
-  Tensor found, allowed;  ///< i32 [B]: how many there are, and how many from the front may be n_i of Eq. 6
-};
-
-/// The weight of n_i in a mixture: its affinity, one half, or U(0,1).
-enum class MixWeight { affinity, half, random };
 
 class Backend {
  public:
@@ -198,48 +160,20 @@ class Backend {
   /// The coefficients [2, C] of dice_backward for that loss; 0 for channels below first.
   virtual void dice_coefficients(double smooth, std::int64_t first, const Tensor& sums, const Tensor& dloss, Tensor& coefficients) = 0;
 
-  // --- choices: what a method decides from values, without asking the host. Nothing here is differentiated -----------------
+  // --- selection: what is decided from values, without asking the host. Nothing here is differentiated ----------------------
   /// y[g,i] = the value at share q[i] of row g in rising order, the row's `skip` smallest left out, linear between neighbours
   /// (numpy's rule). NaN is not counted; NaN where nothing is left. x [G,n] -> y [G, q].
   virtual void quantiles(std::int64_t skip, const std::vector<double>& q, const Tensor& x, Tensor& y) = 0;
   /// y = (x - low) / max(high - low, 1e-12), clamped to [0,1], in double; x, y [G,n], range [G,2] = low, high.
   virtual void unit_range(const Tensor& x, const Tensor& range, Tensor& y) = 0;
-  /// y[n,p,k] = mean over the voxels of patch p of image n of f(x c_k), added in double. x [N,D,H,W,1] or undefined (1),
-  /// c [N,D,H,W,K], y [N, grid volume, K].
-  virtual void patch_means(PatchMean f, const Extents& grid, const Tensor& x, const Tensor& c, Tensor& y) = 0;
   /// picks[k,·] (i32 [K,n], n <= M) = the n rows with the largest score[·,k], largest first, of equals the lower row, NaN last;
   /// rows with weight[·,k] >= least come before all others. counted[k] (i32 [K]): how many of the n those are. score, weight [M,K].
   virtual void top_rows(double least, const Tensor& score, const Tensor& weight, Tensor& picks, Tensor& counted) = 0;
-  /// y[k n + i] = x ⊙ c_k over patch picks[k,i] (of all N images, as patches numbers its rows). x [N,D,H,W,C], c [N,D,H,W,K],
-  /// picks i32 [K,n] -> y [K n, d,h,w, C].
-  virtual void attended_patches(const Extents& grid, const Tensor& x, const Tensor& c, const Tensor& picks, Tensor& y) = 0;
-  /// w[k n + i, image · cells + cell] = Σ of c_k over the voxels that lie in both patch picks[k,i] and the cell of a grid of
-  /// `cells` over each image, divided by the row's sum; a row of zeros where that is 0. w [K n, N · cells volume].
-  virtual void patch_weights(const Extents& grid, const Extents& cells, const Tensor& c, const Tensor& picks, Tensor& w) = 0;
   virtual void one_hot(const Tensor& labels, Tensor& y) = 0;       ///< y[r,c] = 1 where c = labels[r] (i32 or u8), else 0
   virtual void diagonal(const Tensor& a, Tensor& y) = 0;           ///< y[g,i] = a[g,i,i]
   virtual void below(const Tensor& x, const Tensor& limit, Tensor& y) = 0;  ///< y[r,c] = 1 where x[r] < limit, else 0
   /// y = x + clamp(scale N(0,1), -most, most), element i from words 2i and 2i + 1 of key.now() (Box-Muller). y may be x.
   virtual void add_noise(const engine::RandomKey& key, double scale, double most, const Tensor& x, Tensor& y) = 0;
-
-  // --- keys of contrastive learning: B = K n anchors, class after class -------------------------------------------------------
-  /// The n slots of other classes' keys with the largest score[b, k S + s], of equals the lower; those with affinity <= theta
-  /// (of ring's dtype) first, both groups by slot. allowed = how many those are, or found if they are fewer than two.
-  virtual void closest_keys(const KeyRing& ring, const Tensor& theta, const Tensor& score, Closest& closest) = 0;
-  /// y[b,h] = (w n_i + (1 - w) n_j) / |…|: n_i drawn evenly from the allowed slots (word 3 (b H + h) of key.now(), as
-  /// floor(unit · allowed)), n_j from those found (the next word), w as said (random: unit of the third). 0 where found = 0.
-  virtual void mixtures(MixWeight w, const engine::RandomKey& key, const KeyRing& ring, const Closest& closest, Tensor& y) = 0;
-  /// w[b,r] = a_b / (counted[k] Σ a) where b and r are both among the first counted[k] of class k's n rows, else 0; a_b = 1 for
-  /// such anchors of classes whose others' rings hold at least `least` keys. All 0 without any. w [K n, K n].
-  virtual void contrast_weights(std::int64_t least, const Tensor& counted, const KeyRing& ring, Tensor& w) = 0;
-  virtual void other_classes(const KeyRing& ring, Tensor& mask) = 0;  ///< mask [K n, K S]: 0 at keys of other classes, -1e30 elsewhere
-  /// Stores the first counted[k] of class k's n rows of keys [K n, dim] with affinity[picks[k,i]]; the oldest make room.
-  virtual void store_keys(const Tensor& keys, const Tensor& picks, const Tensor& counted, const Tensor& affinity, const Tensor& open,
-                          KeyRing& ring) = 0;
-  /// state [2] = θ and whether it was ever moved (0, 1): θ ← clamp(decay θ + (1 - decay) median, low, high); with `from_first` decay
-  /// is 0 the first time. Unchanged where median [1] is NaN.
-  virtual void move_threshold(double decay, bool from_first, double low, double high, const Tensor& median, const Tensor& open,
-                              Tensor& state) = 0;
 
   // --- updates, all parameters in one call ------------------------------------------------------------------------------
   /// rates f64 [2]: lr / (1 - β1^t) and 1 / √(1 - β2^t) for step t = 1, 2, …

@@ -1,6 +1,7 @@
 #include "ops/distance.h"
 
 #include "engine/memory.h"
+#include "ops/backend.h"
 #include "ops/checks.h"
 
 namespace sagcl::ops {

@@ -1,6 +1,6 @@
 #pragma once
 #include "autograd/tape.h"
-#include "ops/backend.h"
+#include "ops/specs.h"
 
 namespace sagcl::ops {
 

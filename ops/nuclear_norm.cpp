@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "engine/memory.h"
+#include "ops/backend.h"
 #include "ops/checks.h"
 
 namespace sagcl::ops {

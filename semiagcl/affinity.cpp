@@ -5,6 +5,7 @@
 #include "ops/arithmetic.h"
 #include "ops/layout.h"
 #include "ops/reduce.h"
+#include "ops/selection.h"
 #include "semiagcl/patches.h"
 
 namespace sagcl::semiagcl {
@@ -34,13 +35,10 @@ Tensor median_bandwidth2(const Tensor& teacher_vectors, ops::Metric metric, doub
   if (N == 1) return Tensor::full({G}, high, teacher_vectors.dtype(), teacher_vectors.device());
   const Variable t(teacher_vectors);
   const Tensor d = ops::pairwise_distance(t, t, metric).value();
-  Tensor median = Tensor::empty({G, 1}, d.dtype(), d.device());
   // The N distances of nodes to themselves are 0, so they are the smallest: what is left is off the diagonal.
-  ops::backend(d.device()).quantiles(N, {0.5}, d.reshape({G, N * N}), median);
+  const Tensor median = ops::quantiles(d.reshape({G, N * N}), {0.5}, N);
   // Departs from the paper: it calls σ "adaptive" and gives no rule. Half the median makes the median pair e^{-1} alike.
-  Tensor sigma2 = ops::scale(Variable(median.reshape({G})), 0.5).value();
-  ops::backend(d.device()).clamp(sigma2, low, high, sigma2);
-  return sigma2;
+  return ops::clamp(ops::scale(Variable(median.reshape({G})), 0.5).value(), low, high);
 }
 
 Variable affinity(const Tensor& teacher_vectors, const Variable& student_vectors, ops::Metric metric, const Tensor& sigma2) {
@@ -65,10 +63,7 @@ AffinityGraph affinity_graph(const Tensor& teacher_probabilities, const Variable
 }
 
 Tensor diagonal(const Tensor& a) {
-  require(a.shape().rank() == 3 && a.shape()[1] == a.shape()[2], "diagonal: expected [graphs, N, N], got {}", a.shape());
-  Tensor d = Tensor::empty({a.shape()[0], a.shape()[1]}, a.dtype(), a.device());
-  ops::backend(a.device()).diagonal(a, d);
-  return d.reshape({d.size()});
+  return ops::diagonal(a).reshape({a.shape()[0] * a.shape()[1]});
 }
 
 }  // namespace sagcl::semiagcl

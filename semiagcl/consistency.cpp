@@ -1,23 +1,16 @@
 #include "semiagcl/consistency.h"
 
 #include "ops/arithmetic.h"
-#include "ops/backend.h"
 #include "ops/cross_entropy.h"
 #include "ops/reduce.h"
+#include "ops/selection.h"
 #include "ops/softmax.h"
 #include "semiagcl/training/supervised_loss.h"
 
 namespace sagcl::semiagcl {
 
 Tensor sharpened(const Tensor& q) {
-  const Variable squares = ops::square(Variable(q));
-  const std::int64_t C = q.shape().back(), rows = q.size() / C;
-  Tensor sums = Tensor::empty({rows}, q.dtype(), q.device()), y = Tensor::empty_like(q);
-  ops::Backend& device = ops::backend(q.device());
-  device.sum(squares.value(), {rows, C, 1}, 1, sums);
-  device.expand(sums, {rows, C, 1}, 1, y);
-  device.binary(ops::Binary::divide, squares.value(), y, y);
-  return y;
+  return ops::shares(ops::square(Variable(q)).value());
 }
 
 Variable consistency_loss(const Variable& student_logits, const Tensor& q, Consistency form, double least) {

@@ -9,8 +9,8 @@ namespace sagcl::semiagcl {
 using autograd::Variable;
 using engine::require;
 
-ops::Closest closest_keys(const Tensor& anchors, const MemoryBank& bank, std::int64_t n_closest) {
-  const ops::KeyRing& ring = bank.ring();
+Closest closest_keys(const Tensor& anchors, const MemoryBank& bank, std::int64_t n_closest) {
+  const KeyRing& ring = bank.ring();
   const std::int64_t K = ring.keys.shape()[0], dim = ring.keys.shape()[2], slots = ring.affinity.size();
   require(anchors.shape().rank() == 2 && anchors.shape()[0] % K == 0 && anchors.shape()[1] == dim,
           "closest_keys: anchors {} must be [{} n, {}]", anchors.shape(), K, dim);
@@ -18,21 +18,21 @@ ops::Closest closest_keys(const Tensor& anchors, const MemoryBank& bank, std::in
       ops::matmul(Variable(anchors), Variable(ring.keys.reshape({slots, dim})), {.transpose_b = true}).value();
   const auto places = [&](const engine::Shape& shape) { return Tensor::empty(shape, engine::Dtype::i32, anchors.device()); };
   const std::int64_t B = anchors.shape()[0];
-  ops::Closest closest{places({B, std::min(n_closest, slots)}), places({B}), places({B})};
+  Closest closest{places({B, std::min(n_closest, slots)}), places({B}), places({B})};
   // Departs from the paper: it does not say what happens when no key lies below θ; then all the closest may be drawn.
-  ops::backend(anchors.device()).closest_keys(ring, bank.theta(), similarity, closest);
+  paper_backend(anchors.device()).closest_keys(ring, bank.theta(), similarity, closest);
   return closest;
 }
 
-Tensor mixtures(const ops::KeyRing& ring, const ops::Closest& closest, const Method& m, engine::Generator& random) {
+Tensor mixtures(const KeyRing& ring, const Closest& closest, const Method& m, engine::Generator& random) {
   require<engine::UsageError>(m.mixing != Mixing::none, "hard_negatives: mixing is none, so there is no L_RW to draw for");
   // Departs from the paper: A_ii belongs to a patch of this batch and n_i to the bank, so each key keeps the affinity its own
   // patch had when it was stored.
-  const ops::MixWeight weight = m.mixing == Mixing::affinity     ? ops::MixWeight::affinity
-                                : m.mixing == Mixing::one_to_one ? ops::MixWeight::half
-                                                                 : ops::MixWeight::random;
+  const MixWeight weight = m.mixing == Mixing::affinity     ? MixWeight::affinity
+                           : m.mixing == Mixing::one_to_one ? MixWeight::half
+                                                            : MixWeight::random;
   Tensor h = Tensor::empty({closest.slots.shape()[0], m.n_hard, ring.keys.shape()[2]}, ring.keys.dtype(), ring.keys.device());
-  ops::backend(h.device()).mixtures(weight, random.next_key(), ring, closest, h);  // Eq. 6
+  paper_backend(h.device()).mixtures(weight, random.next_key(), ring, closest, h);
   return h;
 }
 

@@ -6,6 +6,7 @@
 
 #include "ops/gather.h"
 #include "ops/layout.h"
+#include "ops/selection.h"
 
 namespace sagcl::semiagcl {
 
@@ -57,24 +58,23 @@ void MemoryBank::store(const Tensor& keys, const Picks& picks, const Tensor& aff
                               "MemoryBank: keys {} and affinities {} for a bank of {}", keys.dtype(), affinity.dtype(),
                               ring_.keys.dtype());
   if (keys.device().is_cpu() && !(open.defined() && open.item() == 0)) check_keys(keys, picks, affinity);
-  ops::backend(keys.device()).store_keys(keys, picks.patch, picks.counted, affinity, open, ring_);
+  paper_backend(keys.device()).store_keys(keys, picks.patch, picks.counted, affinity, open, ring_);
 }
 
 void MemoryBank::update_threshold(const Tensor& open) {
   if (!m_.dynamic_threshold) return;
-  ops::Backend& device = ops::backend(threshold_.device());
-  Tensor median = Tensor::empty({1, 1}, threshold_.dtype(), threshold_.device());
-  device.quantiles(0, {0.5}, ring_.affinity.reshape({1, ring_.affinity.size()}), median);
+  const Tensor median = ops::quantiles(ring_.affinity.reshape({1, ring_.affinity.size()}), {0.5});
   // Departs from the paper: it names a dynamic threshold θ in (0,1) and gives neither value nor rule.
-  device.move_threshold(m_.threshold_decay, m_.threshold_from_first, m_.threshold_low, m_.threshold_high, median.reshape({1}), open,
-                        threshold_);
+  paper_backend(threshold_.device())
+      .move_threshold(m_.threshold_decay, m_.threshold_from_first, m_.threshold_low, m_.threshold_high, median.reshape({1}), open,
+                      threshold_);
 }
 
 Tensor MemoryBank::theta() const { return ops::slice(Variable(threshold_), 0, 0, 1).value(); }
 
 Tensor MemoryBank::other_classes(std::int64_t n) const {
   Tensor mask = Tensor::empty({ring_.keys.shape()[0] * n, ring_.affinity.size()}, ring_.keys.dtype(), ring_.keys.device());
-  ops::backend(mask.device()).other_classes(ring_, mask);
+  paper_backend(mask.device()).other_classes(ring_, mask);
   return mask;
 }
 

@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "ops/backend.h"
+#include "semiagcl/kernels/backend.h"
 #include "semiagcl/sampling.h"
 
 namespace sagcl::semiagcl {
@@ -24,7 +24,7 @@ class MemoryBank {
   /// nothing is stored, without m.dynamic_threshold, and where `open` is 0.
   void update_threshold(const Tensor& open = {});
 
-  const ops::KeyRing& ring() const { return ring_; }
+  const KeyRing& ring() const { return ring_; }
   Tensor theta() const;                        ///< θ, [1]
   Tensor other_classes(std::int64_t n) const;  ///< [K n, K bank_size]: 0 where a key is of another class than the row, else -1e30
 
@@ -48,7 +48,7 @@ class MemoryBank {
  private:
   std::map<std::string, Tensor> parts() const;
   Method m_;
-  ops::KeyRing ring_;
+  KeyRing ring_;
   Tensor threshold_;  // [2]: θ, and whether it was ever moved
 };
 

@@ -1,11 +1,12 @@
 #include "semiagcl/patches.h"
 
 #include "ops/arithmetic.h"
-#include "ops/backend.h"
 #include "ops/gather.h"
 #include "ops/layout.h"
 #include "ops/matmul.h"
 #include "ops/reduce.h"
+#include "ops/selection.h"
+#include "semiagcl/kernels/backend.h"
 
 namespace sagcl::semiagcl {
 
@@ -13,7 +14,6 @@ using autograd::Variable;
 using engine::Dtype;
 using engine::require;
 using engine::Shape;
-using ops::PatchMean;
 
 std::int64_t patches_per_image(const Shape& x, const Extents& grid) {
   require(x.rank() == 5, "patches: expected [N,D,H,W,C], got {}", x);
@@ -44,7 +44,7 @@ void check_map(const char* who, const Tensor& image, const Tensor& map) {
 /// The means over each patch, [N, P, K], of a function of x c_k; x [N,D,H,W,1], or undefined for 1.
 Tensor patch_means(PatchMean f, const Tensor& x, const Tensor& c, const Extents& grid) {
   Tensor means = Tensor::empty({c.shape()[0], patches_per_image(c.shape(), grid), c.shape()[4]}, c.dtype(), c.device());
-  ops::backend(c.device()).patch_means(f, grid, x, c, means);
+  paper_backend(c.device()).patch_means(f, grid, x, c, means);
   return means;
 }
 
@@ -55,24 +55,18 @@ PatchMean entropy(EntropyForm form) { return form == EntropyForm::clamped ? Patc
 Tensor robust_range(const Tensor& x, double low, double high) {
   const Tensor v = grey("robust_range", x);
   const std::int64_t N = v.shape()[0];
-  Tensor range = Tensor::empty({N, 2}, v.dtype(), v.device());
-  ops::backend(v.device()).quantiles(0, {low / 100, high / 100}, v.reshape({N, v.size() / N}), range);
-  return range;
+  return ops::quantiles(v.reshape({N, v.size() / N}), {low / 100, high / 100});
 }
 
 Tensor unit_range(const Tensor& x, double low, double high) {
   const Tensor v = grey("unit_range", x), range = robust_range(v, low, high);
   const std::int64_t N = v.shape()[0];
-  Tensor unit = Tensor::empty({N, v.size() / N}, v.dtype(), v.device());
-  ops::backend(v.device()).unit_range(v.reshape(unit.shape()), range, unit);
-  return unit.reshape(v.shape());
+  return ops::unit_range(v.reshape({N, v.size() / N}), range).reshape(v.shape());
 }
 
 Tensor patch_entropy(const Tensor& image, const Tensor& class_map, const Extents& grid, EntropyForm form) {
   check_map("patch_entropy", image, class_map);
-  // Departs from the paper: the minus of Eq. 1 stands before both terms; as printed it would cover only the first, and the
-  // quantity would not be an entropy.
-  return patch_means(entropy(form), grey("patch_entropy", image), class_map, grid);  // Eq. 1
+  return patch_means(entropy(form), grey("patch_entropy", image), class_map, grid);
 }
 
 Tensor patch_entropy_of_confidence(const Tensor& class_map, const Extents& grid, EntropyForm form) {
@@ -88,13 +82,12 @@ Tensor patch_cosine(const Tensor& image, const Tensor& class_map, const Extents&
   const Tensor confidence = patch_confidence(class_map, grid);
   const std::int64_t K = confidence.shape()[2], P = confidence.size() / K;
   const Variable x(grey("patch_cosine", image)), mean(confidence.reshape({P, K}));
-  Tensor anchor = Tensor::empty({1, 1}, Dtype::i32, image.device()), counted = Tensor::empty({1}, Dtype::i32, image.device());
   std::vector<Variable> similarity;  // [P, 1] of each class
   for (std::int64_t k = 0; k < K; ++k) {
     const Variable attended = ops::patches(ops::multiply(x, ops::slice(Variable(class_map), 4, k, 1)), grid);  // of X' = X ⊙ C^k
     const Variable rows = ops::l2_normalize(ops::reshape(attended, {P, x.value().size() / P}));                // zeros stay zeros
     const Tensor score = ops::slice(mean, 1, k, 1).value();
-    ops::backend(image.device()).top_rows(0, score, score, anchor, counted);
+    const Tensor anchor = ops::top_rows(score, score, 0, 1).picks;
     similarity.push_back(ops::matmul(rows, ops::gather(rows, anchor.reshape({1})), {.transpose_b = true}));
   }
   return ops::concat(similarity, 1).value().reshape(confidence.shape());
@@ -118,7 +111,7 @@ Tensor attended_patches(const Tensor& image, const Tensor& class_map, const Exte
   const Shape& s = image.shape();
   const Shape patches{picks.size(), s[1] / grid[0], s[2] / grid[1], s[3] / grid[2], s[4]};
   Tensor attended = Tensor::empty(patches, image.dtype(), image.device());
-  ops::backend(image.device()).attended_patches(grid, image, class_map, picks, attended);
+  paper_backend(image.device()).attended_patches(grid, image, class_map, picks, attended);
   return attended;
 }
 
@@ -134,9 +127,7 @@ Tensor one_hot(const Tensor& labels, std::int64_t n_classes, Dtype dtype) {
         require<engine::DataError>(k >= -1 && k < n_classes, "one_hot: label {} at voxel {}, there are {} classes", k, i, n_classes);
       }
     });
-  Tensor hot = Tensor::empty({s[0], s[1], s[2], s[3], n_classes}, dtype, labels.device());
-  ops::backend(labels.device()).one_hot(labels, hot);
-  return hot;
+  return ops::one_hot(labels, n_classes, dtype);
 }
 
 }  // namespace sagcl::semiagcl

@@ -18,7 +18,7 @@ Variable reweighted_loss(const Variable& q, const Tensor& keys, const Picks& pic
   Contrast contrast{.keys = keys, .own = hard_negatives(q.value(), bank, m, random), .tau = m.tau};
   // The mean over all anchors of the mean over their positives, as weights.
   contrast.weights = Tensor::empty({rows, rows}, keys.dtype(), keys.device());
-  ops::backend(keys.device()).contrast_weights(m.min_negatives, picks.counted, bank.ring(), contrast.weights);
+  paper_backend(keys.device()).contrast_weights(m.min_negatives, picks.counted, bank.ring(), contrast.weights);
   // Departs from the paper only if asked to: Eq. 7's denominator holds H alone, MoCHi keeps the queue beside it.
   if (m.append_queue) {
     contrast.shared = bank.ring().keys.reshape({bank.ring().affinity.size(), keys.shape()[1]});
@@ -34,7 +34,7 @@ Variable roi_features(const Variable& bottleneck, const Tensor& class_map, const
   const Extents cells{{f[1], f[2], f[3]}};
   const std::int64_t columns = f[0] * cells.volume();
   Tensor w = Tensor::empty({picks.size(), columns}, bottleneck.value().dtype(), bottleneck.value().device());
-  ops::backend(w.device()).patch_weights(grid, cells, class_map, picks, w);
+  paper_backend(w.device()).patch_weights(grid, cells, class_map, picks, w);
   return ops::matmul(Variable(w), ops::reshape(bottleneck, {columns, f[4]}));
 }
 

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "ops/backend.h"
+#include "ops/selection.h"
 
 namespace sagcl::semiagcl {
 
@@ -26,10 +26,8 @@ Picks class_centric_patches(const Tensor& score, const Tensor& confidence, const
   engine::require(s.rank() == 3 && s == confidence.shape() && score.size() > 0,
                   "class_centric_patches: score {} and confidence {} must both be [N, patches, classes]", s, confidence.shape());
   const std::int64_t patches = s[0] * s[1], K = s[2], n = capped_top_n(m.top_n, patches, m.top_n_share);
-  Picks picks{Tensor::empty({K, n}, engine::Dtype::i32, score.device()), Tensor::empty({K}, engine::Dtype::i32, score.device())};
-  ops::backend(score.device())
-      .top_rows(m.min_confidence, score.reshape({patches, K}), confidence.reshape({patches, K}), picks.patch, picks.counted);
-  return picks;
+  const ops::TopRows top = ops::top_rows(score.reshape({patches, K}), confidence.reshape({patches, K}), m.min_confidence, n);
+  return {top.picks, top.counted};
 }
 
 }  // namespace sagcl::semiagcl

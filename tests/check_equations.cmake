@@ -1,12 +1,13 @@
-# The table "Equations" of semiagcl/README.md and the tags `// Eq. n` in semiagcl/ and ops/ say the same: every tag is in the
+# The table "Equations" of semiagcl/README.md and the tags `// Eq. n` in semiagcl/ say the same: every tag is in the
 # table with its line and function, every line of the table has its tag, every function and test named there exists.
 cmake_minimum_required(VERSION 3.25)
 set(bad "")
 
-# The tags as "Eq. n at file:line in function". A function begins at column 0 with its name before the first parenthesis.
+# The tags as "Eq. n at file:line in function". A function begins at column 0 with its name before the first parenthesis; a
+# kernel is a struct whose operator() is one.
 set(tags "")
 file(GLOB_RECURSE files RELATIVE ${ROOT}/semiagcl
-     ${ROOT}/semiagcl/*.cpp ${ROOT}/semiagcl/*.h ${ROOT}/ops/*.cpp ${ROOT}/ops/*.inl)
+     ${ROOT}/semiagcl/*.cpp ${ROOT}/semiagcl/*.h ${ROOT}/semiagcl/*.inl)
 foreach(file ${files})
   file(READ ${ROOT}/semiagcl/${file} text)
   if(NOT text MATCHES "[^/]// Eq\\. [0-9]")
@@ -18,6 +19,8 @@ foreach(file ${files})
   foreach(line IN LISTS lines)
     math(EXPR number "${number} + 1")
     if(line MATCHES "^[A-Za-z][^(]*[ :&*]([A-Za-z0-9_]+)\\(")
+      set(function ${CMAKE_MATCH_1})
+    elseif(line MATCHES "^struct ([A-Za-z0-9_]+) ")
       set(function ${CMAKE_MATCH_1})
     endif()
     if(line MATCHES "[^/]// (Eq\\. [0-9]+(, Eq\\. [0-9]+)*)$")
@@ -37,9 +40,9 @@ foreach(file ${test_files})
   string(APPEND tests "${text}")
 endforeach()
 set(mapped "")
-file(STRINGS ${ROOT}/semiagcl/README.md rows REGEX "^\\| .*`[a-z_./]+\\.cpp" ENCODING UTF-8)
+file(STRINGS ${ROOT}/semiagcl/README.md rows REGEX "^\\| .*`[a-z_./]+\\.(cpp|inl)" ENCODING UTF-8)
 foreach(row IN LISTS rows)
-  string(REGEX MATCHALL "`[a-z_./]+\\.cpp(:[0-9]+)?`" places "${row}")
+  string(REGEX MATCHALL "`[a-z_./]+\\.(cpp|inl)(:[0-9]+)?`" places "${row}")
   string(REGEX MATCHALL "`[A-Za-z_:]+`" functions "${row}")
   string(REGEX MATCHALL "`[A-Z][A-Za-z]+\\.[A-Za-z0-9*]+`" named_tests "${row}")
   string(REGEX REPLACE "`(.*::)?|`" "" functions "${functions}")
@@ -61,7 +64,7 @@ foreach(row IN LISTS rows)
     endif()
   endforeach()
   foreach(function ${functions})
-    if(NOT sources MATCHES "\n[A-Za-z][^(\n]*[ :&*]${function}\\(")
+    if(NOT sources MATCHES "\n([A-Za-z][^(\n]*[ :&*]${function}\\(|struct ${function} )")
       string(APPEND bad "${places}: defines no function ${function}\n")
     endif()
   endforeach()

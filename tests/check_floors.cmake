@@ -1,4 +1,5 @@
-# A file includes only from its own floor's folder or from floors below. Vendor headers stay in the files whose job they are.
+# A file includes only from its own floor's folder or from floors below. Vendor headers stay in the files whose job they are,
+# the device contract in ops/, and the paper out of it.
 cmake_minimum_required(VERSION 3.25)  # for IN_LIST, also with cmake -P
 set(below_engine "engine")
 set(below_autograd "autograd;engine")
@@ -16,10 +17,20 @@ foreach(floor ${floors})
       if(line MATCHES "#include \"([a-z_]+)/" AND NOT CMAKE_MATCH_1 IN_LIST below_${floor})
         string(APPEND bad "${file}: ${line}\n")
       endif()
+      if(line MATCHES "\"ops/backend.h\"" AND (NOT floor STREQUAL ops OR file MATCHES "/ops/[a-z_]+\\.h$"))
+        string(APPEND bad "${file}: the device contract is for sources of ops/: ${line}\n")
+      endif()
       if(file MATCHES "\\.h$" AND line MATCHES "<(oneapi|dnnl|cblas|lapacke|cudnn|cublas|cusolver|nccl|mpi|hdf5|zlib|stb_|nlohmann|toml)")
         string(APPEND bad "${file}: vendor header in a public header: ${line}\n")
       endif()
     endforeach()
+  endforeach()
+endforeach()
+file(GLOB_RECURSE files ${ROOT}/ops/*)
+foreach(file ${files})
+  file(STRINGS ${file} lines REGEX "Eq\\. [0-9]")
+  foreach(line ${lines})
+    string(APPEND bad "${file}: equations of the paper are in semiagcl/: ${line}\n")
   endforeach()
 endforeach()
 if(bad)

@@ -2,8 +2,6 @@
 // Every kernel of the contract that needs no vendor library, for any launcher. A device adds products, convolution and
 // decompositions, and may override a kernel here by a faster one.
 #include "ops/backend.h"
-#include "ops/kernels/choices.inl"
-#include "ops/kernels/keys.inl"
 #include "ops/kernels/layout.inl"
 #include "ops/kernels/losses.inl"
 #include "ops/kernels/norm.inl"
@@ -11,6 +9,7 @@
 #include "ops/kernels/pool.inl"
 #include "ops/kernels/resize.inl"
 #include "ops/kernels/rows.inl"
+#include "ops/kernels/selection.inl"
 #include "ops/kernels/softmax.inl"
 #include "ops/kernels/sums.inl"
 #include "ops/kernels/updates.inl"
@@ -122,41 +121,14 @@ class SharedBackend : public Backend {
     kernels::quantiles<Launch>(skip, q, x, y);
   }
   void unit_range(const Tensor& x, const Tensor& range, Tensor& y) override { kernels::unit_range<Launch>(x, range, y); }
-  void patch_means(PatchMean f, const Extents& grid, const Tensor& x, const Tensor& c, Tensor& y) override {
-    kernels::patch_means<Launch>(f, grid, x, c, y);
-  }
   void top_rows(double least, const Tensor& score, const Tensor& weight, Tensor& picks, Tensor& counted) override {
     kernels::top_rows<Launch>(least, score, weight, picks, counted);
-  }
-  void attended_patches(const Extents& grid, const Tensor& x, const Tensor& c, const Tensor& picks, Tensor& y) override {
-    kernels::attended_patches<Launch>(grid, x, c, picks, y);
-  }
-  void patch_weights(const Extents& grid, const Extents& cells, const Tensor& c, const Tensor& picks, Tensor& w) override {
-    kernels::patch_weights<Launch>(grid, cells, c, picks, w);
   }
   void one_hot(const Tensor& labels, Tensor& y) override { kernels::one_hot<Launch>(labels, y); }
   void diagonal(const Tensor& a, Tensor& y) override { kernels::diagonal<Launch>(a, y); }
   void below(const Tensor& x, const Tensor& limit, Tensor& y) override { kernels::below<Launch>(x, limit, y); }
   void add_noise(const engine::RandomKey& key, double scale, double most, const Tensor& x, Tensor& y) override {
     kernels::add_noise<Launch>(key, scale, most, x, y);
-  }
-  void closest_keys(const KeyRing& ring, const Tensor& theta, const Tensor& score, Closest& closest) override {
-    kernels::closest_keys<Launch>(ring, theta, score, closest);
-  }
-  void mixtures(MixWeight w, const engine::RandomKey& key, const KeyRing& ring, const Closest& closest, Tensor& y) override {
-    kernels::mixtures<Launch>(w, key, ring, closest, y);
-  }
-  void contrast_weights(std::int64_t least, const Tensor& counted, const KeyRing& ring, Tensor& w) override {
-    kernels::contrast_weights<Launch>(least, counted, ring, w);
-  }
-  void other_classes(const KeyRing& ring, Tensor& mask) override { kernels::other_classes<Launch>(ring, mask); }
-  void store_keys(const Tensor& keys, const Tensor& picks, const Tensor& counted, const Tensor& affinity, const Tensor& open,
-                  KeyRing& ring) override {
-    kernels::store_keys<Launch>(keys, picks, counted, affinity, open, ring);
-  }
-  void move_threshold(double decay, bool from_first, double low, double high, const Tensor& median, const Tensor& open,
-                      Tensor& state) override {
-    kernels::move_threshold<Launch>(decay, from_first, low, high, median, open, state);
   }
   void adam(const AdamSpec& spec, const Tensor& rates, const Tensor& open, const std::vector<AdamSlot>& slots) override {
     kernels::adam<Launch>(spec, rates, open, slots);

@@ -5,9 +5,9 @@
 
 #include "layers/schedule.h"
 #include "ops/arithmetic.h"
-#include "ops/backend.h"
 #include "ops/layout.h"
 #include "ops/reduce.h"
+#include "ops/selection.h"
 #include "ops/softmax.h"
 
 namespace sagcl::semiagcl {
@@ -18,9 +18,7 @@ constexpr double noise = 0.1, most_noise = 0.2;
 
 /// x + clamp(0.1 N(0, 1), −0.2, 0.2)
 Tensor disturbed(const Tensor& x, engine::Generator random) {
-  Tensor y = Tensor::empty_like(x);
-  ops::backend(x.device()).add_noise(random.next_key(), noise, most_noise, x, y);
-  return y;
+  return ops::add_noise(x, random.next_key(), noise, most_noise);
 }
 
 }  // namespace
@@ -35,10 +33,8 @@ Tensor predictive_entropy(const Tensor& sum, std::int64_t T) {
 }
 
 Variable certain_consistency(const Variable& logits, const Tensor& q, const Tensor& entropy, const Tensor& threshold) {
-  Tensor certain = Tensor::empty_like(q);
-  ops::backend(q.device()).below(entropy, threshold, certain);
-  Tensor count = ops::sum(Variable(certain)).value();
-  ops::backend(q.device()).clamp(count, 1, INFINITY, count);
+  const Tensor certain = ops::below(entropy, threshold, q.shape().back());
+  const Tensor count = ops::clamp(ops::sum(Variable(certain)).value(), 1, INFINITY);
   const Variable squared = ops::square(ops::subtract(ops::softmax(logits), Variable(q)));
   return ops::divide(ops::sum(ops::multiply(squared, Variable(certain))), Variable(count));
 }

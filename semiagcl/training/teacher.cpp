@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <vector>
 
-#include "ops/backend.h"
+#include "ops/updates.h"
 
 namespace sagcl::semiagcl {
 
@@ -37,7 +37,7 @@ std::vector<std::pair<Tensor, Tensor>> pairs_of(const std::map<std::string, Part
 
 void update_teacher(layers::Module& teacher, layers::Module& student, const Tensor& alpha, const Tensor& open, Buffers buffers) {
   const auto average = [&](const Tensor& a, const std::vector<std::pair<Tensor, Tensor>>& pairs) {
-    if (!pairs.empty()) ops::backend(alpha.device()).average(a, open, pairs);
+    if (!pairs.empty()) ops::average(a, open, pairs);
   };
   // Departs from the paper: it does not say how the teacher follows. Exponential moving average with α = 0.999, the first
   // of section IV-B's four unnamed numbers.

@@ -7,7 +7,7 @@
 #include "layers/schedule.h"
 #include "layers/weights.h"
 #include "ops/arithmetic.h"
-#include "ops/backend.h"
+#include "ops/updates.h"
 #include "ops/layout.h"
 #include "ops/softmax.h"
 #include "semiagcl/training/first_non_finite.h"
@@ -155,7 +155,7 @@ void Trainer::pass(const engine::Generator& random) {
   engine::Range phase("forward");
   autograd::Tape tape;
   const Variable loss = total_loss(shard_, random, terms, found_);
-  ops::backend(device_).close_unless_finite(loss.value(), open_);
+  ops::close_unless_finite(loss.value(), open_);
   phase.next("backward");
   tape.backward(whole_steps() ? loss : ops::scale(loss, 1 / double(settings_.train.shards)));
   gradients_ = optimizer_->take_gradients();

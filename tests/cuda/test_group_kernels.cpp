@@ -1,10 +1,11 @@
-// Groups of threads on the emulator: the selections of ops/kernels, against one thread.
+// Groups of threads on the emulator: selections and the paper's kernels, against one thread.
 #include "tests/cuda/kernel_test.h"
 
-#include "ops/kernels/choices.inl"
-#include "ops/kernels/keys.inl"
 #include "ops/kernels/launch_cpu.h"
 #include "ops/kernels/pointwise.inl"
+#include "ops/kernels/selection.inl"
+#include "semiagcl/kernels/hard_negatives.inl"
+#include "semiagcl/kernels/patches.inl"
 
 namespace sagcl::ops::cuda {
 namespace {
@@ -82,11 +83,11 @@ TEST(EmulatedKernels, ClosestKeysAndMixtures) {
   for (const int n : {1, 50, 200, 600}) {
     expect_equal_results([&]<class Launch>() {
       std::vector<std::int32_t> in_order(std::size_t(B * n)), slots(in_order.size()), found(B), allowed(B);
-      Launch::for_groups(B, kernels::ClosestKeys<float>{per_class, K, S, n, held, affinity.data(), &theta, score.data(),
+      Launch::for_groups(B, semiagcl::kernels::ClosestKeys<float>{per_class, K, S, n, held, affinity.data(), &theta, score.data(),
                                                         in_order.data(), slots.data(), found.data(), allowed.data()});
       std::vector<float> mixed(std::size_t(B * H * dim), std::nanf(""));
       Launch::for_groups((B * H + 31) / 32,
-                         kernels::Mixtures<float>{MixWeight::random, {}, B * H, H, n, dim, keys.data(), affinity.data(), slots.data(),
+                         semiagcl::kernels::Mixtures<float>{semiagcl::MixWeight::random, {}, B * H, H, n, dim, keys.data(), affinity.data(), slots.data(),
                                                   found.data(), allowed.data(), mixed.data()});
       return std::tuple(slots, found, allowed, mixed);
     });
@@ -108,13 +109,13 @@ TEST(EmulatedKernels, OtherWorkOfGroups) {
     EXPECT_EQ(open, (std::vector<double>{1, 0}));
     return counted;
   });
-  const kernels::PatchCells meet({2, 4, 30, 24, 2}, {{2, 3, 4}}, {{3, 7, 5}});
+  const semiagcl::kernels::PatchCells meet({2, 4, 30, 24, 2}, {{2, 3, 4}}, {{3, 7, 5}});
   const std::size_t cells = std::size_t(meet.window.volume());
   std::vector<double> serial(4 * cells), first;
-  SerialLaunch::for_groups(std::int64_t(4 * cells), kernels::CellSums<float>{meet, 2, 2, x.data(), picks, serial.data()});
+  SerialLaunch::for_groups(std::int64_t(4 * cells), semiagcl::kernels::CellSums<float>{meet, 2, 2, x.data(), picks, serial.data()});
   const auto check = [&]<Order order>() {
     std::vector<double> ours(4 * cells);
-    EmulatedLaunch<order>::for_groups(std::int64_t(4 * cells), kernels::CellSums<float>{meet, 2, 2, x.data(), picks, ours.data()});
+    EmulatedLaunch<order>::for_groups(std::int64_t(4 * cells), semiagcl::kernels::CellSums<float>{meet, 2, 2, x.data(), picks, ours.data()});
     for (std::size_t i = 0; i < ours.size(); ++i) EXPECT_NEAR(ours[i], serial[i], 1e-12);
     if (first.empty()) first = ours;
     EXPECT_EQ(ours, first);

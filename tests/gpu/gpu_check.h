@@ -21,7 +21,7 @@ struct Options {
   int steps = 20;
 };
 
-int op_parity(const Options& options);        ///< every operation and choice, f64 and f32, value and gradients, GPU against CPU
+int op_parity(const Options& options);        ///< every operation and kernel of both contracts, f64 and f32, value and gradients, GPU against CPU
 int op_repeat(const Options& options);        ///< every operation twice on the GPU: equal bits
 int conv_sweep(const Options& options);  ///< all layer shapes of both networks, three passes and precisions, against f64
 int weight_gradients(

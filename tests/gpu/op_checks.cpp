@@ -1,7 +1,7 @@
 #include <cstring>
 
 #include "tests/gpu/gpu_check.h"
-#include "tests/support/choice_cases.h"
+#include "tests/support/kernel_cases.h"
 #include "tests/support/op_cases.h"
 
 namespace sagcl::gpu {
@@ -43,9 +43,9 @@ double worst_error(const OpResult& a, const OpResult& b) {
 }
 
 /// What is not differentiated: integers must be the same, values close, a second run equal bit for bit.
-int choice_parity(const Options& options) {
+int kernel_parity(const Options& options) {
   int failures = 0;
-  for (const tests::ChoiceCase& c : tests::choice_cases())
+  for (const tests::KernelCase& c : tests::kernel_cases())
     for (const Dtype dtype : {Dtype::f64, Dtype::f32}) {
       if (c.name.find(options.only) == std::string::npos) continue;
       std::vector<Tensor> inputs;
@@ -71,7 +71,7 @@ int choice_parity(const Options& options) {
 
 int op_parity(const Options& options) {
   engine::set_precision(engine::Precision::fp32);
-  return choice_parity(options) + for_each_case(options, "parity", [&](const OpCase& c) {
+  return kernel_parity(options) + for_each_case(options, "parity", [&](const OpCase& c) {
     int bad = 0;
     for (const Dtype dtype : {Dtype::f64, Dtype::f32}) {
       if (dtype == Dtype::f32 && c.f64_only) continue;
@@ -89,7 +89,7 @@ int op_parity(const Options& options) {
 
 int op_repeat(const Options& options) {
   engine::set_precision(engine::Precision::fp32);
-  return choice_parity(options) + for_each_case(options, "repeat", [&](const OpCase& c) {
+  return kernel_parity(options) + for_each_case(options, "repeat", [&](const OpCase& c) {
     const std::vector<Tensor> inputs = tests::draw_inputs(c, c.f64_only ? Dtype::f64 : Dtype::f32, options.device);
     const std::vector<Tensor> first = all_of(tests::evaluate(c, inputs)), second = all_of(tests::evaluate(c, inputs));
     int different = 0;

@@ -2,7 +2,7 @@
 
 #include "engine/parallel.h"
 #include "ops/cpu/kernels.h"
-#include "tests/support/choice_cases.h"
+#include "tests/support/kernel_cases.h"
 #include "tests/support/golden.h"
 #include "tests/support/op_cases.h"
 
@@ -116,7 +116,7 @@ TEST_F(InstructionSets, NeverChangeABitInDouble) {
 }
 
 TEST_F(InstructionSets, NeverChangeABitOfChoicesKeysAndUpdates) {
-  for (const ChoiceCase& c : choice_cases())
+  for (const KernelCase& c : kernel_cases())
     for (const Dtype dtype : {Dtype::f32, Dtype::f64}) {
       const std::vector<Tensor> inputs = c.inputs(dtype);
       compare([&] { return c.f(inputs); },

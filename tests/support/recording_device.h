@@ -5,6 +5,7 @@
 #include "ops/kernels/conv_reference.inl"
 #include "ops/kernels/launch_cpu.h"
 #include "ops/kernels/shared_backend.inl"
+#include "semiagcl/kernels/shared_backend.inl"
 
 namespace sagcl::tests {
 
@@ -130,8 +131,10 @@ inline RecordingDevice& RecordingDevice::get() {
   static RecordingDevice& device = []() -> RecordingDevice& {
     auto& made = *new RecordingDevice;
     static RecordingBackend backend;
+    static semiagcl::SharedPaperBackend<RecordingLaunch> paper_backend;
     engine::register_device(place(), made);
     ops::register_backend(place(), backend);
+    semiagcl::register_paper_backend(place(), paper_backend);
     return made;
   }();
   return device;

@@ -1,13 +1,14 @@
 #pragma once
-// What a method decides from values, on the device: ranges and means of images, the patches with the largest scores, what is
-// cut out of them. Nothing here is differentiated and nothing waits for the host.
+// Section III-A on the device: means over patches (Eq. 1), the attended patches X' = X ⊙ C, and where patches meet cells.
 #include <array>
 #include <cmath>
 
-#include "ops/backend.h"
-#include "ops/kernels/quantiles.inl"
+#include "ops/kernels/select.inl"
+#include "semiagcl/kernels/backend.h"
 
-namespace sagcl::ops::kernels {
+namespace sagcl::semiagcl::kernels {
+
+using namespace ops::kernels;
 
 /// Images of `size` cut into a grid of patches.
 struct PatchGrid {
@@ -26,33 +27,13 @@ struct PatchGrid {
   }
 };
 
-template <class T>
-struct UnitRange {
-  const T *x, *range;
-  T* y;
-  std::int64_t columns;
-  SAGCL_BOTH void operator()(std::int64_t r, std::int64_t c) const {
-    const double low = double(range[2 * r]), width = double(range[2 * r + 1]) - low;
-    const double v = (double(x[r * columns + c]) - low) / (width < 1e-12 ? 1e-12 : width);
-    y[r * columns + c] = T(v < 0 ? 0.0 : v > 1 ? 1.0 : v);
-  }
-};
-
-template <class Launch>
-void unit_range(const Tensor& x, const Tensor& range, Tensor& y) {
-  if (x.size() == 0) return;
-  engine::visit_float(x.dtype(), [&](auto type) {
-    using T = typename decltype(type)::type;
-    const std::int64_t rows = x.shape()[0], columns = x.size() / rows;
-    Launch::for_rows(rows, columns, UnitRange<T>{x.data<T>(), range.data<T>(), y.data<T>(), columns});
-  });
-}
-
-/// h(v) = -v ln v - (1-v) ln(1-v)
+/// h(v) = -v ln v - (1-v) ln(1-v), in nats; 0 ln 0 = 0
 template <class T>
 SAGCL_BOTH T binary_entropy(T v) {
   const T w = 1 - v;
-  return -((v > 0 ? v * std::log(v) : T(0)) + (w > 0 ? w * std::log(w) : T(0)));
+  // Departs from the paper: the minus of Eq. 1 stands before both terms; as printed it would cover only the first, and the
+  // quantity would not be an entropy.
+  return -((v > 0 ? v * std::log(v) : T(0)) + (w > 0 ? w * std::log(w) : T(0)));  // Eq. 1
 }
 
 /// The sum along row r of a patch.
@@ -102,57 +83,6 @@ void patch_means(PatchMean f, const Extents& grid, const Tensor& x, const Tensor
       case PatchMean::clamped_entropy: add.template operator()<PatchMean::clamped_entropy>(); break;
     }
     Launch::for_each(y.size(), DivideBy<T>{double(cut.patch.volume()), total, y.data<T>()});
-  });
-}
-
-/// Row m's place in the order of class k: how many rows come before it. Those that n others precede are not picked.
-template <class T>
-struct TopRows {
-  T least;
-  std::int64_t M, K, n;
-  const T *score, *weight;
-  std::int32_t* picks;
-  SAGCL_BOTH void operator()(std::int64_t i) const {
-    const std::int64_t k = i / M, m = i - k * M;
-    const T own = score[m * K + k];
-    const bool eligible = weight[m * K + k] >= least;
-    std::int64_t rank = 0;
-    for (std::int64_t r = 0; r < M && rank < n; ++r) {
-      const T other = score[r * K + k];
-      const bool first = r < m ? !(other < own) && (other == other || own != own) : other > own || (other == other && own != own);
-      const bool counted = weight[r * K + k] >= least;
-      rank += r != m && (counted == eligible ? first : counted);
-    }
-    if (rank < n) picks[k * n + rank] = std::int32_t(m);
-  }
-};
-
-template <class T>
-struct CountEligible {
-  using Shared = int;
-  T least;
-  std::int64_t M, K, n;
-  const T* weight;
-  std::int32_t* counted;
-  template <class Group>
-  SAGCL_GROUP void operator()(std::int64_t k, int& count, const Group& group) const {
-    if (group.thread() == 0) count = 0;
-    group.sync();
-    int mine = 0;
-    for (std::int64_t m = group.thread(); m < M; m += group.threads()) mine += weight[m * K + k] >= least;
-    group.add(&count, mine);
-    group.sync();
-    if (group.thread() == 0) counted[k] = std::int32_t(count < n ? count : n);
-  }
-};
-
-template <class Launch>
-void top_rows(double least, const Tensor& score, const Tensor& weight, Tensor& picks, Tensor& counted) {
-  engine::visit_float(score.dtype(), [&](auto type) {
-    using T = typename decltype(type)::type;
-    const std::int64_t M = score.shape()[0], K = score.shape()[1], n = picks.shape()[1];
-    Launch::for_each(K * M, TopRows<T>{T(least), M, K, n, score.data<T>(), weight.data<T>(), picks.data<std::int32_t>()});
-    Launch::for_groups(K, CountEligible<T>{T(least), M, K, n, weight.data<T>(), counted.data<std::int32_t>()});
   });
 }
 
@@ -280,88 +210,4 @@ void patch_weights(const Extents& grid, const Extents& cells, const Tensor& c, c
   });
 }
 
-template <class T, class Label>
-struct OneHot {
-  const Label* labels;
-  T* y;
-  std::int64_t columns;
-  SAGCL_BOTH void operator()(std::int64_t r, std::int64_t c) const { y[r * columns + c] = T(std::int64_t(labels[r]) == c); }
-};
-
-template <class Launch>
-void one_hot(const Tensor& labels, Tensor& y) {
-  engine::visit_float(y.dtype(), [&](auto type) {
-    using T = typename decltype(type)::type;
-    const std::int64_t rows = labels.size(), columns = y.shape().back();
-    if (labels.dtype() == engine::Dtype::u8)
-      Launch::for_rows(rows, columns, OneHot<T, std::uint8_t>{labels.data<std::uint8_t>(), y.data<T>(), columns});
-    else Launch::for_rows(rows, columns, OneHot<T, std::int32_t>{labels.data<std::int32_t>(), y.data<T>(), columns});
-  });
-}
-
-template <class T>
-struct Diagonal {
-  const T* a;
-  T* y;
-  std::int64_t n;
-  SAGCL_BOTH void operator()(std::int64_t g, std::int64_t i) const { y[g * n + i] = a[(g * n + i) * n + i]; }
-};
-
-template <class Launch>
-void diagonal(const Tensor& a, Tensor& y) {
-  if (y.size() == 0) return;
-  engine::visit_float(a.dtype(), [&](auto type) {
-    using T = typename decltype(type)::type;
-    const std::int64_t n = y.shape().back();
-    Launch::for_rows(y.size() / n, n, Diagonal<T>{a.data<T>(), y.data<T>(), n});
-  });
-}
-
-template <class T>
-struct Below {
-  const T* x;
-  const double* limit;
-  T* y;
-  std::int64_t columns;
-  SAGCL_BOTH void operator()(std::int64_t r, std::int64_t c) const { y[r * columns + c] = T(double(x[r]) < limit[0]); }
-};
-
-template <class Launch>
-void below(const Tensor& x, const Tensor& limit, Tensor& y) {
-  if (x.size() == 0) return;
-  engine::visit_float(x.dtype(), [&](auto type) {
-    using T = typename decltype(type)::type;
-    const std::int64_t columns = y.size() / x.size();
-    Launch::for_rows(x.size(), columns, Below<T>{x.data<T>(), limit.data<double>(), y.data<T>(), columns});
-  });
-}
-
-/// Two elements per call, from the four words that one call of Philox yields: i counts pairs.
-template <class T>
-struct AddNoise {
-  engine::RandomKey key;
-  double scale, most;
-  std::int64_t n;
-  const T* x;
-  T* y;
-  SAGCL_BOTH void operator()(std::int64_t i) const {
-    const engine::RandomKey k = key.now();
-    const engine::Words words = engine::philox(
-        engine::Words{{std::uint32_t(i), std::uint32_t(std::uint64_t(i) >> 32), k.stream0, k.stream1}}, k.key0, k.key1);
-    for (int lane = 0; lane < 2 && 2 * i + lane < n; ++lane) {
-      const double radius = std::sqrt(-2 * std::log(1 - double(engine::unit(words.w[2 * lane]))));
-      const double noise = scale * (radius * std::cos(6.283185307179586 * double(engine::unit(words.w[2 * lane + 1]))));
-      y[2 * i + lane] = x[2 * i + lane] + T(noise < -most ? -most : noise > most ? most : noise);
-    }
-  }
-};
-
-template <class Launch>
-void add_noise(const engine::RandomKey& key, double scale, double most, const Tensor& x, Tensor& y) {
-  engine::visit_float(x.dtype(), [&](auto type) {
-    using T = typename decltype(type)::type;
-    Launch::for_each((x.size() + 1) / 2, AddNoise<T>{key, scale, most, x.size(), x.data<T>(), y.data<T>()});
-  });
-}
-
-}  // namespace sagcl::ops::kernels
+}  // namespace sagcl::semiagcl::kernels

@@ -2,15 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numbers>
-#include <numeric>
 
-#include "engine/parallel.h"
 #include "engine/random.h"
-#include "ops/backend.h"
-#include "tests/support/choice_cases.h"
+#include "semiagcl/kernels/backend.h"
+#include "tests/support/kernel_cases.h"
 #include "tests/support/golden.h"
-#include "tests/support/recording_device.h"
 
 namespace sagcl::tests {
 namespace {
@@ -19,10 +15,11 @@ using engine::Dtype;
 using engine::Extents;
 using engine::Generator;
 using engine::Shape;
+using namespace semiagcl;
 using Doubles = std::vector<double>;
 using Ints = std::vector<std::int32_t>;
 
-ops::Backend& cpu() { return ops::backend(engine::Device::cpu()); }
+PaperBackend& cpu() { return paper_backend(engine::Device::cpu()); }
 
 Tensor of(const Shape& shape, const Doubles& values, Dtype dtype) { return Tensor::of(shape, values).to(dtype); }
 Tensor number(double value) { return Tensor::of<double>({1}, {value}); }
@@ -35,72 +32,9 @@ Tensor picks_of(const Shape& shape, std::int64_t below) {
   return Tensor::of(shape, picks);
 }
 
-class Choices : public testing::TestWithParam<Dtype> {};
-INSTANTIATE_TEST_SUITE_P(Floats, Choices, testing::Values(Dtype::f32, Dtype::f64),
+class PaperKernels : public testing::TestWithParam<Dtype> {};
+INSTANTIATE_TEST_SUITE_P(Floats, PaperKernels, testing::Values(Dtype::f32, Dtype::f64),
                          [](const auto& d) { return engine::to_string(d.param); });
-
-// --- quantiles -------------------------------------------------------------------------------------------------------------
-
-/// By sorting, with numpy's rule.
-double sorted_quantile(Doubles row, std::int64_t skip, double q) {
-  std::erase_if(row, [](double v) { return std::isnan(v); });
-  std::sort(row.begin(), row.end());
-  row.erase(row.begin(), row.begin() + std::ptrdiff_t(std::min<std::size_t>(std::size_t(skip), row.size())));
-  if (row.empty()) return NAN;
-  const double at = q * double(row.size() - 1);
-  const auto below = std::size_t(at), above = std::min(below + 1, row.size() - 1);
-  const double a = row[below], b = row[above], t = at - double(below);
-  return t < 0.5 ? a + (b - a) * t : b - (b - a) * (1 - t);
-}
-
-void expect_quantiles(const Tensor& x, std::int64_t skip, const Doubles& q) {
-  const std::int64_t rows = x.shape()[0], n = x.shape()[1];
-  Tensor y = Tensor::empty({rows, std::int64_t(q.size())}, x.dtype());
-  cpu().quantiles(skip, q, x, y);
-  const Doubles values = x.to_doubles(), found = y.to_doubles();
-  for (std::int64_t r = 0; r < rows; ++r)
-    for (std::size_t j = 0; j < q.size(); ++j) {
-      const double want = sorted_quantile(Doubles(values.begin() + r * n, values.begin() + (r + 1) * n), skip, q[j]);
-      const double rounded = x.dtype() == Dtype::f32 ? double(float(want)) : want, ours = found[std::size_t(r) * q.size() + j];
-      if (std::isnan(rounded)) EXPECT_TRUE(std::isnan(ours)) << ours;
-      else EXPECT_EQ(ours, rounded) << n << " values, row " << r << ", share " << q[j];
-    }
-}
-
-TEST_P(Choices, QuantilesAreThoseOfSorting) {
-  for (const std::int64_t n : {1, 2, 3, 10, 255, 256, 1000, 8192, 16384, 16385, 30000, 100003})
-    for (const std::int64_t rows : {1, 3}) {
-      Tensor x = normal_values({rows, n}, Dtype::f64, "x", 3);
-      double* v = x.data<double>();
-      for (std::int64_t i = 0; i < x.size(); i += 3) v[i] = double(std::int64_t(v[i]));  // ties, and 0 and -0
-      for (std::int64_t i = 1; i < x.size(); i += 11) v[i] = i % 2 ? NAN : -NAN;
-      for (std::int64_t i = 5; i < x.size(); i += 1001) v[i] *= i % 2 ? 1e30 : 1e-40;  // denormal in f32
-      expect_quantiles(x.to(GetParam()), 0, {0.005, 0.995, 0.25, 0.5, 0, 1});
-    }
-}
-
-TEST_P(Choices, QuantilesLeaveOutTheSmallest) {
-  const Tensor x = normal_values({4, 101}, GetParam(), "x");
-  for (const std::int64_t skip : {1, 50, 99}) expect_quantiles(x, skip, {0.5, 0.9});
-  expect_quantiles(x, 100, {0, 0.3, 1});  // one left: the largest
-  expect_quantiles(x, 101, {0.5});        // none left
-  expect_quantiles(x, 1000, {0.5});
-  expect_quantiles(Tensor::full({2, 3}, NAN, GetParam()), 0, {0.5, 0.1});
-  expect_quantiles(Tensor::full({1, 20000}, NAN, GetParam()), 0, {0.5});
-  expect_quantiles(of({1, 3}, {2, NAN, 1}, GetParam()), 1, {0, 0.5, 1});
-}
-
-TEST_P(Choices, QuantilesOfInfiniteValues) {
-  Tensor y = Tensor::empty({1, 2}, GetParam());
-  cpu().quantiles(0, {0.25, 0.5}, of({1, 5}, {INFINITY, 3, -INFINITY, 1, 2}, GetParam()), y);
-  EXPECT_EQ(y.to_doubles(), (Doubles{1, 2}));
-}
-
-TEST_P(Choices, UnitRange) {
-  Tensor y = Tensor::empty({3, 3}, GetParam());
-  cpu().unit_range(of({3, 3}, {0, 1, 4, -1, 2, 1.5, 7, 7, 7}, GetParam()), of({3, 2}, {0, 2, 1, 2, 7, 7}, GetParam()), y);
-  EXPECT_EQ(y.to_doubles(), (Doubles{0, 0.5, 1, 0, 1, 0.5, 0, 0, 0}));
-}
 
 // --- patches ---------------------------------------------------------------------------------------------------------------
 
@@ -117,8 +51,7 @@ void each_voxel(std::int64_t patch, const Extents& size, const Extents& grid, F 
 
 double entropy(double v) { return -((v > 0 ? v * std::log(v) : 0) + (v < 1 ? (1 - v) * std::log(1 - v) : 0)); }
 
-TEST_P(Choices, PatchMeans) {
-  using ops::PatchMean;
+TEST_P(PaperKernels, PatchMeans) {
   const Extents size{{4, 30, 24}}, grid{{2, 3, 4}};
   Tensor wide = normal_values({2, 4, 30, 24, 3}, Dtype::f64, "c", 0.3, 0.5),
          grey = normal_values({2, 4, 30, 24, 1}, Dtype::f64, "x", 0.3, 0.5);
@@ -144,42 +77,7 @@ TEST_P(Choices, PatchMeans) {
     }
 }
 
-void expect_top(const Doubles& score, const Doubles& weight, double least, std::int64_t M, std::int64_t K, std::int64_t n, Dtype dtype) {
-  Tensor picks = Tensor::empty({K, n}, Dtype::i32), counted = Tensor::empty({K}, Dtype::i32);
-  cpu().top_rows(least, of({M, K}, score, dtype), of({M, K}, weight, dtype), picks, counted);
-  for (std::int64_t k = 0; k < K; ++k) {
-    Ints order(static_cast<std::size_t>(M));
-    std::iota(order.begin(), order.end(), 0);
-    const auto s = [&](std::int32_t m) { return score[std::size_t(m * K + k)]; };
-    const auto eligible = [&](std::int32_t m) { return weight[std::size_t(m * K + k)] >= least; };
-    std::stable_sort(order.begin(), order.end(), [&](std::int32_t a, std::int32_t b) {
-      if (eligible(a) != eligible(b)) return eligible(a);
-      return std::isnan(s(a)) || std::isnan(s(b)) ? !std::isnan(s(a)) && std::isnan(s(b)) : s(a) > s(b);
-    });
-    const std::int64_t all = std::count_if(order.begin(), order.end(), eligible);
-    order.resize(std::size_t(n));
-    const Ints found = ints(picks);
-    EXPECT_EQ(Ints(found.begin() + k * n, found.begin() + (k + 1) * n), order);
-    EXPECT_EQ(ints(counted)[std::size_t(k)], std::min(all, n));
-  }
-}
-
-TEST_P(Choices, TopRows) {
-  Generator random(5, "top");
-  for (const auto& [M, K, n] : {std::tuple(1, 1, 1), {7, 2, 7}, {50, 3, 4}, {600, 2, 31}})
-    for (const double share : {0.0, 0.05, 0.5, 1.0}) {
-      Doubles score, weight;
-      for (std::int64_t i = 0; i < M * K; ++i) {
-        score.push_back(random.coin(0.1) ? NAN : double(random.integer(12)));
-        weight.push_back(random.coin(share) ? 1 : 0);
-      }
-      expect_top(score, weight, 0.5, M, K, n, GetParam());
-    }
-  expect_top(Doubles(9, NAN), Doubles(9, 1), 0, 9, 1, 5, GetParam());
-  expect_top({1, 2, 3, 4, 5}, {1, 1, NAN, 1, 0}, 0.5, 5, 1, 5, GetParam());  // a weight of NaN does not count
-}
-
-TEST_P(Choices, AttendedPatches) {
+TEST_P(PaperKernels, AttendedPatches) {
   const Extents size{{4, 6, 10}}, grid{{2, 3, 2}};
   const Tensor x = normal_values({2, 4, 6, 10, 2}, GetParam(), "x"), c = normal_values({2, 4, 6, 10, 3}, GetParam(), "c"),
                picks = picks_of({3, 5}, 24);
@@ -196,7 +94,7 @@ TEST_P(Choices, AttendedPatches) {
     });
 }
 
-TEST_P(Choices, PatchWeights) {
+TEST_P(PaperKernels, PatchWeights) {
   const Extents size{{4, 30, 24}};
   for (const Extents& grid : {Extents{{2, 3, 4}}, Extents{{1, 1, 1}}, Extents{{4, 5, 2}}})
     for (const Extents& cells : {Extents{{1, 1, 1}}, Extents{{2, 3, 4}}, Extents{{3, 7, 5}}, Extents{{4, 30, 24}}, Extents{{5, 31, 2}}}) {
@@ -229,63 +127,11 @@ TEST_P(Choices, PatchWeights) {
     }
 }
 
-// --- element by element ------------------------------------------------------------------------------------------------------
-
-TEST_P(Choices, OneHot) {
-  Tensor y = Tensor::empty({4, 3}, GetParam());
-  cpu().one_hot(Tensor::of<std::int32_t>({4}, {2, -1, 0, 3}), y);
-  EXPECT_EQ(y.to_doubles(), (Doubles{0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0}));
-  cpu().one_hot(Tensor::of<std::uint8_t>({4}, {1, 0, 255, 2}), y);
-  EXPECT_EQ(y.to_doubles(), (Doubles{0, 1, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1}));
-}
-
-TEST_P(Choices, DiagonalAndBelow) {
-  Tensor d = Tensor::empty({2, 2}, GetParam()), y = Tensor::empty({3, 2}, GetParam());
-  cpu().diagonal(of({2, 2, 2}, {1, 2, 3, 4, 5, 6, 7, 8}, GetParam()), d);
-  EXPECT_EQ(d.to_doubles(), (Doubles{1, 4, 5, 8}));
-  cpu().below(of({3}, {0.5, NAN, 0.25}, GetParam()), number(0.5), y);
-  EXPECT_EQ(y.to_doubles(), (Doubles{0, 0, 0, 0, 1, 1}));
-}
-
-TEST_P(Choices, ScaleBy) {
-  Tensor x = of({3}, {1, -2, 0.5}, GetParam());
-  cpu().scale_by(number(-0.5), x, x);
-  EXPECT_EQ(x.to_doubles(), (Doubles{-0.5, 1, -0.25}));
-}
-
-TEST_P(Choices, CloseUnlessFinite) {
-  for (const double value : {0.0, 1e30, double(NAN), double(INFINITY), -double(INFINITY)})
-    for (const double open : {0.0, 1.0}) {
-      Tensor flag = number(open);
-      cpu().close_unless_finite(of({3}, {1, value, 2}, GetParam()), flag);
-      EXPECT_EQ(flag.item(), std::isfinite(value) ? open : 0);
-    }
-}
-
-TEST_P(Choices, AddNoise) {
-  const Tensor x = normal_values({5, 2001}, GetParam(), "x");
-  Tensor y = x.clone();
-  const engine::RandomKey key = Generator(3, "noise").next_key();
-  cpu().add_noise(key, 0.1, 0.2, y, y);
-  Doubles want = x.to_doubles();
-  double squares = 0;
-  std::int64_t clamped = 0;
-  for (std::size_t i = 0; i < want.size(); ++i) {
-    const double radius = std::sqrt(-2 * std::log(1 - double(engine::unit(key.word(2 * i)))));
-    const double normal = radius * std::cos(2 * std::numbers::pi * double(engine::unit(key.word(2 * i + 1))));
-    const double noise = std::clamp(0.1 * normal, -0.2, 0.2);
-    want[i] += noise, squares += noise * noise, clamped += std::abs(noise) == 0.2;
-  }
-  EXPECT_TRUE(close(y, Tensor::of(x.shape(), want), GetParam() == Dtype::f32 ? 1e-7 : 1e-15));
-  EXPECT_NEAR(std::sqrt(squares / double(want.size())), 0.0976, 0.003);  // of a normal variable that is clamped at 2 σ
-  EXPECT_NEAR(double(clamped) / double(want.size()), 0.0455, 0.008);
-}
-
 // --- keys of contrastive learning ----------------------------------------------------------------------------------------------
 
 struct Ring { Ints count; std::int64_t S; Doubles affinity; };
 
-ops::KeyRing ring_of(const Ring& r, std::int64_t dim, Dtype dtype, const Ints& next = {}) {
+KeyRing ring_of(const Ring& r, std::int64_t dim, Dtype dtype, const Ints& next = {}) {
   const std::int64_t K = std::int64_t(r.count.size());
   return {normal_values({K, r.S, dim}, dtype, "keys"), of({K, r.S}, r.affinity, dtype), Tensor::of({K}, r.count),
           Tensor::of({K}, next.empty() ? Ints(std::size_t(K)) : next)};
@@ -299,13 +145,13 @@ Ring random_ring(const Ints& count, std::int64_t S, std::uint64_t seed) {
   return r;
 }
 
-ops::Closest places(std::int64_t B, std::int64_t n) {
+Closest places(std::int64_t B, std::int64_t n) {
   return {Tensor::empty({B, n}, Dtype::i32), Tensor::empty({B}, Dtype::i32), Tensor::empty({B}, Dtype::i32)};
 }
 
 void expect_closest(const Ring& r, const Doubles& score, std::int64_t per_class, std::int64_t n, double theta, Dtype dtype) {
   const std::int64_t K = std::int64_t(r.count.size()), B = K * per_class, all = K * r.S;
-  ops::Closest c = places(B, n);
+  Closest c = places(B, n);
   cpu().closest_keys(ring_of(r, 2, dtype), of({1}, {theta}, dtype), of({B, all}, score, dtype), c);
   for (std::int64_t b = 0; b < B; ++b) {
     Ints slots;
@@ -328,7 +174,7 @@ void expect_closest(const Ring& r, const Doubles& score, std::int64_t per_class,
   }
 }
 
-TEST_P(Choices, ClosestKeysAreThoseOfSorting) {
+TEST_P(PaperKernels, ClosestKeysAreThoseOfSorting) {
   Generator random(6, "score");
   for (const Ints& count : {Ints{50, 50, 50}, Ints{50, 7, 0}, Ints{0, 0, 3}, Ints{0, 0, 0}, Ints{1, 0, 0}})
     for (const std::int64_t n : {1, 5, 57, 99, 100, 101, 120})
@@ -340,7 +186,7 @@ TEST_P(Choices, ClosestKeysAreThoseOfSorting) {
       }
 }
 
-TEST_P(Choices, ClosestKeysOfEqualScoresAreTheLowerSlots) {
+TEST_P(PaperKernels, ClosestKeysOfEqualScoresAreTheLowerSlots) {
   expect_closest(random_ring({40, 33}, 40, 3), Doubles(2 * 80, 0.5), 1, 10, 0.5, GetParam());
   Doubles zeros(2 * 80);
   for (std::size_t i = 0; i < zeros.size(); i += 2) zeros[i] = -0.0;
@@ -348,15 +194,15 @@ TEST_P(Choices, ClosestKeysOfEqualScoresAreTheLowerSlots) {
   expect_closest(random_ring({40, 33}, 40, 3), Doubles(2 * 80, NAN), 1, 10, 0.5, GetParam());
 }
 
-TEST_P(Choices, Mixtures) {
+TEST_P(PaperKernels, Mixtures) {
   const std::int64_t dim = 21, H = 9, n = 12, B = 6;
   const Ring r = random_ring({30, 2, 0}, 30, 4);
-  const ops::KeyRing ring = ring_of(r, dim, GetParam());
-  ops::Closest c = places(B, n);
+  const KeyRing ring = ring_of(r, dim, GetParam());
+  Closest c = places(B, n);
   cpu().closest_keys(ring, of({1}, {0.4}, GetParam()), normal_values({B, 90}, GetParam(), "score"), c);
   const engine::RandomKey key = Generator(3, "mixtures").next_key();
   const Doubles keys = ring.keys.to_doubles(), affinity = ring.affinity.to_doubles();
-  for (const ops::MixWeight weight : {ops::MixWeight::affinity, ops::MixWeight::half, ops::MixWeight::random}) {
+  for (const MixWeight weight : {MixWeight::affinity, MixWeight::half, MixWeight::random}) {
     Tensor y = Tensor::full({B, H, dim}, NAN, GetParam());
     cpu().mixtures(weight, key, ring, c, y);
     Doubles want;
@@ -367,7 +213,7 @@ TEST_P(Choices, Mixtures) {
           return std::size_t(ints(c.slots)[std::size_t(b * n + std::int64_t(draw(which) * ints(count)[std::size_t(b)]))]);
         };
         const std::size_t i = slot(0, c.allowed), j = slot(1, c.found);
-        const double w = weight == ops::MixWeight::affinity ? affinity[i] : weight == ops::MixWeight::half ? 0.5 : draw(2);
+        const double w = weight == MixWeight::affinity ? affinity[i] : weight == MixWeight::half ? 0.5 : draw(2);
         Doubles mixed;
         double length = 0;
         for (std::size_t d = 0; d < std::size_t(dim); ++d) {
@@ -380,13 +226,13 @@ TEST_P(Choices, Mixtures) {
   }
 }
 
-TEST_P(Choices, MixturesOfNothingAreZero) {
-  const ops::KeyRing ring = ring_of(random_ring({3, 0}, 4, 1), 5, GetParam());
-  ops::Closest c = places(2, 4);
+TEST_P(PaperKernels, MixturesOfNothingAreZero) {
+  const KeyRing ring = ring_of(random_ring({3, 0}, 4, 1), 5, GetParam());
+  Closest c = places(2, 4);
   cpu().closest_keys(ring, of({1}, {0.5}, GetParam()), normal_values({2, 8}, GetParam(), "score"), c);
   EXPECT_EQ(ints(c.found), (Ints{0, 3}));
   Tensor y = Tensor::full({2, 40, 5}, NAN, GetParam());
-  cpu().mixtures(ops::MixWeight::half, {}, ring, c, y);
+  cpu().mixtures(MixWeight::half, {}, ring, c, y);
   const Doubles values = y.to_doubles();
   EXPECT_TRUE(std::all_of(values.begin(), values.begin() + 200, [](double v) { return v == 0; }));
   for (std::size_t row = 40; row < 80; ++row) {
@@ -395,16 +241,16 @@ TEST_P(Choices, MixturesOfNothingAreZero) {
     EXPECT_NEAR(squares, 1, 1e-6);
   }
   // Two opposite keys have no direction between them: what is left is divided by 1e-12, not by 0.
-  ops::KeyRing opposite{of({2, 2, 1}, {0, 0, 1, -1}, GetParam()), of({2, 2}, {0, 0, 1, 1}, GetParam()),
+  KeyRing opposite{of({2, 2, 1}, {0, 0, 1, -1}, GetParam()), of({2, 2}, {0, 0, 1, 1}, GetParam()),
                         Tensor::of<std::int32_t>({2}, {0, 2}), Tensor::zeros({2}, Dtype::i32)};
-  ops::Closest two{Tensor::of<std::int32_t>({1, 2}, {2, 3}), Tensor::of<std::int32_t>({1}, {2}), Tensor::of<std::int32_t>({1}, {2})};
+  Closest two{Tensor::of<std::int32_t>({1, 2}, {2, 3}), Tensor::of<std::int32_t>({1}, {2}), Tensor::of<std::int32_t>({1}, {2})};
   Tensor mixed = Tensor::empty({1, 64, 1}, GetParam());
-  cpu().mixtures(ops::MixWeight::half, {}, opposite, two, mixed);
+  cpu().mixtures(MixWeight::half, {}, opposite, two, mixed);
   for (double v : mixed.to_doubles()) EXPECT_TRUE(v == 0 || std::abs(v) == 1) << v;
 }
 
-TEST_P(Choices, ContrastWeights) {
-  const ops::KeyRing ring = ring_of(random_ring({5, 2, 0}, 5, 1), 1, GetParam());
+TEST_P(PaperKernels, ContrastWeights) {
+  const KeyRing ring = ring_of(random_ring({5, 2, 0}, 5, 1), 1, GetParam());
   Tensor w = Tensor::full({6, 6}, NAN, GetParam());
   // Others of the classes hold 2, 5 and 7 keys: with at least 3, classes 1 and 2 count, with 1 and 2 anchors.
   cpu().contrast_weights(3, Tensor::of<std::int32_t>({3}, {2, 1, 2}), ring, w);
@@ -417,16 +263,16 @@ TEST_P(Choices, ContrastWeights) {
   EXPECT_EQ(w.to_doubles(), Doubles(36));
 }
 
-TEST_P(Choices, OtherClasses) {
+TEST_P(PaperKernels, OtherClasses) {
   Tensor mask = Tensor::empty({4, 6}, GetParam());
   cpu().other_classes(ring_of(random_ring({3, 1}, 3, 1), 1, GetParam()), mask);
   const double no = GetParam() == Dtype::f32 ? double(-1e30f) : -1e30;
   EXPECT_EQ(mask.to_doubles(), (Doubles{no, no, no, 0, no, no, no, no, no, 0, no, no, 0, 0, 0, no, no, no, 0, 0, 0, no, no, no}));
 }
 
-TEST_P(Choices, StoreKeys) {
+TEST_P(PaperKernels, StoreKeys) {
   for (const std::int64_t S : {1, 3, 4, 9}) {
-    ops::KeyRing ring = ring_of({{0, 0}, S, Doubles(std::size_t(2 * S), NAN)}, 2, GetParam());
+    KeyRing ring = ring_of({{0, 0}, S, Doubles(std::size_t(2 * S), NAN)}, 2, GetParam());
     std::vector<Doubles> held[2];  // key and affinity by slot, as pushing one by one leaves them
     std::size_t next[2] = {};
     for (auto& h : held) h.resize(std::size_t(S));
@@ -436,7 +282,7 @@ TEST_P(Choices, StoreKeys) {
                    picks = picks_of({2, 7}, 20), counted = Tensor::of<std::int32_t>({2}, {step, 7 - step});
       const Doubles rows = keys.to_doubles(), a = affinity.to_doubles();
       for (const double open : {0.0, 1.0}) {
-        const ops::KeyRing before{ring.keys.clone(), ring.affinity.clone(), ring.count.clone(), ring.next.clone()};
+        const KeyRing before{ring.keys.clone(), ring.affinity.clone(), ring.count.clone(), ring.next.clone()};
         cpu().store_keys(keys, picks, counted, affinity, step % 2 && open != 0 ? Tensor() : number(open), ring);
         if (open != 0) continue;
         EXPECT_TRUE(identical(ring.keys, before.keys) && identical(ring.affinity, before.affinity));
@@ -463,7 +309,7 @@ TEST_P(Choices, StoreKeys) {
   }
 }
 
-TEST_P(Choices, MoveThreshold) {
+TEST_P(PaperKernels, MoveThreshold) {
   const auto moved = [](double theta, double was_moved, double median, double decay, bool from_first, const Tensor& open) {
     Tensor state = of({2}, {theta, was_moved}, GetParam());
     cpu().move_threshold(decay, from_first, 0.125, 0.875, of({1}, {median}, GetParam()), open, state);
@@ -476,37 +322,6 @@ TEST_P(Choices, MoveThreshold) {
   EXPECT_EQ(moved(0.5, 0, 0, 0, false, {}), (Doubles{0.125, 1}));
   EXPECT_EQ(moved(0.5, 0, NAN, 0.5, true, {}), (Doubles{0.5, 0}));
   EXPECT_EQ(moved(0.5, 0, 0.75, 0.5, true, number(0)), (Doubles{0.5, 0}));
-}
-
-// --- all of them -----------------------------------------------------------------------------------------------------------
-
-TEST_P(Choices, NeverDependOnThreads) {
-  const int before = engine::threads();
-  for (const ChoiceCase& c : choice_cases()) {
-    std::vector<Tensor> one;
-    for (const int threads : {1, 2, 8}) {
-      engine::set_threads(threads);
-      const std::vector<Tensor> all = c.f(c.inputs(GetParam()));
-      if (threads == 1) one = all;
-      for (std::size_t i = 0; i < all.size(); ++i) EXPECT_TRUE(identical(all[i], one[i])) << c.name << ", " << threads << " threads";
-    }
-  }
-  engine::set_threads(before);
-}
-
-/// Everything happens in loops on the device, which a recording holds: nothing on the host, nothing too early.
-TEST_P(Choices, CanBeRecorded) {
-  RecordingDevice& device = RecordingDevice::get();
-  for (const ChoiceCase& c : choice_cases()) {
-    const std::vector<Tensor> direct = c.f(c.inputs(GetParam()));
-    std::vector<Tensor> inputs, recorded;
-    for (const Tensor& t : c.inputs(GetParam())) inputs.push_back(t.to(RecordingDevice::place()));
-    const auto work = device.record([&] { recorded = c.f(inputs); });
-    for (int run = 0; run < 2; ++run) {
-      work->run();
-      for (std::size_t i = 0; i < direct.size(); ++i) EXPECT_TRUE(identical(recorded[i].to(engine::Device::cpu()), direct[i])) << c.name;
-    }
-  }
 }
 
 }  // namespace
