@@ -1,4 +1,5 @@
 #include "engine/random.h"
+#include "semiagcl/kernels/backend.h"
 #include "tests/gpu/gpu_check.h"
 
 namespace sagcl::gpu {
@@ -20,6 +21,7 @@ Tensor noise(const Shape& shape, Device device) {
 int bandwidths(const Options& options) {
   const Device at = options.device;
   ops::Backend& device = ops::backend(at);
+  semiagcl::PaperBackend& paper = semiagcl::paper_backend(at);
   const std::int64_t N = 4, V = 112 * 112 * 80, C = 16;
   const Tensor x = noise({N, V, C}, at), dy = noise({N, V, C}, at), gamma = noise({C}, at), beta = noise({C}, at);
   Tensor y = Tensor::empty_like(x), mean = Tensor::empty({C}, Dtype::f32, at), variance = Tensor::empty_like(mean),
@@ -97,16 +99,16 @@ int bandwidths(const Options& options) {
     measure("quantiles, 4 rows of a million", 4 * double(rows.bytes()), [&] { device.quantiles(0, {0.005, 0.995}, rows, range); });
     measure("unit_range", 2 * double(rows.bytes()), [&] { device.unit_range(rows, range, unit); });
     measure("patch_means, entropy", double(image.bytes() + map.bytes()),
-            [&] { device.patch_means(ops::PatchMean::clamped_entropy, grid, image, map, means); });
+            [&] { paper.patch_means(semiagcl::PatchMean::clamped_entropy, grid, image, map, means); });
     const std::int64_t K = 4, S = 4096, B = 80, closest = 1024, H = 312, dim = 128;
-    const ops::KeyRing ring{noise({K, S, dim}, at), noise({K, S}, at), Tensor::of<std::int32_t>({K}, {4096, 4096, 4096, 4096}, at),
-                            Tensor::zeros({K}, Dtype::i32, at)};
+    const semiagcl::KeyRing ring{noise({K, S, dim}, at), noise({K, S}, at),
+                                 Tensor::of<std::int32_t>({K}, {4096, 4096, 4096, 4096}, at), Tensor::zeros({K}, Dtype::i32, at)};
     const Tensor score = noise({B, K * S}, at), theta = Tensor::zeros({1}, Dtype::f32, at), ranked = noise({6144, K}, at);
     const auto places = [&](const Shape& shape) { return Tensor::empty(shape, Dtype::i32, at); };
-    ops::Closest keys{places({B, closest}), places({B}), places({B})};
+    semiagcl::Closest keys{places({B, closest}), places({B}), places({B})};
     Tensor mixed = Tensor::empty({B, H, dim}, Dtype::f32, at), picks = places({K, 20}), counted = places({K});
-    measure("closest_keys, 80 of 16384", 4 * double(score.bytes()), [&] { device.closest_keys(ring, theta, score, keys); });
-    measure("mixtures", 3 * double(mixed.bytes()), [&] { device.mixtures(ops::MixWeight::affinity, {}, ring, keys, mixed); });
+    measure("closest_keys, 80 of 16384", 4 * double(score.bytes()), [&] { paper.closest_keys(ring, theta, score, keys); });
+    measure("mixtures", 3 * double(mixed.bytes()), [&] { paper.mixtures(semiagcl::MixWeight::affinity, {}, ring, keys, mixed); });
     measure("top_rows of 6144", double(ranked.bytes()), [&] { device.top_rows(0, ranked, ranked, picks, counted); });
   }
   for (const std::int64_t n : {64, 256, 512})

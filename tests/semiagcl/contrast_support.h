@@ -37,7 +37,7 @@ inline Tensor mixed(const Tensor& n_i, const Tensor& n_j, const std::vector<doub
   const auto count = [](std::int64_t n, std::int32_t value) {
     return Tensor::of({n}, std::vector<std::int32_t>(std::size_t(n), value));
   };
-  const ops::KeyRing ring{Tensor::of({1, 2 * P, dim}, keys).to(n_i.dtype()), Tensor::of({1, 2 * P}, affinity).to(n_i.dtype()),
+  const semiagcl::KeyRing ring{Tensor::of({1, 2 * P, dim}, keys).to(n_i.dtype()), Tensor::of({1, 2 * P}, affinity).to(n_i.dtype()),
                           count(1, std::int32_t(2 * P)), count(1, 0)};
   semiagcl::Method m;
   m.mixing = mixing, m.n_hard = 32;

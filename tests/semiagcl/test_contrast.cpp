@@ -141,7 +141,7 @@ TEST(HardNegatives, GoldenSelectionMixingAndEq7) {
       m.threshold_start = g.number(name + "attr." + theta);
       MemoryBank bank(K, m, engine::Device::cpu(), dtype);
       bank.store(rows(queue, key).to(dtype), {integers({K, M}, patch), integers({K}, counted)}, Tensor::of({M}, a).to(dtype));
-      const ops::Closest mine = closest_keys(rows(q, each).to(dtype), bank, N);
+      const semiagcl::Closest mine = closest_keys(rows(q, each).to(dtype), bank, N);
       const auto slots = mine.slots.to_vector<std::int32_t>(), found = mine.found.to_vector<std::int32_t>(),
                  first = mine.allowed.to_vector<std::int32_t>();
       for (std::int64_t b = 0; b < B; ++b) {
@@ -222,7 +222,7 @@ TEST(HardNegatives, DrawOnlyFromTheClosestAndBelowTheThreshold) {
   // keys e_0 … e_3, of which the last does not count among the closest; only e_0 and e_2 may be n_i, its weight is 1
   std::vector<double> unit(16, 0.0);
   for (std::size_t d = 0; d < 4; ++d) unit[5 * d] = 1;
-  const ops::KeyRing ring{Tensor::of({1, 4, 4}, unit), Tensor::full({1, 4}, 1, Dtype::f64), integers({1}, {4}), integers({1}, {0})};
+  const semiagcl::KeyRing ring{Tensor::of({1, 4, 4}, unit), Tensor::full({1, 4}, 1, Dtype::f64), integers({1}, {4}), integers({1}, {0})};
   Method m;
   m.n_hard = 200;
   Generator random(5, "pairs");

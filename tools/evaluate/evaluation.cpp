@@ -105,7 +105,7 @@ std::string to_text(const Evaluation& e) {
       row(k == 0 ? c.id : "", e.classes[k], c.classes[k].scores, c.classes[k].status == "ok" ? "" : c.classes[k].status);
   table.rule();
   for (std::size_t k = 0; k < e.mean.size(); ++k) row(k == 0 ? fmt::format("mean of {}", e.cases.size()) : "", e.classes[k], e.mean[k],
-                                                    e.in_no_mask(k) ? "in no mask, does not count below" : "");
+                                                    e.in_no_mask(k) ? "in no mask: not in the mean" : "");
   if (e.mean.size() > 1) row("", "all classes", e.foreground_mean, "");
   return table.text() + fmt::format("distances in {}; empty predictions: {}\n", e.unit == "mm" ? "mm" : "voxels", e.empty_predictions);
 }

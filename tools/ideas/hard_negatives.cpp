@@ -59,11 +59,11 @@ Series sorted(const char* name, std::size_t colour, std::vector<double> values) 
 
 IdeaPicture hard_negatives_picture(Subject& s) {
   const Anchors a = anchors(s);
-  const ops::KeyRing& ring = s.bank->ring();
+  const semiagcl::KeyRing& ring = s.bank->ring();
   const std::int64_t slots = ring.affinity.size();
   const Tensor keys = ring.keys.reshape({slots, ring.keys.shape()[2]});
   const Tensor similarity = ops::matmul(Variable(a.q), Variable(keys), {.transpose_b = true}).value();
-  const ops::Closest found = closest_keys(a.q, *s.bank, s.settings.method.n_closest);
+  const semiagcl::Closest found = closest_keys(a.q, *s.bank, s.settings.method.n_closest);
 
   std::vector<double> all, closest;
   for (std::int64_t b = gland * a.n; b < gland * a.n + a.counted; ++b) {
