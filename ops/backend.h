@@ -51,6 +51,14 @@ struct NormGeometry {
 /// What follows a normalisation: y = x̂ γ + β, then x for x > 0 and slope x below. slope 1 is no activation, 0 is ReLU.
 struct Activation { double slope = 1; };
 
+/// What a normalisation works on: x, the statistics of its sets, and γ, β [C].
+struct NormOperands {
+  NormGeometry g;
+  Activation act;
+  double eps;
+  const Tensor &x, &mean, &variance, &gamma, &beta;
+};
+
 /// Element i is kept when unit(key.now().word(i)) >= p and divided by 1 - p. With `per_channel`, i counts [N, C] instead.
 struct DropoutSpec {
   double p = 0;
@@ -113,13 +121,10 @@ class Backend {
   /// mean and biased variance of each set, by two passes or Welford (never Σx² - (Σx)²).
   virtual void norm_statistics(const NormGeometry& g, const Tensor& x, Tensor& mean, Tensor& variance) = 0;
   /// y = act(γ[c] (x - mean) / sqrt(variance + eps) + β[c]); y may be x.
-  virtual void norm_apply(const NormGeometry& g, Activation act, double eps, const Tensor& x, const Tensor& mean,
-                          const Tensor& variance, const Tensor& gamma, const Tensor& beta, Tensor& y) = 0;
+  virtual void norm_apply(const NormOperands& n, Tensor& y) = 0;
   /// From x and dy; the activation's mask is recomputed. `fixed`: mean and variance are constants (evaluation mode).
   /// dx may be dy.
-  virtual void norm_backward(const NormGeometry& g, Activation act, double eps, bool fixed, const Tensor& x, const Tensor& mean,
-                             const Tensor& variance, const Tensor& gamma, const Tensor& beta, const Tensor& dy, Tensor& dx,
-                             Tensor& dgamma, Tensor& dbeta) = 0;
+  virtual void norm_backward(const NormOperands& n, bool fixed, const Tensor& dy, Tensor& dx, Tensor& dgamma, Tensor& dbeta) = 0;
 
   // --- moving elements ------------------------------------------------------------------------------------------------
   virtual void copy_block(const BlockCopy& block, const Tensor& x, Tensor& y) = 0;  ///< any dtype

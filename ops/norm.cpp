@@ -29,7 +29,7 @@ NormGeometry geometry(const char* op, const Variable& x, const Variable& gamma, 
 Tensor apply(const NormGeometry& g, const NormSpec& spec, const Tensor& x, const Tensor& mean, const Tensor& variance, const Tensor& gamma,
              const Tensor& beta) {
   Tensor y = Tensor::empty_like(x);
-  backend(x.device()).norm_apply(g, {spec.slope}, spec.eps, x, mean, variance, gamma, beta, y);
+  backend(x.device()).norm_apply({g, {spec.slope}, spec.eps, x, mean, variance, gamma, beta}, y);
   return y;
 }
 
@@ -42,8 +42,8 @@ Variable normalise(const char* op, const NormGeometry& g, const NormSpec& spec, 
                 [=, x = x.saved()](Tensor dy) -> Gradients {
                   const Tensor input = x.get();
                   Tensor dx = checks::reuse(dy), dgamma = Tensor::empty_like(scale), dbeta = Tensor::empty_like(shift);
-                  backend(dy.device()).norm_backward(g, {spec.slope}, spec.eps, fixed, input, mean, variance, scale, shift, dy, dx, dgamma,
-                                                     dbeta);
+                  const NormOperands n{g, {spec.slope}, spec.eps, input, mean, variance, scale, shift};
+                  backend(dy.device()).norm_backward(n, fixed, dy, dx, dgamma, dbeta);
                   return {dx, dgamma, dbeta};
                 },
                 [=, x = x.saved()] { return apply(g, spec, x.get(), mean, variance, scale, shift); });

@@ -26,6 +26,17 @@ foreach(floor ${floors})
     endforeach()
   endforeach()
 endforeach()
+# What computes an operation has the name of its header. These serve several.
+set(serve_several activation backend class_kernels conv_kernels conv_reference conv_weight cpu_backend exponential jacobi_kernels
+    kernels launch_cpu loops norm_kernels packs quantiles radix_select resize_kernels shared_backend slots)
+file(GLOB files ${ROOT}/ops/kernels/*.inl ${ROOT}/ops/cpu/*.cpp ${ROOT}/ops/cuda/*.cu ${ROOT}/ops/cuda/*.cpp)
+foreach(file ${files})
+  get_filename_component(stem ${file} NAME_WE)
+  if(NOT EXISTS ${ROOT}/ops/${stem}.h AND NOT stem IN_LIST serve_several)
+    string(APPEND bad "${file}: no operation has this name (there is no ops/${stem}.h)\n")
+  endif()
+endforeach()
+
 file(GLOB_RECURSE files ${ROOT}/ops/*)
 foreach(file ${files})
   file(STRINGS ${file} lines REGEX "Eq\\. [0-9]")

@@ -43,7 +43,7 @@ void wide_then_rest(const WideRows& wide, std::int64_t rows, F&& f) {
   if (left) f(std::int64_t(1), left * wide.columns, whole * wide.width);
 }
 
-/// sums[i] += Σ_r x[r, i] over rows of `width` (ops/cpu/sums.cpp).
+/// sums[i] += Σ_r x[r, i] over rows of `width` (ops/cpu/reduce.cpp).
 void add_rows(std::int64_t rows, std::int64_t width, const float* x, float* sums);
 
 /// f(chunk, first row, rows) for fixed chunks of rows, spread over the threads.

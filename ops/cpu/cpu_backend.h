@@ -4,9 +4,12 @@
 
 namespace sagcl::ops::cpu {
 
-/// The CPU: the shared kernels, faster f32 forms of some of them (ops/cpu/fast.h), our own convolutions, and vendor
-/// libraries for products and decompositions.
+/// The CPU: the shared kernels, faster forms of some of them, our own convolutions and products, and libraries for
+/// decompositions. A function stands in the file of its operation (softmax.cpp, ...). Where its faster form does not apply, which
+/// depends on dtype and sizes alone, it begins by handing over to the shared kernel. Results never depend on threads.
 class CpuBackend final : public SharedBackend<CpuLaunch> {
+  using Shared = SharedBackend<CpuLaunch>;
+
  public:
   void matmul(const MatmulGeometry& g, const Tensor& a, const Tensor& b, Tensor& y) override;
   void conv_forward(const ConvGeometry& g, const Tensor& x, const Tensor& w, const Tensor& b, Tensor& y) override;
@@ -16,11 +19,8 @@ class CpuBackend final : public SharedBackend<CpuLaunch> {
   void svd(const Tensor& a, Tensor& u, Tensor& s, Tensor& vt) override;
 
   void norm_statistics(const NormGeometry& g, const Tensor& x, Tensor& mean, Tensor& variance) override;
-  void norm_apply(const NormGeometry& g, Activation act, double eps, const Tensor& x, const Tensor& mean, const Tensor& variance,
-                  const Tensor& gamma, const Tensor& beta, Tensor& y) override;
-  void norm_backward(const NormGeometry& g, Activation act, double eps, bool fixed, const Tensor& x, const Tensor& mean,
-                     const Tensor& variance, const Tensor& gamma, const Tensor& beta, const Tensor& dy, Tensor& dx, Tensor& dgamma,
-                     Tensor& dbeta) override;
+  void norm_apply(const NormOperands& n, Tensor& y) override;
+  void norm_backward(const NormOperands& n, bool fixed, const Tensor& dy, Tensor& dx, Tensor& dgamma, Tensor& dbeta) override;
   void sum(const Tensor& x, const Axes& v, double scale, Tensor& y) override;
   void dropout(const DropoutSpec& spec, const Tensor& x, Tensor& y) override;
   void softmax(bool logarithm, const Tensor& x, Tensor& y) override;

@@ -1,6 +1,6 @@
 // Dropout in f32. Random words are arithmetic, not memory: with AVX2 four Philox blocks are made at once.
 #include "ops/cpu/columns.h"
-#include "ops/cpu/fast.h"
+#include "ops/cpu/cpu_backend.h"
 #include "ops/cpu/vectorised.h"
 
 #if defined(__x86_64__)
@@ -64,7 +64,8 @@ void drop(std::int64_t n, const std::uint32_t* words, float p, float factor, con
 
 }  // namespace
 
-void dropout(const DropoutSpec& spec, const Tensor& x, Tensor& y) {
+void CpuBackend::dropout(const DropoutSpec& spec, const Tensor& x, Tensor& y) {
+  if (x.dtype() != engine::Dtype::f32 || spec.per_channel) return Shared::dropout(spec, x, y);
   const std::int64_t n = x.size(), group = 4 * blocks;
   const float p = float(spec.p), factor = float(1 / (1 - spec.p));
   const float* in = x.data<float>();

@@ -2,11 +2,11 @@
 #include <cstring>
 
 #include "engine/parallel.h"
-#include "ops/cpu/fast.h"
+#include "ops/cpu/cpu_backend.h"
 
 namespace sagcl::ops::cpu {
 
-void copy_block(const BlockCopy& b, const Tensor& x, Tensor& y) {
+void CpuBackend::copy_block(const BlockCopy& b, const Tensor& x, Tensor& y) {
   int axis = 4;  // the first axis of a run: everything behind it is whole on both sides
   while (axis > 0 && b.extent[axis] == b.x_shape[axis] && b.extent[axis] == b.y_shape[axis]) --axis;
   std::int64_t bytes = std::int64_t(engine::bytes_of(x.dtype())), rows = 1;
@@ -34,7 +34,7 @@ void copy_block(const BlockCopy& b, const Tensor& x, Tensor& y) {
                             [&](std::int64_t begin, std::int64_t end) { copy_rows(r, r + 1, begin, end - begin); });
 }
 
-void patches(const Extents& grid, bool inverse, const Tensor& x, Tensor& y) {
+void CpuBackend::patches(const Extents& grid, bool inverse, const Tensor& x, Tensor& y) {
   const engine::Shape& whole = inverse ? y.shape() : x.shape();
   Extents patch;
   for (int a = 0; a < 3; ++a) patch[a] = whole[a + 1] / grid[a];

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "engine/parallel.h"
+#include "ops/cpu/cpu_backend.h"
 #include "ops/cpu/kernels.h"
 
 namespace sagcl::ops::cpu {
@@ -73,7 +74,10 @@ void product(const MatmulGeometry& g, const T* a, const T* b, T* y) {
 
 }  // namespace
 
-void matmul(const MatmulGeometry& g, const Tensor& a, const Tensor& b, Tensor& y) {
+/// f32 by our own kernels, f64 by BLAS. The work is cut into blocks that depend on the geometry alone, each computed by one
+/// thread: the bits do not depend on the number of threads. In f32 AVX2 and AVX-512 give the same bits, plain x86-64 (no fused
+/// multiply-adds) others.
+void CpuBackend::matmul(const MatmulGeometry& g, const Tensor& a, const Tensor& b, Tensor& y) {
   if (y.size() == 0) return;
   if (g.k == 0) {
     std::fill_n(static_cast<char*>(y.bytes_begin()), y.bytes(), char(0));

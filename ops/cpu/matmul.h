@@ -1,12 +1,7 @@
 #pragma once
-#include "ops/backend.h"
+#include <cstdint>
 
 namespace sagcl::ops::cpu {
-
-/// y[g] = op(a[g]) op(b[g]) as Backend::matmul states it: f32 by our own kernels, f64 by BLAS. The work is cut into blocks
-/// that depend on the geometry alone, each computed by one thread: the bits do not depend on the number of threads. In f32
-/// AVX2 and AVX-512 give the same bits, plain x86-64 (no fused multiply-adds) others.
-void matmul(const MatmulGeometry& g, const Tensor& a, const Tensor& b, Tensor& y);
 
 /// One product in one thread, row-major: c [m,n] = op(a) op(b), leading dimensions as stored.
 struct Gemm {

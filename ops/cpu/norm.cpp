@@ -4,7 +4,7 @@
 #include <cmath>
 
 #include "ops/cpu/columns.h"
-#include "ops/cpu/fast.h"
+#include "ops/cpu/cpu_backend.h"
 #include "ops/cpu/vectorised.h"
 
 namespace sagcl::ops::cpu {
@@ -95,7 +95,8 @@ Tables make_tables(const NormGeometry& g, const WideRows& wide, double eps, std:
 
 }  // namespace
 
-void norm_statistics(const NormGeometry& g, const Tensor& x, Tensor& mean, Tensor& variance) {
+void CpuBackend::norm_statistics(const NormGeometry& g, const Tensor& x, Tensor& mean, Tensor& variance) {
+  if (x.dtype() != engine::Dtype::f32) return Shared::norm_statistics(g, x, mean, variance);
   const WideRows wide(g.C);
   const std::int64_t outer = g.N / g.images, rows = g.images * g.V, chunks = (rows + wide.rows_per_chunk - 1) / wide.rows_per_chunk;
   std::vector<double> sums(std::size_t(chunks * g.C)), squares(sums.size());
@@ -123,8 +124,9 @@ void norm_statistics(const NormGeometry& g, const Tensor& x, Tensor& mean, Tenso
   }
 }
 
-void norm_apply(const NormGeometry& g, Activation act, double eps, const Tensor& x, const Tensor& mean, const Tensor& variance,
-                const Tensor& gamma, const Tensor& beta, Tensor& y) {
+void CpuBackend::norm_apply(const NormOperands& n, Tensor& y) {
+  const auto& [g, act, eps, x, mean, variance, gamma, beta] = n;
+  if (x.dtype() != engine::Dtype::f32) return Shared::norm_apply(n, y);
   const WideRows wide(g.C);
   const std::int64_t outer = g.N / g.images, rows = g.images * g.V;
   for (std::int64_t o = 0; o < outer; ++o) {
@@ -142,9 +144,9 @@ void norm_apply(const NormGeometry& g, Activation act, double eps, const Tensor&
   }
 }
 
-void norm_backward(const NormGeometry& g, Activation act, double eps, bool fixed, const Tensor& x, const Tensor& mean,
-                   const Tensor& variance, const Tensor& gamma, const Tensor& beta, const Tensor& dy, Tensor& dx, Tensor& dgamma,
-                   Tensor& dbeta) {
+void CpuBackend::norm_backward(const NormOperands& n, bool fixed, const Tensor& dy, Tensor& dx, Tensor& dgamma, Tensor& dbeta) {
+  const auto& [g, act, eps, x, mean, variance, gamma, beta] = n;
+  if (x.dtype() != engine::Dtype::f32) return Shared::norm_backward(n, fixed, dy, dx, dgamma, dbeta);
   const WideRows wide(g.C);
   const float slope = float(act.slope), *factor = gamma.data<float>();
   const std::int64_t outer = g.N / g.images, rows = g.images * g.V, chunks = (rows + wide.rows_per_chunk - 1) / wide.rows_per_chunk;

@@ -2,7 +2,7 @@
 #include <algorithm>
 
 #include "engine/parallel.h"
-#include "ops/cpu/fast.h"
+#include "ops/cpu/cpu_backend.h"
 
 namespace sagcl::ops::cpu {
 
@@ -63,7 +63,8 @@ void line_where_maximal(std::int64_t count, std::int64_t step, std::int32_t k, s
 
 }  // namespace
 
-void max_pool(const PoolGeometry& g, const Tensor& x, Tensor& y, Tensor& index) {
+void CpuBackend::max_pool(const PoolGeometry& g, const Tensor& x, Tensor& y, Tensor& index) {
+  if (x.dtype() != engine::Dtype::f32) return Shared::max_pool(g, x, y, index);
   const float* in = x.data<float>();
   float* out = y.data<float>();
   std::uint8_t* where = index.data<std::uint8_t>();
@@ -79,7 +80,9 @@ void max_pool(const PoolGeometry& g, const Tensor& x, Tensor& y, Tensor& index) 
   });
 }
 
-void max_pool_backward(const PoolGeometry& g, const Tensor& index, const Tensor& dy, Tensor& dx) {
+void CpuBackend::max_pool_backward(const PoolGeometry& g, const Tensor& index, const Tensor& dy, Tensor& dx) {
+  const bool disjoint = g.window[0] <= g.stride[0] && g.window[1] <= g.stride[1] && g.window[2] <= g.stride[2];
+  if (dy.dtype() != engine::Dtype::f32 || !disjoint) return Shared::max_pool_backward(g, index, dy, dx);
   const float* d = dy.data<float>();
   const std::uint8_t* where = index.data<std::uint8_t>();
   float* out = dx.data<float>();

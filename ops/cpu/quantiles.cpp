@@ -1,4 +1,4 @@
-#include "ops/cpu/quantiles.h"
+#include "ops/cpu/cpu_backend.h"
 
 #include <algorithm>
 #include <cmath>
@@ -8,7 +8,7 @@
 
 namespace sagcl::ops::cpu {
 
-void quantiles(std::int64_t skip, const std::vector<double>& q, const Tensor& x, Tensor& y) {
+void CpuBackend::quantiles(std::int64_t skip, const std::vector<double>& q, const Tensor& x, Tensor& y) {
   const std::int64_t rows = x.shape()[0], n = x.shape()[1];
   std::vector<std::size_t> rising(q.size());  // each search starts where the one before ended
   std::iota(rising.begin(), rising.end(), std::size_t(0));

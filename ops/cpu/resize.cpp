@@ -3,7 +3,7 @@
 #include "ops/kernels/resize.inl"
 
 #include "ops/cpu/columns.h"
-#include "ops/cpu/fast.h"
+#include "ops/cpu/cpu_backend.h"
 #include "ops/cpu/vectorised.h"
 
 namespace sagcl::ops::cpu {
@@ -106,12 +106,14 @@ void combine(std::int64_t N, std::int64_t C, const Extents& from, const Extents&
 
 }  // namespace
 
-void resize(const ResizeGeometry& g, const Tensor& x, Tensor& y) {
+void CpuBackend::resize(const ResizeGeometry& g, const Tensor& x, Tensor& y) {
+  if (x.dtype() != engine::Dtype::f32) return Shared::resize(g, x, y);
   const Axis axes[3] = {forward_axis({g, 0}), forward_axis({g, 1}), forward_axis({g, 2})};
   combine(g.N, g.C, g.in, g.out, axes, x.data<float>(), y.data<float>());
 }
 
-void resize_backward(const ResizeGeometry& g, const Tensor& dy, Tensor& dx) {
+void CpuBackend::resize_backward(const ResizeGeometry& g, const Tensor& dy, Tensor& dx) {
+  if (dy.dtype() != engine::Dtype::f32) return Shared::resize_backward(g, dy, dx);
   const Axis axes[3] = {backward_axis({g, 0}), backward_axis({g, 1}), backward_axis({g, 2})};
   combine(g.N, g.C, g.out, g.in, axes, dy.data<float>(), dx.data<float>());
 }

@@ -1,6 +1,6 @@
 // Softmax of few classes in f32, 32 rows at a time: the exponentials dominate.
 #include "ops/cpu/columns.h"
-#include "ops/cpu/fast.h"
+#include "ops/cpu/cpu_backend.h"
 #include "ops/cpu/vectorised.h"
 #include "ops/kernels/exponential.h"
 
@@ -93,7 +93,8 @@ void over_blocks(std::int64_t rows, F&& f) {
 
 }  // namespace
 
-void softmax(bool logarithm, const Tensor& x, Tensor& y) {
+void CpuBackend::softmax(bool logarithm, const Tensor& x, Tensor& y) {
+  if (x.dtype() != engine::Dtype::f32 || x.shape().back() < 2 || x.shape().back() > 4) return Shared::softmax(logarithm, x, y);
   const std::int64_t C = x.shape().back(), rows = x.size() / C, done = rows / lanes * lanes, left = (rows - done) * C;
   const float* in = x.data<float>();
   float* out = y.data<float>();
@@ -105,7 +106,8 @@ void softmax(bool logarithm, const Tensor& x, Tensor& y) {
   std::copy_n(last, left, out + done * C);
 }
 
-void softmax_backward(bool logarithm, const Tensor& y, const Tensor& dy, Tensor& dx) {
+void CpuBackend::softmax_backward(bool logarithm, const Tensor& y, const Tensor& dy, Tensor& dx) {
+  if (y.dtype() != engine::Dtype::f32 || y.shape().back() < 2 || y.shape().back() > 4) return Shared::softmax_backward(logarithm, y, dy, dx);
   const std::int64_t C = y.shape().back(), rows = y.size() / C, done = rows / lanes * lanes, left = (rows - done) * C;
   const float *out = y.data<float>(), *d = dy.data<float>();
   float* in = dx.data<float>();

@@ -1,4 +1,4 @@
-#include "ops/cpu/updates.h"
+#include "ops/cpu/cpu_backend.h"
 
 #include <algorithm>
 
@@ -47,17 +47,17 @@ void run_pass() {
 
 }  // namespace
 
-void adam(const AdamSpec& spec, const Tensor& rates, const Tensor& open, const std::vector<AdamSlot>& slots) {
+void CpuBackend::adam(const AdamSpec& spec, const Tensor& rates, const Tensor& open, const std::vector<AdamSlot>& slots) {
   kernels::adam<Collect>(spec, rates, open, slots);
   run_pass<kernels::AdamElement<float>>(), run_pass<kernels::AdamElement<double>>();
 }
 
-void sgd(const SgdSpec& spec, const Tensor& lr, const Tensor& open, const std::vector<SgdSlot>& slots) {
+void CpuBackend::sgd(const SgdSpec& spec, const Tensor& lr, const Tensor& open, const std::vector<SgdSlot>& slots) {
   kernels::sgd<Collect>(spec, lr, open, slots);
   run_pass<kernels::SgdElement<float>>(), run_pass<kernels::SgdElement<double>>();
 }
 
-void average(const Tensor& alpha, const Tensor& open, const std::vector<std::pair<Tensor, Tensor>>& teacher_student) {
+void CpuBackend::average(const Tensor& alpha, const Tensor& open, const std::vector<std::pair<Tensor, Tensor>>& teacher_student) {
   kernels::average<Collect>(alpha, open, teacher_student);
   run_pass<kernels::AverageElement<float>>(), run_pass<kernels::AverageElement<double>>();
 }

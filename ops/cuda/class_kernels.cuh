@@ -1,6 +1,6 @@
 #pragma once
 // Softmax and cross entropy of 2, 3 or 4 classes, at the speed of the memory: z is read in packs of a few voxels, 16 bytes per
-// access, and a thread has several packs under way. What a voxel computes is that of ops/kernels/softmax.inl and losses.inl.
+// access, and a thread has several packs under way. What a voxel computes is that of ops/kernels/softmax.inl and cross_entropy.inl.
 #include "ops/cuda/loops.cuh"
 #include "ops/kernels/exponential.h"
 

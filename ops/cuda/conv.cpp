@@ -7,10 +7,9 @@
 #include <unordered_map>
 
 #include "ops/cuda/conv_weight.h"
-#include "ops/cuda/cudnn_plans.hpp"
-#include "ops/cuda/plan_file.h"
-#include "ops/cuda/stream.h"
-#include "ops/cuda/streams.h"
+#include "ops/cuda/cudnn/cudnn_plans.hpp"
+#include "ops/cuda/cudnn/plan_file.h"
+#include "ops/cuda/runtime/stream.h"
 
 namespace sagcl::ops::cuda {
 namespace {

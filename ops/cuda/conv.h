@@ -25,6 +25,8 @@ void reference_data(const ConvGeometry& g, const Tensor& w, const Tensor& dy, co
 void reference_weight(const ConvGeometry& g, const Tensor& x, const Tensor& dy, Tensor& dw);
 /// flipped [C, kernel, O] = w [O, kernel, C] with both channel axes exchanged and the kernel turned round, f32.
 void flip_weights(const ConvGeometry& g, const Tensor& w, Tensor& flipped);
+/// y[r, c] += b[c], f32.
+void add_bias(const Tensor& b, Tensor& y);
 /// n values to and from bf16, rounded to nearest even.
 void to_bf16(const float* from, void* to, std::int64_t n);
 void from_bf16(const void* from, float* to, std::int64_t n);

@@ -1,6 +1,7 @@
 #include <cuda_bf16.h>
 
 #include "ops/cuda/conv.h"
+#include "ops/cuda/fours.cuh"
 #include "ops/cuda/launch_cuda.cuh"
 #include "ops/kernels/conv_reference.inl"
 
@@ -52,6 +53,24 @@ struct FromBf16 {
   }
 };
 
+struct AddBias {
+  std::int64_t lanes;
+  const float4* b;
+  float4* y;
+  __device__ void operator()(std::int64_t r, std::int64_t lane) const {
+    float4& v = y[r * lanes + lane];
+    const float4 k = b[lane];
+    v = float4{v.x + k.x, v.y + k.y, v.z + k.z, v.w + k.w};
+  }
+};
+
+struct AddBiasSingly {
+  std::int64_t columns;
+  const float* b;
+  float* y;
+  __device__ void operator()(std::int64_t r, std::int64_t c) const { y[r * columns + c] += b[c]; }
+};
+
 }  // namespace
 
 void reference_forward(const ConvGeometry& g, const Tensor& x, const Tensor& w, const Tensor& b, Tensor& y) {
@@ -85,6 +104,12 @@ void to_bf16(const float* from, void* to, std::int64_t n) {
 
 void from_bf16(const void* from, float* to, std::int64_t n) {
   CudaLaunch::for_each((n + 3) / 4, FromBf16{static_cast<const __nv_bfloat16*>(from), to, n});
+}
+
+void add_bias(const Tensor& b, Tensor& y) {
+  const std::int64_t C = b.size();
+  if (C % 4 == 0) CudaLaunch::for_rows(y.size() / C, C / 4, AddBias{C / 4, fours(b), fours(y)});
+  else CudaLaunch::for_rows(y.size() / C, C, AddBiasSingly{C, b.data<float>(), y.data<float>()});
 }
 
 }  // namespace sagcl::ops::cuda

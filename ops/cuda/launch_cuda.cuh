@@ -5,7 +5,7 @@
 
 #include "engine/memory.h"
 #include "ops/cuda/loops.cuh"
-#include "ops/cuda/stream.h"
+#include "ops/cuda/runtime/stream.h"
 
 namespace sagcl::ops::cuda {
 

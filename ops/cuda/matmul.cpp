@@ -1,6 +1,6 @@
 #include "ops/cuda/matmul.hpp"
 
-#include "ops/cuda/stream.h"
+#include "ops/cuda/runtime/stream.h"
 
 namespace sagcl::ops::cuda {
 

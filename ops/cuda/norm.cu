@@ -1,6 +1,5 @@
-#include "ops/cuda/norm.h"
-
-#include "ops/cuda/launch_cuda.cuh"
+#include "ops/cuda/cuda_backend.cuh"
+#include "ops/cuda/fours.cuh"
 #include "ops/cuda/norm_kernels.cuh"
 
 namespace sagcl::ops::cuda {
@@ -9,8 +8,6 @@ namespace {
 std::int64_t outer_of(const NormGeometry& g) { return g.N / g.images; }
 NormPlan plan_of(const NormGeometry& g) { return NormPlan(outer_of(g), g.images * g.V, g.C); }
 unsigned grid_of(const NormPlan& p) { return unsigned(p.outer * p.chunks); }
-const float4* fours(const Tensor& t) { return reinterpret_cast<const float4*>(t.data<float>()); }
-float4* fours(Tensor& t) { return reinterpret_cast<float4*>(t.data<float>()); }
 
 struct FillTable {
   NormTable table;
@@ -85,13 +82,15 @@ struct FinishSums {
   }
 };
 
-}  // namespace
-
-bool norm_is_fast(const NormGeometry& g, const Tensor& x) {
+/// f32, channels in fours and at most 1024.
+bool is_fast(const NormGeometry& g, const Tensor& x) {
   return x.dtype() == engine::Dtype::f32 && g.C % 4 == 0 && g.C <= 4 * norm_threads && outer_of(g) <= 4096;
 }
 
-void norm_statistics(const NormGeometry& g, const Tensor& x, Tensor& mean, Tensor& variance) {
+}  // namespace
+
+void CudaBackend::norm_statistics(const NormGeometry& g, const Tensor& x, Tensor& mean, Tensor& variance) {
+  if (!is_fast(g, x)) return Shared::norm_statistics(g, x, mean, variance);
   const NormPlan plan = plan_of(g);
   const engine::Buffer partial(device(), std::size_t(plan.outer * plan.chunks * plan.C) * sizeof(Moments));
   Moments* moments = static_cast<Moments*>(partial.data());
@@ -102,17 +101,18 @@ void norm_statistics(const NormGeometry& g, const Tensor& x, Tensor& mean, Tenso
   check_launch("norm_statistics");
 }
 
-void norm_apply(const NormGeometry& g, Activation act, double eps, const Tensor& x, const Tensor& mean,
-                const Tensor& variance, const Tensor& gamma, const Tensor& beta, Tensor& y) {
+void CudaBackend::norm_apply(const NormOperands& n, Tensor& y) {
+  const auto& [g, act, eps, x, mean, variance, gamma, beta] = n;
+  if (!is_fast(g, x)) return Shared::norm_apply(n, y);
   const NormPlan plan = plan_of(g);
   const Table t(g, eps, mean, variance, gamma, beta);
   norm_apply_kernel<<<grid_of(plan), norm_threads, 0, stream()>>>(plan, t.table, float(act.slope), fours(x), fours(y));
   check_launch("norm_apply");
 }
 
-void norm_backward(const NormGeometry& g, Activation act, double eps, bool fixed, const Tensor& x, const Tensor& mean,
-                   const Tensor& variance, const Tensor& gamma, const Tensor& beta, const Tensor& dy, Tensor& dx,
-                   Tensor& dgamma, Tensor& dbeta) {
+void CudaBackend::norm_backward(const NormOperands& n, bool fixed, const Tensor& dy, Tensor& dx, Tensor& dgamma, Tensor& dbeta) {
+  const auto& [g, act, eps, x, mean, variance, gamma, beta] = n;
+  if (!is_fast(g, x)) return Shared::norm_backward(n, fixed, dy, dx, dgamma, dbeta);
   const NormPlan plan = plan_of(g);
   const Table t(g, eps, mean, variance, gamma, beta);
   const std::int64_t cells = t.table.cells;

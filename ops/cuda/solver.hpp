@@ -3,7 +3,7 @@
 
 #include "engine/memory.h"
 #include "ops/cuda/matmul.hpp"
-#include "ops/cuda/stream.h"
+#include "ops/cuda/runtime/stream.h"
 
 /// cuSOLVER and cuBLAS for both floating-point types, column-major as they are.
 namespace sagcl::ops::cuda {

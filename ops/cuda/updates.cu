@@ -1,11 +1,11 @@
-#include "ops/cuda/updates.h"
-
-#include "ops/cuda/launch_cuda.cuh"
+#include "ops/cuda/cuda_backend.cuh"
 #include "ops/cuda/slots.cuh"
 #include "ops/kernels/updates.inl"
 
 namespace sagcl::ops::cuda {
 namespace {
+
+// All parameters in one launch (or one for every 400): a network has a hundred small tensors.
 
 /// Collects tensors and launches when the table is full.
 template <int tensors, class F>
@@ -74,7 +74,7 @@ struct AverageSlots {
 
 }  // namespace
 
-void adam(const AdamSpec& spec, const Tensor& rates, const Tensor& open, const std::vector<AdamSlot>& slots) {
+void CudaBackend::adam(const AdamSpec& spec, const Tensor& rates, const Tensor& open, const std::vector<AdamSlot>& slots) {
   if (slots.empty()) return;
   engine::visit_float(slots.front().p.dtype(), [&](auto type) {
     using T = typename decltype(type)::type;
@@ -84,7 +84,7 @@ void adam(const AdamSpec& spec, const Tensor& rates, const Tensor& open, const s
   });
 }
 
-void sgd(const SgdSpec& spec, const Tensor& lr, const Tensor& open, const std::vector<SgdSlot>& slots) {
+void CudaBackend::sgd(const SgdSpec& spec, const Tensor& lr, const Tensor& open, const std::vector<SgdSlot>& slots) {
   if (slots.empty()) return;
   engine::visit_float(slots.front().p.dtype(), [&](auto type) {
     using T = typename decltype(type)::type;
@@ -94,7 +94,7 @@ void sgd(const SgdSpec& spec, const Tensor& lr, const Tensor& open, const std::v
   });
 }
 
-void average(const Tensor& alpha, const Tensor& open, const std::vector<std::pair<Tensor, Tensor>>& teacher_student) {
+void CudaBackend::average(const Tensor& alpha, const Tensor& open, const std::vector<std::pair<Tensor, Tensor>>& teacher_student) {
   if (teacher_student.empty()) return;
   engine::visit_float(teacher_student.front().first.dtype(), [&](auto type) {
     using T = typename decltype(type)::type;

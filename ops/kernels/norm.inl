@@ -116,8 +116,8 @@ Tensor norm_cells(const NormGeometry& g, double eps, const Tensor& mean, const T
 }
 
 template <class Launch>
-void norm_apply(const NormGeometry& g, Activation act, double eps, const Tensor& x, const Tensor& mean, const Tensor& variance,
-                const Tensor& gamma, const Tensor& beta, Tensor& y) {
+void norm_apply(const NormOperands& n, Tensor& y) {
+  const auto& [g, act, eps, x, mean, variance, gamma, beta] = n;
   engine::visit_float(x.dtype(), [&](auto type) {
     using T = typename decltype(type)::type;
     const Tensor table = norm_cells<Launch, T>(g, eps, mean, variance, gamma, beta);
@@ -200,9 +200,8 @@ struct NormInput {
 };
 
 template <class Launch>
-void norm_backward(const NormGeometry& g, Activation act, double eps, bool fixed, const Tensor& x, const Tensor& mean,
-                   const Tensor& variance, const Tensor& gamma, const Tensor& beta, const Tensor& dy, Tensor& dx, Tensor& dgamma,
-                   Tensor& dbeta) {
+void norm_backward(const NormOperands& n, bool fixed, const Tensor& dy, Tensor& dx, Tensor& dgamma, Tensor& dbeta) {
+  const auto& [g, act, eps, x, mean, variance, gamma, beta] = n;
   engine::visit_float(x.dtype(), [&](auto type) {
     using T = typename decltype(type)::type;
     const std::int64_t outer = g.N / g.images, rows = g.images * g.V, each = rows * g.C;

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "ops/backend.h"
-#include "ops/kernels/select.inl"
+#include "ops/kernels/radix_select.inl"
 
 namespace sagcl::ops::kernels {
 

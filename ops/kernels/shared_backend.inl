@@ -2,16 +2,18 @@
 // Every kernel of the contract that needs no vendor library, for any launcher. A device adds products, convolution and
 // decompositions, and may override a kernel here by a faster one.
 #include "ops/backend.h"
+#include "ops/kernels/arithmetic.inl"
+#include "ops/kernels/cross_entropy.inl"
+#include "ops/kernels/distance.inl"
+#include "ops/kernels/dropout.inl"
+#include "ops/kernels/gather.inl"
 #include "ops/kernels/layout.inl"
-#include "ops/kernels/losses.inl"
 #include "ops/kernels/norm.inl"
-#include "ops/kernels/pointwise.inl"
 #include "ops/kernels/pool.inl"
+#include "ops/kernels/reduce.inl"
 #include "ops/kernels/resize.inl"
-#include "ops/kernels/rows.inl"
 #include "ops/kernels/selection.inl"
 #include "ops/kernels/softmax.inl"
-#include "ops/kernels/sums.inl"
 #include "ops/kernels/updates.inl"
 
 namespace sagcl::ops {
@@ -56,13 +58,9 @@ class SharedBackend : public Backend {
   void norm_statistics(const NormGeometry& g, const Tensor& x, Tensor& mean, Tensor& variance) override {
     kernels::norm_statistics<Launch>(g, x, mean, variance);
   }
-  void norm_apply(const NormGeometry& g, Activation act, double eps, const Tensor& x, const Tensor& mean,
-                  const Tensor& variance, const Tensor& gamma, const Tensor& beta, Tensor& y) override {
-    kernels::norm_apply<Launch>(g, act, eps, x, mean, variance, gamma, beta, y);
-  }
-  void norm_backward(const NormGeometry& g, Activation act, double eps, bool fixed, const Tensor& x,
-                     const Tensor& mean, const Tensor& variance, const Tensor& gamma, const Tensor& beta, const Tensor& dy, Tensor& dx, Tensor& dgamma, Tensor& dbeta) override {
-    kernels::norm_backward<Launch>(g, act, eps, fixed, x, mean, variance, gamma, beta, dy, dx, dgamma, dbeta);
+  void norm_apply(const NormOperands& n, Tensor& y) override { kernels::norm_apply<Launch>(n, y); }
+  void norm_backward(const NormOperands& n, bool fixed, const Tensor& dy, Tensor& dx, Tensor& dgamma, Tensor& dbeta) override {
+    kernels::norm_backward<Launch>(n, fixed, dy, dx, dgamma, dbeta);
   }
   void copy_block(const BlockCopy& block, const Tensor& x, Tensor& y) override { kernels::copy_block<Launch>(block, x, y); }
   void patches(const Extents& grid, bool inverse, const Tensor& x, Tensor& y) override {

@@ -2,7 +2,7 @@
 // Section III-C on the device: the stored keys closest to each anchor, and their mixtures (Eq. 6).
 #include <cmath>
 
-#include "ops/kernels/select.inl"
+#include "ops/kernels/radix_select.inl"
 #include "semiagcl/kernels/backend.h"
 
 namespace sagcl::semiagcl::kernels {

@@ -3,7 +3,7 @@
 #include <array>
 #include <cmath>
 
-#include "ops/kernels/select.inl"
+#include "ops/kernels/radix_select.inl"
 #include "semiagcl/kernels/backend.h"
 
 namespace sagcl::semiagcl::kernels {

@@ -2,7 +2,7 @@
 #include "tests/cuda/kernel_test.h"
 
 #include "ops/kernels/launch_cpu.h"
-#include "ops/kernels/pointwise.inl"
+#include "ops/kernels/arithmetic.inl"
 #include "ops/kernels/selection.inl"
 #include "semiagcl/kernels/hard_negatives.inl"
 #include "semiagcl/kernels/patches.inl"

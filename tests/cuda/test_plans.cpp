@@ -7,8 +7,8 @@
 #include <fstream>
 #include <sstream>
 
-#include "ops/cuda/cudnn_plans.hpp"
-#include "ops/cuda/plan_file.h"
+#include "ops/cuda/cudnn/cudnn_plans.hpp"
+#include "ops/cuda/cudnn/plan_file.h"
 #include "tests/support/network_shapes.h"
 
 namespace sagcl::ops::cuda {

@@ -6,9 +6,9 @@
 
 #include "autograd/tape.h"
 #include "ops/arithmetic.h"
-#include "ops/cuda/cudnn_plans.hpp"
-#include "ops/cuda/nvtx.h"
-#include "ops/cuda/stream.h"
+#include "ops/cuda/cudnn/cudnn_plans.hpp"
+#include "ops/cuda/runtime/nvtx.h"
+#include "ops/cuda/runtime/stream.h"
 #include "ops/reduce.h"
 #include "tests/support/queued_device.h"
 #include "tests/support/throws.h"

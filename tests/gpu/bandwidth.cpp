@@ -40,9 +40,9 @@ int bandwidths(const Options& options) {
   const ops::NormGeometry batch{.N = N, .V = V, .C = C, .images = N, .channels = 1}, instance{.N = N, .V = V, .C = C};
   Tensor many = Tensor::empty({N * C}, Dtype::f32, at), many_variance = Tensor::empty_like(many);
   measure("norm_statistics", bytes, [&] { device.norm_statistics(batch, x, mean, variance); });
-  measure("norm_apply + ReLU", 2 * bytes, [&] { device.norm_apply(batch, {0}, 1e-5, x, mean, variance, gamma, beta, y); });
+  measure("norm_apply + ReLU", 2 * bytes, [&] { device.norm_apply({batch, {0}, 1e-5, x, mean, variance, gamma, beta}, y); });
   measure("norm_backward + ReLU", 5 * bytes,
-          [&] { device.norm_backward(batch, {0}, 1e-5, false, x, mean, variance, gamma, beta, dy, y, dgamma, dbeta); });
+          [&] { device.norm_backward({batch, {0}, 1e-5, x, mean, variance, gamma, beta}, false, dy, y, dgamma, dbeta); });
   measure("instance norm_statistics", bytes, [&] { device.norm_statistics(instance, x, many, many_variance); });
   measure("sum over voxels (bias gradient)", bytes, [&] { device.sum(x, {1, N * V, C}, 1, mean); });
   measure("channel dropout", 2 * bytes, [&] { device.dropout({0.5, {}, true}, x, y); });

@@ -4,7 +4,8 @@
 #include <cstring>
 
 #include "engine/parallel.h"
-#include "ops/cpu/conv.h"
+#include "ops/backend.h"
+#include "ops/cpu/conv/conv.h"
 #include "ops/cpu/kernels.h"
 #include "ops/kernels/conv_reference.inl"
 
@@ -15,6 +16,16 @@ namespace {
 
 using engine::Dtype;
 using engine::Shape;
+
+void conv_forward(const ConvGeometry& g, const Tensor& x, const Tensor& w, const Tensor& b, Tensor& y) {
+  backend(engine::Device::cpu()).conv_forward(g, x, w, b, y);
+}
+void conv_backward_data(const ConvGeometry& g, const Tensor& w, const Tensor& dy, const Tensor& b, Tensor& dx) {
+  backend(engine::Device::cpu()).conv_backward_data(g, w, dy, b, dx);
+}
+void conv_backward_weight(const ConvGeometry& g, const Tensor& x, const Tensor& dy, Tensor& dw) {
+  backend(engine::Device::cpu()).conv_backward_weight(g, x, dy, dw);
+}
 
 ConvGeometry geometry(std::int64_t N, std::int64_t C, std::int64_t O, Extents in, Extents kernel, Extents stride,
                       Extents padding) {

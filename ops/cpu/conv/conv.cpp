@@ -1,0 +1,102 @@
+#include "ops/cpu/conv/conv.h"
+
+#include <cstdlib>
+#include <string_view>
+
+#include "engine/parallel.h"
+#include "ops/cpu/conv/direct.h"
+#include "ops/cpu/conv/onednn.h"
+#include "ops/cpu/conv/winograd.h"
+#include "ops/cpu/cpu_backend.h"
+#include "ops/cpu/kernels.h"
+#include "ops/kernels/conv_reference.inl"
+
+namespace sagcl::ops::cpu {
+namespace {
+
+enum class Path { own, onednn, reference };
+
+/// The environment variable SAGCL_CONV, read once.
+Path path() {
+  static const Path chosen = [] {
+    const char* value = std::getenv("SAGCL_CONV");
+    const std::string_view name = value ? value : "own";
+    engine::require<engine::UsageError>(name == "own" || name == "onednn" || name == "reference",
+                                        "SAGCL_CONV is '{}', expected own, onednn or reference", name);
+    return name == "own" ? Path::own : name == "onednn" ? Path::onednn : Path::reference;
+  }();
+  return chosen;
+}
+
+bool by_definition(const Tensor& t) { return t.dtype() == engine::Dtype::f64 || path() == Path::reference; }
+
+template <class T>
+const T* data_or_null(const Tensor& t) {
+  return t.defined() ? t.data<T>() : nullptr;
+}
+
+/// A bias for every channel of the simplified geometry, where several taps of the original became channels of their own.
+Tensor widened(const Tensor& b, std::int64_t channels) {
+  if (!b.defined() || b.size() == channels) return b;
+  Tensor wide = Tensor::empty({channels});
+  for (std::int64_t i = 0; i < channels; ++i) wide.data<float>()[i] = b.data<float>()[i % b.size()];
+  return wide;
+}
+
+/// Forward or data gradient with our own kernels.
+void gather(const ConvGeometry& g, const Lattice& lattice, const float* source, const float* weights, const float* bias,
+            float* result) {
+  if (const int m = winograd_tile(g, lattice)) return winograd_gather(g, lattice, m, source, weights, bias, result);
+  direct_gather(g, lattice, source, weights, bias, result);
+}
+
+void backward_weight(const ConvGeometry& g, const float* x, const float* dy, float* dw) {
+  if (const int m = winograd_weight_tile(g)) return winograd_backward_weight(g, m, x, dy, dw);
+  direct_backward_weight(g, x, dy, dw);
+}
+
+}  // namespace
+
+void CpuBackend::conv_forward(const ConvGeometry& g, const Tensor& x, const Tensor& w, const Tensor& b, Tensor& y) {
+  if (!by_definition(x)) {
+    if (path() == Path::onednn)
+      return onednn_forward(g, x.data<float>(), w.data<float>(), data_or_null<float>(b), y.data<float>());
+    const ConvGeometry s = simplified(g);
+    return gather(s, forward_lattice(s), x.data<float>(), w.data<float>(), data_or_null<float>(b), y.data<float>());
+  }
+  engine::visit_float(x.dtype(), [&]<class T>(engine::Type<T>) {
+    engine::parallel_for(y.size(), 64,
+                         kernels::ConvForward<T>{g, x.data<T>(), w.data<T>(), data_or_null<T>(b), y.data<T>()});
+  });
+}
+
+void CpuBackend::conv_backward_data(const ConvGeometry& g, const Tensor& w, const Tensor& dy, const Tensor& b, Tensor& dx) {
+  if (!by_definition(dy)) {
+    if (path() == Path::onednn)
+      return onednn_backward_data(g, w.data<float>(), dy.data<float>(), data_or_null<float>(b), dx.data<float>());
+    const ConvGeometry s = simplified(g);
+    const Tensor bias = widened(b, s.C);
+    return gather(s, backward_lattice(s), dy.data<float>(), w.data<float>(), data_or_null<float>(bias), dx.data<float>());
+  }
+  engine::visit_float(dy.dtype(), [&]<class T>(engine::Type<T>) {
+    engine::parallel_for(dx.size(), 64,
+                         kernels::ConvBackwardData<T>{g, w.data<T>(), dy.data<T>(), data_or_null<T>(b), dx.data<T>()});
+  });
+}
+
+void CpuBackend::conv_backward_weight(const ConvGeometry& g, const Tensor& x, const Tensor& dy, Tensor& dw) {
+  if (!by_definition(x)) {
+    if (path() == Path::onednn) return onednn_backward_weight(g, x.data<float>(), dy.data<float>(), dw.data<float>());
+    return backward_weight(simplified(g), x.data<float>(), dy.data<float>(), dw.data<float>());
+  }
+  engine::visit_float(x.dtype(), [&]<class T>(engine::Type<T>) {
+    engine::parallel_for(dw.size(), 8, kernels::ConvBackwardWeight<T>{g, x.data<T>(), dy.data<T>(), dw.data<T>()});
+  });
+}
+
+std::string conv_description() {
+  if (path() == Path::own) return std::string("own kernels, ") + kernels().name;
+  return path() == Path::onednn ? "oneDNN" : "by definition";
+}
+
+}  // namespace sagcl::ops::cpu

@@ -1,0 +1,16 @@
+#pragma once
+#include "ops/cpu/conv/lattice.h"
+
+namespace sagcl::ops::cpu {
+
+/// Length of the reduction of one phase: taps times source channels.
+std::int64_t panel_depth(const Lattice& l, const Phase& p);
+
+/// Floats of one phase's packed weights, an even number of vectors of result channels.
+std::int64_t panel_size(const Lattice& l, const Phase& p);
+
+/// The weights of one phase in the order in which the kernels read them: panel[vector of result channels][tap][source
+/// channel][lane], zeros for channels that do not exist.
+void pack_weights(const ConvGeometry& g, const Lattice& l, const Phase& p, const float* weights, float* panel);
+
+}  // namespace sagcl::ops::cpu

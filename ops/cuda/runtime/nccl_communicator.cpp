@@ -1,0 +1,123 @@
+#include "ops/cuda/runtime/nccl_communicator.h"
+
+#include "engine/plugin.h"
+
+#ifdef SAGCL_HAVE_NCCL
+#include <dlfcn.h>
+#include <nccl.h>
+
+#include <cstdlib>
+#include <vector>
+
+#include "engine/libraries.h"
+#include "ops/cuda/runtime/stream.h"
+
+namespace sagcl::ops::cuda {
+namespace {
+
+using engine::BackendError;
+using engine::Device;
+using engine::require;
+
+/// NCCL's functions. The library has 200 MB, so only runs on several GPUs load it.
+struct Nccl {
+  decltype(&ncclGetErrorString) error_string;
+  decltype(&ncclGetUniqueId) unique_id;
+  decltype(&ncclCommInitRank) init_rank;
+  decltype(&ncclCommDestroy) destroy;
+  decltype(&ncclAllGather) all_gather;
+  decltype(&ncclSend) send;
+  decltype(&ncclRecv) receive;
+  decltype(&ncclGroupStart) group_start;
+  decltype(&ncclGroupEnd) group_end;
+
+  Nccl() {
+    const char* named = std::getenv("SAGCL_NCCL");
+    const char* file = named ? named : "libnccl.so.2";
+    std::string error;
+    void* library = engine::open_library(file, RTLD_NOW | RTLD_LOCAL, error);
+    require<BackendError>(library, "NCCL cannot be loaded: {}; put its folder into LD_LIBRARY_PATH, or name the file in "
+                          "SAGCL_NCCL", error);
+    const auto find = [&]<class F>(F& f, const char* name) {
+      f = reinterpret_cast<F>(dlsym(library, name));
+      require<BackendError>(f, "{} has no {}; NCCL 2.7 or later is needed", file, name);
+    };
+    find(error_string, "ncclGetErrorString"), find(unique_id, "ncclGetUniqueId"), find(init_rank, "ncclCommInitRank");
+    find(destroy, "ncclCommDestroy"), find(all_gather, "ncclAllGather"), find(send, "ncclSend"), find(receive, "ncclRecv");
+    find(group_start, "ncclGroupStart"), find(group_end, "ncclGroupEnd");
+  }
+
+  void check(ncclResult_t status, const char* what) const {
+    require<BackendError>(status == ncclSuccess, "{}: {}; NCCL_DEBUG=INFO tells more", what, error_string(status));
+  }
+};
+
+class NcclCommunicator final : public engine::Communicator {
+ public:
+  explicit NcclCommunicator(engine::Communicator& host) : host_(host) {
+    std::vector<ncclUniqueId> ids(std::size_t(host.size()));  // the world's is that of process 0
+    if (host.rank() == 0) nccl_.check(nccl_.unique_id(&ids[0]), "ncclGetUniqueId");
+    host.all_gather(ids.data(), sizeof ids[0], Device::cpu());
+    nccl_.check(nccl_.init_rank(&comm_, host.size(), ids[0], host.rank()), "ncclCommInitRank");
+  }
+  ~NcclCommunicator() override { nccl_.destroy(comm_); }
+
+  int rank() const override { return host_.rank(); }
+  int size() const override { return host_.size(); }
+  int local_rank() const override { return host_.local_rank(); }
+  int local_size() const override { return host_.local_size(); }
+
+  void all_gather(void* all, std::size_t bytes, Device device) override {
+    if (device == Device::cpu()) return host_.all_gather(all, bytes, device);
+    const char* mine = static_cast<char*>(all) + std::size_t(rank()) * bytes;
+    nccl_.check(nccl_.all_gather(mine, all, bytes, ncclInt8, comm_, stream()), "ncclAllGather");
+  }
+  void all_to_all(const void* send, void* receive, std::size_t bytes, Device device) override {
+    if (device == Device::cpu()) return host_.all_to_all(send, receive, bytes, device);
+    nccl_.check(nccl_.group_start(), "ncclGroupStart");
+    for (int r = 0; r < size(); ++r) {
+      const std::size_t at = std::size_t(r) * bytes;
+      nccl_.check(nccl_.send(static_cast<const char*>(send) + at, bytes, ncclInt8, r, comm_, stream()), "ncclSend");
+      nccl_.check(nccl_.receive(static_cast<char*>(receive) + at, bytes, ncclInt8, r, comm_, stream()), "ncclRecv");
+    }
+    nccl_.check(nccl_.group_end(), "ncclGroupEnd");
+  }
+  void abort(int code) override { host_.abort(code); }
+
+ private:
+  Nccl nccl_;
+  engine::Communicator& host_;
+  ncclComm_t comm_ = nullptr;
+};
+
+}  // namespace
+
+std::unique_ptr<engine::Communicator> connect_gpus(engine::Communicator& host) {
+  return std::make_unique<NcclCommunicator>(host);
+}
+
+}  // namespace sagcl::ops::cuda
+
+#else
+
+namespace sagcl::ops::cuda {
+
+std::unique_ptr<engine::Communicator> connect_gpus(engine::Communicator&) {
+  engine::fail<engine::BackendError>("the CUDA plugin was built without NCCL; install nccl.h and build it anew");
+}
+
+}  // namespace sagcl::ops::cuda
+
+#endif
+
+extern "C" __attribute__((visibility("default"))) sagcl::engine::Communicator* sagcl_plugin_connect_gpus(
+    sagcl::engine::Communicator* host, sagcl::engine::PluginAnswer* answer) {
+  try {
+    auto gpus = sagcl::ops::cuda::connect_gpus(*host);
+    answer->ready = true;
+    return gpus.release();
+  } catch (const std::exception& e) {
+    std::string(e.what()).copy(answer->text, sizeof answer->text - 1);
+    return nullptr;
+  }
+}

@@ -1,0 +1,64 @@
+#include "ops/cuda/runtime/stream.h"
+
+#include <cstdlib>
+
+#include "engine/memory.h"
+
+namespace sagcl::ops::cuda {
+namespace {
+
+int chosen = 0;
+cudaStream_t compute = nullptr;
+
+}  // namespace
+
+void open_device(int index) {
+  check(cudaSetDevice(index), "cudaSetDevice");
+  check(cudaStreamCreateWithFlags(&compute, cudaStreamNonBlocking), "cudaStreamCreate");
+  chosen = index;
+}
+
+engine::Device device() { return engine::Device::cuda(chosen); }
+cudaStream_t stream() { return compute; }
+
+bool recording() {
+  cudaStreamCaptureStatus status = cudaStreamCaptureStatusNone;
+  check(cudaStreamIsCapturing(compute, &status), "cudaStreamIsCapturing");
+  return status != cudaStreamCaptureStatusNone;
+}
+
+void check(cudaError_t status, const char* what) {
+  if (status == cudaSuccess) [[likely]] return;
+  if (!allocated(status, what)) fail_out_of_memory(what);
+}
+
+bool allocated(cudaError_t status, const char* what) {
+  if (status == cudaSuccess) [[likely]] return true;
+  if (status == cudaErrorMemoryAllocation) {
+    cudaGetLastError();  // the next call must not find it
+    return false;
+  }
+  engine::fail<engine::BackendError>("{}: CUDA error {} ({}) on cuda:{}", what, cudaGetErrorString(status),
+                                     cudaGetErrorName(status), chosen);
+}
+
+void released(cudaError_t status) {
+  if (status != cudaErrorCudartUnloading && status != cudaSuccess) cudaGetLastError();
+}
+
+void fail_out_of_memory(const char* what) {
+  engine::fail<engine::OutOfMemory>("{}: {} found no room on cuda:{}; {}. A smaller batch or patch needs less",
+                                    engine::OperationName::current(), what, chosen, engine::allocator(device()).describe());
+}
+
+bool synchronous() {
+  static const bool wait = std::getenv("SAGCL_CUDA_SYNC") != nullptr;
+  return wait;
+}
+
+void check_launch(const char* kernel) {
+  check(cudaGetLastError(), kernel);
+  if (synchronous()) check(cudaStreamSynchronize(compute), kernel);
+}
+
+}  // namespace sagcl::ops::cuda
