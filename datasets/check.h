@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "datasets/layouts.h"
+#include "datasets/layouts/layouts.h"
 
 namespace sagcl::datasets {
 

@@ -3,9 +3,9 @@
 #include <algorithm>
 
 #include "datasets/affine.h"
-#include "datasets/json_file.inl"
+#include "datasets/formats/json_file.inl"
 #include "datasets/load.h"
-#include "datasets/nifti.h"
+#include "datasets/formats/nifti.h"
 #include "engine/safetensors.h"
 
 namespace sagcl::datasets {

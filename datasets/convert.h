@@ -2,7 +2,7 @@
 #include <functional>
 #include <optional>
 
-#include "datasets/layouts.h"
+#include "datasets/layouts/layouts.h"
 
 namespace sagcl::datasets {
 

@@ -4,7 +4,7 @@
 #include <cmath>
 
 #include "datasets/affine.h"
-#include "datasets/formats.h"
+#include "datasets/formats/formats.h"
 #include "datasets/text.h"
 
 namespace sagcl::datasets {

@@ -1,7 +1,7 @@
 #pragma once
 #include <optional>
 
-#include "datasets/layouts.h"
+#include "datasets/layouts/layouts.h"
 #include "datasets/volume.h"
 
 namespace sagcl::datasets {

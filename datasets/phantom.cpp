@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include "datasets/json_file.inl"
-#include "datasets/nifti.h"
+#include "datasets/formats/json_file.inl"
+#include "datasets/formats/nifti.h"
 #include "engine/random.h"
 #include "engine/safetensors.h"
 

@@ -6,7 +6,7 @@
 #include <variant>
 #include <vector>
 
-#include "datasets/layouts.h"
+#include "datasets/layouts/layouts.h"
 
 namespace sagcl::datasets {
 

@@ -1,6 +1,6 @@
 #include <set>
 
-#include "datasets/json_file.inl"
+#include "datasets/formats/json_file.inl"
 #include "datasets/sha256.h"
 #include "datasets/split.h"
 #include "engine/safetensors.h"

@@ -2,7 +2,7 @@
 #include <string>
 #include <vector>
 
-#include "datasets/layouts.h"
+#include "datasets/layouts/layouts.h"
 #include "datasets/normalise.h"
 #include "datasets/volume.h"
 #include "engine/extents.h"

@@ -4,8 +4,8 @@
 #include <cstring>
 #include <vector>
 
-#include "datasets/hdf5_plugin.h"
-#include "datasets/numbers.h"
+#include "datasets/formats/hdf5_plugin.h"
+#include "datasets/formats/numbers.h"
 #include "engine/error.h"
 
 // The file is handed to the HDF5 library as memory; links to other files and plugins for filters are off.

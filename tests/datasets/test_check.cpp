@@ -1,7 +1,7 @@
 #include <gtest/gtest.h>
 
 #include "datasets/check.h"
-#include "datasets/nifti.h"
+#include "datasets/formats/nifti.h"
 #include "datasets/phantom.h"
 #include "tests/datasets/scratch.h"
 

@@ -1,10 +1,10 @@
 #include <gtest/gtest.h>
 
-#include "datasets/array_file.h"
-#include "datasets/layouts.h"
-#include "datasets/nifti.h"
-#include "datasets/nrrd.h"
-#include "datasets/png.h"
+#include "datasets/formats/array_file.h"
+#include "datasets/layouts/layouts.h"
+#include "datasets/formats/nifti.h"
+#include "datasets/formats/nrrd.h"
+#include "datasets/formats/png.h"
 #include "datasets/split.h"
 #include "tests/datasets/scratch.h"
 

@@ -4,10 +4,10 @@
 
 #include "datasets/check.h"
 #include "datasets/convert.h"
-#include "datasets/layouts.h"
+#include "datasets/layouts/layouts.h"
 #include "datasets/load.h"
-#include "datasets/nifti.h"
-#include "datasets/png.h"
+#include "datasets/formats/nifti.h"
+#include "datasets/formats/png.h"
 #include "datasets/split.h"
 #include "datasets/store.h"
 #include "datasets/text.h"

@@ -4,8 +4,8 @@
 
 #include "datasets/check.h"
 #include "datasets/convert.h"
-#include "datasets/nifti.h"
-#include "datasets/png.h"
+#include "datasets/formats/nifti.h"
+#include "datasets/formats/png.h"
 #include "tests/datasets/scratch.h"
 
 // Faults of data sets: each is refused by the checker with a remedy, and the remedy, followed, makes the data set usable.

@@ -4,8 +4,8 @@
 #include <nlohmann/json.hpp>
 
 #include "datasets/affine.h"
-#include "datasets/nifti.h"
-#include "datasets/nrrd.h"
+#include "datasets/formats/nifti.h"
+#include "datasets/formats/nrrd.h"
 #include "tests/datasets/scratch.h"
 
 // Orientations as nibabel and pynrrd read them (make_reader_golden.py): the 48 axis orders and mirrors, oblique, sheared.

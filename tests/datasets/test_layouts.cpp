@@ -1,11 +1,11 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
-#include "datasets/layouts.h"
+#include "datasets/layouts/layouts.h"
 #include "datasets/load.h"
-#include "datasets/nifti.h"
+#include "datasets/formats/nifti.h"
 #include "datasets/phantom.h"
-#include "datasets/png.h"
+#include "datasets/formats/png.h"
 #include "tests/datasets/scratch.h"
 
 namespace sagcl::tests {

@@ -2,8 +2,8 @@
 
 #include "datasets/convert.h"
 #include "datasets/load.h"
-#include "datasets/nifti.h"
-#include "datasets/png.h"
+#include "datasets/formats/nifti.h"
+#include "datasets/formats/png.h"
 #include "datasets/split.h"
 #include "tests/datasets/scratch.h"
 

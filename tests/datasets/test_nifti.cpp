@@ -6,9 +6,9 @@
 #include <cstring>
 #include <nlohmann/json.hpp>
 
-#include "datasets/gzip.h"
-#include "datasets/nifti.h"
-#include "datasets/nifti_header.h"
+#include "datasets/formats/gzip.h"
+#include "datasets/formats/nifti.h"
+#include "datasets/formats/nifti_header.h"
 #include "tests/datasets/scratch.h"
 
 // Golden files and expected values were made by nibabel (make_golden.py).

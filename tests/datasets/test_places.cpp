@@ -4,8 +4,8 @@
 
 #include "datasets/check.h"
 #include "datasets/load.h"
-#include "datasets/nifti.h"
-#include "datasets/nifti_fields.h"
+#include "datasets/formats/nifti.h"
+#include "datasets/formats/nifti_fields.h"
 #include "tests/datasets/scratch.h"
 
 // Where voxels lie: headers that do not say, that contradict themselves, and files of one case that lie apart.

@@ -1,9 +1,9 @@
 #include <gtest/gtest.h>
 
-#include "datasets/gzip.h"
+#include "datasets/formats/gzip.h"
 #include "datasets/normalise.h"
-#include "datasets/png.h"
-#include "datasets/png_check.h"
+#include "datasets/formats/png.h"
+#include "datasets/formats/png_check.h"
 #include "tests/datasets/scratch.h"
 
 namespace sagcl::tests {

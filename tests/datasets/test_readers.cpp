@@ -2,10 +2,10 @@
 
 #include <nlohmann/json.hpp>
 
-#include "datasets/array_file.h"
-#include "datasets/formats.h"
-#include "datasets/gzip.h"
-#include "datasets/nrrd.h"
+#include "datasets/formats/array_file.h"
+#include "datasets/formats/formats.h"
+#include "datasets/formats/gzip.h"
+#include "datasets/formats/nrrd.h"
 #include "tests/datasets/scratch.h"
 
 // NRRD, NumPy and HDF5 files as pynrrd, NumPy and h5py wrote and read them (make_reader_golden.py).

@@ -1,4 +1,4 @@
-#include "datasets/array_file.h"
+#include "datasets/formats/array_file.h"
 #include "engine/error.h"
 
 using namespace sagcl;

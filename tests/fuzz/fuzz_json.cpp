@@ -1,4 +1,4 @@
-#include "datasets/layouts.h"
+#include "datasets/layouts/layouts.h"
 #include "datasets/split.h"
 
 using namespace sagcl;

@@ -1,8 +1,8 @@
 #include <cstdlib>
 #include <cstring>
 
-#include "datasets/gzip.h"
-#include "datasets/nifti.h"
+#include "datasets/formats/gzip.h"
+#include "datasets/formats/nifti.h"
 
 using namespace sagcl;
 

@@ -1,5 +1,5 @@
-#include "datasets/gzip.h"
-#include "datasets/nrrd.h"
+#include "datasets/formats/gzip.h"
+#include "datasets/formats/nrrd.h"
 #include "engine/error.h"
 
 using namespace sagcl;

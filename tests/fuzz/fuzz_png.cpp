@@ -1,8 +1,8 @@
 #include <algorithm>
 
-#include "datasets/gzip.h"
-#include "datasets/png.h"
-#include "datasets/png_check.h"
+#include "datasets/formats/gzip.h"
+#include "datasets/formats/png.h"
+#include "datasets/formats/png_check.h"
 
 using namespace sagcl;
 

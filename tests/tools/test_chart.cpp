@@ -1,6 +1,6 @@
 #include <cmath>
 
-#include "datasets/png.h"
+#include "datasets/formats/png.h"
 #include "tests/tools/tools_support.h"
 #include "tools/report/chart.h"
 #include "tools/report/contour.h"

@@ -1,4 +1,4 @@
-#include "datasets/nifti.h"
+#include "datasets/formats/nifti.h"
 #include "datasets/phantom.h"
 #include "tests/tools/tools_support.h"
 

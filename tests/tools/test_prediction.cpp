@@ -1,10 +1,10 @@
 #include <csignal>
 
-#include "datasets/formats.h"
-#include "datasets/nifti.h"
-#include "datasets/nifti_fields.h"
-#include "datasets/plane_file.h"
-#include "datasets/png.h"
+#include "datasets/formats/formats.h"
+#include "datasets/formats/nifti.h"
+#include "datasets/formats/nifti_fields.h"
+#include "datasets/formats/plane_file.h"
+#include "datasets/formats/png.h"
 #include "engine/safetensors.h"
 #include "layers/segmenter.h"
 #include "layers/weights.h"

@@ -1,5 +1,5 @@
 // What a run needs at its end is looked at before its first step.
-#include "datasets/nifti.h"
+#include "datasets/formats/nifti.h"
 #include "tests/tools/small_runs.h"
 #include "tools/run/preflight.h"
 

@@ -1,7 +1,7 @@
 #include <cmath>
 
-#include "datasets/nifti.h"
-#include "datasets/png.h"
+#include "datasets/formats/nifti.h"
+#include "datasets/formats/png.h"
 #include "engine/safetensors.h"
 #include "layers/segmenter.h"
 #include "layers/weights.h"

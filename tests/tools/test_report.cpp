@@ -1,4 +1,4 @@
-#include "datasets/nifti.h"
+#include "datasets/formats/nifti.h"
 #include "tests/tools/tools_support.h"
 #include "tools/run/config.h"
 #include "tools/report/report.h"

@@ -1,7 +1,7 @@
 // One command line for a scheduler: `sagcl-train … --out RUN --resume` begins a run, goes on with it and finds it finished.
 #include <signal.h>
 
-#include "datasets/nifti.h"
+#include "datasets/formats/nifti.h"
 #include "tests/tools/small_runs.h"
 
 namespace sagcl::tests {

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <set>
 
-#include "datasets/folder.h"
-#include "datasets/formats.h"
+#include "datasets/layouts/folder.h"
+#include "datasets/formats/formats.h"
 #include "datasets/load.h"
 #include "datasets/text.h"
 #include "tools/programs/program.h"

@@ -13,7 +13,7 @@ namespace sagcl::tools {
 
 using engine::Tensor;
 
-/// Files of a folder that hold images or masks (datasets/formats.h), by name without ending. What is passed over is said;
+/// Files of a folder that hold images or masks (datasets/formats/formats.h), by name without ending. What is passed over is said;
 /// two files of one name, e.g. a.nii and a.png, or a link that leads nowhere are a DataError, an unreadable folder an IoError.
 std::map<std::string, std::filesystem::path> image_files(const std::filesystem::path& folder);
 

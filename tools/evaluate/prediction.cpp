@@ -1,11 +1,11 @@
 #include "tools/evaluate/prediction.h"
 
-#include "datasets/formats.h"
+#include "datasets/formats/formats.h"
 #include "datasets/load.h"
-#include "datasets/nifti.h"
+#include "datasets/formats/nifti.h"
 #include "datasets/normalise.h"
-#include "datasets/plane_file.h"
-#include "datasets/png.h"
+#include "datasets/formats/plane_file.h"
+#include "datasets/formats/png.h"
 #include "semiagcl/evaluation/inference.h"
 #include "tools/programs/program.h"
 

@@ -4,10 +4,10 @@
 #include <cctype>
 #include <map>
 
-#include "datasets/folder.h"
-#include "datasets/formats.h"
-#include "datasets/layouts.h"
-#include "datasets/png.h"
+#include "datasets/layouts/folder.h"
+#include "datasets/formats/formats.h"
+#include "datasets/layouts/layouts.h"
+#include "datasets/formats/png.h"
 #include "datasets/text.h"
 #include "engine/error.h"
 

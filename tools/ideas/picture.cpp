@@ -6,7 +6,7 @@
 #include <array>
 #include <cmath>
 
-#include "datasets/png.h"
+#include "datasets/formats/png.h"
 #include "tools/report/html.h"
 
 namespace sagcl::tools {

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "datasets/png.h"
+#include "datasets/formats/png.h"
 #include "tools/report/html.h"
 
 namespace sagcl::tools {

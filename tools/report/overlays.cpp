@@ -1,4 +1,4 @@
-#include "datasets/formats.h"
+#include "datasets/formats/formats.h"
 #include "datasets/load.h"
 #include "datasets/split.h"
 #include "tools/report/html.h"

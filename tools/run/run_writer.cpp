@@ -8,8 +8,8 @@
 #include <cmath>
 #include <thread>
 
-#include "datasets/nifti.h"
-#include "datasets/png.h"
+#include "datasets/formats/nifti.h"
+#include "datasets/formats/png.h"
 #include "engine/parallel.h"
 #include "tools/programs/json_text.h"
 #include "tools/programs/program.h"

@@ -1,4 +1,4 @@
-#include "datasets/numbers.h"
+#include "datasets/formats/numbers.h"
 
 #include <algorithm>
 #include <bit>
@@ -7,7 +7,7 @@
 #include <cstring>
 #include <limits>
 
-#include "datasets/gzip.h"
+#include "datasets/formats/gzip.h"
 
 namespace sagcl::datasets {
 

@@ -1,4 +1,4 @@
-#include "datasets/nrrd_header.h"
+#include "datasets/formats/nrrd_header.h"
 
 #include <algorithm>
 #include <cctype>

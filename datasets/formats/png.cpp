@@ -1,9 +1,9 @@
-#include "datasets/png.h"
+#include "datasets/formats/png.h"
 
 #include <memory>
 
-#include "datasets/gzip.h"
-#include "datasets/png_check.h"
+#include "datasets/formats/gzip.h"
+#include "datasets/formats/png_check.h"
 #include "engine/safetensors.h"
 
 // The decoder sees only files that check_png has passed, so its size limit is a second fence.

@@ -1,10 +1,10 @@
-#include "datasets/nifti.h"
+#include "datasets/formats/nifti.h"
 
 #include <algorithm>
 #include <cstring>
 
-#include "datasets/gzip.h"
-#include "datasets/nifti_header.h"
+#include "datasets/formats/gzip.h"
+#include "datasets/formats/nifti_header.h"
 #include "engine/safetensors.h"
 
 namespace sagcl::datasets {

@@ -1,9 +1,9 @@
-#include "datasets/folder.h"
+#include "datasets/layouts/folder.h"
 
 #include <algorithm>
 #include <cctype>
 
-#include "datasets/formats.h"
+#include "datasets/formats/formats.h"
 #include "datasets/text.h"
 #include "engine/error.h"
 

@@ -1,4 +1,4 @@
-#include "datasets/nifti_fields.h"
+#include "datasets/formats/nifti_fields.h"
 
 #include <algorithm>
 #include <cmath>

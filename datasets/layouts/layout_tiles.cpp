@@ -1,8 +1,8 @@
 #include <algorithm>
 #include <set>
 
-#include "datasets/formats.h"
-#include "datasets/layout_kinds.h"
+#include "datasets/formats/formats.h"
+#include "datasets/layouts/layout_kinds.h"
 #include "datasets/text.h"
 
 // Images and masks in two folders: EBHI-Seg (by class, with list.tsv), CRAG (train and valid or test, each Images and

@@ -2,8 +2,8 @@
 #include <charconv>
 #include <cstring>
 
-#include "datasets/array_file.h"
-#include "datasets/numbers.h"
+#include "datasets/formats/array_file.h"
+#include "datasets/formats/numbers.h"
 #include "engine/safetensors.h"
 
 // NumPy's .npy: a mark, the length of a header, the header as a Python dictionary, the numbers.

@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <vector>
 
-#include "datasets/array_file.h"
-#include "datasets/child_process.h"
-#include "datasets/hdf5_plugin.h"
-#include "datasets/numbers.h"
+#include "datasets/formats/array_file.h"
+#include "datasets/formats/child_process.h"
+#include "datasets/formats/hdf5_plugin.h"
+#include "datasets/formats/numbers.h"
 #include "engine/plugin.h"
 #include "engine/safetensors.h"
 

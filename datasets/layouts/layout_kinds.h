@@ -3,8 +3,8 @@
 #include <string>
 #include <vector>
 
-#include "datasets/folder.h"
-#include "datasets/layouts.h"
+#include "datasets/layouts/folder.h"
+#include "datasets/layouts/layouts.h"
 #include "engine/error.h"
 
 namespace sagcl::datasets {

@@ -3,7 +3,7 @@
 #include <string>
 #include <string_view>
 
-#include "datasets/numbers.h"
+#include "datasets/formats/numbers.h"
 #include "datasets/volume.h"
 #include "engine/shape.h"
 

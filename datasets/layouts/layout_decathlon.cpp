@@ -2,8 +2,8 @@
 #include <map>
 #include <set>
 
-#include "datasets/formats.h"
-#include "datasets/layout_kinds.h"
+#include "datasets/formats/formats.h"
+#include "datasets/layouts/layout_kinds.h"
 #include "datasets/text.h"
 
 // The layout of nnU-Net and the Medical Segmentation Decathlon: imagesTr, labelsTr, imagesUn, imagesTs, labelsTs,

@@ -2,7 +2,7 @@
 #include <string>
 #include <vector>
 
-#include "datasets/png.h"
+#include "datasets/formats/png.h"
 
 namespace sagcl::datasets {
 

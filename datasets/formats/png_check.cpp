@@ -1,10 +1,10 @@
-#include "datasets/png_check.h"
+#include "datasets/formats/png_check.h"
 
 #include <algorithm>
 #include <cstdlib>
 #include <fstream>
 
-#include "datasets/gzip.h"
+#include "datasets/formats/gzip.h"
 
 namespace sagcl::datasets {
 

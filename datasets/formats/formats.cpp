@@ -1,11 +1,11 @@
-#include "datasets/formats.h"
+#include "datasets/formats/formats.h"
 
 #include <cctype>
 
-#include "datasets/array_file.h"
-#include "datasets/nifti.h"
-#include "datasets/nrrd.h"
-#include "datasets/png.h"
+#include "datasets/formats/array_file.h"
+#include "datasets/formats/nifti.h"
+#include "datasets/formats/nrrd.h"
+#include "datasets/formats/png.h"
 #include "datasets/text.h"
 
 namespace sagcl::datasets {

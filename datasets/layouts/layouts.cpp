@@ -1,12 +1,12 @@
-#include "datasets/layouts.h"
+#include "datasets/layouts/layouts.h"
 
 #include <algorithm>
 #include <cmath>
 #include <set>
 
-#include "datasets/formats.h"
-#include "datasets/layout_kinds.h"
-#include "datasets/png.h"
+#include "datasets/formats/formats.h"
+#include "datasets/layouts/layout_kinds.h"
+#include "datasets/formats/png.h"
 #include "datasets/text.h"
 
 namespace sagcl::datasets {

@@ -1,4 +1,4 @@
-#include "datasets/json_file.inl"
+#include "datasets/formats/json_file.inl"
 
 #include <set>
 #include <vector>

@@ -1,4 +1,4 @@
-#include "datasets/layout_kinds.h"
+#include "datasets/layouts/layout_kinds.h"
 
 #include <algorithm>
 #include <set>

@@ -1,6 +1,6 @@
 #include <set>
 
-#include "datasets/layout_kinds.h"
+#include "datasets/layouts/layout_kinds.h"
 #include "datasets/text.h"
 
 // ACDC: as the challenge gives it (patientXXX/Info.cfg, ..._frameNN.nii.gz, ..._frameNN_gt.nii.gz), and as SSL4MIS passes it

@@ -2,7 +2,7 @@
 #include <string>
 #include <string_view>
 
-#include "datasets/numbers.h"
+#include "datasets/formats/numbers.h"
 #include "datasets/volume.h"
 
 namespace sagcl::datasets {

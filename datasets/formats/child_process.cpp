@@ -1,4 +1,4 @@
-#include "datasets/child_process.h"
+#include "datasets/formats/child_process.h"
 
 #include <fcntl.h>
 #include <sys/resource.h>

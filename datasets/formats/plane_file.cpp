@@ -1,10 +1,10 @@
-#include "datasets/plane_file.h"
+#include "datasets/formats/plane_file.h"
 
 #include <algorithm>
 #include <bit>
 
-#include "datasets/nifti_header.h"
-#include "datasets/numbers.h"
+#include "datasets/formats/nifti_header.h"
+#include "datasets/formats/numbers.h"
 
 namespace sagcl::datasets {
 

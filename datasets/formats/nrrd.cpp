@@ -1,11 +1,11 @@
-#include "datasets/nrrd.h"
+#include "datasets/formats/nrrd.h"
 
 #include <algorithm>
 #include <cstring>
 
-#include "datasets/gzip.h"
-#include "datasets/layouts.h"
-#include "datasets/nrrd_header.h"
+#include "datasets/formats/gzip.h"
+#include "datasets/layouts/layouts.h"
+#include "datasets/formats/nrrd_header.h"
 #include "engine/safetensors.h"
 
 namespace sagcl::datasets {

@@ -1,5 +1,5 @@
-#include "datasets/formats.h"
-#include "datasets/layout_kinds.h"
+#include "datasets/formats/formats.h"
+#include "datasets/layouts/layout_kinds.h"
 #include "datasets/text.h"
 
 // Left atrium (LA 2018): a folder per case, as the challenge gave it (lgemri.nrrd, laendo.nrrd) or as the community passes

@@ -1,11 +1,11 @@
-#include "datasets/nifti_header.h"
+#include "datasets/formats/nifti_header.h"
 
 #include <algorithm>
 #include <cmath>
 #include <optional>
 
 #include "datasets/affine.h"
-#include "datasets/nifti_fields.h"
+#include "datasets/formats/nifti_fields.h"
 
 namespace sagcl::datasets {
 

@@ -1,4 +1,4 @@
-#include "datasets/gzip.h"
+#include "datasets/formats/gzip.h"
 
 #include <zlib.h>
 

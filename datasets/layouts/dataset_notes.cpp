@@ -3,8 +3,8 @@
 #include <optional>
 #include <set>
 
-#include "datasets/json_file.inl"
-#include "datasets/layouts.h"
+#include "datasets/formats/json_file.inl"
+#include "datasets/layouts/layouts.h"
 #include "engine/error.h"
 
 // What the two descriptions of a data set say: dataset.json and list.tsv. Both are untrusted text.
