@@ -42,6 +42,24 @@ void add_sample(Batch& batch, const Sample& sample, const BatchSpec& spec, std::
   batch.places.push_back(place);
 }
 
+/// The mask of a step: a box of zeros of the given share of every axis that has more than one voxel, somewhere inside.
+Tensor draw_mask(const BatchSpec& spec, std::int64_t step) {
+  require<UsageError>(spec.box > 0 && spec.box <= 1, "batch: a box of {} of the crop; choose a share above 0, at most 1", spec.box);
+  const Extents& crop = spec.weak.crop;
+  Generator random(spec.seed, "box", std::uint64_t(step));
+  Extents begin, size;
+  for (int a = 0; a < 3; ++a) {
+    size[a] = std::max<std::int64_t>(1, std::int64_t(spec.box * double(crop[a])));
+    begin[a] = size[a] < crop[a] ? random.integer(crop[a] - size[a]) : 0;
+  }
+  Tensor mask = Tensor::staging({crop[0], crop[1], crop[2]}, Dtype::f32, spec.reader);
+  std::fill_n(mask.data<float>(), mask.size(), 1.0f);
+  for (std::int64_t d = begin[0]; d < begin[0] + size[0]; ++d)
+    for (std::int64_t h = begin[1]; h < begin[1] + size[1]; ++h)
+      std::fill_n(mask.data<float>() + (d * crop[1] + h) * crop[2] + begin[2], size[2], 0.0f);
+  return mask;
+}
+
 std::int64_t channels_of(const std::vector<Sample>& labelled, const std::vector<Sample>& unlabelled) {
   const std::int64_t channels = (labelled.empty() ? unlabelled : labelled).front().image.shape()[3];
   for (const auto* part : {&labelled, &unlabelled})
@@ -80,6 +98,7 @@ Batch make_batch(const std::vector<Sample>& labelled, const std::vector<Sample>&
   batch.strong = Tensor::staging(batch.weak.shape(), Dtype::f32, spec.reader);
   batch.label = Tensor::staging({n, crop[0], crop[1], crop[2]}, Dtype::i32, spec.reader);
   std::fill_n(batch.label.data<std::int32_t>(), batch.label.size(), -1);
+  if (spec.box != 0) batch.mask = draw_mask(spec, step);
   for (std::int64_t j = 0; j < n; ++j) {
     const bool first = j < known;
     const std::vector<Sample>& stream = first ? labelled : unlabelled;

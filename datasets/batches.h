@@ -22,6 +22,7 @@ struct BatchSpec {
   bool strong_labelled = true;  ///< false: the strong view of labelled samples is their weak view
   std::uint64_t seed = 0;
   engine::Device reader = {};    ///< the device the batches will be uploaded to: they lie where it finds them at once
+  double box = 0;                ///< side of the mask's box as a share of the crop's; 0: batches have no mask
   std::int64_t shards = 1;       ///< equal parts of the batch; must divide labelled and unlabelled
   std::int64_t first_shard = 0;  ///< of those this process makes …
   std::int64_t own_shards = 1;   ///< … and how many
@@ -33,6 +34,9 @@ struct Batch {
   std::int64_t labelled = 0;      ///< the first so many samples have labels
   Tensor weak, strong;            ///< f32 [N, D, H, W, C]; on the host, as label
   Tensor label;                   ///< i32 [N, D, H, W]; -1 (unknown) for unlabelled samples
+  Tensor mask;                    ///< f32 [D, H, W]: 0 in a box that is drawn for the step, 1 outside; one for all shards
+  /// What a batch uploads; a tensor may be undefined.
+  static constexpr Tensor Batch::*tensors[] = {&Batch::weak, &Batch::strong, &Batch::label, &Batch::mask};
   std::vector<std::string> ids;   ///< case of each sample
   std::vector<Placement> places;  ///< of each sample
 };

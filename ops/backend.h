@@ -174,6 +174,8 @@ class Backend {
   /// picks[k,·] (i32 [K,n], n <= M) = the n rows with the largest score[·,k], largest first, of equals the lower row, NaN last;
   /// rows with weight[·,k] >= least come before all others. counted[k] (i32 [K]): how many of the n those are. score, weight [M,K].
   virtual void top_rows(double least, const Tensor& score, const Tensor& weight, Tensor& picks, Tensor& counted) = 0;
+  /// y = a where mask is not 0, else b: mask f32 [V]; a, b, y [N,V,C], any dtype; y may be a or b.
+  virtual void choose(const Tensor& mask, const Tensor& a, const Tensor& b, Tensor& y) = 0;
   virtual void one_hot(const Tensor& labels, Tensor& y) = 0;       ///< y[r,c] = 1 where c = labels[r] (i32 or u8), else 0
   virtual void diagonal(const Tensor& a, Tensor& y) = 0;           ///< y[g,i] = a[g,i,i]
   virtual void below(const Tensor& x, const Tensor& limit, Tensor& y) = 0;  ///< y[r,c] = 1 where x[r] < limit, else 0

@@ -1,5 +1,8 @@
 #include "ops/layout.h"
 
+#include <algorithm>
+#include <cmath>
+
 #include "ops/backend.h"
 #include "ops/checks.h"
 

@@ -49,6 +49,18 @@ TopRows top_rows(const Tensor& score, const Tensor& weight, double least, std::i
   return top;
 }
 
+Tensor choose(const Tensor& mask, const Tensor& a, const Tensor& b) {
+  const Shape &m = mask.shape(), &s = a.shape();
+  bool fits = s == b.shape() && s.rank() > m.rank();
+  for (int axis = 0; fits && axis < m.rank(); ++axis) fits = s[axis + 1] == m[axis];
+  require(fits, "choose: {} and {} by a mask {}", s, b.shape(), m);
+  require<engine::DtypeError>(mask.dtype() == Dtype::f32 && a.dtype() == b.dtype(), "choose: {} and {} by a mask of {}", a.dtype(),
+                              b.dtype(), mask.dtype());
+  Tensor y = Tensor::empty_like(a);
+  backend(a.device()).choose(mask, a, b, y);
+  return y;
+}
+
 Tensor one_hot(const Tensor& labels, std::int64_t classes, Dtype dtype) {
   Tensor y = Tensor::empty(and_axis(labels.shape(), classes), dtype, labels.device());
   backend(labels.device()).one_hot(labels, y);

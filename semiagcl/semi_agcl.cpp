@@ -9,6 +9,7 @@
 #include "semiagcl/affinity_loss.h"
 #include "semiagcl/consistency.h"
 #include "semiagcl/reweighting.h"
+#include "semiagcl/training/checkpoint.h"
 
 namespace sagcl::semiagcl {
 namespace {
@@ -38,24 +39,29 @@ Tensor joined(const std::vector<Findings>& shards, const char* name, engine::Dev
 }  // namespace
 
 SemiAgcl::SemiAgcl(const RunSettings& s, const layers::SegmenterSpec& spec, engine::Device device)
-    : method_(s.method), classes_(spec.classes), teacher_(s, spec, device), head_(make_head(s, spec, device)),
+    : settings_(s), method_(s.method), classes_(spec.classes), teacher_(s, spec, device), head_(make_head(s, spec, device)),
       teacher_head_(make_head(s, spec, device)), bank_(spec.classes, s.method, device),
       numbers_(numbers_up_to(s.method.top_n).to(device)) {}
 
-std::vector<std::pair<std::string, layers::Module*>> SemiAgcl::trained_modules() {
-  if (!contrasts()) return {};
-  return {{"projection", head_.get()}};
+std::vector<Phase> SemiAgcl::phases() {
+  Phase main{.name = "semi-agcl", .unlabelled = true};
+  main.objective = [this](StepInput& in) { return objective(in); };
+  main.after_update = [this](const StepUpdate& update) { after_update(update); };
+  if (contrasts()) main.trained = {{"projection", head_.get()}};
+  main.moving = {&teacher_.network(), head_.get(), teacher_head_.get()};
+  return with_warm_up(settings_, &teacher_, std::move(main));
 }
 
-std::vector<Term> SemiAgcl::terms(StepInput& in) {
+std::vector<Term> SemiAgcl::objective(StepInput& in) {
+  const layers::Segmentation student = in.look(in.batch.strong);
   const std::int64_t labelled = in.batch.labelled, all = in.batch.weak.shape()[0], unlabelled = all - labelled;
   const std::int64_t first = contrasts() && method_.labelled_anchors ? 0 : labelled;  // the first sample the teacher has to see
   engine::Generator dropout = in.random.fork(0);
   const AveragedNetwork::Output seen = teacher_.look(samples(in.batch.weak, first, all - first), dropout);
 
   const Tensor target = samples(seen.probabilities, labelled - first, unlabelled);
-  const Variable logits = ops::slice(in.student.logits, 0, labelled, unlabelled);
-  std::vector<Term> terms;
+  const Variable logits = ops::slice(student.logits, 0, labelled, unlabelled);
+  std::vector<Term> terms{supervised_term(in, student.logits)};  // L_sup
   const Variable reg = consistency_loss(logits, target, method_.consistency, method_.min_target);
   terms.push_back({"reg", reg, method_.w_reg, in.ramp});  // L_reg
   if (method_.kernel != Kernel::none) {
@@ -64,7 +70,7 @@ std::vector<Term> SemiAgcl::terms(StepInput& in) {
     in.found["a_ii"] = mean(diagonal(graph.a.value()));
     in.found["sigma2"] = mean(graph.sigma2);
   }
-  if (contrasts()) terms.push_back({"rw", contrast(in, first, seen), method_.w_rw, in.ramp});  // L_RW
+  if (contrasts()) terms.push_back({"rw", contrast(in, student, first, seen), method_.w_rw, in.ramp});  // L_RW
   return terms;
 }
 
@@ -76,7 +82,7 @@ Variable SemiAgcl::embed(const Variable& features, layers::ProjectionHead& head)
 }
 
 /// Sections III-A and III-C: picks patches, embeds both views, contrasts with the bank.
-Variable SemiAgcl::contrast(StepInput& in, std::int64_t first, const AveragedNetwork::Output& seen) {
+Variable SemiAgcl::contrast(StepInput& in, const layers::Segmentation& student, std::int64_t first, const AveragedNetwork::Output& seen) {
   const std::int64_t labelled = in.batch.labelled, all = in.batch.weak.shape()[0], count = all - first;
   const Tensor weak = samples(in.batch.weak, first, count), strong = samples(in.batch.strong, first, count);
 
@@ -88,10 +94,10 @@ Variable SemiAgcl::contrast(StepInput& in, std::int64_t first, const AveragedNet
   }
   {
     const autograd::NoGrad no_grad;
-    const Variable student = ops::softmax(Variable(samples(in.student.logits.value(), first, count)));
+    const Variable seen_by_student = ops::softmax(Variable(samples(student.logits.value(), first, count)));
     Method per_image = method_;
     per_image.graph = GraphOver::image;
-    in.found["affinity"] = diagonal(affinity_graph(seen.probabilities, student, per_image).a.value());  // A_ii of Eq. 6
+    in.found["affinity"] = diagonal(affinity_graph(seen.probabilities, seen_by_student, per_image).a.value());  // A_ii of Eq. 6
   }
   const Tensor score = sampling_score(weak, map, method_);                                               // by Eq. 1
   const Picks picks = class_centric_patches(score, patch_confidence(map, method_.patch_grid), method_);  // Top-n
@@ -111,7 +117,7 @@ Variable SemiAgcl::contrast(StepInput& in, std::int64_t first, const AveragedNet
     const autograd::NoGrad no_grad;
     keys = embed(features(*teacher_.get(), weak, Variable(seen.bottleneck)), *teacher_head_).value();  // k = H(E_T(P_i^k))
   }
-  const Variable q = embed(features(in.network, strong, in.student.bottleneck), *head_);  // q = H(E_S(P_i^k))
+  const Variable q = embed(features(in.student, strong, student.bottleneck), *head_);  // q = H(E_S(P_i^k))
 
   in.found["keys"] = keys, in.found["patch"] = picks.patch, in.found["counted"] = picks.counted;
   engine::Generator draws = in.random.fork(2);
@@ -139,20 +145,17 @@ void SemiAgcl::after_update(const StepUpdate& update) {
 void SemiAgcl::store(engine::TensorFile& content) const {
   teacher_.store(content);
   if (!teacher_.begun()) return;
-  layers::store(*head_, "method/head/", content);
-  layers::store(*teacher_head_, "method/teacher_head/", content);
-  for (const auto& [name, t] : bank_.state()) content.tensors["method/bank/" + name] = t;
+  layers::store(*head_, checkpoint::head, content);
+  layers::store(*teacher_head_, checkpoint::teacher_head, content);
+  checkpoint::store(bank_.state(), checkpoint::bank, content);
 }
 
 void SemiAgcl::load(const engine::TensorFile& content, const std::string& source) {
   teacher_.load(content, source);
   if (!teacher_.begun()) return;
-  layers::load(*head_, "method/head/", content, source);
-  layers::load(*teacher_head_, "method/teacher_head/", content, source);
-  std::map<std::string, Tensor> state;
-  for (const auto& [name, t] : content.tensors)
-    if (name.starts_with("method/bank/")) state[name.substr(12)] = t;
-  bank_.load(state);
+  layers::load(*head_, checkpoint::head, content, source);
+  layers::load(*teacher_head_, checkpoint::teacher_head, content, source);
+  bank_.load(checkpoint::state_of(content, checkpoint::bank));
 }
 
 }  // namespace sagcl::semiagcl

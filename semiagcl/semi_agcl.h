@@ -5,30 +5,27 @@
 
 namespace sagcl::semiagcl {
 
-/// The paper's method: L_all = L_sup + L_reg + L_PL + L_RW (Eq. 8). One step reads from top to bottom in terms(): the teacher
+/// The paper's method: L_all = L_sup + L_reg + L_PL + L_RW (Eq. 8). One step reads from top to bottom in objective(): the teacher
 /// looks at the weak views; L_reg and the affinity graph compare the two networks; the Top-n patches of every class are
 /// embedded by both encoders and contrasted with hard negatives from the memory bank.
 class SemiAgcl final : public TrainingMethod {
  public:
   SemiAgcl(const RunSettings& settings, const layers::SegmenterSpec& spec, engine::Device device);
 
-  bool uses_unlabelled() const override { return true; }
-  void begin(layers::Segmenter& student) override { teacher_.begin(student); }
-  void warm_up(const StepUpdate& update) override { teacher_.follow(update, Buffers::averaged); }
-  std::vector<Term> terms(StepInput& in) override;
-  void after_update(const StepUpdate& update) override;
-  std::vector<layers::Module*> modules() override { return {&teacher_.network(), head_.get(), teacher_head_.get()}; }
-  std::vector<std::pair<std::string, layers::Module*>> trained_modules() override;
+  std::vector<Phase> phases() override;
   layers::Segmenter* teacher() override { return teacher_.get(); }
   std::map<std::string, Tensor> observations() const override { return observed_; }
   void store(engine::TensorFile& content) const override;
   void load(const engine::TensorFile& content, const std::string& source) override;
 
  private:
+  std::vector<Term> objective(StepInput& in);
+  void after_update(const StepUpdate& update);
   bool contrasts() const { return method_.mixing != Mixing::none && method_.w_rw != 0; }
   Variable embed(const Variable& features, layers::ProjectionHead& head) const;
-  Variable contrast(StepInput& in, std::int64_t first, const AveragedNetwork::Output& seen);
+  Variable contrast(StepInput& in, const layers::Segmentation& student, std::int64_t first, const AveragedNetwork::Output& seen);
 
+  const RunSettings& settings_;
   Method method_;
   std::int64_t classes_;
   AveragedNetwork teacher_;

@@ -1,6 +1,7 @@
 #include "datasets/formats/json_file.inl"
 
 #include <set>
+#include <string_view>
 #include <vector>
 
 #include "engine/error.h"

@@ -1,5 +1,6 @@
 #pragma once
 #include <filesystem>
+#include <string_view>
 #include <nlohmann/json.hpp>
 #include <string>
 

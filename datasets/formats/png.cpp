@@ -1,5 +1,6 @@
 #include "datasets/formats/png.h"
 
+#include <algorithm>
 #include <memory>
 
 #include "datasets/formats/gzip.h"

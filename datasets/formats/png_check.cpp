@@ -1,6 +1,7 @@
 #include "datasets/formats/png_check.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdlib>
 #include <fstream>
 

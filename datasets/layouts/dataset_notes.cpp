@@ -2,6 +2,7 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <string_view>
 
 #include "datasets/formats/json_file.inl"
 #include "datasets/layouts/layouts.h"

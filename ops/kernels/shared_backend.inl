@@ -122,6 +122,7 @@ class SharedBackend : public Backend {
   void top_rows(double least, const Tensor& score, const Tensor& weight, Tensor& picks, Tensor& counted) override {
     kernels::top_rows<Launch>(least, score, weight, picks, counted);
   }
+  void choose(const Tensor& mask, const Tensor& a, const Tensor& b, Tensor& y) override { kernels::choose<Launch>(mask, a, b, y); }
   void one_hot(const Tensor& labels, Tensor& y) override { kernels::one_hot<Launch>(labels, y); }
   void diagonal(const Tensor& a, Tensor& y) override { kernels::diagonal<Launch>(a, y); }
   void below(const Tensor& x, const Tensor& limit, Tensor& y) override { kernels::below<Launch>(x, limit, y); }

@@ -5,12 +5,23 @@
 
 namespace sagcl::semiagcl {
 
-std::vector<Term> MeanTeacher::terms(StepInput& in) {
-  const std::int64_t first = in.batch.labelled, count = in.batch.weak.shape()[0] - first;
+std::vector<Phase> MeanTeacher::phases() {
+  const auto objective = [this](StepInput& in) -> std::vector<Term> {
+    const Variable logits = in.look(in.batch.strong).logits;
+    const std::int64_t first = in.batch.labelled, count = logits.shape()[0] - first;
+    const Variable reg = consistency(in, ops::slice(logits, 0, first, count));
+    return {supervised_term(in, logits), {"reg", reg, settings_.method.w_reg, in.ramp}};
+  };
+  return with_warm_up(settings_, &teacher_,
+                      {.name = settings_.train.method, .unlabelled = true, .objective = objective,
+                       .after_update = [this](const StepUpdate& update) { teacher_.follow(update); },
+                       .moving = {&teacher_.network()}});
+}
+
+Variable MeanTeacher::consistency(StepInput& in, const Variable& logits) {
   engine::Generator dropout = in.random.fork(0);
-  const Tensor target = teacher_.look(samples(in.batch.weak, first, count), dropout).probabilities;
-  const Variable logits = ops::slice(in.student.logits, 0, first, count);
-  return {{"reg", consistency_loss(logits, target, Consistency::mse), w_reg_, in.ramp}};
+  const Tensor target = teacher_.look(samples(in.batch.weak, in.batch.labelled, logits.shape()[0]), dropout).probabilities;
+  return consistency_loss(logits, target, Consistency::mse);
 }
 
 }  // namespace sagcl::semiagcl

@@ -8,20 +8,18 @@ namespace sagcl::semiagcl {
 class MeanTeacher : public TrainingMethod {
  public:
   MeanTeacher(const RunSettings& settings, const layers::SegmenterSpec& spec, engine::Device device)
-      : w_reg_(settings.method.w_reg), teacher_(settings, spec, device) {}
+      : settings_(settings), teacher_(settings, spec, device) {}
 
-  bool uses_unlabelled() const override { return true; }
-  void begin(layers::Segmenter& student) override { teacher_.begin(student); }
-  void warm_up(const StepUpdate& update) override { teacher_.follow(update, Buffers::averaged); }
-  std::vector<Term> terms(StepInput& in) override;
-  void after_update(const StepUpdate& update) override { teacher_.follow(update); }
-  std::vector<layers::Module*> modules() override { return {&teacher_.network()}; }
+  std::vector<Phase> phases() override;
   layers::Segmenter* teacher() override { return teacher_.get(); }
   void store(engine::TensorFile& content) const override { teacher_.store(content); }
   void load(const engine::TensorFile& content, const std::string& source) override { teacher_.load(content, source); }
 
  protected:
-  double w_reg_;
+  /// L_reg: the student's logits and the teacher's look, both at the unlabelled samples.
+  virtual Variable consistency(StepInput& in, const Variable& logits);
+
+  const RunSettings& settings_;
   AveragedNetwork teacher_;
 };
 

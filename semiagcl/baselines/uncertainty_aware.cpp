@@ -5,7 +5,6 @@
 
 #include "layers/schedule.h"
 #include "ops/arithmetic.h"
-#include "ops/layout.h"
 #include "ops/reduce.h"
 #include "ops/selection.h"
 #include "ops/softmax.h"
@@ -25,7 +24,7 @@ Tensor disturbed(const Tensor& x, engine::Generator random) {
 
 double entropy_threshold(double progress) { return (0.75 + 0.25 * layers::ramp_up(progress, 1)) * std::numbers::ln2; }
 
-double UncertaintyAwareMeanTeacher::number(double progress) const { return entropy_threshold(progress); }
+double UncertaintyAwareMeanTeacher::schedule(double progress) const { return entropy_threshold(progress); }
 
 Tensor predictive_entropy(const Tensor& sum, std::int64_t T) {
   const Variable p = ops::scale(Variable(sum), 1 / double(T));
@@ -39,9 +38,8 @@ Variable certain_consistency(const Variable& logits, const Tensor& q, const Tens
   return ops::divide(ops::sum(ops::multiply(squared, Variable(certain))), Variable(count));
 }
 
-std::vector<Term> UncertaintyAwareMeanTeacher::terms(StepInput& in) {
-  const std::int64_t first = in.batch.labelled, count = in.batch.weak.shape()[0] - first;
-  const Tensor weak = samples(in.batch.weak, first, count);
+Variable UncertaintyAwareMeanTeacher::consistency(StepInput& in, const Variable& logits) {
+  const Tensor weak = samples(in.batch.weak, in.batch.labelled, logits.shape()[0]);
   engine::Generator dropout = in.random.fork(0);
   // Departs from the paper: the teacher sees the weak view with noise; there both networks see one view, the teacher's noisy.
   // Its target has no dropout unless method.teacher_dropout asks for it; theirs has.
@@ -49,8 +47,7 @@ std::vector<Term> UncertaintyAwareMeanTeacher::terms(StepInput& in) {
   Tensor sum = teacher_.sample(disturbed(weak, in.random.fork(2)), dropout);
   for (std::uint64_t t = 1; t < passes; ++t)
     sum = ops::add(Variable(sum), Variable(teacher_.sample(disturbed(weak, in.random.fork(2 + t)), dropout))).value();
-  const Variable logits = ops::slice(in.student.logits, 0, first, count);
-  return {{"reg", certain_consistency(logits, target, predictive_entropy(sum, passes), in.number), w_reg_, in.ramp}};
+  return certain_consistency(logits, target, predictive_entropy(sum, passes), in.schedule);
 }
 
 }  // namespace sagcl::semiagcl

@@ -7,8 +7,10 @@ namespace sagcl::semiagcl {
 class UncertaintyAwareMeanTeacher final : public MeanTeacher {
  public:
   using MeanTeacher::MeanTeacher;
-  double number(double progress) const override;  ///< the entropy threshold
-  std::vector<Term> terms(StepInput& in) override;
+  double schedule(double progress) const override;  ///< the entropy threshold
+
+ protected:
+  Variable consistency(StepInput& in, const Variable& logits) override;
 };
 
 /// Entropy H [..] = −Σ_c p log(p + 1e-6), in nats, of the mean p [.., C] of T probability maps given by their sum.

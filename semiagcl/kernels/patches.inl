@@ -1,5 +1,6 @@
 #pragma once
 // Section III-A on the device: means over patches (Eq. 1), the attended patches X' = X ⊙ C, and where patches meet cells.
+#include <algorithm>
 #include <array>
 #include <cmath>
 

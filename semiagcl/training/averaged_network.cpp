@@ -1,8 +1,8 @@
 #include "semiagcl/training/averaged_network.h"
 
 #include "layers/weights.h"
-#include "ops/layout.h"
 #include "ops/softmax.h"
+#include "semiagcl/training/checkpoint.h"
 
 namespace sagcl::semiagcl {
 
@@ -44,16 +44,27 @@ void AveragedNetwork::follow(const StepUpdate& update, Buffers buffers) {
 }
 
 void AveragedNetwork::store(engine::TensorFile& content) const {
-  if (begun_) layers::store(*network_, "teacher/", content);
+  if (begun_) layers::store(*network_, checkpoint::teacher, content);
 }
 
 void AveragedNetwork::load(const engine::TensorFile& content, const std::string& source) {
-  if (begun_) layers::load(*network_, "teacher/", content, source);
+  if (begun_) layers::load(*network_, checkpoint::teacher, content, source);
 }
 
-Tensor samples(const Tensor& x, std::int64_t begin, std::int64_t count) {
-  if (begin == 0 && count == x.shape()[0]) return x;
-  return ops::slice(Variable(x), 0, begin, count).value();
+std::vector<Phase> with_warm_up(const RunSettings& settings, AveragedNetwork* teacher, Phase main) {
+  Phase warm_up{.name = "warm-up", .steps = warm_up_steps(settings.train.steps, settings.method), .must_predict_every_class = true,
+                .decays = false, .objective = supervised_objective};
+  main.steps = settings.train.steps - warm_up.steps;
+  if (teacher) {
+    const bool from_the_start = settings.method.average_warm_up && warm_up.steps > 0;
+    Phase& first = from_the_start ? warm_up : main;
+    first.begin = [teacher](layers::Segmenter& student) { teacher->begin(student); };
+    if (from_the_start) {
+      warm_up.after_update = [teacher](const StepUpdate& update) { teacher->follow(update, Buffers::averaged); };
+      warm_up.moving = main.moving;
+    }
+  }
+  return {std::move(warm_up), std::move(main)};
 }
 
 }  // namespace sagcl::semiagcl

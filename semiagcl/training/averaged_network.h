@@ -33,7 +33,9 @@ class AveragedNetwork {
   std::unique_ptr<layers::Segmenter> network_;
 };
 
-/// Samples begin … begin + count - 1 of a batch tensor.
-Tensor samples(const Tensor& x, std::int64_t begin, std::int64_t count);
+/// The phases of most methods: a supervised warm-up over method.warm_up_share of the steps, then `main`, which has the others. The
+/// teacher, if there is one, begins with main as a copy of the student; with method.average_warm_up it begins with the run and
+/// averages the warm-up's students, running statistics too. `main` says which modules move.
+std::vector<Phase> with_warm_up(const RunSettings& settings, AveragedNetwork* teacher, Phase main);
 
 }  // namespace sagcl::semiagcl

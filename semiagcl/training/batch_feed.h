@@ -16,7 +16,7 @@ class BatchFeed {
 
  private:
   struct Sent {
-    datasets::Batch batch;  ///< without its tensors
+    datasets::Batch batch;  ///< with its tensors on the host
     std::unique_ptr<engine::Upload> tensors;
   };
   Sent send(datasets::Batch batch) const;

@@ -55,6 +55,13 @@ struct AugmentSettings {
   bool strong_labelled = true;                      ///< labelled images are trained on in the strong view too
 };
 
+/// Copy-paste between labelled and unlabelled images (copy_paste.h), for methods that mix.
+struct MixSettings {
+  double box = 2.0 / 3;             ///< side of the pasted box as a share of the crop's
+  double unlabelled_weight = 0.5;   ///< of the loss where the truth is a pseudo label
+  bool largest_component = true;    ///< of the pseudo labels, the largest connected component of each class alone
+};
+
 struct EvaluationSettings {
   std::int64_t every = 0;                           ///< steps between validations; 0 only at the end
   std::int64_t checkpoint_every = 500;              ///< steps between checkpoints
@@ -70,6 +77,7 @@ struct RunSettings {
   NetworkSettings network;
   TrainSettings train;
   AugmentSettings augment;
+  MixSettings mix;
   Method method;
   EvaluationSettings evaluation;
 };
@@ -95,6 +103,7 @@ void for_each_run_setting(S& s, F&& f) {
   f("train.seed", s.train.seed);
   f("augment.flip", s.augment.flip), f("augment.rotate", s.augment.rotate), f("augment.colour", s.augment.colour);
   f("augment.strong_labelled", s.augment.strong_labelled);
+  f("mix.box", s.mix.box), f("mix.unlabelled_weight", s.mix.unlabelled_weight), f("mix.largest_component", s.mix.largest_component);
   f("evaluation.every", s.evaluation.every), f("evaluation.checkpoint_every", s.evaluation.checkpoint_every);
   f("evaluation.stride", s.evaluation.stride), f("evaluation.largest_component", s.evaluation.largest_component);
   f("evaluation.millimetres", s.evaluation.millimetres);

@@ -18,8 +18,8 @@ Tensor host_copy(const Tensor& t) { return t.device() == Device::cpu() ? t.clone
 std::string packed(const ShardReport& report) {
   TensorFile file;
   const auto number = [](double value) { return Tensor::full({1}, value, engine::Dtype::f64); };
-  file.tensors["loss"] = number(report.loss);
-  for (const auto& [name, value] : report.terms) file.tensors["term/" + name] = number(value);
+  file.tensors["loss"] = number(report.values.loss);
+  for (const auto& [name, value] : report.values.terms) file.tensors["term/" + name] = number(value);
   for (const auto& [name, t] : report.found) file.tensors["found/" + name] = t;
   for (std::size_t i = 0; i < report.statistics.size(); ++i)
     file.tensors[fmt::format("statistics/{:06}", i)] = report.statistics[i];
@@ -32,8 +32,8 @@ ShardReport unpacked(const std::string& bytes, int rank) {
   const TensorFile file = engine::parse_safetensors(bytes, fmt::format("the report of process {}", rank));
   for (const auto& [name, t] : file.tensors) {  // sorted by name, so statistics come in order
     const std::string rest = name.substr(name.find('/') + 1);
-    if (name == "loss") report.loss = t.item();
-    else if (name.starts_with("term/")) report.terms[rest] = t.item();
+    if (name == "loss") report.values.loss = t.item();
+    else if (name.starts_with("term/")) report.values.terms[rest] = t.item();
     else if (name.starts_with("found/")) report.found[rest] = t;
     else report.statistics.push_back(t);
   }

@@ -1,14 +1,14 @@
 #pragma once
 #include "engine/communicator.h"
 #include "layers/optimizer.h"
+#include "semiagcl/training/step_log.h"
 #include "semiagcl/training/training_method.h"
 
 namespace sagcl::semiagcl {
 
 /// What one shard of a step gave beside its gradients.
 struct ShardReport {
-  double loss = 0;
-  std::map<std::string, double> terms;  ///< unweighted
+  StepValues values;                    ///< loss and terms
   Findings found;
   std::string failure;                  ///< why its loss is not finite; empty if all is well
   std::vector<Tensor> statistics;       ///< running statistics after its forwards, on the host; filled by ShardAverage

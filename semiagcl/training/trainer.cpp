@@ -1,17 +1,11 @@
 #include "semiagcl/training/trainer.h"
 
-#include <chrono>
 #include <algorithm>
 #include <cmath>
 
-#include "layers/schedule.h"
 #include "layers/weights.h"
-#include "ops/arithmetic.h"
-#include "ops/updates.h"
-#include "ops/layout.h"
 #include "ops/softmax.h"
-#include "semiagcl/training/first_non_finite.h"
-#include "semiagcl/training/supervised_loss.h"
+#include "semiagcl/training/checkpoint.h"
 #include "semiagcl/training/teacher.h"
 #include "semiagcl/training/training_batches.h"
 
@@ -25,23 +19,24 @@ using engine::UsageError;
 Trainer::Trainer(const RunSettings& settings, const TrainingData& data, Device device, engine::Communicator& ranks)
     : settings_(settings), data_(data), device_(device), ranks_(ranks),
       spec_{.in_channels = data.channels, .classes = data.classes, .width = settings.network.width},
-      warmup_(warm_up_steps(settings.train.steps, settings.method)) {
-  method_ = make_training_method(settings_, spec_, device_);
+      method_(make_training_method(settings_, spec_, device)), phases_(method_->phases(), settings_.train) {
   require<UsageError>(!data.labelled.empty(), "training needs at least one labelled case");
-  require<UsageError>(!method_->uses_unlabelled() || !data.unlabelled.empty(),
+  require<UsageError>(!phases_.uses_unlabelled() || !data.unlabelled.empty(),
                       "{} needs unlabelled cases and every training case is labelled; use --labeled or --method supervised",
                       settings.train.method);
   require<UsageError>(!settings.train.replay || !device.is_cpu(),
                       "train.replay = true records work for a GPU and this run is on the CPU: leave it out");
-  check_batches(settings, method_->uses_unlabelled(), ranks.size());
-  make_network();
-  for (Tensor* number : {&ramp_, &number_, &alpha_, &open_}) *number = Tensor::full({1}, 1, engine::Dtype::f64, device);
-  if (averaging()) method_->begin(*student_);
-  start_phase();
+  require<UsageError>(!settings.train.replay || !method_->waits_for_host(),
+                      "train.replay = true: a step of {} reads values on the host and cannot be recorded; leave it out",
+                      settings.train.method);
+  check_batches(settings, phases_.uses_unlabelled(), ranks.size());
+  draw_network();
+  if (phase().begin) phase().begin(*student_);
+  begin_phase();
 }
 
 /// Attempt 0 is the seed's own start; every restart draws other weights.
-void Trainer::make_network() {
+void Trainer::draw_network() {
   engine::Generator random(settings_.train.seed, "initial weights", std::uint64_t(attempt_));
   student_ = layers::make_segmenter(settings_.network.name, spec_, random);
   layers::move_to(*student_, device_);
@@ -49,23 +44,21 @@ void Trainer::make_network() {
 
 void Trainer::start_from(const std::filesystem::path& file) {
   const engine::TensorFile content = engine::read_safetensors(file);
-  if (content.notes.count("step")) layers::load(*student_, "student/", content, file.string());
+  if (checkpoint::is_one(content)) layers::load(*student_, checkpoint::student, content, file.string());
   else layers::load_pytorch(*student_, file);
-  if (averaging()) method_->begin(*student_);
+  if (phase().begin) phase().begin(*student_);
 }
 
-/// A fresh optimiser and the batches of the phase that begins or goes on at step_.
-void Trainer::start_phase() {
-  make_optimizer();
-  replay_ = std::make_unique<engine::Replay>(device_, settings_.train.replay);
-  shard_ = {};
-  row_ = rows_ = {};
-  start_batches();
+void Trainer::begin_phase() {
+  work_ = std::make_unique<TrainingStep>(settings_, *student_, phase(), device_);
+  log_ = std::make_unique<StepLog>(device_);
+  feed_batches();
 }
 
-void Trainer::start_batches() {
+void Trainer::feed_batches() {
   batches_ = nullptr;
-  datasets::BatchSpec spec = batch_spec(settings_, !warming_up() && method_->uses_unlabelled());
+  datasets::BatchSpec spec = batch_spec(settings_, phase().unlabelled);
+  spec.box = phase().box;
   spec.shards = settings_.train.shards;
   spec.own_shards = spec.shards / ranks_.size();
   spec.first_shard = ranks_.rank() * spec.own_shards;
@@ -74,60 +67,8 @@ void Trainer::start_batches() {
       std::make_unique<datasets::TwoStreamBatches>(data_.labelled, data_.unlabelled, spec, step_), device_);
 }
 
-void Trainer::make_optimizer() {
-  std::map<std::string, Variable*> parameters = layers::parameters_of(*student_);
-  if (!warming_up())
-    for (auto& [name, module] : method_->trained_modules())
-      for (auto& [part, p] : layers::parameters_of(*module)) parameters[name + "." + part] = p;
-  const TrainSettings& t = settings_.train;
-  if (t.optimizer == "sgd")
-    optimizer_ = std::make_unique<layers::Sgd>(parameters, layers::SgdSpec{.momentum = t.momentum, .weight_decay = t.weight_decay});
-  else optimizer_ = std::make_unique<layers::Adam>(parameters, layers::AdamSpec{.weight_decay = t.weight_decay});
-}
-
-double Trainer::learning_rate() const {
-  const TrainSettings& t = settings_.train;
-  const std::int64_t begin = warming_up() ? 0 : warmup_, done = step_ - begin;
-  double rate = t.learning_rate;
-  if (!warming_up()) rate = layers::poly_decay(rate, done, t.steps - begin, t.poly_power);
-  if (t.decay_every > 0) rate = layers::step_decay(rate, step_, t.decay_every);
-  if (done < t.ease_in) rate *= double(done + 1) / double(t.ease_in);
-  return rate;
-}
-
-/// Behind the student's weights; those of a file have been trained for so long that a teacher averages them at once.
-std::int64_t Trainer::steps_trained() const { return settings_.train.weights.empty() ? step_ : step_ + (std::int64_t(1) << 32); }
-
-/// Modules whose weights or running statistics move now.
-std::vector<layers::Module*> Trainer::modules() {
-  std::vector<layers::Module*> all;
-  if (averaging()) all = method_->modules();
-  all.insert(all.begin(), student_.get());
-  return all;
-}
-
-engine::Generator Trainer::random_of(std::int64_t shard) const {
-  const engine::Generator random(settings_.train.seed, "training step", std::uint64_t(step_));
-  return whole_steps() ? random : random.fork(2 + std::uint64_t(shard));  // 0 and 1 are the forks of a whole batch
-}
-
-/// Forward and Eq. 8. `terms` receives what it sums.
-Variable Trainer::total_loss(const datasets::Batch& shard, const engine::Generator& random, std::vector<Term>& terms, Findings& found) {
-  engine::Generator dropout = random.fork(0);
-  const layers::Segmentation out = student_->forward(Variable(shard.strong), {.training = true, .random = &dropout});
-  const bool all = shard.labelled == shard.strong.shape()[0];
-  const Variable labelled = all ? out.logits : ops::slice(out.logits, 0, 0, shard.labelled);
-  terms.push_back({"sup", supervised_loss(labelled, shard.label)});
-  if (!warming_up()) {
-    StepInput in{shard, out, *student_, ramp_, number_, random.fork(1), found};
-    for (Term& term : method_->terms(in)) terms.push_back(std::move(term));
-  }
-  return objective(terms);
-}
-
-/// The next shard, on the device.
 datasets::Batch Trainer::next_shard() {
-  const engine::Range phase("batch");
+  const engine::Range range("batch");
   datasets::Batch batch = batches_->next();
   if (batch.labelled < batch.label.shape()[0]) {  // the supervised loss reads the labelled part alone
     Tensor known = Tensor::empty(batch.label.shape().with(0, batch.labelled), batch.label.dtype(), device_);
@@ -137,201 +78,132 @@ datasets::Batch Trainer::next_shard() {
   return batch;
 }
 
-/// Makes `shard` the one that is worked on, where recorded work expects it.
-void Trainer::take(datasets::Batch shard) {
-  if (settings_.train.replay && shard_.weak.defined())
-    for (Tensor datasets::Batch::*part : {&datasets::Batch::weak, &datasets::Batch::strong, &datasets::Batch::label}) {
-      (shard_.*part).copy_from(shard.*part);
-      shard.*part = shard_.*part;
-    }
-  shard_ = std::move(shard);
+std::vector<layers::Module*> Trainer::moving_modules() const {
+  std::vector<layers::Module*> all{student_.get()};
+  all.insert(all.end(), phase().moving.begin(), phase().moving.end());
+  return all;
 }
 
-/// Forward and backward of shard_.
-void Trainer::pass(const engine::Generator& random) {
-  std::vector<Term> terms;
-  found_.clear(), values_.clear(), gradients_.clear();
-  for (const auto& [name, p] : optimizer_->parameters()) p->clear_grad();  // of a backward that failed
-  engine::Range phase("forward");
-  autograd::Tape tape;
-  const Variable loss = total_loss(shard_, random, terms, found_);
-  ops::close_unless_finite(loss.value(), open_);
-  phase.next("backward");
-  tape.backward(whole_steps() ? loss : ops::scale(loss, 1 / double(settings_.train.shards)));
-  gradients_ = optimizer_->take_gradients();
-  values_["loss"] = loss.value();
-  for (const Term& term : terms) values_["term " + term.name] = term.value.value();
+engine::Generator Trainer::random_of(std::int64_t step, std::int64_t shard) const {
+  const engine::Generator random(settings_.train.seed, "training step", std::uint64_t(step));
+  return whole_batches() ? random : random.fork(2 + std::uint64_t(shard));  // 0 and 1 are the forks of a whole batch
 }
 
-void Trainer::update(const layers::NamedGradients& gradients, const std::vector<Findings>& shards) {
-  engine::Range phase("optimiser");
-  optimizer_->apply(gradients, open_);
-  phase.next("after update");
-  const StepUpdate update{*student_, alpha_, open_, shards};
-  if (!warming_up()) method_->after_update(update);
-  else if (averaging()) method_->warm_up(update);
-}
-
-/// values_ side by side in row_.
-void Trainer::write_row() {
-  if (!row_.defined()) {
-    row_ = Tensor::empty({std::int64_t(values_.size())}, engine::Dtype::f32, device_);
-    names_.clear();
-    for (const auto& [name, t] : values_) names_.push_back(name);
-  }
-  float* to = row_.data<float>();
-  for (const auto& [name, t] : values_) engine::runtime(device_).copy_within(to++, t.data<float>(), sizeof(float));
-}
-
-/// The numbers of this step, to the device.
-void Trainer::prepare() {
-  const auto set = [&](Tensor& number, double value) {
-    engine::runtime(device_).copy_from_host(number.bytes_begin(), &value, sizeof value);
-  };
-  set(ramp_, ramp_at(step_, settings_.train.steps, settings_.method));
-  set(number_, method_->number(double(step_) / double(settings_.train.steps)));
-  set(alpha_, ema_alpha(steps_trained(), settings_.method.ema_decay));
-  if (!whole_steps()) set(open_, 1);  // the host looks at every loss
-  optimizer_->prepare(learning_rate());
-}
-
-/// Work on shard_, recorded and replayed if the settings say so.
-void Trainer::run(const engine::Generator& random, const std::function<void(const engine::Generator&)>& work) {
-  try {
-    replay_->run(random, work);
-  } catch (const engine::UsageError&) {  // an operation may refuse a NaN before it reaches the loss
-    explain_not_finite(shard_, false);
-    throw;
-  } catch (const engine::BackendError&) {
-    explain_not_finite(shard_, false);
-    throw;
-  }
-}
-
-/// A whole step as one piece of work for the device.
-void Trainer::run_whole() {
-  take(next_shard());
-  run(random_of(0), [&](const engine::Generator& random) {
-    pass(random);
-    update(gradients_, {found_});
-    for (const auto& [name, t] : method_->observations()) values_["observed " + name] = t;
-    write_row();
-  });
-  if (!rows_.defined()) rows_ = Tensor::empty({most_rows, row_.size()}, row_.dtype(), device_);
-  float* to = rows_.data<float>() + std::int64_t(unread_.size()) * row_.size();
-  engine::runtime(device_).copy_within(to, row_.bytes_begin(), row_.bytes());
-}
-
-/// Forward and backward of shard_, and what it found.
-ShardReport Trainer::run_shard() {
-  run(random_of(shard_.shard), [&](const engine::Generator& random) {
-    pass(random);
-    write_row();
-  });
-  ShardReport report;
-  const std::vector<float> row = row_.to_vector<float>();
-  for (std::size_t i = 0; i < names_.size(); ++i)
-    if (names_[i] == "loss") report.loss = row[i];
-    else report.terms[names_[i].substr(5)] = row[i];
-  if (!std::isfinite(report.loss)) explain_not_finite(shard_, true);
-  for (const auto& [name, t] : found_) report.found[name] = t.clone();  // the next replay overwrites ours
-  return report;
-}
-
-/// A step over several shards: gradients meet on the host.
-void Trainer::run_shards(StepReport& report) {
-  const std::int64_t n_shards = settings_.train.shards;
-  ShardAverage average(ranks_, n_shards, modules(), *optimizer_);
-  for (std::int64_t i = 0; i < n_shards / ranks_.size(); ++i) {
-    take(next_shard());
-    average.begin();
-    ShardReport done;
-    try {
-      done = run_shard();
-    } catch (const NonFiniteError& e) {
-      done.failure = e.what();
-    }
-    average.end(std::move(done), gradients_);
-  }
-  std::vector<Findings> found;
-  {
-    const engine::Range phase("average");
-    for (const ShardReport& shard : average.finish()) {
-      if (!shard.failure.empty()) throw NonFiniteError(shard.failure);
-      report.loss += shard.loss / double(n_shards);
-      for (const auto& [name, value] : shard.terms) report.terms[name] += value / double(n_shards);
-      found.push_back(shard.found);
-    }
-  }
-  update(average.gradients(), found);
-  for (const auto& [name, t] : method_->observations()) report.observations[name] = t.item();
+TrainingStep::Numbers Trainer::numbers_of(std::int64_t step) const {
+  const double decay = settings_.method.ema_decay;
+  return {.ramp = ramp_at(step, settings_.train.steps, settings_.method),
+          .schedule = method_->schedule(double(step) / double(settings_.train.steps)),
+          // The weights of a file have been trained for so long that a teacher averages them at once.
+          .alpha = settings_.train.weights.empty() ? ema_alpha(step, decay) : decay,
+          .learning_rate = phases_.learning_rate(step)};
 }
 
 void Trainer::advance() {
   require<UsageError>(!finished(), "all {} steps are done", settings_.train.steps);
-  if (unread_.empty()) clock_ = std::chrono::steady_clock::now();
-  const engine::Range step("step");
-  if (step_ % settings_.train.compare_every == 0) require_equal_weights(ranks_, modules(), step_);
-  prepare();
-  StepReport report;
-  report.step = step_ + 1;
-  report.ramp = ramp_at(step_, settings_.train.steps, settings_.method);
-  report.learning_rate = learning_rate();
+  if (incomplete_.empty()) clock_ = std::chrono::steady_clock::now();
+  const engine::Range range("step");
+  if (step_ % settings_.train.compare_every == 0) require_equal_weights(ranks_, moving_modules(), step_);
+  const TrainingStep::Numbers numbers = numbers_of(step_);
+  work_->prepare(numbers);
+  incomplete_.push_back({.step = step_ + 1, .ramp = numbers.ramp, .learning_rate = numbers.learning_rate});
   try {
-    whole_steps() ? run_whole() : run_shards(report);
+    whole_batches() ? step_on_whole_batch() : step_on_shards();
   } catch (...) {
-    optimizer_->take_back(1);
-    start_batches();
+    incomplete_.pop_back();
+    work_->optimizer().take_back(1);
+    feed_batches();
     throw;
   }
-  const bool was_warming_up = warming_up();
-  unread_.push_back(std::move(report));
-  ++step_;
-  const bool ended = was_warming_up && !warming_up();
-  if (!whole_steps() || ended || std::int64_t(unread_.size()) == most_rows) read();
-  if (!ended) return;
-  read_.back().restarted = restart_warm_up();
-  if (read_.back().restarted == settings_.method.average_warm_up) method_->begin(*student_);
-  if (!finished()) start_phase();
+  const std::size_t before = phases_.at(step_++), now = phases_.at(step_);
+  const bool ends = now != before || finished();
+  if (!whole_batches() || ends || std::int64_t(incomplete_.size()) == StepLog::capacity) complete_reports();
+  if (!ends) return;
+  const bool again = phases_[before].must_predict_every_class && start_again();
+  complete_.back().restarted = again;
+  if (now == before && !again) return;  // the run has ended
+  if (phase().begin) phase().begin(*student_);
+  if (!finished()) begin_phase();
 }
 
-/// Waits for the device and completes the unread reports.
-void Trainer::read() {
-  if (unread_.empty()) return;
-  const std::vector<float> values = whole_steps() ? rows_.to_vector<float>() : std::vector<float>();
-  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - clock_).count();
-  const std::vector<StepReport> steps = std::exchange(unread_, {});
-  for (std::size_t i = 0; i < steps.size(); ++i) {
-    StepReport report = steps[i];
-    report.seconds = seconds / double(steps.size());
-    for (std::size_t n = 0; whole_steps() && n < names_.size(); ++n) {
-      const double value = values[i * names_.size() + n];
-      const std::string& name = names_[n];
-      if (name == "loss") report.loss = value;
-      else if (name.starts_with("term ")) report.terms[name.substr(5)] = value;
-      else report.observations[name.substr(9)] = value;
+/// Forward, backward and update as one piece of work for the device.
+void Trainer::step_on_whole_batch() {
+  work_->take(next_shard());
+  work_->run(random_of(step_, 0), [&](const engine::Generator& random) {
+    work_->differentiate(random);
+    work_->update(work_->gradients(), {work_->found()});
+    StepTensors values = work_->values();
+    values.observations = method_->observations();
+    log_->write(values);
+  });
+  log_->keep();
+}
+
+/// Forward and backward of one shard after the other; gradients meet on the host.
+void Trainer::step_on_shards() {
+  const std::int64_t n_shards = settings_.train.shards;
+  work_->open_gate();  // the host looks at every loss
+  ShardAverage average(ranks_, n_shards, moving_modules(), work_->optimizer());
+  for (std::int64_t i = 0; i < n_shards / ranks_.size(); ++i) {
+    work_->take(next_shard());
+    average.begin();
+    const engine::Generator random = random_of(step_, work_->shard().shard);
+    ShardReport done;
+    try {
+      work_->run(random, [&](const engine::Generator& r) {
+        work_->differentiate(r);
+        log_->write(work_->values());
+      });
+      done.values = log_->written();
+      if (!std::isfinite(done.values.loss)) work_->explain(work_->shard(), random, true);
+      for (const auto& [name, t] : work_->found()) done.found[name] = t.clone();  // the next replay overwrites ours
+    } catch (const NonFiniteError& e) {
+      done.failure = e.what();
     }
-    if (!std::isfinite(report.loss)) undo(report.step, std::int64_t(steps.size() - i));
-    read_.push_back(std::move(report));
+    average.end(std::move(done), work_->gradients());
+  }
+  StepValues& mean = incomplete_.back().values;
+  std::vector<Findings> found;
+  {
+    const engine::Range range("average");
+    for (const ShardReport& shard : average.finish()) {
+      if (!shard.failure.empty()) throw NonFiniteError(shard.failure);
+      mean.loss += shard.values.loss / double(n_shards);
+      for (const auto& [name, value] : shard.values.terms) mean.terms[name] += value / double(n_shards);
+      found.push_back(shard.found);
+    }
+  }
+  work_->update(average.gradients(), found);
+  for (const auto& [name, t] : method_->observations()) mean.observations[name] = t.item();
+}
+
+void Trainer::complete_reports() {
+  if (incomplete_.empty()) return;
+  const std::vector<StepValues> values = log_->read();
+  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - clock_).count();
+  std::vector<StepReport> steps = std::exchange(incomplete_, {});
+  for (std::size_t i = 0; i < steps.size(); ++i) {
+    if (whole_batches()) steps[i].values = values[i];
+    steps[i].seconds = seconds / double(steps.size());
+    if (!std::isfinite(steps[i].values.loss)) take_back_from(steps[i].step);
+    complete_.push_back(std::move(steps[i]));
   }
 }
 
-/// The last `count` steps, of which `first` gave a loss that is not finite, changed nothing: takes them back and says why.
-void Trainer::undo(std::int64_t first, std::int64_t count) {
-  step_ = first - 1;
-  optimizer_->take_back(count);
-  open_.copy_from(Tensor::full({1}, 1, open_.dtype(), device_));
-  start_batches();
+void Trainer::take_back_from(std::int64_t step) {
+  work_->optimizer().take_back(step_ - step + 1);
+  step_ = step - 1;
+  work_->open_gate();
+  feed_batches();
   const datasets::Batch batch = next_shard();
-  start_batches();
-  prepare();
-  optimizer_->take_back(1);
-  explain_not_finite(batch, true);
+  feed_batches();
+  work_->prepare(numbers_of(step_));  // the numbers that its objective read
+  work_->optimizer().take_back(1);
+  work_->explain(batch, random_of(step_, batch.shard), true);
 }
 
 std::vector<StepReport> Trainer::reports() {
-  read();
-  return std::exchange(read_, {});
+  complete_reports();
+  return std::exchange(complete_, {});
 }
 
 /// True if the student gives every class to at least one voxel of the labelled training cases' crops.
@@ -347,37 +219,12 @@ bool Trainer::predicts_every_class() {
 }
 
 /// A start that never predicts one of the classes stays so under every method; it is drawn again.
-bool Trainer::restart_warm_up() {
+bool Trainer::start_again() {
   if (attempt_ >= settings_.train.restarts || !settings_.train.weights.empty() || predicts_every_class()) return false;
   ++attempt_;
   step_ = 0;
-  make_network();
+  draw_network();
   return true;
-}
-
-/// Runs the same step again under observation; everything it draws depends on the step alone. Returns where all is finite,
-/// unless that is `certain` to be wrong: then something else went wrong in the step.
-void Trainer::explain_not_finite(const datasets::Batch& batch, bool certain) {
-  FirstNonFinite observer;
-  std::vector<Term> terms;
-  try {
-    autograd::Tape tape({.observer = &observer});
-    Findings found;
-    total_loss(batch, random_of(batch.shard), terms, found);
-  } catch (const engine::Error&) {
-    // Nothing found: not a matter of finite values, and the caller's error stands.
-  }
-  if (!certain && observer.found.empty()) return;
-  std::string values;
-  for (const Term& term : terms) values += fmt::format(" {} = {}", term.name, term.value.value().item());
-  std::string cases;
-  for (const std::string& id : batch.ids) cases += " " + id;
-  engine::fail<NonFiniteError>("step {}: the loss is not finite ({}); {}; cases of the batch:{}. The last checkpoint is untouched. "
-                               "Try a smaller train.learning_rate, or look at the cases with NaN-free intensities in mind",
-                               step_ + 1, values.empty() ? "" : values.substr(1),
-                               !observer.found.empty()    ? observer.found
-                               : settings_.train.replay ? "the step is finite when it is not replayed: go on with train.replay = false"
-                                                        : "no single operation could be named", cases);
 }
 
 layers::Segmenter& Trainer::evaluated() {
@@ -386,39 +233,29 @@ layers::Segmenter& Trainer::evaluated() {
 }
 
 engine::TensorFile Trainer::checkpoint() {
-  read();
+  complete_reports();
   engine::TensorFile content;
-  layers::store(*student_, "student/", content);
-  for (const auto& [name, t] : content.tensors)
-    for (double v : t.to_doubles())
-      require<NonFiniteError>(std::isfinite(v), "step {}: the weight {} is not finite; no checkpoint is written", step_, name);
-  if (!finished())
-    for (const auto& [name, t] : optimizer_->state()) content.tensors["optimizer/" + name] = t.to(Device::cpu());
+  layers::store(*student_, checkpoint::student, content);
+  checkpoint::require_finite(content, checkpoint::student, step_);
+  if (!finished()) checkpoint::store(work_->optimizer().state(), checkpoint::optimizer, content);
   method_->store(content);
-  content.notes["step"] = std::to_string(step_);
-  content.notes["attempt"] = std::to_string(attempt_);
+  checkpoint::store(checkpoint::Position{step_, attempt_}, content);
   return content;
 }
 
 void Trainer::restore(const engine::TensorFile& content, const std::string& source) {
-  const auto number = [&](const char* name) {
-    auto found = content.notes.find(name);
-    require<engine::DataError>(found != content.notes.end(), "{}: is not a checkpoint of a run: it has no note '{}'", source, name);
-    return std::stoll(found->second);
-  };
-  step_ = number("step");
-  attempt_ = number("attempt");
-  unread_.clear(), read_.clear();
-  open_ = Tensor::full({1}, 1, engine::Dtype::f64, device_);
-  layers::load(*student_, "student/", content, source);
-  if (averaging()) method_->begin(*student_);
+  const checkpoint::Position position = checkpoint::position_of(content, source);
+  step_ = position.step, attempt_ = position.attempt;
+  incomplete_.clear(), complete_.clear();
+  layers::load(*student_, checkpoint::student, content, source);
+  for (std::size_t i = 0; i <= phases_.at(step_); ++i)
+    if (phases_[i].begin) phases_[i].begin(*student_);
   method_->load(content, source);
   if (finished()) return;
-  start_phase();
-  std::map<std::string, Tensor> state;
-  for (const auto& [name, t] : content.tensors)
-    if (name.starts_with("optimizer/")) state[name.substr(10)] = t.to(device_);
-  optimizer_->load_state(state);
+  begin_phase();
+  std::map<std::string, Tensor> state = checkpoint::state_of(content, checkpoint::optimizer);
+  for (auto& [name, t] : state) t = t.to(device_);
+  work_->optimizer().load_state(state);
 }
 
 }  // namespace sagcl::semiagcl

@@ -2,10 +2,10 @@
 #include <chrono>
 #include <filesystem>
 
-#include "engine/replay.h"
-#include "layers/optimizer.h"
 #include "semiagcl/training/batch_feed.h"
+#include "semiagcl/training/phases.h"
 #include "semiagcl/training/shards.h"
+#include "semiagcl/training/training_step.h"
 
 namespace sagcl::semiagcl {
 
@@ -17,30 +17,32 @@ struct TrainingData {
 
 /// What one step did.
 struct StepReport {
-  std::int64_t step = 0;                ///< steps done, this one included
-  double loss = 0, ramp = 0, learning_rate = 0;
-  std::map<std::string, double> terms;  ///< unweighted
-  std::map<std::string, double> observations;
+  std::int64_t step = 0;  ///< steps done, this one included
+  double ramp = 0, learning_rate = 0;
+  StepValues values = {};
   double seconds = 0;
-  bool restarted = false;               ///< the warm-up begins again: a class was never predicted
+  bool restarted = false;  ///< the phase begins again: a class was never predicted
 };
 
-/// One training run, advanced step by step: supervised warm-up, then the method. Everything random is a function of the
-/// seed and the step, so a run loaded from a checkpoint goes on bit for bit. The shards of a batch may be divided among
-/// several processes, each with a trainer: they take the same steps and have the same bits, however many they are.
+/// One training run, advanced step by step through its method's phases. Everything random is a function of the seed and the
+/// step, so a run loaded from a checkpoint goes on bit for bit. The shards of a batch may be divided among several processes,
+/// each with a trainer: they take the same steps and have the same bits, however many they are.
 class Trainer {
  public:
   /// `data` and `ranks` must outlive the trainer. UsageError if data, batch, shards and processes do not fit together.
   Trainer(const RunSettings& settings, const TrainingData& data, engine::Device device,
           engine::Communicator& ranks = engine::alone());
 
+  Trainer(const Trainer&) = delete;
+
   /// Takes the student's weights from `file`: of a checkpoint the student, else a network in PyTorch's order
   /// (layers::load_pytorch). DataError if they do not fit. Before the first step.
   void start_from(const std::filesystem::path& file);
 
   std::int64_t steps_done() const { return step_; }
-  std::int64_t attempt() const { return attempt_; }  ///< how often the warm-up was started again
+  std::int64_t attempt() const { return attempt_; }  ///< how often the run was started again
   bool finished() const { return step_ >= settings_.train.steps; }
+  const Phases& phases() const { return phases_; }
 
   /// One step; collective where there are several processes. With one shard the device may still be at work on return.
   void advance();
@@ -55,65 +57,45 @@ class Trainer {
   layers::Segmenter* teacher() { return method_->teacher(); }
   layers::Segmenter& evaluated();  ///< student or teacher, as the settings say
   const RunSettings& settings() const { return settings_; }
-  std::int64_t warmup_steps() const { return warmup_; }
 
-  /// The whole state; NonFiniteError if a weight is not finite: a bad state never becomes a checkpoint.
+  /// The whole state (checkpoint.h); NonFiniteError if a weight is not finite: a bad state never becomes a checkpoint.
   engine::TensorFile checkpoint();
   void restore(const engine::TensorFile& content, const std::string& source);
 
  private:
-  bool warming_up() const { return step_ < warmup_; }
-  bool averaging() const { return !warming_up() || settings_.method.average_warm_up; }
-  bool whole_steps() const { return settings_.train.shards == 1; }
-  void make_network();
-  void start_phase();
-  void start_batches();
-  void make_optimizer();
-  bool predicts_every_class();
-  bool restart_warm_up();
-  std::vector<layers::Module*> modules();
+  const Phase& phase() const { return phases_[phases_.at(step_)]; }
+  bool whole_batches() const { return settings_.train.shards == 1; }
+  void draw_network();
+  void begin_phase();                      ///< a fresh optimiser, its work on the device and its batches
+  void feed_batches();                     ///< from step_ on
   datasets::Batch next_shard();
-  void take(datasets::Batch shard);
-  engine::Generator random_of(std::int64_t shard) const;
-  Variable total_loss(const datasets::Batch& shard, const engine::Generator& random, std::vector<Term>& terms, Findings& found);
-  void pass(const engine::Generator& random);
-  void update(const layers::NamedGradients& gradients, const std::vector<Findings>& shards);
-  void write_row();
-  void prepare();
-  void run(const engine::Generator& random, const std::function<void(const engine::Generator&)>& work);
-  void run_whole();
-  ShardReport run_shard();
-  void run_shards(StepReport& report);
-  void read();
-  void undo(std::int64_t first, std::int64_t count);
-  double learning_rate() const;
-  std::int64_t steps_trained() const;
-  void explain_not_finite(const datasets::Batch& batch, bool certain);
+  void step_on_whole_batch();
+  void step_on_shards();
+  void complete_reports();                 ///< reads the log; waits
+  void take_back_from(std::int64_t step);  ///< steps that changed nothing, because the loss of the first was not finite
+  bool start_again();                      ///< if a class was never predicted
+  bool predicts_every_class();
+  std::vector<layers::Module*> moving_modules() const;
+  engine::Generator random_of(std::int64_t step, std::int64_t shard) const;
+  TrainingStep::Numbers numbers_of(std::int64_t step) const;
 
   RunSettings settings_;
   const TrainingData& data_;
   engine::Device device_;
   engine::Communicator& ranks_;
   layers::SegmenterSpec spec_;
-  std::int64_t warmup_ = 0, step_ = 0, attempt_ = 0;
+  std::int64_t step_ = 0, attempt_ = 0;
   std::unique_ptr<layers::Segmenter> student_;
   std::unique_ptr<TrainingMethod> method_;
-  std::unique_ptr<layers::Optimizer> optimizer_;
+  Phases phases_;
+
+  // Of the current phase.
+  std::unique_ptr<TrainingStep> work_;
+  std::unique_ptr<StepLog> log_;
   std::unique_ptr<BatchFeed> batches_;
-  std::unique_ptr<engine::Replay> replay_;  ///< of this phase
 
-  // What a step reads and writes on the device; a recorded step finds it at the same place every time.
-  datasets::Batch shard_;
-  Tensor ramp_, number_, alpha_, open_;    ///< f64 [1]; open_ becomes 0 with the first loss that is not finite
-  layers::NamedGradients gradients_;
-  Findings found_;
-  std::map<std::string, Tensor> values_;   ///< "loss", "term NAME", "observed NAME": f32, one element
-  std::vector<std::string> names_;         ///< of values_, in order
-  Tensor row_, rows_;                      ///< f32: values_ of the last step, and [most_rows, values] of the unread ones
-
-  static constexpr std::int64_t most_rows = 64;
-  std::vector<StepReport> unread_, read_;  ///< steps whose values are in rows_ alone, and those that wait for reports()
-  std::chrono::steady_clock::time_point clock_;  ///< when the first unread step began
+  std::vector<StepReport> incomplete_, complete_;  ///< steps whose values are in the log alone, and those that wait for reports()
+  std::chrono::steady_clock::time_point clock_;    ///< when the first incomplete step began
 };
 
 }  // namespace sagcl::semiagcl

@@ -1,38 +1,24 @@
 #include "semiagcl/training/training_method.h"
 
-#include "semiagcl/baselines/mean_teacher.h"
-#include "semiagcl/baselines/supervised.h"
-#include "semiagcl/baselines/uncertainty_aware.h"
-#include "semiagcl/semi_agcl.h"
+#include "ops/layout.h"
+#include "semiagcl/training/supervised_loss.h"
 
 namespace sagcl::semiagcl {
-namespace {
 
-template <class M>
-std::unique_ptr<TrainingMethod> make(const RunSettings& settings, const layers::SegmenterSpec& spec, engine::Device device) {
-  if constexpr (std::is_default_constructible_v<M>) return std::make_unique<M>();
-  else return std::make_unique<M>(settings, spec, device);
+layers::Segmentation StepInput::look(const Tensor& images) {
+  return student.forward(Variable(images), {.training = true, .random = &dropout});
 }
 
-}  // namespace
-
-const std::vector<MethodEntry>& training_methods() {
-  static const std::vector<MethodEntry> entries = {
-      {"supervised", "the labelled cases alone", "-", make<Supervised>},
-      {"mean-teacher", "consistency with an averaged copy of the network", "Tarvainen & Valpola, NeurIPS 2017", make<MeanTeacher>},
-      {"ua-mt", "mean teacher where eight passes with dropout agree that it is sure", "Yu et al., MICCAI 2019", make<UncertaintyAwareMeanTeacher>},
-      {"semi-agcl", "affinity graph and contrastive learning with hard negatives", "Cheng et al., BIBM 2024", make<SemiAgcl>},
-  };
-  return entries;
+Term supervised_term(const StepInput& in, const Variable& logits) {
+  const bool all = logits.shape()[0] == in.batch.labelled;
+  return {"sup", supervised_loss(all ? logits : ops::slice(logits, 0, 0, in.batch.labelled), in.batch.label)};
 }
 
-std::unique_ptr<TrainingMethod> make_training_method(const RunSettings& settings, const layers::SegmenterSpec& spec, engine::Device device) {
-  std::string names;
-  for (const MethodEntry& entry : training_methods()) {
-    if (settings.train.method == entry.name) return entry.make(settings, spec, device);
-    names += (names.empty() ? "" : ", ") + std::string(entry.name);
-  }
-  engine::fail<engine::UsageError>("unknown method '{}': choose one of {}", settings.train.method, names);
+std::vector<Term> supervised_objective(StepInput& in) { return {supervised_term(in, in.look(in.batch.strong).logits)}; }
+
+Tensor samples(const Tensor& x, std::int64_t begin, std::int64_t count) {
+  if (begin == 0 && count == x.shape()[0]) return x;
+  return ops::slice(Variable(x), 0, begin, count).value();
 }
 
 }  // namespace sagcl::semiagcl

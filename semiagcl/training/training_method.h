@@ -1,4 +1,5 @@
 #pragma once
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -15,59 +16,66 @@ namespace sagcl::semiagcl {
 using autograd::Variable;
 using engine::Tensor;
 
-/// What terms() found in one shard of the batch and after_update() will use, by name.
+/// What an objective found in one shard of the batch and the update after the step will use, by name.
 using Findings = std::map<std::string, Tensor>;
 
-/// What a method sees of one shard of a training step, usually the whole batch. All tensors are on the training device, and
-/// what changes from step to step is read there only: a recorded step is replayed with other batches, numbers and keys.
+/// What an objective is given of one shard of a training step, usually the whole batch. All tensors are on the training
+/// device, and what changes from step to step is read there only: a recorded step is replayed with other batches, numbers and
+/// keys. What the student sees is for the objective to decide.
 struct StepInput {
-  const datasets::Batch& batch;               ///< labelled samples first
-  const layers::Segmentation& student;        ///< of the strong view of all samples
-  layers::Segmenter& network;                 ///< the student itself, for further passes
-  Tensor ramp;                                ///< f64 [1]: how far Eq. 8's terms have risen at this step
-  Tensor number;                              ///< f64 [1]: the method's own, see TrainingMethod::number
-  engine::Generator random;                   ///< of this step and shard; only next_key() of it and its forks
-  Findings& found;                            ///< to be filled; empty at first
+  const datasets::Batch& batch;   ///< labelled samples first; weak and strong view of each
+  layers::Segmenter& student;
+  Tensor ramp;                    ///< f64 [1]: how far the weights of Eq. 8's terms have risen
+  Tensor schedule;                ///< f64 [1]: the method's own number of this step, see TrainingMethod::schedule
+  engine::Generator dropout;      ///< of look()
+  engine::Generator random;       ///< the method's, of this step and shard; only next_key() of it and its forks
+  Findings& found;                ///< to be filled; empty at first
+
+  /// A training forward of the student, which is recorded; each of a step draws dropout of its own. images [N,D,H,W,C].
+  layers::Segmentation look(const Tensor& images);
 };
 
-/// What a method may change after the optimiser's step.
+/// What may change after the optimiser's step.
 struct StepUpdate {
   layers::Segmenter& student;
-  Tensor alpha;                               ///< f64 [1]: ema_alpha of this step
-  Tensor open;                                ///< f64 [1]: where 0, the step's loss was not finite and nothing may change
-  const std::vector<Findings>& shards;        ///< what was found in all shards of the batch, in order; the same in every process
+  Tensor alpha;                         ///< f64 [1]: ema_alpha of this step
+  Tensor open;                          ///< f64 [1]: where 0, the step's loss was not finite and nothing may change
+  const std::vector<Findings>& shards;  ///< what was found in all shards of the batch, in order; the same in every process
 };
 
-/// A way to train a segmenter from few labels: what the unlabelled half of the batch adds to the supervised loss. Each
-/// method is one file; trainer, data and networks are shared.
+/// A stretch of a run with batches, an objective and trained modules of its own. Every phase begins with a fresh optimiser.
+struct Phase {
+  std::string name;                       ///< "warm-up", "pre-training", the method's
+  std::int64_t steps = 0;
+  bool unlabelled = false;                ///< its batches hold unlabelled samples, too
+  double box = 0;                         ///< its batches hold a mask with a box of this share of the crop's sides; 0: none
+  bool must_predict_every_class = false;  ///< a network that leaves a class unpredicted at the end starts again, with other weights
+  bool decays = true;                     ///< the learning rate follows train.poly_power
+
+  /// The terms of the loss, Eq. 8's sum. Must not change any state that a second call would see but running statistics: every
+  /// shard of the batch starts from the same state, and after a loss that is not finite it is called again under observation.
+  std::function<std::vector<Term>(StepInput&)> objective = {};
+  std::function<void(layers::Segmenter& student)> begin = {};  ///< when the phase begins: a teacher starts from the student
+  std::function<void(const StepUpdate&)> after_update = {};    ///< averages the teacher, stores keys, moves thresholds
+
+  std::vector<std::pair<std::string, layers::Module*>> trained = {};  ///< beside the student, by name; e.g. a projection head
+  /// All modules of the method whose weights or running statistics move, trained or not: equal in every process.
+  std::vector<layers::Module*> moving = {};
+};
+
+/// A way to train a segmenter from few labels. Each method is one file; trainer, data and networks are shared.
 class TrainingMethod {
  public:
   virtual ~TrainingMethod() = default;
 
-  virtual bool uses_unlabelled() const = 0;
+  /// What a run goes through, in order; the steps add up to train.steps. Called once, the functions may refer to the method.
+  virtual std::vector<Phase> phases() = 0;
 
-  /// Called once when the warm-up ends, or before the first step without one or with average_warm_up: a teacher starts from
-  /// the student.
-  virtual void begin(layers::Segmenter& /*student*/) {}
+  /// True if its objective reads values on the host, so that a step cannot be recorded.
+  virtual bool waits_for_host() const { return false; }
 
-  /// After a step of a warm-up that is averaged: a teacher follows the student, running statistics too.
-  virtual void warm_up(const StepUpdate& /*update*/) {}
-
-  /// A number that the kernels of terms() read and that depends on the share of the run's steps that are done, in [0, 1).
-  virtual double number(double /*progress*/) const { return 0; }
-
-  /// The terms beside the supervised one. Must not change any state a second call would see but running statistics: every
-  /// shard of the batch starts from the same state, and after a non-finite loss a shard is run again under observation.
-  virtual std::vector<Term> terms(StepInput& /*in*/) { return {}; }
-
-  /// After the optimiser's step: averages the teacher, stores keys, moves thresholds.
-  virtual void after_update(const StepUpdate& /*update*/) {}
-
-  /// Modules of the method that the optimiser trains, by name; e.g. a projection head.
-  virtual std::vector<std::pair<std::string, layers::Module*>> trained_modules() { return {}; }
-
-  /// All modules of the method, trained or not: their weights and running statistics are equal in every process.
-  virtual std::vector<layers::Module*> modules() { return {}; }
+  /// A number that the kernels of the objective read and that depends on the share of the run's steps that are done, in [0, 1).
+  virtual double schedule(double /*progress*/) const { return 0; }
 
   /// The averaged network, if there is one and it has begun.
   virtual layers::Segmenter* teacher() { return nullptr; }
@@ -75,10 +83,19 @@ class TrainingMethod {
   /// Numbers worth a line in the log beside the loss terms (thresholds, mean affinity, …): tensors of one element on the device.
   virtual std::map<std::string, Tensor> observations() const { return {}; }
 
-  /// State for a checkpoint and back, under names that begin with "method/".
+  /// State for a checkpoint and back, under the names of checkpoint.h.
   virtual void store(engine::TensorFile& /*content*/) const {}
   virtual void load(const engine::TensorFile& /*content*/, const std::string& /*source*/) {}
 };
+
+/// L_sup of the labelled samples in the strong view: the whole objective of supervised training.
+std::vector<Term> supervised_objective(StepInput& in);
+
+/// The term "sup" of a look at the batch: `logits` of all its samples or of the labelled ones alone.
+Term supervised_term(const StepInput& in, const Variable& logits);
+
+/// Samples begin … begin + count - 1 of a batch tensor.
+Tensor samples(const Tensor& x, std::int64_t begin, std::int64_t count);
 
 /// What the registry knows of a method.
 struct MethodEntry {

@@ -1,4 +1,6 @@
 // Groups of threads on the emulator: selections and the paper's kernels, against one thread.
+#include <tuple>
+
 #include "tests/cuda/kernel_test.h"
 
 #include "ops/kernels/launch_cpu.h"

@@ -3,6 +3,7 @@
 #include <sys/resource.h>
 
 #include <csignal>
+#include <iterator>
 
 #include "engine/safetensors.h"
 #include "tests/datasets/scratch.h"

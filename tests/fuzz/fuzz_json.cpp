@@ -1,3 +1,5 @@
+#include <string_view>
+
 #include "datasets/layouts/layouts.h"
 #include "datasets/split.h"
 

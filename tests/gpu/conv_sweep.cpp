@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "engine/random.h"
 #include "tests/gpu/gpu_check.h"
 #include "tests/support/network_shapes.h"

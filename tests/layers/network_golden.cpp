@@ -1,5 +1,6 @@
 #include "tests/layers/network_golden.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "engine/philox.h"

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "layers/vnet.h"
 #include "ops/layout.h"
 #include "tests/support/golden.h"

@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <limits>
+#include <tuple>
 
 #include "engine/parallel.h"
 #include "ops/arithmetic.h"

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "semiagcl/evaluation/inference.h"
 
 #include "layers/vnet.h"

@@ -1,5 +1,6 @@
 #include "semiagcl/evaluation/metrics.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "engine/random.h"

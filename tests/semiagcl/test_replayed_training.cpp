@@ -56,9 +56,9 @@ Outcome outcome(const RunSettings& s, std::int64_t look = 1) {
     trainer.advance();
     if (trainer.steps_done() % look != 0 && !trainer.finished()) continue;
     for (const StepReport& report : trainer.reports()) {
-      all.values["loss"].push_back(report.loss);
-      for (const auto& [name, value] : report.terms) all.values["term " + name].push_back(value);
-      for (const auto& [name, value] : report.observations) all.values["observed " + name].push_back(value);
+      all.values["loss"].push_back(report.values.loss);
+      for (const auto& [name, value] : report.values.terms) all.values["term " + name].push_back(value);
+      for (const auto& [name, value] : report.values.observations) all.values["observed " + name].push_back(value);
     }
   }
   all.recordings = device.recordings - all.recordings, all.replays = device.replays - all.replays, all.reads = device.reads - all.reads;
@@ -198,7 +198,7 @@ TEST(ReplayedTraining, AFailureToRecordIsNotTakenForABadLoss) {
   const std::vector<StepReport> reports = trainer.reports();
   ASSERT_EQ(reports.size(), 2u);
   EXPECT_EQ(reports.back().step, 2);
-  EXPECT_TRUE(std::isfinite(reports.back().loss));
+  EXPECT_TRUE(std::isfinite(reports.back().values.loss));
 }
 
 TEST(ReplayedTraining, NeedsADeviceThatRecords) {

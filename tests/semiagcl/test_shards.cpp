@@ -1,3 +1,6 @@
+#include <cmath>
+#include <atomic>
+
 #include "semiagcl/training/shards.h"
 
 #include "ops/arithmetic.h"
@@ -30,8 +33,8 @@ ShardReport run_shard(Small& net, std::int64_t number, std::int64_t shards) {
   tape.backward(loss);
   net.mean.data<float>()[0] += float(number);
   ShardReport report;
-  report.loss = double(number);
-  report.terms["sup"] = 0.5;
+  report.values.loss = double(number);
+  report.values.terms["sup"] = 0.5;
   report.found["keys"] = Tensor::full({1, 2}, double(number));
   if (number == 3) report.failure = "three is not finite";
   return report;
@@ -55,8 +58,8 @@ TEST(Shards, GradientsAndStatisticsAreAveragesAndReportsComeInOrder) {
       const std::vector<ShardReport> reports = average.finish();
       ASSERT_EQ(reports.size(), 4u);
       for (std::size_t s = 0; s < 4; ++s) {
-        EXPECT_EQ(reports[s].loss, double(s));
-        EXPECT_EQ(reports[s].terms.at("sup"), 0.5);
+        EXPECT_EQ(reports[s].values.loss, double(s));
+        EXPECT_EQ(reports[s].values.terms.at("sup"), 0.5);
         EXPECT_EQ(reports[s].found.at("keys").to_doubles(), (std::vector<double>{double(s), double(s)}));
         EXPECT_EQ(reports[s].failure, s == 3 ? "three is not finite" : "");
       }

@@ -1,5 +1,6 @@
 #include "semiagcl/evaluation/sliding_window.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "engine/random.h"

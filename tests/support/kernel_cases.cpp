@@ -57,6 +57,17 @@ void add_selection(std::vector<KernelCase>& cases) {
                      at(y).unit_range(in[0], in[1], y);
                      return {y};
                    }});
+  cases.push_back({"choose",
+                   [](Dtype dtype) -> Tensors {
+                     return {integers({2, 3, 4}, 2, "mask").to(Dtype::f32), normal_values({3, 2, 3, 4, 5}, dtype, "a"),
+                             normal_values({3, 2, 3, 4, 5}, dtype, "b"), integers({3, 2, 3, 4}, 9, "labels")};
+                   },
+                   [](const Tensors& in) -> Tensors {
+                     Tensor y = Tensor::empty_like(in[1]), labels = Tensor::empty_like(in[3]);
+                     at(y).choose(in[0], in[1], in[2], y);
+                     at(y).choose(in[0], in[3], labels.zeros_like(in[3]), labels);
+                     return {y, labels};
+                   }});
   cases.push_back({"one_hot",
                    [](Dtype dtype) -> Tensors { return {integers({2, 1, 5, 7}, 4, "labels"), Tensor::zeros({1}, dtype)}; },
                    [](const Tensors& in) -> Tensors {

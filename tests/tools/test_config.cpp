@@ -27,6 +27,17 @@ TEST(Config, ListsAreUnderstoodAsTypedAndAsPrinted) {
   expect_error<engine::UsageError>([] { after("train.patch=[16,x,16]"); }, {"train.patch = 'x'", "whole number"});
 }
 
+TEST(Config, EveryPresetHoldsSettingsThatAreAllowed) {
+  const std::vector<std::string> names = tools::preset_names();
+  EXPECT_GT(names.size(), 5u);
+  for (const std::string& name : names) {
+    RunSettings s;
+    const std::filesystem::path file = tools::preset_file(name);
+    tools::apply_toml(s, content_of(file), file.string());
+    EXPECT_NO_THROW(tools::check(s)) << name;
+  }
+}
+
 TEST(Config, EveryPrintedSettingCanBeTypedBack) {
   RunSettings s;
   s.expectation = "says \"more\", or \\ less\n[next]";

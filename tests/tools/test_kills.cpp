@@ -2,6 +2,7 @@
 // as the run that nobody killed. SAGCL_KILLS says how many kills.
 #include <signal.h>
 
+#include <algorithm>
 #include <random>
 
 #include "tests/tools/small_runs.h"

@@ -1,4 +1,6 @@
 // What a run needs at its end is looked at before its first step.
+#include <algorithm>
+
 #include "datasets/formats/nifti.h"
 #include "tests/tools/small_runs.h"
 #include "tools/run/preflight.h"

@@ -1,3 +1,6 @@
+#include <algorithm>
+#include <cmath>
+
 #include "tests/tools/tools_support.h"
 #include "tools/programs/progress.h"
 #include "tools/programs/signals.h"

@@ -1,4 +1,6 @@
 #include <cmath>
+#include <cstdlib>
+#include <limits>
 #include <numeric>
 
 #include "engine/error.h"

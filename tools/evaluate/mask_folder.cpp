@@ -1,6 +1,7 @@
 #include "tools/evaluate/mask_folder.h"
 
 #include <algorithm>
+#include <cmath>
 #include <set>
 
 #include "datasets/layouts/folder.h"

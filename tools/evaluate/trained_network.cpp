@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "layers/weights.h"
+#include "semiagcl/training/checkpoint.h"
 #include "tools/run/config.h"
 #include "tools/programs/program.h"
 
@@ -73,7 +74,7 @@ TrainedNetwork network_from(const engine::TensorFile& content, const std::string
   t.channels = whole_number(content, "channels", source);
   t.step = whole_number(content, "step", source);
   require<DataError>(t.channels >= 1 && t.channels <= 1024, "{}: note 'channels' = {} is not between 1 and 1024", source, t.channels);
-  const bool by_run = t.settings.method.evaluated == semiagcl::Evaluated::teacher && has_any(content, "teacher/");
+  const bool by_run = t.settings.method.evaluated == semiagcl::Evaluated::teacher && has_any(content, semiagcl::checkpoint::teacher);
   t.which = !which.empty() ? which : by_run ? "teacher" : "student";
   require<engine::UsageError>(has_any(content, t.which + "/"), "{}: holds no {}: the method {} has none at step {}; use --network student",
                               source, t.which, t.settings.train.method, t.step);

@@ -9,6 +9,7 @@
 #include "layers/weights.h"
 #include "ops/softmax.h"
 #include "semiagcl/evaluation/inference.h"
+#include "semiagcl/training/checkpoint.h"
 #include "semiagcl/training/trainer.h"
 #include "tools/run/config.h"
 #include "tools/programs/progress.h"
@@ -59,22 +60,20 @@ Subject make_subject(const std::filesystem::path& glands, std::int64_t steps) {
   subject.tile = stacked({tile}), subject.training = stacked(data.training.unlabelled);
 
   semiagcl::Trainer trainer(s, data.training, engine::Device::cpu());
-  subject.untrained = network_of(s, trainer.checkpoint(), "student/");
+  subject.untrained = network_of(s, trainer.checkpoint(), semiagcl::checkpoint::student);
   Progress progress({.label = "train", .total = steps});
   while (!trainer.finished()) trainer.advance(), progress.update(trainer.reports().back().step);
   progress.finish();
 
   const engine::TensorFile content = trainer.checkpoint();
-  subject.student = network_of(s, content, "student/"), subject.teacher = network_of(s, content, "teacher/");
+  subject.student = network_of(s, content, semiagcl::checkpoint::student);
+  subject.teacher = network_of(s, content, semiagcl::checkpoint::teacher);
   engine::Generator random(0, "overwritten by the weights of the run");
   subject.head = std::make_unique<layers::ProjectionHead>(subject.student->bottleneck_channels(), s.method.projection_hidden,
                                                           s.method.projection_dim, random);
-  layers::load(*subject.head, "method/head/", content, "the training");
+  layers::load(*subject.head, semiagcl::checkpoint::head, content, "the training");
   subject.bank = std::make_unique<semiagcl::MemoryBank>(data.training.classes, s.method);
-  std::map<std::string, Tensor> bank;
-  for (const auto& [name, t] : content.tensors)
-    if (name.starts_with("method/bank/")) bank[name.substr(12)] = t;
-  subject.bank->load(bank);
+  subject.bank->load(semiagcl::checkpoint::state_of(content, semiagcl::checkpoint::bank));
   return subject;
 }
 

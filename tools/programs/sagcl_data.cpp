@@ -1,5 +1,7 @@
 #include <CLI/CLI.hpp>
 
+#include <set>
+
 #include "datasets/check.h"
 #include "datasets/convert.h"
 #include "datasets/split.h"

@@ -82,6 +82,9 @@ void check(const RunSettings& s) {
                       "train.unlabelled = '{}': choose half or beside", s.train.unlabelled);
   require<UsageError>(s.train.optimizer == "adam" || s.train.optimizer == "sgd", "train.optimizer = '{}': choose adam or sgd", s.train.optimizer);
   if (s.train.precision != "auto") (void)engine::precision_from(s.train.precision);
+  require<UsageError>(s.mix.box > 0 && s.mix.box < 1, "mix.box = {}: choose a share of the crop's sides between 0 and 1", s.mix.box);
+  require<UsageError>(s.mix.unlabelled_weight >= 0 && s.mix.unlabelled_weight < 1e6,
+                      "mix.unlabelled_weight = {}: must be 0 or more", s.mix.unlabelled_weight);
   check_stride(s);
   check_text(s);
   semiagcl::check(s.method);

@@ -7,6 +7,7 @@
 #include <cstring>
 #include <new>
 
+#include "semiagcl/training/checkpoint.h"
 #include "tools/programs/program.h"
 #include "tools/programs/progress.h"
 #include "tools/run/run_state.h"
@@ -151,7 +152,7 @@ std::optional<Trial> look_ahead(const RunData& data, const RunSettings& s, const
 Need checkpoints_to_come(const std::filesystem::path& run, const RunSettings& s, const engine::TensorFile& now) {
   std::size_t all = 0, student = 0, teacher = 0;
   for (const auto& [name, t] : now.tensors)
-    (name.starts_with("student/") ? student : name.starts_with("teacher/") ? teacher : all) += t.bytes();
+    (name.starts_with(semiagcl::checkpoint::student) ? student : name.starts_with(semiagcl::checkpoint::teacher) ? teacher : all) += t.bytes();
   if (teacher == 0 && s.train.method != "supervised")
     teacher = student;  // it comes at the end of the warm-up, with smaller parts
   all += student + teacher;

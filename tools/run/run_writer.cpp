@@ -87,9 +87,9 @@ void RunWriter::line(const std::string& text) {
 }
 
 void RunWriter::train(const semiagcl::StepReport& r) {
-  Json j = {{"step", r.step}, {"phase", "train"}, {"loss", number(r.loss)}, {"terms", Json::object()}, {"ramp", r.ramp}, {"lr", r.learning_rate}};
-  for (const auto& [name, value] : r.terms) j["terms"][name] = number(value);
-  for (const auto& [name, value] : r.observations) j[name] = number(value);
+  Json j = {{"step", r.step}, {"phase", "train"}, {"loss", number(r.values.loss)}, {"terms", Json::object()}, {"ramp", r.ramp}, {"lr", r.learning_rate}};
+  for (const auto& [name, value] : r.values.terms) j["terms"][name] = number(value);
+  for (const auto& [name, value] : r.values.observations) j[name] = number(value);
   j["seconds"] = r.seconds;
   line(json_text(j));
 }

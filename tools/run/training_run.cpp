@@ -80,7 +80,10 @@ void Session::introduce() const {
   const std::int64_t count = layers::count_parameters(const_cast<Trainer&>(trainer_).student());
   say(fmt::format("network  {} of width {}: {} parameters; patch {}, batch {}", s.network.name, s.network.width, count,
                   fmt::join(s.train.patch, "x"), s.train.batch));
-  say(fmt::format("method   {}: {} steps ({} supervised warm-up), {} at {}, seed {}", s.train.method, s.train.steps, trainer_.warmup_steps(),
+  std::vector<std::string> phases;
+  for (std::size_t i = 0; i < trainer_.phases().size(); ++i)
+    if (const semiagcl::Phase& phase = trainer_.phases()[i]; phase.steps > 0) phases.push_back(fmt::format("{} {}", phase.steps, phase.name));
+  say(fmt::format("method   {}: {} steps ({}), {} at {}, seed {}", s.train.method, s.train.steps, fmt::join(phases, ", "),
                   s.train.optimizer, s.train.learning_rate, s.train.seed));
   if (!s.train.weights.empty()) say("weights  " + s.train.weights);
   say(fmt::format("device   {}, {} threads", choice_.text, engine::threads()));
@@ -170,8 +173,8 @@ void Session::save() {
 
 void Session::log(const StepReport& report, Progress& progress) {
   writer_->train(report);
-  std::string detail = fmt::format("loss {:.4f}", report.loss);
-  for (const auto& [name, value] : report.terms) detail += fmt::format("  {} {:.4f}", name, value);
+  std::string detail = fmt::format("loss {:.4f}", report.values.loss);
+  for (const auto& [name, value] : report.values.terms) detail += fmt::format("  {} {:.4f}", name, value);
   progress.update(report.step, detail);
   if (report.restarted) {
     progress.message("the warm-up left a class that is never predicted: it starts again with other weights");

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <map>
+#include <tuple>
 #include <oneapi/dnnl/dnnl.hpp>
 
 #include "engine/parallel.h"

@@ -1,0 +1,68 @@
+#pragma once
+#include "engine/replay.h"
+#include "layers/optimizer.h"
+#include "semiagcl/training/step_log.h"
+#include "semiagcl/training/training_method.h"
+
+namespace sagcl::semiagcl {
+
+/// The work of a phase's steps on the device: forward and backward of one shard of a batch, and the update of the weights. It
+/// can be recorded and replayed, so what changes from step to step (batch, numbers, keys of random draws) lies at the same place
+/// every time, and nothing here waits for the device.
+class TrainingStep {
+ public:
+  /// Numbers that the host decides for each step.
+  struct Numbers { double ramp = 0, schedule = 0, alpha = 0, learning_rate = 0; };
+
+  /// `student` and `phase` must outlive it; a fresh optimiser for both.
+  TrainingStep(const RunSettings& settings, layers::Segmenter& student, const Phase& phase, engine::Device device);
+
+  /// Puts the next step's numbers on the device.
+  void prepare(const Numbers& numbers);
+
+  /// Makes `shard` the one that is worked on, at the place where recorded work expects it.
+  void take(datasets::Batch shard);
+  const datasets::Batch& shard() const { return shard_; }
+
+  /// Does `work` on the shard: directly, or recorded once and then replayed, if train.replay says so. Errors that a value which
+  /// is not finite may have caused are explained.
+  void run(const engine::Generator& random, const std::function<void(const engine::Generator&)>& work);
+
+  // --- parts of `work` ------------------------------------------------------------------------------------------------
+
+  /// Forward and backward of loss / train.shards, with random numbers of its own: gradients, findings and values are filled.
+  void differentiate(const engine::Generator& random);
+  /// The optimiser's step, then the method's. Nothing changes where the gate is closed.
+  void update(const layers::NamedGradients& gradients, const std::vector<Findings>& shards);
+
+  const layers::NamedGradients& gradients() const { return gradients_; }
+  const Findings& found() const { return found_; }
+  const StepTensors& values() const { return values_; }  ///< loss and terms
+
+  // --- where a loss was not finite ------------------------------------------------------------------------------------
+
+  /// The gate closes on the device with the first loss that is not finite; a closed one changes nothing any more.
+  void open_gate();
+  /// Throws NonFiniteError that says where in the loss of `shard` it began; returns where all is finite, unless `certain`.
+  void explain(const datasets::Batch& shard, const engine::Generator& random, bool certain);
+
+  layers::Optimizer& optimizer() { return *optimizer_; }
+
+ private:
+  Variable loss_of(const datasets::Batch& shard, const engine::Generator& random, std::vector<Term>& terms, Findings& found);
+
+  const RunSettings& settings_;
+  layers::Segmenter& student_;
+  const Phase& phase_;
+  engine::Device device_;
+  std::unique_ptr<layers::Optimizer> optimizer_;
+  engine::Replay replay_;
+  datasets::Batch shard_;
+  Tensor ramp_, schedule_, alpha_, gate_;  ///< f64 [1]
+  std::int64_t step_ = 0;                  ///< of the run, counted from 1; for messages
+  layers::NamedGradients gradients_;
+  Findings found_;
+  StepTensors values_;
+};
+
+}  // namespace sagcl::semiagcl
