@@ -6,6 +6,9 @@ namespace sagcl::ops {
 
 using autograd::Variable;
 
+// Errors: UsageError for an undefined operand, DtypeError unless f32 or f64 and alike, DeviceError unless on one
+// device, ShapeError where ranks, channels or extents do not fit or nothing would be left.
+
 struct ConvSpec {
   Extents stride{{1, 1, 1}};
   Extents padding{{0, 0, 0}};

@@ -6,6 +6,9 @@ namespace sagcl::ops {
 using autograd::Tensor;
 using autograd::Variable;
 
+// Errors: UsageError for an undefined operand, DtypeError unless f32 or f64, ShapeError where labels or y do not
+// cover p, UsageError for a label outside (on the CPU), a first channel outside or a negative smooth.
+
 /// Soft Dice loss, the mean over channels of 1 − (2 Σ p y + s) / (denominator + s), sums over the whole batch.
 struct DiceSpec {
   bool squared = true;             ///< denominator Σ p² + Σ y² ("D2"), else Σ p + Σ y ("D1")

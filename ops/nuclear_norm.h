@@ -7,6 +7,9 @@ namespace sagcl::ops {
 using autograd::Tensor;
 using autograd::Variable;
 
+// Errors: UsageError for an undefined operand, DtypeError unless f32 or f64, ShapeError unless [G,N,M] (trace: N =
+// M), BackendError naming a graph that holds NaN or infinity, UsageError for a negative tau.
+
 /// ‖A‖_* = Σ singular values, per matrix: A [G,N,M] -> [G]. Gradient: the subgradient U Vᵀ of the singular values above
 /// spec.drop times the largest; nothing is differentiated through the decomposition.
 Variable nuclear_norm(const Variable& a, const NuclearNormSpec& spec = {});

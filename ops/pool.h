@@ -7,6 +7,9 @@ namespace sagcl::ops {
 using autograd::Variable;
 using engine::Extents;
 
+// Errors: UsageError for an undefined operand, DtypeError unless f32 or f64, ShapeError unless x is [N,D,H,W,C] and
+// the window fits and is not empty.
+
 struct PoolSpec {
   Extents window{{2, 2, 2}};
   Extents stride{{2, 2, 2}};

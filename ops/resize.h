@@ -7,6 +7,9 @@ namespace sagcl::ops {
 using autograd::Variable;
 using engine::Extents;
 
+// Errors: UsageError for an undefined operand, DtypeError unless f32 or f64, ShapeError unless x is [N,D,H,W,C] and
+// no extent is 0.
+
 enum class Interpolation { nearest, linear };  ///< linear is bilinear for D = 1, trilinear otherwise
 
 struct ResizeSpec {

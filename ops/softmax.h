@@ -7,6 +7,8 @@ namespace sagcl::ops {
 
 using autograd::Variable;
 
+// Errors: UsageError for an undefined operand, DtypeError unless f32 or f64, ShapeError without a last axis.
+
 Variable softmax(const Variable& x);      ///< over the last axis: e^x / Σ e^x, shifted by the maximum
 Variable log_softmax(const Variable& x);  ///< over the last axis: x - log Σ e^x
 
