@@ -15,7 +15,6 @@ namespace sagcl::engine {
 namespace {
 
 std::atomic<Precision> chosen_precision{Precision::fp32};
-std::atomic<void*> cuda_plugin{nullptr};  // dlopen's handle
 
 /// Makes cuda:index usable; the text says what it is or why it cannot be used.
 PluginAnswer start_cuda(int index) {
@@ -38,7 +37,6 @@ PluginAnswer start_cuda(int index) {
   const auto start = reinterpret_cast<PluginStart>(dlsym(library, "sagcl_plugin_start"));
   if (!start) return refuse(file + " is not a sagcl plugin");
   start(plugin_version, index, &answer);
-  if (answer.ready) cuda_plugin = library;
   return answer;
 }
 
@@ -63,11 +61,6 @@ std::string find_plugin(const std::string& file, std::string& searched) {
     searched += (searched.empty() ? "" : ", ") + folder.string();
   }
   return {};
-}
-
-void* device_plugin_entry(Device device, const std::string& entry) {
-  void* library = device.is_cpu() ? nullptr : cuda_plugin.load();
-  return library ? dlsym(library, entry.c_str()) : nullptr;
 }
 
 void* plugin_entry(const std::string& file, const std::string& entry, int flags, std::string& why) {

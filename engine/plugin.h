@@ -52,9 +52,6 @@ using PluginConnect = Communicator* (*)(int version, PluginAnswer* answer);
 /// The entry `sagcl_plugin_connect_gpus` of libsagcl_cuda.so, after its start: the GPUs of the processes in `host`.
 using PluginConnectGpus = Communicator* (*)(Communicator* host, PluginAnswer* answer);
 
-/// The function `entry` of the plugin that drives a device, once resolve_device() has opened it; nullptr where there is none.
-void* device_plugin_entry(Device device, const std::string& entry);
-
 /// The function `entry` of a plugin, which is found as below and opened with dlopen's `flags`; nullptr, and `why`, if it
 /// cannot be had.
 void* plugin_entry(const std::string& file, const std::string& entry, int flags, std::string& why);

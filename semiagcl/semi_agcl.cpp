@@ -39,7 +39,7 @@ Tensor joined(const std::vector<Findings>& shards, const char* name, engine::Dev
 }  // namespace
 
 SemiAgcl::SemiAgcl(const RunSettings& s, const layers::SegmenterSpec& spec, engine::Device device)
-    : settings_(s), method_(s.method), classes_(spec.classes), teacher_(s, spec, device), head_(make_head(s, spec, device)),
+    : TeacherMethod(s, spec, device), method_(settings_.method), classes_(spec.classes), head_(make_head(s, spec, device)),
       teacher_head_(make_head(s, spec, device)), bank_(spec.classes, s.method, device),
       numbers_(numbers_up_to(s.method.top_n).to(device)) {}
 
@@ -143,7 +143,7 @@ void SemiAgcl::after_update(const StepUpdate& update) {
 }
 
 void SemiAgcl::store(engine::TensorFile& content) const {
-  teacher_.store(content);
+  TeacherMethod::store(content);
   if (!teacher_.begun()) return;
   layers::store(*head_, checkpoint::head, content);
   layers::store(*teacher_head_, checkpoint::teacher_head, content);
@@ -151,7 +151,7 @@ void SemiAgcl::store(engine::TensorFile& content) const {
 }
 
 void SemiAgcl::load(const engine::TensorFile& content, const std::string& source) {
-  teacher_.load(content, source);
+  TeacherMethod::load(content, source);
   if (!teacher_.begun()) return;
   layers::load(*head_, checkpoint::head, content, source);
   layers::load(*teacher_head_, checkpoint::teacher_head, content, source);

@@ -8,12 +8,11 @@ namespace sagcl::semiagcl {
 /// The paper's method: L_all = L_sup + L_reg + L_PL + L_RW (Eq. 8). One step reads from top to bottom in objective(): the teacher
 /// looks at the weak views; L_reg and the affinity graph compare the two networks; the Top-n patches of every class are
 /// embedded by both encoders and contrasted with hard negatives from the memory bank.
-class SemiAgcl final : public TrainingMethod {
+class SemiAgcl final : public TeacherMethod {
  public:
   SemiAgcl(const RunSettings& settings, const layers::SegmenterSpec& spec, engine::Device device);
 
   std::vector<Phase> phases() override;
-  layers::Segmenter* teacher() override { return teacher_.get(); }
   std::map<std::string, Tensor> observations() const override { return observed_; }
   void store(engine::TensorFile& content) const override;
   void load(const engine::TensorFile& content, const std::string& source) override;
@@ -25,10 +24,8 @@ class SemiAgcl final : public TrainingMethod {
   Variable embed(const Variable& features, layers::ProjectionHead& head) const;
   Variable contrast(StepInput& in, const layers::Segmentation& student, std::int64_t first, const AveragedNetwork::Output& seen);
 
-  const RunSettings& settings_;
-  Method method_;
+  const Method& method_;  // of the settings
   std::int64_t classes_;
-  AveragedNetwork teacher_;
   std::unique_ptr<layers::ProjectionHead> head_, teacher_head_;
   MemoryBank bank_;
   Tensor numbers_;  // 0, 1, … top_n: a count as a number

@@ -20,7 +20,6 @@ using engine::Shape;
 
 namespace {
 
-constexpr int most_axes = 4;
 constexpr std::int64_t failed = -1;  // sent instead of a rank, then the length of a message and the message
 
 

@@ -7,6 +7,8 @@
 
 namespace sagcl::datasets {
 
+constexpr int most_axes = 4;  ///< that an array is read with
+
 /// One data set of an HDF5 file: its extents and its values in row-major order, converted to f32.
 struct Hdf5Array {
   engine::Shape shape;

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "datasets/formats/numbers.h"
 #include "engine/error.h"
 
 namespace sagcl::datasets {
@@ -75,21 +76,12 @@ template <class F> auto with_type(char type, F&& f) {
   }
 }
 
-template <class T> T load(const char* p, bool swapped) {
-  char raw[sizeof(T)];
-  std::memcpy(raw, p, sizeof raw);
-  if (swapped) std::reverse(raw, raw + sizeof raw);
-  T value;
-  std::memcpy(&value, raw, sizeof raw);
-  return value;
-}
-
 }  // namespace
 
 const NiftiVersion* nifti_version(std::string_view header, bool& swapped) {
   for (const NiftiVersion* version : {&nifti_1, &nifti_2})
     for (const bool other : {false, true})
-      if (header.size() >= 4 && std::size_t(load<std::uint32_t>(header.data(), other)) == version->bytes) {
+      if (header.size() >= 4 && std::size_t(stored_number<std::uint32_t>(header.data(), other)) == version->bytes) {
         swapped = other;
         return version;
       }
@@ -99,13 +91,13 @@ const NiftiVersion* nifti_version(std::string_view header, bool& swapped) {
 std::int64_t NiftiFields::whole(NiftiField f, std::size_t i) const {
   return with_type(f.type, [&](auto zero) {
     using T = decltype(zero);
-    if constexpr (std::is_integral_v<T>) return std::int64_t(load<T>(p_ + f.at + i * sizeof(T), swapped_));
+    if constexpr (std::is_integral_v<T>) return std::int64_t(stored_number<T>(p_ + f.at + i * sizeof(T), swapped_));
     else return std::int64_t(0);
   });
 }
 
 double NiftiFields::number(NiftiField f, std::size_t i) const {
-  return with_type(f.type, [&](auto zero) { return double(load<decltype(zero)>(p_ + f.at + i * sizeof zero, swapped_)); });
+  return with_type(f.type, [&](auto zero) { return double(stored_number<decltype(zero)>(p_ + f.at + i * sizeof zero, swapped_)); });
 }
 
 double NiftiFields::finite(NiftiField f, std::size_t i, const char* what, const std::string& name) const {

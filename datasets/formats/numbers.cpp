@@ -21,14 +21,7 @@ float to_f32(double value) {
                                    : float(value);  // a cast beyond the range would be undefined
 }
 
-template <class Stored> double stored_at(const char* from, bool swapped) {
-  char raw[sizeof(Stored)];
-  std::memcpy(raw, from, sizeof raw);
-  if (swapped) std::reverse(raw, raw + sizeof raw);
-  Stored value;
-  std::memcpy(&value, raw, sizeof raw);
-  return double(value);
-}
+template <class Stored> double stored_at(const char* from, bool swapped) { return double(stored_number<Stored>(from, swapped)); }
 
 using Reader = double (*)(const char*, bool);
 

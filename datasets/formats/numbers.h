@@ -1,5 +1,7 @@
 #pragma once
+#include <algorithm>
 #include <cstddef>
+#include <cstring>
 #include <functional>
 #include <string>
 
@@ -16,6 +18,17 @@ struct NumberType {
   std::size_t bytes = 4;  ///< 1, 2, 4 or 8; real numbers 4 or 8
   bool swapped = false;   ///< the other byte order than this machine's
 };
+
+/// The number of type T at `from`, which need not be aligned, in this machine's byte order or the other.
+template <class T>
+T stored_number(const char* from, bool swapped) {
+  char raw[sizeof(T)];
+  std::memcpy(raw, from, sizeof raw);
+  if (swapped) std::reverse(raw, raw + sizeof raw);
+  T value;
+  std::memcpy(&value, raw, sizeof raw);
+  return value;
+}
 
 /// What is stored means slope * stored + intercept.
 struct Scaling {

@@ -17,7 +17,6 @@ using engine::Shape;
 
 namespace {
 
-constexpr int most_axes = 4;
 constexpr const char* again = "copy or download the file again";
 constexpr std::size_t largest_chunk = std::size_t(256) << 20;
 constexpr std::size_t most_unwritten = std::size_t(1) << 29;  // numbers of a data set that the file may hold in part alone

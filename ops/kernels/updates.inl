@@ -5,14 +5,13 @@
 
 #include "engine/tensor.h"
 #include "ops/backend.h"
+#include "ops/kernels/gate.h"
 
 /// Parameter updates: one pass over memory for each tensor.
 namespace sagcl::ops::kernels {
 
 using engine::Tensor;
 using engine::visit_float;
-
-inline const double* number_or_none(const Tensor& open) { return open.defined() ? open.data<double>() : nullptr; }
 
 /// An update whose numbers lie on the device and are read when it runs.
 template <class Element>
@@ -21,10 +20,10 @@ struct Update {
   const double *numbers, *open;  // open may be null
 
   Update(const Element& e, const Tensor& n, const Tensor& o)
-      : element(e), numbers(n.data<double>()), open(number_or_none(o)) {}
+      : element(e), numbers(n.data<double>()), open(gate_of(o)) {}
   /// Reads the numbers; false where nothing is to change.
   SAGCL_BOTH bool load() {
-    if (open && *open == 0) return false;
+    if (closed(open)) return false;
     element.load(numbers);
     return true;
   }

@@ -8,7 +8,7 @@
 namespace sagcl::semiagcl {
 
 BidirectionalCopyPaste::BidirectionalCopyPaste(const RunSettings& settings, const layers::SegmenterSpec& spec, engine::Device device)
-    : settings_(settings), teacher_(settings, spec, device) {
+    : TeacherMethod(settings, spec, device) {
   const datasets::BatchSpec all = batch_spec(settings, true), labelled = batch_spec(settings, false);
   const std::int64_t twice = 2 * settings.train.shards;
   engine::require<engine::UsageError>(all.labelled == all.unlabelled && all.labelled % twice == 0 && labelled.labelled % twice == 0,

@@ -1,5 +1,7 @@
 #include "semiagcl/kernels/backend.h"
 
+#include <dlfcn.h>
+
 #include "engine/per_device.h"
 #include "engine/plugin.h"
 #include "ops/kernels/launch_cpu.h"
@@ -22,8 +24,10 @@ PaperBackend& paper_backend(engine::Device device) {
   }
   if (PaperBackend* registered = registry().find(device)) return *registered;
   using Entry = PaperBackend* (*)();
-  const auto entry = reinterpret_cast<Entry>(engine::device_plugin_entry(device, "sagcl_plugin_paper_backend"));
-  engine::require<engine::DeviceError>(entry, "the paper's kernels are not built for {}", device);
+  std::string why;
+  const auto entry = reinterpret_cast<Entry>(
+      engine::plugin_entry("libsagcl_cuda.so", "sagcl_plugin_paper_backend", RTLD_NOW | RTLD_LOCAL, why));
+  engine::require<engine::DeviceError>(entry, "the paper's kernels are not there for {}: {}", device, why);
   PaperBackend& backend = *entry();
   registry().set(device, backend);
   return backend;

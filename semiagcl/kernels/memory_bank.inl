@@ -1,10 +1,12 @@
 #pragma once
 // Section III-C's memory bank on the device: rings of keys per class, who counts as a negative, and the threshold θ.
+#include "ops/kernels/gate.h"
 #include "semiagcl/kernels/backend.h"
 
 namespace sagcl::semiagcl::kernels {
 
-inline const double* number_or_none(const Tensor& open) { return open.defined() ? open.data<double>() : nullptr; }
+using ops::kernels::closed;
+using ops::kernels::gate_of;
 
 template <class T>
 struct ContrastWeights {
@@ -64,7 +66,7 @@ struct StoreKeys {
   T *keys, *affinity;
   SAGCL_BOTH void operator()(std::int64_t row, std::int64_t d) const {
     const std::int64_t k = row / n, i = row - k * n;
-    if ((open && *open == 0) || i >= counted[k] || i < counted[k] - S) return;
+    if (closed(open) || i >= counted[k] || i < counted[k] - S) return;
     const std::int64_t slot = k * S + (next[k] + i) % S;
     keys[slot * dim + d] = rows[row * dim + d];
     if (d == 0) affinity[slot] = row_affinity[picks[row]];
@@ -77,7 +79,7 @@ struct MoveRing {
   const double* open;
   std::int32_t *count, *next;
   SAGCL_BOTH void operator()(std::int64_t k) const {
-    if (open && *open == 0) return;
+    if (closed(open)) return;
     const std::int64_t held = count[k] + std::int64_t(counted[k]);
     count[k] = std::int32_t(held < S ? held : S);
     next[k] = std::int32_t((next[k] + std::int64_t(counted[k])) % S);
@@ -92,9 +94,9 @@ void store_keys(const Tensor& keys, const Tensor& picks, const Tensor& counted, 
     const std::int64_t K = ring.keys.shape()[0], S = ring.keys.shape()[1], dim = ring.keys.shape()[2], rows = keys.shape()[0];
     const std::int32_t* new_rows = counted.data<std::int32_t>();
     Launch::for_rows(rows, dim, StoreKeys<T>{rows / K, S, dim, keys.data<T>(), affinity.data<T>(), picks.data<std::int32_t>(),
-                                             new_rows, ring.next.data<std::int32_t>(), number_or_none(open), ring.keys.data<T>(),
+                                             new_rows, ring.next.data<std::int32_t>(), gate_of(open), ring.keys.data<T>(),
                                              ring.affinity.data<T>()});
-    Launch::for_each(K, MoveRing{S, new_rows, number_or_none(open), ring.count.data<std::int32_t>(), ring.next.data<std::int32_t>()});
+    Launch::for_each(K, MoveRing{S, new_rows, gate_of(open), ring.count.data<std::int32_t>(), ring.next.data<std::int32_t>()});
   });
 }
 
@@ -107,7 +109,7 @@ struct MoveThreshold {
   T* state;
   SAGCL_BOTH void operator()(std::int64_t) const {
     const double m = double(median[0]);
-    if ((open && *open == 0) || m != m) return;
+    if (closed(open) || m != m) return;
     const double keep = from_first && state[1] == 0 ? 0 : decay;
     const double theta = keep * double(state[0]) + (1 - keep) * m;
     state[0] = T(theta < low ? low : theta > high ? high : theta);
@@ -119,7 +121,7 @@ template <class Launch>
 void move_threshold(double decay, bool from_first, double low, double high, const Tensor& median, const Tensor& open, Tensor& state) {
   engine::visit_float(state.dtype(), [&](auto type) {
     using T = typename decltype(type)::type;
-    Launch::for_each(1, MoveThreshold<T>{decay, low, high, from_first, median.data<T>(), number_or_none(open), state.data<T>()});
+    Launch::for_each(1, MoveThreshold<T>{decay, low, high, from_first, median.data<T>(), gate_of(open), state.data<T>()});
   });
 }
 

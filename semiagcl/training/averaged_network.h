@@ -33,6 +33,21 @@ class AveragedNetwork {
   std::unique_ptr<layers::Segmenter> network_;
 };
 
+/// What methods with a mean teacher share. The settings must outlive the method.
+class TeacherMethod : public TrainingMethod {
+ public:
+  TeacherMethod(const RunSettings& settings, const layers::SegmenterSpec& spec, engine::Device device)
+      : settings_(settings), teacher_(settings, spec, device) {}
+
+  layers::Segmenter* teacher() override { return teacher_.get(); }
+  void store(engine::TensorFile& content) const override { teacher_.store(content); }
+  void load(const engine::TensorFile& content, const std::string& source) override { teacher_.load(content, source); }
+
+ protected:
+  const RunSettings& settings_;
+  AveragedNetwork teacher_;
+};
+
 /// The phases of most methods: a supervised warm-up over method.warm_up_share of the steps, then `main`, which has the others. The
 /// teacher, if there is one, begins with main as a copy of the student; with method.average_warm_up it begins with the run and
 /// averages the warm-up's students, running statistics too. `main` says which modules move.

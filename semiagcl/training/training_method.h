@@ -97,7 +97,7 @@ Term supervised_term(const StepInput& in, const Variable& logits);
 /// Samples begin … begin + count - 1 of a batch tensor.
 Tensor samples(const Tensor& x, std::int64_t begin, std::int64_t count);
 
-/// What the registry knows of a method.
+/// What the registry knows of a method. It refers to the settings it was made with.
 struct MethodEntry {
   const char* name;
   const char* line;   ///< what it is, in a line

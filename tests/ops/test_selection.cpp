@@ -27,7 +27,6 @@ using Ints = std::vector<std::int32_t>;
 ops::Backend& cpu() { return ops::backend(engine::Device::cpu()); }
 
 Tensor of(const Shape& shape, const Doubles& values, Dtype dtype) { return Tensor::of(shape, values).to(dtype); }
-Tensor number(double value) { return Tensor::of<double>({1}, {value}); }
 Ints ints(const Tensor& t) { return t.to_vector<std::int32_t>(); }
 
 class Selection : public testing::TestWithParam<Dtype> {};

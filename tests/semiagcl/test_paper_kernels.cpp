@@ -22,7 +22,6 @@ using Ints = std::vector<std::int32_t>;
 PaperBackend& cpu() { return paper_backend(engine::Device::cpu()); }
 
 Tensor of(const Shape& shape, const Doubles& values, Dtype dtype) { return Tensor::of(shape, values).to(dtype); }
-Tensor number(double value) { return Tensor::of<double>({1}, {value}); }
 Ints ints(const Tensor& t) { return t.to_vector<std::int32_t>(); }
 
 Tensor picks_of(const Shape& shape, std::int64_t below) {

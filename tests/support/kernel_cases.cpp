@@ -23,11 +23,7 @@ Tensor drawn(const Shape& shape, Dtype dtype, const char* name, F value) {
   return Tensor::of(shape, values).to(dtype);
 }
 
-Tensor empty(const Shape& shape, Dtype dtype, const Tensor& beside) { return Tensor::empty(shape, dtype, beside.device()); }
 ops::Backend& at(const Tensor& t) { return ops::backend(t.device()); }
-Tensor number(double value) { return Tensor::of<double>({1}, {value}); }
-
-engine::RandomKey some_key() { return engine::Generator(3, "choices").next_key(); }
 
 void add_selection(std::vector<KernelCase>& cases) {
   const struct { const char* name; std::int64_t rows, n, skip; std::vector<double> q;

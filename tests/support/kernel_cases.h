@@ -20,6 +20,13 @@ struct KernelCase {
 const std::vector<KernelCase>& kernel_cases();
 void add_paper_cases(std::vector<KernelCase>& cases);  ///< paper_cases.cpp: those of the paper's contract
 
+inline engine::Tensor number(double value) { return engine::Tensor::of<double>({1}, {value}); }
+inline engine::RandomKey some_key() { return engine::Generator(3, "choices").next_key(); }
+/// On the device of another.
+inline engine::Tensor empty(const engine::Shape& shape, engine::Dtype dtype, const engine::Tensor& beside) {
+  return engine::Tensor::empty(shape, dtype, beside.device());
+}
+
 /// Values of N(offset, scale²), exact in float.
 engine::Tensor normal_values(const engine::Shape& shape, engine::Dtype dtype, const char* name, double scale = 1, double offset = 0);
 engine::Tensor uniform_values(const engine::Shape& shape, engine::Dtype dtype, const char* name);     ///< U(0,1)

@@ -12,11 +12,7 @@ namespace {
 
 using Tensors = std::vector<Tensor>;
 
-Tensor empty(const Shape& shape, Dtype dtype, const Tensor& beside) { return Tensor::empty(shape, dtype, beside.device()); }
 PaperBackend& at(const Tensor& t) { return paper_backend(t.device()); }
-Tensor number(double value) { return Tensor::of<double>({1}, {value}); }
-engine::RandomKey some_key() { return engine::Generator(3, "choices").next_key(); }
-
 void add_patches(std::vector<KernelCase>& cases) {
   for (const auto& [name, f] : {std::pair("value", PatchMean::value), {"entropy", PatchMean::entropy},
                                 {"clamped entropy", PatchMean::clamped_entropy}})
