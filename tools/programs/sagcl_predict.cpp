@@ -1,6 +1,5 @@
 #include <CLI/CLI.hpp>
 
-#include <csignal>
 #include <new>
 #include <set>
 
@@ -78,8 +77,6 @@ void settle_existing(const Options& o, const tools::ResultFiles& files, std::vec
                            cases.size()));
 }
 
-struct Stopped {};
-
 [[noreturn]] void fail_for_memory(const datasets::Case& one, engine::Device device, const char* why) {
   engine::fail<engine::OutOfMemory>("{}: no memory is left for it ({}). {}", one.images[0].string(), why,
                                     device.is_cpu() ? "An image and its mask need five bytes per voxel, and more for each "
@@ -100,7 +97,7 @@ class Predictions {
     std::int64_t done = 0;
     for (const datasets::Case& one : cases) {
       const auto tell = [&](std::int64_t part, std::int64_t all) {
-        if (tools::stop_signal()) throw Stopped();
+        tools::leave_if_asked();
         progress.update(done, one.id, double(part) / double(all));
       };
       tell(0, 1);
@@ -156,9 +153,9 @@ int predict(const Options& o) {
   std::vector<std::string> failures;
   try {
     failures = Predictions(o, trained, device.device, files).run(input.cases);
-  } catch (const Stopped&) {
+  } catch (const tools::Stopped&) {
     tools::say("stopped; the masks that were written are whole. The same command with --skip-existing goes on");
-    return tools::stop_signal() == SIGTERM ? tools::exit_terminated : tools::exit_interrupted;
+    return tools::stop_exit_code();
   }
   if (failures.size() == 1 && input.cases.size() == 1) engine::fail<engine::DataError>("{}", failures[0]);
   require<engine::DataError>(failures.empty(), "{} of {} failed; the masks of the others are in {}:\n  {}", failures.size(),
