@@ -42,7 +42,8 @@ GradcheckResult gradcheck(const std::function<Variable(const std::vector<Variabl
                           const GradcheckOptions& options) {
   std::vector<Variable> parameters;
   for (const Tensor& t : inputs) {
-    engine::require<engine::DtypeError>(t.dtype() == Dtype::f64, "gradcheck needs f64 inputs, got {} of shape {}", t.dtype(), t.shape());
+    engine::require<engine::DtypeError>(t.dtype() == Dtype::f64, "gradcheck needs f64 inputs, got {} of shape {}", t.dtype(),
+                                        t.shape());
     parameters.push_back(Variable::parameter(t.clone()));
   }
   Tensor w;
@@ -57,8 +58,8 @@ GradcheckResult gradcheck(const std::function<Variable(const std::vector<Variabl
   std::vector<Tensor> probe;
   for (const Tensor& t : inputs) probe.push_back(t.clone());
   for (std::size_t k = 0; k < inputs.size(); ++k) {
-    const std::vector<double> analytic =
-        parameters[k].has_grad() ? parameters[k].grad().to_doubles() : std::vector<double>(std::size_t(inputs[k].size()), 0.0);
+    const std::vector<double> analytic = parameters[k].has_grad() ? parameters[k].grad().to_doubles()
+                                                                  : std::vector<double>(std::size_t(inputs[k].size()), 0.0);
     const std::vector<double> at = inputs[k].to_doubles();
     double scale = 1e-3;
     for (double g : analytic) scale = std::max(scale, std::abs(g));
@@ -73,7 +74,8 @@ GradcheckResult gradcheck(const std::function<Variable(const std::vector<Variabl
         return weighted(f(constants(probe)).value(), w);
       };
       // five points: error h^4
-      const double numeric = (8 * (value_at(at[e] + h) - value_at(at[e] - h)) - (value_at(at[e] + 2 * h) - value_at(at[e] - 2 * h))) / (12 * h);
+      const double numeric =
+          (8 * (value_at(at[e] + h) - value_at(at[e] - h)) - (value_at(at[e] + 2 * h) - value_at(at[e] - 2 * h))) / (12 * h);
       const double error = std::abs(analytic[e] - numeric) / scale;
       if (!(error <= result.worst)) {
         result.worst = error, result.input = int(k), result.element = std::int64_t(e);

@@ -10,16 +10,17 @@ namespace sagcl::autograd {
 /// Where an analytic gradient and a difference quotient disagree most.
 struct GradcheckResult {
   bool passed = true;
-  double worst = 0;           ///< largest relative error found, |analytic - numeric| / max(scale of that input's gradient, 1e-3)
+  /// largest relative error found, |analytic - numeric| / max(scale of that input's gradient, 1e-3)
+  double worst = 0;
   int input = -1;             ///< which input
   std::int64_t element = -1;  ///< which element of it
   double analytic = 0, numeric = 0;
-  std::string text() const;   ///< one line for people
+  std::string text() const;  ///< one line for people
 };
 
 struct GradcheckOptions {
-  double step = 1e-4;          ///< of the five-point difference quotient, times max(1, |x|)
-  double tolerance = 1e-7;     ///< relative
+  double step = 1e-4;                ///< of the five-point difference quotient, times max(1, |x|)
+  double tolerance = 1e-7;           ///< relative
   std::int64_t most_elements = 400;  ///< per input; larger inputs are probed at evenly spread elements
 };
 

@@ -60,7 +60,8 @@ struct Recorder {
 
   static void check(const char* op, const Variable& input) {
     require<UsageError>(!input.slot_ || input.slot_->tape == 0 || input.slot_->tape == active_tape->generation_,
-                        "{}: an input of shape {} was recorded on a tape that has ended; detach() it first", op, input.shape());
+                        "{}: an input of shape {} was recorded on a tape that has ended; detach() it first", op,
+                        input.shape());
   }
 
   static Variable record(const char* op, const std::vector<Variable>& inputs, Tensor y, Backward backward, Recipe recipe) {
@@ -100,9 +101,11 @@ void Tape::backward(const Variable& loss) {
 }
 
 void Tape::backward(const Variable& y, Tensor dy) {
-  require<UsageError>(!walked_, "backward: this tape has been walked already and its records are freed; "
-                                "run the forward pass again on a new Tape");
-  require<UsageError>(y.slot_ && y.slot_->tape == generation_, "backward: the value of shape {} is not on this tape", y.shape());
+  require<UsageError>(!walked_,
+                      "backward: this tape has been walked already and its records are freed; "
+                      "run the forward pass again on a new Tape");
+  require<UsageError>(y.slot_ && y.slot_->tape == generation_, "backward: the value of shape {} is not on this tape",
+                      y.shape());
   engine::require(dy.shape() == y.shape(), "backward: the gradient has shape {}, the value {}", dy.shape(), y.shape());
   walked_ = true;
   y.slot_->grad = std::move(dy);
@@ -129,7 +132,8 @@ void Tape::walk(const Record& record, std::int64_t position, Tensor dy) {
   Observer::Step step{record.op, record.scope, position, {}};
   if (observer) observer->before_backward(step, dy);
   Gradients gradients = record.backward(std::move(dy));
-  require<UsageError>(gradients.size() == record.inputs.size(), "{} gradients for {} inputs", gradients.size(), record.inputs.size());
+  require<UsageError>(gradients.size() == record.inputs.size(), "{} gradients for {} inputs", gradients.size(),
+                      record.inputs.size());
   if (observer) observer->after_backward(step, gradients);
   for (std::size_t i = 0; i < gradients.size(); ++i) {
     if (!record.inputs[i]) continue;

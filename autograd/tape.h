@@ -17,9 +17,9 @@ using Backward = std::function<Gradients(Tensor dy)>;
 class Observer {
  public:
   struct Step {
-    const char* op;          ///< "conv", "batch_norm", …
-    std::string scope;       ///< module path, e.g. "encoder.0.conv"
-    std::int64_t record;     ///< position on the tape, -1 if the operation was not recorded
+    const char* op;       ///< "conv", "batch_norm", …
+    std::string scope;    ///< module path, e.g. "encoder.0.conv"
+    std::int64_t record;  ///< position on the tape, -1 if the operation was not recorded
     std::vector<Shape> inputs;
   };
   virtual ~Observer() = default;

@@ -48,7 +48,9 @@ class Variable {
   bool wants_grad() const { return slot_ != nullptr; }
   bool has_grad() const { return slot_ && slot_->grad.defined(); }
   const Tensor& grad() const;  ///< UsageError if nothing was delivered
-  void clear_grad() { if (slot_) slot_->grad = {}; }
+  void clear_grad() {
+    if (slot_) slot_->grad = {};
+  }
   Tensor& value_for_update();  ///< for optimisers and loaders; refused while a tape on this thread holds records
   Variable detach() const { return Variable(value_); }
 

@@ -5,7 +5,6 @@
 
 namespace sagcl::datasets {
 
-
 /// Millimetres between voxels along D, H, W: the lengths of the third, second and first column.
 std::array<double, 3> spacing_of(const Affine& m);
 

@@ -15,7 +15,8 @@ using engine::UsageError;
 namespace {
 
 /// Puts sample number j of a batch in place.
-template <class T> void insert(Tensor& batch, std::int64_t j, const Tensor& one) {
+template <class T>
+void insert(Tensor& batch, std::int64_t j, const Tensor& one) {
   std::copy_n(one.data<T>(), one.size(), batch.data<T>() + j * one.size());
 }
 
@@ -44,7 +45,8 @@ void add_sample(Batch& batch, const Sample& sample, const BatchSpec& spec, std::
 
 /// The mask of a step: a box of zeros of the given share of every axis that has more than one voxel, somewhere inside.
 Tensor draw_mask(const BatchSpec& spec, std::int64_t step) {
-  require<UsageError>(spec.box > 0 && spec.box <= 1, "batch: a box of {} of the crop; choose a share above 0, at most 1", spec.box);
+  require<UsageError>(spec.box > 0 && spec.box <= 1, "batch: a box of {} of the crop; choose a share above 0, at most 1",
+                      spec.box);
   const Extents& crop = spec.weak.crop;
   Generator random(spec.seed, "box", std::uint64_t(step));
   Extents begin, size;

@@ -31,10 +31,10 @@ struct BatchSpec {
 /// One shard of a training batch, the whole of it with one shard; N = (labelled + unlabelled) / shards.
 struct Batch {
   std::int64_t step = 0, shard = 0;
-  std::int64_t labelled = 0;      ///< the first so many samples have labels
-  Tensor weak, strong;            ///< f32 [N, D, H, W, C]; on the host, as label
-  Tensor label;                   ///< i32 [N, D, H, W]; -1 (unknown) for unlabelled samples
-  Tensor mask;                    ///< f32 [D, H, W]: 0 in a box that is drawn for the step, 1 outside; one for all shards
+  std::int64_t labelled = 0;  ///< the first so many samples have labels
+  Tensor weak, strong;        ///< f32 [N, D, H, W, C]; on the host, as label
+  Tensor label;               ///< i32 [N, D, H, W]; -1 (unknown) for unlabelled samples
+  Tensor mask;                ///< f32 [D, H, W]: 0 in a box that is drawn for the step, 1 outside; one for all shards
   /// What a batch uploads; a tensor may be undefined.
   static constexpr Tensor Batch::*tensors[] = {&Batch::weak, &Batch::strong, &Batch::label, &Batch::mask};
   std::vector<std::string> ids;   ///< case of each sample

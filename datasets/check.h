@@ -29,13 +29,14 @@ struct DatasetReport {
 using SeenCase = std::function<void(const Case&, const Image&, const Tensor& classes)>;
 
 /// Reads every image and label and collects all mistakes instead of stopping at the first. Fatal: everything load_image and
-/// load_label refuse, patients in more than one part, and voxel axes that are not at right angles (distances along them would
-/// be wrong, and ITK refuses such files). Further constant images, the same image under two names, labels that are all
+/// load_label refuse, patients in more than one part, and voxel axes that are not at right angles (distances along them
+/// would be wrong, and ITK refuses such files). Further constant images, the same image under two names, labels that are all
 /// background, classes that occur in no label, voxel sizes that differ more than twofold between cases, pixel depths that
 /// differ, the data set's warnings and what was remarked of each file. `seen` is called for each case that was read.
 DatasetReport check_dataset(const Dataset& data, const SeenCase& seen = {});
 
 /// Opens a folder and checks it; what open_dataset complains of is fatal. DataError only if nothing can be understood.
-DatasetReport check_folder(const std::filesystem::path& folder, const std::optional<LabelRule>& labels, const SeenCase& seen = {});
+DatasetReport check_folder(const std::filesystem::path& folder, const std::optional<LabelRule>& labels,
+                           const SeenCase& seen = {});
 
 }  // namespace sagcl::datasets

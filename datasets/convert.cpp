@@ -4,8 +4,8 @@
 
 #include "datasets/affine.h"
 #include "datasets/formats/json_file.inl"
-#include "datasets/load.h"
 #include "datasets/formats/nifti.h"
+#include "datasets/load.h"
 #include "engine/safetensors.h"
 
 namespace sagcl::datasets {
@@ -40,7 +40,8 @@ void write_case(const Case& one, const Dataset& data, const path& images, const 
     g.affine = straight;
     g.nifti_header.clear();
   }
-  if (!image.remarks.empty() && !g.nifti_header.empty()) {  // the header contradicts itself: the place that was taken is written
+  // the header contradicts itself: the place that was taken is written
+  if (!image.remarks.empty() && !g.nifti_header.empty()) {
     changes += fmt::format("{}header written anew: {}", changes.empty() ? "" : "; ", fmt::join(image.remarks, "; "));
     g.nifti_header.clear();
   }

@@ -26,7 +26,8 @@ bool whole(double v) { return v == std::floor(v) && std::abs(v) <= 1e9; }
 std::string shown(double v) { return whole(v) ? std::to_string(std::int64_t(v)) : fmt::format("{}", float(v)); }
 
 /// f(value, begin, end) for every run of equal values; labels are mostly such.
-template <class F> void for_each_run(const Tensor& values, F&& f) {
+template <class F>
+void for_each_run(const Tensor& values, F&& f) {
   require<engine::DtypeError>(values.dtype() == Dtype::f32 || values.dtype() == Dtype::i32,
                               "label values are f32 or i32, got {}", values.dtype());
   const auto run = [&](const auto* from) {
@@ -63,7 +64,8 @@ std::string list(const std::map<double, std::int64_t>& wrong) {
 std::string remedy(const std::map<double, std::int64_t>& counts, std::int64_t classes, const char* option) {
   const std::string rule = proposed_rule(counts, classes);
   if (rule.empty()) return "which class does each value mean? With a rule such as 0:0,5:1 " + how_to_give("RULE", option);
-  const char* reason = rule.starts_with("cut") ? "it looks like a resampled mask or like probabilities, which can be cut in the middle"
+  const char* reason = rule.starts_with("cut")
+                           ? "it looks like a resampled mask or like probabilities, which can be cut in the middle"
                        : rule == "instances" ? "it looks like one number per instance"
                                              : "it looks like a mask of two values";
   return fmt::format("{}; {}", reason, how_to_give(rule, option));
@@ -75,8 +77,8 @@ class Classifier {
   Classifier(const LabelRule& rule, const StoredLabel& stored, std::int64_t classes,
              const std::map<double, std::int64_t>& counts)
       : rule_(rule), shown_(stored.shown), classes_(classes), rounded_(!rule.threshold && only_rounded(counts)) {
-    by_appearance_ = !shown_.empty() && (rule.threshold != 0 || (!rule.map.empty() && !all_mapped(counts, false) &&
-                                                                 all_mapped(counts, true)));
+    by_appearance_ = !shown_.empty() &&
+                     (rule.threshold != 0 || (!rule.map.empty() && !all_mapped(counts, false) && all_mapped(counts, true)));
   }
 
   /// The value that the rule is asked about; -1 for a colour.
@@ -126,9 +128,10 @@ void require_threshold_fits(const LabelRule& rule, const Classifier& classify, c
   for (const auto& [stored, count] : counts) meant[classify.meant(stored)] += count;
   const double largest = meant.empty() ? 0 : meant.rbegin()->first;
   const bool two_values = meant.size() == 1 || (meant.size() == 2 && meant.begin()->first == 0);
-  require<DataError>(!two_values || largest <= 0 || largest >= rule.threshold,
-                     "{}: holds {}{} alone, none of which reaches the threshold {}, so that everything would be background; {}",
-                     name, meant.size() == 2 ? "0 and " : "", largest, rule.threshold, remedy(counts, 2, option));
+  require<DataError>(
+      !two_values || largest <= 0 || largest >= rule.threshold,
+      "{}: holds {}{} alone, none of which reaches the threshold {}, so that everything would be background; {}", name,
+      meant.size() == 2 ? "0 and " : "", largest, rule.threshold, remedy(counts, 2, option));
 }
 
 }  // namespace
@@ -179,8 +182,10 @@ LabelRule parse_label_rule(const std::string& text) {
 
 std::string how_to_give(const std::string& rule, const char* option) {
   if (option) return fmt::format("say so with {} {}, or repair the file", option, rule);
-  return fmt::format("say so with --set data.label_map={0} (sagcl-train), --label-map {0} (sagcl-data) or \"label_map\": \"{0}\" "
-                     "in dataset.json, or repair the file", rule);
+  return fmt::format(
+      "say so with --set data.label_map={0} (sagcl-train), --label-map {0} (sagcl-data) or \"label_map\": \"{0}\" "
+      "in dataset.json, or repair the file",
+      rule);
 }
 
 std::map<double, std::int64_t> count_values(const Tensor& values, std::size_t most) {
@@ -195,7 +200,7 @@ std::string proposed_rule(const std::map<double, std::int64_t>& counts, std::int
   if (counts.empty() || classes != 2 || counts.begin()->first < 0) return "";
   const auto& [largest, of_largest] = *counts.rbegin();
   const bool zero = counts.begin()->first == 0,
-             all_whole = std::all_of(counts.begin(), counts.end(), [](const auto& c) { return whole(c.first); });
+             all_whole = std::all_of(counts.begin(), counts.end(), [](const auto&c) { return whole(c.first); });
   if (all_whole && largest > 0 && (counts.size() == 1 || (counts.size() == 2 && zero)))
     return fmt::format("0:0,{}:1", std::int64_t(largest));
   std::int64_t between = 0, ends = of_largest;
@@ -236,7 +241,8 @@ Tensor apply_rule(const LabelRule& rule, const StoredLabel& stored, std::int64_t
   if (remarks && classify.rounded())
     for (const auto& [value, count] : counts)
       if (!whole(value))
-        remarks->push_back(fmt::format("the label's value {} is taken as {}: the header's scaling rounds", shown(value), std::round(value)));
+        remarks->push_back(fmt::format("the label's value {} is taken as {}: the header's scaling rounds", shown(value),
+                                       std::round(value)));
   return out;
 }
 

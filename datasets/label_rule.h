@@ -36,17 +36,18 @@ struct StoredLabel {
   Remarks remarks = {};
 };
 
-/// Applies the rule to stored values and gives u8 of the same shape; `not_annotated` for the rule's ignored value. A threshold
-/// cuts what is shown; a map that knows the shown values but not the stored ones reads those. Values that differ from whole
-/// numbers by less than 0.01, each number by one amount, are these numbers: a header's scaling rounds so; this is remarked. A
-/// value that is no class is a DataError that lists the offending values, how often each occurs, and the rule that accepts
-/// them; so is a mask of two values that both lie below the threshold. `option` is where the program at hand takes a rule from.
+/// Applies the rule to stored values and gives u8 of the same shape; `not_annotated` for the rule's ignored value. A
+/// threshold cuts what is shown; a map that knows the shown values but not the stored ones reads those. Values that differ
+/// from whole numbers by less than 0.01, each number by one amount, are these numbers: a header's scaling rounds so; this is
+/// remarked. A value that is no class is a DataError that lists the offending values, how often each occurs, and the rule
+/// that accepts them; so is a mask of two values that both lie below the threshold. `option` is where the program at hand
+/// takes a rule from.
 Tensor apply_rule(const LabelRule& rule, const StoredLabel& stored, std::int64_t classes, const std::string& name,
                   Remarks* remarks = nullptr, const char* option = nullptr);
 
 /// The rule that would accept these stored values (with their counts) as `classes` classes: 0 and one other value are
-/// background and foreground; values that fade between 0 and a largest one are a resampled mask or probabilities, to be cut in
-/// the middle; many whole numbers are instances. Empty if none of these fits.
+/// background and foreground; values that fade between 0 and a largest one are a resampled mask or probabilities, to be cut
+/// in the middle; many whole numbers are instances. Empty if none of these fits.
 std::string proposed_rule(const std::map<double, std::int64_t>& counts, std::int64_t classes);
 
 /// How a rule is given: with `option`, or without one to each program that reads data sets.

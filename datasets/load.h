@@ -20,9 +20,9 @@ Image load_image(const Case& one, std::int64_t channels, std::optional<float> in
 /// for a case without a label.
 Label load_label(const Case& one, const Image& image, const LabelRule& rule, std::int64_t classes);
 
-/// Stored values `name` as classes of an image of extents [D, H, W, ...] in this place. DataError if its extents are not those
-/// of the image, if its voxels lie elsewhere in the patient (where both say where: by more than half a voxel at a corner of the
-/// volume), or as apply_rule.
+/// Stored values `name` as classes of an image of extents [D, H, W, ...] in this place. DataError if its extents are not
+/// those of the image, if its voxels lie elsewhere in the patient (where both say where: by more than half a voxel at a
+/// corner of the volume), or as apply_rule.
 Label as_classes(StoredLabel stored, const std::string& name, const engine::Shape& extents, const Geometry& place,
                  const std::string& image_name, const LabelRule& rule, std::int64_t classes, const char* option = nullptr);
 

@@ -20,10 +20,11 @@ Tensor normalise(Tensor voxels, Normalisation how, double white, const std::stri
   require(voxels.shape().rank() == 4, "normalise takes [D, H, W, C], got {}", voxels.shape());
   if (how == Normalisation::unit && voxels.size() > 0) {
     const auto [low, high] = std::minmax_element(voxels.data<float>(), voxels.data<float>() + voxels.size());
-    require<engine::DataError>(*low >= 0 && double(*high) <= white,
-                               "{}: holds values from {} to {}, but data.normalise = unit takes 0 (black) to {} (white); rescale "
-                               "the image, or train with data.normalise = z_score",
-                               file, *low, *high, white);
+    require<engine::DataError>(
+        *low >= 0 && double(*high) <= white,
+        "{}: holds values from {} to {}, but data.normalise = unit takes 0 (black) to {} (white); rescale "
+        "the image, or train with data.normalise = z_score",
+        file, *low, *high, white);
   }
   Tensor out = voxels.sole_owner() ? std::move(voxels) : voxels.clone();
   const std::int64_t channels = out.shape()[3], n = out.size() / channels;

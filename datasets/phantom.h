@@ -13,8 +13,8 @@ struct PhantomSpec {
   engine::Extents extents = {{24, 32, 24}};  ///< D, H, W; D = 1 gives a plane
   std::int64_t classes = 3;                  ///< background included
   std::int64_t channels = 1;
-  double contrast =
-      1.0;  ///< brightness of the first part above the background; each further part is half as much brighter again
+  /// brightness of the first part above the background; each further part is half as much brighter again
+  double contrast = 1.0;
   double noise = 0.3;  ///< standard deviation
   std::uint64_t seed = 0;
 };

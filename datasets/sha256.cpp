@@ -14,7 +14,8 @@ using Words8 = std::array<std::uint32_t, 8>;
 
 /// The first 32 fraction bits of the square (root 2) or cube (root 3) roots of the first primes, FIPS 180-4, 4.2.2
 /// and 5.3.3.
-template <std::size_t N> std::array<std::uint32_t, N> root_fractions(int root) {
+template <std::size_t N>
+std::array<std::uint32_t, N> root_fractions(int root) {
   std::array<std::uint32_t, N> out{};
   std::size_t found = 0;
   for (int p = 2; found < N; ++p) {

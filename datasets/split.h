@@ -28,8 +28,8 @@ struct SplitRule {
     seeded,  ///< a seeded permutation
   };
   Pick pick = Pick::last;
-  Amount test =
-      std::int64_t(0);  ///< patients: a count, a share of all, or ids of patients or cases; the folder's own test cases come on top
+  /// patients: a count, a share of all, or ids of patients or cases; the folder's own test cases come on top
+  Amount test = std::int64_t(0);
   Amount validation = std::int64_t(0);  ///< as test
   Labelled labelled_pick = Labelled::first;
   Amount labelled = 1.0;   ///< cases of the training part whose label is used: a count, a share, or ids of cases or patients

@@ -79,7 +79,8 @@ Split read_split(const std::filesystem::path& file, const Dataset& data, std::ve
       const bool held_out = part == &split.validation || part == &split.test;
       require<DataError>(held_out && renewed,
                          "{}: the files of case {} have changed since the split was made; restore them or make the split "
-                         "again", file.string(), id);
+                         "again",
+                         file.string(), id);
       renewed->push_back(id);
     }
   return split;

@@ -23,8 +23,8 @@ struct Sample {
 std::vector<Sample> load_samples(const Dataset& data, const std::vector<std::string>& ids, Normalisation how,
                                  bool with_labels);
 
-/// The planes of volumes as samples of their own, "<id>_slice_<1, 2, ...>", for networks that see images; samples of one plane
-/// stay as they are.
+/// The planes of volumes as samples of their own, "<id>_slice_<1, 2, ...>", for networks that see images; samples of one
+/// plane stay as they are.
 std::vector<Sample> planes_of(std::vector<Sample> samples);
 
 /// Bytes that the tensors of these samples occupy.

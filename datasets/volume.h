@@ -25,7 +25,7 @@ struct Geometry {
   std::array<double, 3> spacing = {1, 1, 1};  ///< millimetres between voxels along D, H, W; by the affine where placed
   /// The source says where it lies; false for PNG, HDF5 and .npy, which cannot, and for headers that do not.
   bool placed = false;
-  bool measured = false;  ///< the source is of a format that says how large voxels are: NIfTI, NRRD
+  bool measured = false;     ///< the source is of a format that says how large voxels are: NIfTI, NRRD
   std::string nifti_header;  ///< the 348 or 540 bytes of the source's NIfTI header as they were; empty for other sources
 };
 

@@ -12,7 +12,7 @@ namespace sagcl::engine {
 class Communicator {
  public:
   virtual ~Communicator() = default;
-  virtual int rank() const = 0;        ///< 0 … size() - 1
+  virtual int rank() const = 0;  ///< 0 … size() - 1
   virtual int size() const = 0;
   virtual int local_rank() const = 0;  ///< among the processes on this machine
   virtual int local_size() const = 0;

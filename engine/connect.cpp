@@ -37,7 +37,8 @@ std::unique_ptr<Communicator> connect() {
   require<UsageError>(world != nullptr, "several processes were started together: {}", answer.text);
   require<UsageError>(processes < 0 || world->size() == processes,
                       "{} processes were started, but MPI sees {}: mpirun belongs to another MPI than the one this program "
-                      "was built with", processes, world->size());
+                      "was built with",
+                      processes, world->size());
   return world;
 }
 

@@ -8,6 +8,7 @@
 namespace sagcl::engine {
 
 /// One exception type per kind of mistake. The text says which operation, which rule, and every value involved.
+// clang-format off
 struct Error : std::runtime_error { using std::runtime_error::runtime_error; };
 struct ShapeError : Error { using Error::Error; };    ///< extents do not fit together
 struct DtypeError : Error { using Error::Error; };    ///< wrong element type
@@ -20,6 +21,7 @@ struct NonFiniteError : Error { using Error::Error; };            ///< a NaN or 
 struct BackendError : Error { using Error::Error; };  ///< a vendor library reported a failure
 struct OutOfMemory : Error { using Error::Error; };   ///< the device has no room, even after the cache was emptied
 struct InUse : Error { using Error::Error; };         ///< another process works on it: later it may be free
+// clang-format on
 
 /// Throws E with the formatted text.
 template <class E = UsageError, class... Values>
@@ -30,7 +32,8 @@ template <class E = UsageError, class... Values>
 /// Throws E with the formatted text unless `ok`. The text is only built on failure.
 template <class E = ShapeError, class... Values>
 void require(bool ok, fmt::format_string<Values...> text, Values&&... values) {
-  if (!ok) [[unlikely]] fail<E>(text, std::forward<Values>(values)...);
+  if (!ok) [[unlikely]]
+    fail<E>(text, std::forward<Values>(values)...);
 }
 
 }  // namespace sagcl::engine

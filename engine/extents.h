@@ -15,7 +15,9 @@ struct Extents {
   bool operator==(const Extents&) const = default;
 };
 
-inline std::string to_string(const Extents& e) { return std::to_string(e[0]) + "x" + std::to_string(e[1]) + "x" + std::to_string(e[2]); }
+inline std::string to_string(const Extents& e) {
+  return std::to_string(e[0]) + "x" + std::to_string(e[1]) + "x" + std::to_string(e[2]);
+}
 
 /// The position of a voxel and its image: flat index i of [N, D, H, W] -> p, and n is returned. It divides in the type of i:
 /// on a GPU 64-bit division is slow.

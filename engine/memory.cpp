@@ -8,8 +8,8 @@
 #include <cstring>
 #include <exception>
 #include <fstream>
-#include <utility>
 #include <iterator>
+#include <utility>
 
 #include "engine/memory_limit.h"
 #include "engine/parallel.h"
@@ -129,7 +129,8 @@ void* CachingAllocator::allocate(std::size_t bytes) {
     ++statistics_.from_device;
     size = bytes;
     const std::size_t most = std::max(statistics_.peak, statistics_.in_use + bytes);
-    if (!arena_ && slack_ < SIZE_MAX - most && statistics_.in_use + statistics_.cached + bytes > most + slack_) release_kept();
+    if (!arena_ && slack_ < SIZE_MAX - most && statistics_.in_use + statistics_.cached + bytes > most + slack_)
+      release_kept();
     memory = source_.allocate(bytes);
     if (!memory && !arena_) {  // nothing may be given back while work is recorded
       release_kept();

@@ -15,7 +15,10 @@ namespace sagcl::engine {
 /// Where an allocator gets its blocks.
 class MemorySource {
  public:
-  struct Room { std::size_t free = 0, total = 0; };  ///< bytes; free: what all programs together leave
+  /// bytes; free: what all programs together leave
+  struct Room {
+    std::size_t free = 0, total = 0;
+  };
   virtual ~MemorySource() = default;
   virtual void* allocate(std::size_t bytes) = 0;  ///< 64-byte aligned; nullptr when there is no room
   virtual void release(void* memory) = 0;
@@ -25,14 +28,14 @@ class MemorySource {
 /// A device's second queue of work: copies from the host that run beside the first. Only Upload uses it (engine/upload.h).
 class CopyQueue {
  public:
-  using Mark = std::shared_ptr<void>;          ///< a point in the queue
+  using Mark = std::shared_ptr<void>;  ///< a point in the queue
   virtual ~CopyQueue() = default;
-  virtual MemorySource& pinned() = 0;          ///< host memory that copy() reads without a detour
+  virtual MemorySource& pinned() = 0;  ///< host memory that copy() reads without a detour
   virtual void copy(void* device, const void* pinned, std::size_t bytes) = 0;
-  virtual Mark mark() = 0;                     ///< behind the copies asked for so far
-  virtual void after_work() = 0;               ///< later copies begin when the work asked for so far is done
+  virtual Mark mark() = 0;                         ///< behind the copies asked for so far
+  virtual void after_work() = 0;                   ///< later copies begin when the work asked for so far is done
   virtual void before_work(const Mark& mark) = 0;  ///< later work begins when the queue has reached the mark
-  virtual void wait(const Mark& mark) = 0;     ///< the host waits until it has
+  virtual void wait(const Mark& mark) = 0;         ///< the host waits until it has
 };
 
 /// Work that a device was asked for once and does again at every run(), on the same memory. It needs that memory to stay
@@ -48,7 +51,7 @@ class DeviceRuntime : public MemorySource {
  public:
   // Copies of zero bytes are allowed, from and to nullptr too.
   virtual void copy_from_host(void* device, const void* host, std::size_t bytes) = 0;  ///< `host` has been read on return
-  virtual void copy_to_host(void* host, const void* device, std::size_t bytes) = 0;  ///< waits for the device
+  virtual void copy_to_host(void* host, const void* device, std::size_t bytes) = 0;    ///< waits for the device
   virtual void copy_within(void* to, const void* from, std::size_t bytes) = 0;
   virtual void zero(void* memory, std::size_t bytes) = 0;
   virtual void fill(void* memory, double value, Dtype dtype, std::int64_t n) = 0;
@@ -62,11 +65,11 @@ class DeviceRuntime : public MemorySource {
 
 /// Bytes, as the allocator sees them.
 struct MemoryStatistics {
-  std::size_t in_use = 0;     ///< held by live tensors
-  std::size_t peak = 0;       ///< highest in_use since the last reset_peak()
-  std::size_t cached = 0;     ///< kept for reuse
-  std::size_t requests = 0;   ///< allocations served so far
-  std::size_t from_device = 0;///< of those, the ones the device had to serve
+  std::size_t in_use = 0;       ///< held by live tensors
+  std::size_t peak = 0;         ///< highest in_use since the last reset_peak()
+  std::size_t cached = 0;       ///< kept for reuse
+  std::size_t requests = 0;     ///< allocations served so far
+  std::size_t from_device = 0;  ///< of those, the ones the device had to serve
 };
 
 class CachingAllocator;
@@ -84,6 +87,7 @@ class Arena {
     explicit Use(Arena& arena);
     ~Use();
     Use(const Use&) = delete;
+
    private:
     CachingAllocator& allocator_;
   };
@@ -128,13 +132,13 @@ class CachingAllocator {
   mutable std::mutex mutex_;
   FreeBlocks free_;
   std::unordered_map<void*, Block> live_;
-  Arena* arena_ = nullptr;                               // the one in use
-  std::size_t slack_ = SIZE_MAX;                         // see Sparing
+  Arena* arena_ = nullptr;        // the one in use
+  std::size_t slack_ = SIZE_MAX;  // see Sparing
   MemoryStatistics statistics_;
 };
 
-/// While it exists, the allocator gives back what it keeps rather than hold, used and kept, over `slack` bytes more than were
-/// ever in use. For work whose blocks have many sizes: it would leave several times as much behind as it needs at once.
+/// While it exists, the allocator gives back what it keeps rather than hold, used and kept, over `slack` bytes more than
+/// were ever in use. For work whose blocks have many sizes: it would leave several times as much behind as it needs at once.
 class Sparing {
  public:
   explicit Sparing(CachingAllocator& allocator, std::size_t slack = std::size_t(256) << 20);
@@ -149,7 +153,7 @@ class Sparing {
 /// Makes a device usable. Called once by a plugin; the runtime must outlive every tensor on it.
 void register_device(Device device, DeviceRuntime& runtime);
 bool is_registered(Device device);
-DeviceRuntime& runtime(Device device);       ///< DeviceError with the reason when the device is not there
+DeviceRuntime& runtime(Device device);  ///< DeviceError with the reason when the device is not there
 CachingAllocator& allocator(Device device);
 CachingAllocator& pinned_allocator(Device device);  ///< of host memory for its copy queue; the CPU's own where it has none
 
@@ -159,6 +163,7 @@ class OperationName {
   explicit OperationName(const char* name);
   ~OperationName();
   static const char* current();
+
  private:
   const char* outer_;
   Range range_;
@@ -173,6 +178,7 @@ class Buffer {
   Buffer(const Buffer&) = delete;
   void* data() const { return data_; }
   std::size_t bytes() const { return bytes_; }
+
  private:
   CachingAllocator& allocator_;
   std::size_t bytes_;

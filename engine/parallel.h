@@ -6,8 +6,8 @@
 
 namespace sagcl::engine {
 
-int threads();              ///< number of threads used by loops below
-void set_threads(int n);    ///< n >= 1
+int threads();            ///< number of threads used by loops below
+void set_threads(int n);  ///< n >= 1
 
 /// Runs part(p) for p in [0, parts) on up to threads() threads, the caller among them, and waits. A call from inside a part
 /// runs its parts one after the other. An exception of a part is thrown again here. Waiting threads sleep: training

@@ -10,7 +10,9 @@
 namespace sagcl::engine {
 
 /// Four random words.
-struct Words { std::uint32_t w[4]; };
+struct Words {
+  std::uint32_t w[4];
+};
 
 /// Philox-4x32 with ten rounds (Salmon et al., SC'11): four random words for one 128-bit counter and a 64-bit key.
 /// The same function runs on every device, so all draw the same numbers, in any order of threads.
@@ -18,8 +20,8 @@ SAGCL_BOTH inline Words philox(Words counter, std::uint32_t key0, std::uint32_t 
   std::uint32_t* c = counter.w;
   for (int round = 0; round < 10; ++round) {
     const std::uint64_t a = std::uint64_t(0xD2511F53u) * c[0], b = std::uint64_t(0xCD9E8D57u) * c[2];
-    counter = Words{{std::uint32_t(b >> 32) ^ c[1] ^ key0, std::uint32_t(b), std::uint32_t(a >> 32) ^ c[3] ^ key1,
-                     std::uint32_t(a)}};
+    counter = Words{
+        {std::uint32_t(b >> 32) ^ c[1] ^ key0, std::uint32_t(b), std::uint32_t(a >> 32) ^ c[3] ^ key1, std::uint32_t(a)}};
     key0 += 0x9E3779B9u;
     key1 += 0xBB67AE85u;
   }

@@ -27,13 +27,16 @@ std::string to_string(Dtype d);   ///< "f32"
 std::string to_string(Device d);  ///< "cpu", "cuda:0"
 
 template <class T>
-inline constexpr Dtype dtype_of = std::is_same_v<T, float>    ? Dtype::f32
-                                  : std::is_same_v<T, double> ? Dtype::f64
+inline constexpr Dtype dtype_of = std::is_same_v<T, float>          ? Dtype::f32
+                                  : std::is_same_v<T, double>       ? Dtype::f64
                                   : std::is_same_v<T, std::int32_t> ? Dtype::i32
                                                                     : Dtype::u8;
 
 /// A type as a value, for the visitors below.
-template <class T> struct Type { using type = T; };
+template <class T>
+struct Type {
+  using type = T;
+};
 
 /// Calls f(Type<float>{}) or f(Type<double>{}) to match a run-time dtype; DtypeError for any other.
 template <class F>

@@ -32,8 +32,10 @@ PluginAnswer start_cuda(int index) {
   std::string error;
   void* library = open_library(file, RTLD_NOW | RTLD_LOCAL, error);
   if (!library)
-    return refuse(fmt::format("the CUDA plugin cannot be loaded: {}; put the folder of the CUDA libraries into LD_LIBRARY_PATH "
-                              "or SAGCL_CUDA_LIBS", error));
+    return refuse(
+        fmt::format("the CUDA plugin cannot be loaded: {}; put the folder of the CUDA libraries into LD_LIBRARY_PATH "
+                    "or SAGCL_CUDA_LIBS",
+                    error));
   const auto start = reinterpret_cast<PluginStart>(dlsym(library, "sagcl_plugin_start"));
   if (!start) return refuse(file + " is not a sagcl plugin");
   start(plugin_version, index, &answer);
@@ -98,9 +100,11 @@ DeviceChoice on_gpu(int index, const PluginAnswer& answer, const std::string& pr
 
 DeviceChoice on_cpu(const std::string& reason, const std::string& precision) {
   const Precision p = precision == "auto" ? Precision::fp32 : precision_from(precision);
-  require<UsageError>(p == Precision::fp32,
-                      "precision {} needs a GPU, and the device is cpu ({}): CPU arithmetic is fp32, it has no units that multiply "
-                      "rounded operands faster. Choose --precision fp32 or auto, or --device cuda", precision, reason);
+  require<UsageError>(
+      p == Precision::fp32,
+      "precision {} needs a GPU, and the device is cpu ({}): CPU arithmetic is fp32, it has no units that multiply "
+      "rounded operands faster. Choose --precision fp32 or auto, or --device cuda",
+      precision, reason);
   set_precision(p);
   return {Device::cpu(), p, "cpu: " + reason};
 }

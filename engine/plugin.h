@@ -11,9 +11,9 @@ class Communicator;
 /// (tf32: what GPU frameworks do by default) or to 7 bits (bf16). Tensors, and with them weights, statistics and losses, and
 /// all sums are f32 always. The CPU has units for f32 products alone.
 enum class Precision { fp32, tf32, bf16 };
-Precision precision();                               ///< as set last, by resolve_device() too; fp32 before
+Precision precision();  ///< as set last, by resolve_device() too; fp32 before
 void set_precision(Precision precision);
-Precision precision_from(const std::string& name);   ///< "fp32", "tf32", "bf16"; UsageError for any other
+Precision precision_from(const std::string& name);  ///< "fp32", "tf32", "bf16"; UsageError for any other
 std::string to_string(Precision precision);
 
 /// A device, the precision of its convolutions and one line on why it was chosen: "cuda:0: NVIDIA H100, 79 GiB, cuDNN

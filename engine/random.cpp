@@ -18,7 +18,8 @@ std::uint64_t hash(std::string_view text) {
 
 /// Mixes a number into a key; distinct inputs give unrelated streams because Philox is a bijection of its counter.
 RandomKey derive(const RandomKey& key, std::uint64_t a, std::uint32_t domain) {
-  const Words w = philox(Words{{std::uint32_t(a), std::uint32_t(a >> 32), key.stream0, key.stream1 ^ domain}}, key.key0, key.key1);
+  const Words w =
+      philox(Words{{std::uint32_t(a), std::uint32_t(a >> 32), key.stream0, key.stream1 ^ domain}}, key.key0, key.key1);
   return {.key0 = w.w[0], .key1 = w.w[1], .stream0 = w.w[2], .stream1 = w.w[3]};
 }
 
@@ -57,7 +58,8 @@ Generator Generator::reading(KeyPlaces& places) const {
 }
 
 void Generator::refuse() {
-  fail<UsageError>("work that is recorded may draw keys (next_key) only: a number drawn by the host would be the same in every replay");
+  fail<UsageError>(
+      "work that is recorded may draw keys (next_key) only: a number drawn by the host would be the same in every replay");
 }
 
 std::int64_t Generator::integer(std::int64_t n) {

@@ -12,6 +12,7 @@ class KeyPlaces {
  public:
   /// The place of key `number` of the stream that is reached from the root by these forks.
   virtual const RandomKey* place(const std::vector<std::uint64_t>& forks, std::uint64_t number) = 0;
+
  protected:
   ~KeyPlaces() = default;
 };
@@ -30,20 +31,20 @@ class Generator {
     if (places_) refuse();  // a number drawn now would be the same in every replay
     return key_.word(drawn_++);
   }
-  double uniform() { return unit(word()); }                                        ///< in [0, 1)
+  double uniform() { return unit(word()); }  ///< in [0, 1)
   double uniform(double low, double high) { return low + (high - low) * uniform(); }
-  std::int64_t integer(std::int64_t n);                                            ///< in [0, n), without bias
-  double normal();                                                                 ///< mean 0, variance 1 (Box-Muller)
+  std::int64_t integer(std::int64_t n);  ///< in [0, n), without bias
+  double normal();                       ///< mean 0, variance 1 (Box-Muller)
   bool coin(double probability = 0.5) { return uniform() < probability; }
-  std::vector<std::int64_t> permutation(std::int64_t n);                           ///< Fisher-Yates
+  std::vector<std::int64_t> permutation(std::int64_t n);  ///< Fisher-Yates
 
   /// The key of a fresh stream for a kernel that draws by element index; each call gives another.
   RandomKey next_key();
 
   RandomKey key(std::uint64_t number) const;  ///< what next_key() gives when it is called for the (number + 1)-th time
 
-  /// This stream as the root of recorded work: of it and its forks only next_key() may be asked, and kernels read the keys from
-  /// their places.
+  /// This stream as the root of recorded work: of it and its forks only next_key() may be asked, and kernels read the keys
+  /// from their places.
   Generator reading(KeyPlaces& places) const;
 
  private:

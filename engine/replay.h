@@ -7,9 +7,9 @@
 
 namespace sagcl::engine {
 
-/// Work that is done again and again on the same memory. On a device that can record (CUDA graphs) the second run is recorded
-/// and later ones replay it: hundreds of kernels start with one call, and the host goes on at once. The results have the
-/// same bits.
+/// Work that is done again and again on the same memory. On a device that can record (CUDA graphs) the second run is
+/// recorded and later ones replay it: hundreds of kernels start with one call, and the host goes on at once. The results
+/// have the same bits.
 ///
 /// What changes from run to run must be read from memory when the kernels run: inputs, numbers, and the keys of the
 /// generator that the work is given. Memory the work asks for while it is recorded is its own until the Replay ends.

@@ -24,7 +24,9 @@ std::string reason() { return std::strerror(errno); }
 /// A file descriptor that closes itself.
 struct Descriptor {
   int fd;
-  ~Descriptor() { if (fd >= 0) ::close(fd); }
+  ~Descriptor() {
+    if (fd >= 0) ::close(fd);
+  }
 };
 
 /// Parses the header, refusing names that appear twice (JSON libraries keep one of them silently).
@@ -42,8 +44,8 @@ Json parse_header(const std::string& text, const path& file) {
     return true;
   };
   Json header = Json::parse(text, watch, /*allow_exceptions=*/false);
-  require<DataError>(!header.is_discarded() && header.is_object() && deepest <= 8, "{}: the safetensors header is not a JSON object",
-                     file.string());
+  require<DataError>(!header.is_discarded() && header.is_object() && deepest <= 8,
+                     "{}: the safetensors header is not a JSON object", file.string());
   require<DataError>(!duplicate, "{}: the safetensors header names a tensor twice", file.string());
   return header;
 }
@@ -120,8 +122,11 @@ Entry parse_entry(const std::string& name, const Json& j, const path& file) {
     bad("has malformed data_offsets");
   Entry e{name, dtype.get<std::string>(), Shape(extents), offsets[0].get<std::size_t>(), offsets[1].get<std::size_t>()};
   std::int64_t count = 0;
-  try { count = e.shape.size(); } catch (const ShapeError&) { bad("has too many elements"); }
-  if (e.end < e.begin || e.end - e.begin != std::size_t(count) * stored_bytes(e.dtype)) bad("has data_offsets that do not fit its shape");
+  try {
+    count = e.shape.size();
+  } catch (const ShapeError&) { bad("has too many elements"); }
+  if (e.end < e.begin || e.end - e.begin != std::size_t(count) * stored_bytes(e.dtype))
+    bad("has data_offsets that do not fit its shape");
   return e;
 }
 
@@ -142,12 +147,14 @@ std::string read_file(const path& file, std::size_t limit) {
   require<IoError>(in.fd >= 0, "{}: cannot be opened: {}", file.string(), reason());
   struct stat info {};
   require<DataError>(::fstat(in.fd, &info) == 0 && S_ISREG(info.st_mode), "{}: is not a regular file", file.string());
-  require<DataError>(std::size_t(info.st_size) <= limit, "{}: has {} bytes, more than the limit of {}", file.string(), info.st_size, limit);
+  require<DataError>(std::size_t(info.st_size) <= limit, "{}: has {} bytes, more than the limit of {}", file.string(),
+                     info.st_size, limit);
   std::string bytes(std::size_t(info.st_size), '\0');
   for (std::size_t done = 0; done < bytes.size();) {
     const ssize_t n = ::read(in.fd, bytes.data() + done, bytes.size() - done);
     if (n < 0 && errno == EINTR) continue;
-    require<IoError>(n > 0, "{}: reading failed after {} of {} bytes: {}", file.string(), done, bytes.size(), n < 0 ? reason() : "file shrank");
+    require<IoError>(n > 0, "{}: reading failed after {} of {} bytes: {}", file.string(), done, bytes.size(),
+                     n < 0 ? reason() : "file shrank");
     done += std::size_t(n);
   }
   return bytes;
@@ -157,7 +164,8 @@ TensorFile read_safetensors(const path& file) { return parse_safetensors(read_fi
 
 TensorFile parse_safetensors(const std::string& bytes, const std::string& source) {
   const path file = source;
-  require<DataError>(bytes.size() >= 8, "{}: has {} bytes, a safetensors file needs at least 8", file.string(), bytes.size());
+  require<DataError>(bytes.size() >= 8, "{}: has {} bytes, a safetensors file needs at least 8", file.string(),
+                     bytes.size());
   std::uint64_t header_size = 0;
   std::memcpy(&header_size, bytes.data(), 8);
   require<DataError>(header_size <= 100'000'000 && header_size <= bytes.size() - 8,
@@ -179,11 +187,13 @@ TensorFile parse_safetensors(const std::string& bytes, const std::string& source
       content.notes[key] = note.get<std::string>();
     }
   }
-  std::sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) { return std::pair(a.begin, a.end) < std::pair(b.begin, b.end); });
+  std::sort(entries.begin(), entries.end(),
+            [](const Entry& a, const Entry& b) { return std::pair(a.begin, a.end) < std::pair(b.begin, b.end); });
   std::size_t end = 0;
   for (const Entry& e : entries) {
-    require<DataError>(e.begin == end && e.end <= data_size, "{}: tensor {} covers bytes {} to {} where {} was expected, of {}",
-                       file.string(), e.name, e.begin, e.end, end, data_size);
+    require<DataError>(e.begin == end && e.end <= data_size,
+                       "{}: tensor {} covers bytes {} to {} where {} was expected, of {}", file.string(), e.name, e.begin,
+                       e.end, end, data_size);
     content.tensors[e.name] = read_tensor(e.dtype, e.shape, data + e.begin, file, e.name);
     end = e.end;
   }

@@ -121,13 +121,19 @@ std::string to_string(const Tensor& t) {
   double low = INFINITY, high = -INFINITY, sum = 0;
   std::int64_t nans = 0, infinities = 0;
   for (double v : values) {
-    if (std::isnan(v)) { ++nans; continue; }
-    if (std::isinf(v)) { ++infinities; continue; }
+    if (std::isnan(v)) {
+      ++nans;
+      continue;
+    }
+    if (std::isinf(v)) {
+      ++infinities;
+      continue;
+    }
     low = std::min(low, v), high = std::max(high, v), sum += v;
   }
   const double finite = double(values.size()) - double(nans + infinities);
-  std::string text = fmt::format("tensor {} {} on {}: min {:.6g} max {:.6g} mean {:.6g}, {} NaN, {} Inf", t.dtype(), t.shape(),
-                                 t.device(), low, high, finite ? sum / finite : 0, nans, infinities);
+  std::string text = fmt::format("tensor {} {} on {}: min {:.6g} max {:.6g} mean {:.6g}, {} NaN, {} Inf", t.dtype(),
+                                 t.shape(), t.device(), low, high, finite ? sum / finite : 0, nans, infinities);
   if (t.size() <= 16) {
     text += " =";
     for (double v : values) text += fmt::format(" {:.6g}", v);

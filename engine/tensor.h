@@ -19,7 +19,8 @@ class Tensor {
   static Tensor full(const Shape& shape, double value, Dtype dtype = Dtype::f32, Device device = Device::cpu());
   /// On the CPU, uninitialised, where an Upload to `reader` finds it without a detour; for the CPU as empty().
   static Tensor staging(const Shape& shape, Dtype dtype, Device reader);
-  template <class T> static Tensor of(const Shape& shape, const std::vector<T>& values, Device device = Device::cpu());
+  template <class T>
+  static Tensor of(const Shape& shape, const std::vector<T>& values, Device device = Device::cpu());
   static Tensor empty_like(const Tensor& t) { return empty(t.shape(), t.dtype(), t.device()); }
   static Tensor zeros_like(const Tensor& t) { return zeros(t.shape(), t.dtype(), t.device()); }
 
@@ -33,18 +34,25 @@ class Tensor {
   Device device() const { return device_; }
 
   /// The elements; DtypeError if T is not the tensor's type. On CUDA a device pointer.
-  template <class T> T* data() { return static_cast<T*>(raw(dtype_of<T>)); }
-  template <class T> const T* data() const { return static_cast<const T*>(raw(dtype_of<T>)); }
+  template <class T>
+  T* data() {
+    return static_cast<T*>(raw(dtype_of<T>));
+  }
+  template <class T>
+  const T* data() const {
+    return static_cast<const T*>(raw(dtype_of<T>));
+  }
   void* bytes_begin() const { return buffer_ ? buffer_->data() : nullptr; }
 
-  double item() const;                            ///< the value of a one-element tensor
-  template <class T> std::vector<T> to_vector() const;  ///< all elements on the host; DtypeError as for data<T>()
-  std::vector<double> to_doubles() const;         ///< all elements on the host, widened
+  double item() const;  ///< the value of a one-element tensor
+  template <class T>
+  std::vector<T> to_vector() const;        ///< all elements on the host; DtypeError as for data<T>()
+  std::vector<double> to_doubles() const;  ///< all elements on the host, widened
   Tensor clone() const;
-  Tensor to(Device device) const;                 ///< shares memory when it already lives there
-  Tensor to(Dtype dtype) const;                   ///< converts on the host side of the device; shares when equal
-  Tensor reshape(const Shape& shape) const;       ///< shares memory; the number of elements must agree
-  void copy_from(const Tensor& source);           ///< same shape and dtype, any device
+  Tensor to(Device device) const;            ///< shares memory when it already lives there
+  Tensor to(Dtype dtype) const;              ///< converts on the host side of the device; shares when equal
+  Tensor reshape(const Shape& shape) const;  ///< shares memory; the number of elements must agree
+  void copy_from(const Tensor& source);      ///< same shape and dtype, any device
 
  private:
   Tensor(const Shape& shape, Dtype dtype, Device device, CachingAllocator& allocator);

@@ -18,7 +18,7 @@ Upload::Upload(std::vector<Tensor> host, Device device) : queue_(runtime(device)
 Upload::~Upload() {
   if (!end_) return;
   try {
-    queue_->wait(end_);  // from here on host memory and, if nobody took them, the copies' blocks may serve others
+    queue_->wait(end_);     // from here on host memory and, if nobody took them, the copies' blocks may serve others
   } catch (const Error&) {  // the device has failed: whatever is asked of it next says so
   }
 }

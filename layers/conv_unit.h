@@ -9,7 +9,8 @@ namespace sagcl::layers {
 /// Convolution, batch norm, activation: the brick of both networks.
 class ConvUnit final : public Module {
  public:
-  ConvUnit(const ConvLayer::Spec& spec, double slope, engine::Generator& random) : conv_(spec, random), bn_(spec.out, slope) {}
+  ConvUnit(const ConvLayer::Spec& spec, double slope, engine::Generator& random)
+      : conv_(spec, random), bn_(spec.out, slope) {}
   Variable forward(const Variable& x, const Pass& pass);
   Variable forward_planes(const Variable& x, std::int64_t whole_depth);  ///< not in training; see ConvLayer
   void describe(Parts& parts) override;

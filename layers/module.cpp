@@ -58,7 +58,8 @@ void copy_weights(Module& from, Module& to) {
                       "copy_weights: {} parameters and {} buffers into {} and {}", a.parameters.size(), a.buffers.size(),
                       b.parameters.size(), b.buffers.size());
   for (std::size_t i = 0; i < a.parameters.size(); ++i) {
-    require<UsageError>(a.parameters[i].first == b.parameters[i].first, "copy_weights: {} into {}", a.parameters[i].first, b.parameters[i].first);
+    require<UsageError>(a.parameters[i].first == b.parameters[i].first, "copy_weights: {} into {}", a.parameters[i].first,
+                        b.parameters[i].first);
     b.parameters[i].second->value_for_update().copy_from(a.parameters[i].second->value());
   }
   for (std::size_t i = 0; i < a.buffers.size(); ++i) b.buffers[i].second->copy_from(*a.buffers[i].second);

@@ -30,10 +30,10 @@ class Module {
 
 /// How a forward pass runs; nothing about it is remembered by the modules.
 struct Pass {
-  bool training = false;                 ///< batch statistics and dropout, else running statistics and none
-  bool update_statistics = true;         ///< in training: let the running statistics move
-  bool dropout = true;                   ///< in training: drop
-  engine::Generator* random = nullptr;   ///< source of dropout masks; UsageError if it is needed and missing
+  bool training = false;                ///< batch statistics and dropout, else running statistics and none
+  bool update_statistics = true;        ///< in training: let the running statistics move
+  bool dropout = true;                  ///< in training: drop
+  engine::Generator* random = nullptr;  ///< source of dropout masks; UsageError if it is needed and missing
 };
 
 /// Dotted name -> part, e.g. "block1.0.conv.w". The order of a std::map: sorted by name.

@@ -41,7 +41,8 @@ NamedGradients Optimizer::take_gradients() {
   for (auto& [name, v] : parameters_) v->clear_grad();
   require<UsageError>(missing.empty(),
                       "optimiser step: no gradient for {}; the loss does not depend on it, or backward has not "
-                      "run since the last step", missing);
+                      "run since the last step",
+                      missing);
   return gradients;
 }
 

@@ -40,8 +40,8 @@ class Optimizer {
 
   const NamedParameters& parameters() const { return parameters_; }
 
-  /// What must be saved to go on later, by name: "momentum/encoder.0.w", …, and "steps" (f64 [1]). Tensors but the last share
-  /// memory with the optimiser.
+  /// What must be saved to go on later, by name: "momentum/encoder.0.w", …, and "steps" (f64 [1]). Tensors but the last
+  /// share memory with the optimiser.
   std::map<std::string, Tensor> state() const;
 
   /// Restores state(); DataError naming what is missing, unknown or of another shape.

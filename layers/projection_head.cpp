@@ -7,7 +7,8 @@
 namespace sagcl::layers {
 
 Linear::Linear(std::int64_t in, std::int64_t out, engine::Generator& random)
-    : w_(Variable::parameter(uniform_fan_in({out, in}, in, random))), b_(Variable::parameter(uniform_fan_in({out}, in, random))) {}
+    : w_(Variable::parameter(uniform_fan_in({out, in}, in, random))),
+      b_(Variable::parameter(uniform_fan_in({out}, in, random))) {}
 
 Variable Linear::forward(const Variable& x) const { return ops::linear(x, w_, b_); }
 

@@ -22,14 +22,17 @@ class UNet final : public Segmenter {
   std::vector<Variable>* stages = nullptr;
 
  private:
-  struct Block { std::unique_ptr<ConvUnit> first, second; double dropout = 0; };
+  struct Block {
+    std::unique_ptr<ConvUnit> first, second;
+    double dropout = 0;
+  };
   Block make_block(std::int64_t in, std::int64_t out, double dropout, engine::Generator& random);
   Variable run_block(const std::string& name, Block& block, const Variable& x, const Pass& pass);
   std::vector<Variable> encode_all(const Variable& x, const Pass& pass);
 
   std::int64_t width_;
-  std::vector<Block> encoder_, decoder_;                // five and four
-  std::vector<std::unique_ptr<ConvLayer>> projections_; // four 1x1
+  std::vector<Block> encoder_, decoder_;                 // five and four
+  std::vector<std::unique_ptr<ConvLayer>> projections_;  // four 1x1
   std::unique_ptr<ConvLayer> head_;
 };
 

@@ -33,7 +33,8 @@ VNet::VNet(const SegmenterSpec& spec, engine::Generator& random) : width_(spec.w
     downs_.push_back(std::make_unique<ConvUnit>(
         ConvLayer::Spec{.in = channels(l), .out = channels(l + 1), .kernel = two, .stride = two}, relu, random));
     ups_.push_back(std::make_unique<ConvUnit>(
-        ConvLayer::Spec{.in = channels(4 - l), .out = channels(3 - l), .kernel = two, .stride = two, .transposed = true}, relu, random));
+        ConvLayer::Spec{.in = channels(4 - l), .out = channels(3 - l), .kernel = two, .stride = two, .transposed = true},
+        relu, random));
   }
   head_ = std::make_unique<ConvLayer>(ConvLayer::Spec{.in = spec.width, .out = spec.classes, .kernel = {{1, 1, 1}}}, random);
 }

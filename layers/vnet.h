@@ -32,9 +32,9 @@ class VNet final : public Segmenter {
   Variable encode(const Variable& x, const Pass& pass, std::vector<Variable>& skips);
 
   std::int64_t width_;
-  std::vector<Block> blocks_;                      // nine: five down, four up
-  std::vector<std::unique_ptr<ConvUnit>> downs_;   // four, 2x2x2 stride 2
-  std::vector<std::unique_ptr<ConvUnit>> ups_;     // four, transposed 2x2x2 stride 2
+  std::vector<Block> blocks_;                     // nine: five down, four up
+  std::vector<std::unique_ptr<ConvUnit>> downs_;  // four, 2x2x2 stride 2
+  std::vector<std::unique_ptr<ConvUnit>> ups_;    // four, transposed 2x2x2 stride 2
   std::unique_ptr<ConvLayer> head_;
 };
 

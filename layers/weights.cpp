@@ -14,7 +14,8 @@ using engine::TensorFile;
 /// All parameters and buffers of a module as plain tensors.
 std::vector<std::pair<std::string, std::function<Tensor&()>>> tensors_of(Module& m) {
   std::vector<std::pair<std::string, std::function<Tensor&()>>> all;
-  for (auto& [name, p] : parameters_in_order(m)) all.emplace_back(name, [p = p]() -> Tensor& { return p->value_for_update(); });
+  for (auto& [name, p] : parameters_in_order(m))
+    all.emplace_back(name, [p = p]() -> Tensor& { return p->value_for_update(); });
   for (auto& [name, b] : buffers_in_order(m)) all.emplace_back(name, [b = b]() -> Tensor& { return *b; });
   return all;
 }
@@ -45,9 +46,15 @@ Tensor move_channels(const Tensor& t, const Shape& target, bool to_torch) {
   return moved;
 }
 
-struct Ending { const char *ours, *torch; };
-constexpr std::array<Ending, 6> conv_endings = {{{".w", ".weight"}, {".b", ".bias"}, {".gamma", ".weight"}, {".beta", ".bias"},
-                                                 {".mean", ".running_mean"}, {".var", ".running_var"}}};
+struct Ending {
+  const char *ours, *torch;
+};
+constexpr std::array<Ending, 6> conv_endings = {{{".w", ".weight"},
+                                                 {".b", ".bias"},
+                                                 {".gamma", ".weight"},
+                                                 {".beta", ".bias"},
+                                                 {".mean", ".running_mean"},
+                                                 {".var", ".running_var"}}};
 
 std::pair<std::string, std::string> split_ending(const std::string& name) {
   const std::size_t dot = name.rfind('.');
@@ -59,7 +66,8 @@ std::pair<std::string, std::string> split_ending(const std::string& name) {
 
 /// "block3.1.conv" -> "block_three.conv.3" (a unit is convolution, norm, activation in one nn.Sequential).
 std::string vnet_name(const std::string& stem) {
-  static const std::array<const char*, 10> words = {"", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"};
+  static const std::array<const char*, 10> words = {"",     "one", "two",   "three", "four",
+                                                    "five", "six", "seven", "eight", "nine"};
   if (stem == "head") return "out_conv";
   const bool norm = stem.ends_with(".bn");
   if (stem.starts_with("block")) {
@@ -151,7 +159,8 @@ TensorFile to_pytorch(Module& m) {
   for (auto& [name, tensor] : tensors_of(m)) {
     const Tensor value = tensor().to(engine::Device::cpu());
     content.tensors[community_name(name, unet)] =
-        value.shape().rank() == 5 ? move_channels(value, torch_shape(value.shape(), unet), /*to_torch=*/true) : value.clone();
+        value.shape().rank() == 5 ? move_channels(value, torch_shape(value.shape(), unet), /*to_torch=*/true)
+                                  : value.clone();
   }
   return content;
 }

@@ -18,7 +18,8 @@ void load(Module& m, const std::string& prefix, const engine::TensorFile& conten
 /// V-Net of UA-MT ("block_one.conv.0.weight") and of the U-Net of SSL4MIS ("encoder.in_conv.conv_conv.0.weight").
 void load_pytorch(Module& m, const std::filesystem::path& file);
 
-/// The same weights under the community's PyTorch names and order, for load_state_dict(strict=True) after safetensors.load_file.
+/// The same weights under the community's PyTorch names and order, for load_state_dict(strict=True) after
+/// safetensors.load_file.
 engine::TensorFile to_pytorch(Module& m);
 
 }  // namespace sagcl::layers

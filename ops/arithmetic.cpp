@@ -55,27 +55,34 @@ autograd::Recipe again(Binary f, const Variable& a, const Variable& b) {
 Variable add(const Variable& a, const Variable& b) {
   const engine::OperationName name("add");
   check("add", a, b);
-  return record("add", {a, b}, compute(Binary::add, a.value(), b.value()),
-                [](Tensor dy) -> Gradients { return {dy, dy}; },  // shared: the tape copies before it adds to one of them
-                again(Binary::add, a, b));
+  return record(
+      "add", {a, b}, compute(Binary::add, a.value(), b.value()),
+      [](Tensor dy) -> Gradients {
+        return {dy, dy};
+      },  // shared: the tape copies before it adds to one of them
+      again(Binary::add, a, b));
 }
 
 Variable subtract(const Variable& a, const Variable& b) {
   const engine::OperationName name("subtract");
   check("subtract", a, b);
-  return record("subtract", {a, b}, compute(Binary::subtract, a.value(), b.value()), [want_b = recording(b)](Tensor dy) -> Gradients {
-    return {dy, want_b ? scaled(-1, dy, Tensor::empty_like(dy)) : Tensor()};
-  }, again(Binary::subtract, a, b));
+  return record(
+      "subtract", {a, b}, compute(Binary::subtract, a.value(), b.value()),
+      [want_b = recording(b)](Tensor dy) -> Gradients {
+        return {dy, want_b ? scaled(-1, dy, Tensor::empty_like(dy)) : Tensor()};
+      },
+      again(Binary::subtract, a, b));
 }
 
 Variable multiply(const Variable& a, const Variable& b) {
   const engine::OperationName name("multiply");
   check("multiply", a, b);
   const Saved for_da = recording(a) ? b.saved() : Saved(), for_db = recording(b) ? a.saved() : Saved();
-  return record("multiply", {a, b}, compute(Binary::multiply, a.value(), b.value()), [for_da, for_db](Tensor dy) -> Gradients {
-    return {for_da.defined() ? compute(Binary::multiply, dy, for_da.get()) : Tensor(),
-            for_db.defined() ? compute(Binary::multiply, dy, for_db.get()) : Tensor()};
-  });
+  return record("multiply", {a, b}, compute(Binary::multiply, a.value(), b.value()),
+                [for_da, for_db](Tensor dy) -> Gradients {
+                  return {for_da.defined() ? compute(Binary::multiply, dy, for_da.get()) : Tensor(),
+                          for_db.defined() ? compute(Binary::multiply, dy, for_db.get()) : Tensor()};
+                });
 }
 
 Variable divide(const Variable& a, const Variable& b) {

@@ -11,11 +11,11 @@ Variable subtract(const Variable& a, const Variable& b);
 Variable multiply(const Variable& a, const Variable& b);
 Variable divide(const Variable& a, const Variable& b);
 
-Variable scale(const Variable& x, double factor);     ///< y = factor x
+Variable scale(const Variable& x, double factor);                   ///< y = factor x
 Variable scale(const Variable& x, const autograd::Tensor& factor);  ///< the same; f64 [1] on x's device, a constant
-Variable add_scalar(const Variable& x, double term);  ///< y = x + term
+Variable add_scalar(const Variable& x, double term);                ///< y = x + term
 Variable exp(const Variable& x);
-Variable log(const Variable& x);     ///< natural
+Variable log(const Variable& x);  ///< natural
 Variable sqrt(const Variable& x);
 Variable square(const Variable& x);
 

@@ -19,15 +19,15 @@ inline void floating(const char* op, const Tensor& t) {
 
 /// Both live on one device and have one dtype.
 inline void same_kind(const char* op, const char* a_name, const Tensor& a, const char* b_name, const Tensor& b) {
-  require<engine::DtypeError>(a.dtype() == b.dtype(), "{}: {} is {} and {} is {}; convert one with to(dtype)", op, a_name, a.dtype(),
-                              b_name, b.dtype());
-  require<engine::DeviceError>(a.device() == b.device(), "{}: {} is on {} and {} is on {}; move one with to(device)", op, a_name,
-                               a.device(), b_name, b.device());
+  require<engine::DtypeError>(a.dtype() == b.dtype(), "{}: {} is {} and {} is {}; convert one with to(dtype)", op, a_name,
+                              a.dtype(), b_name, b.dtype());
+  require<engine::DeviceError>(a.device() == b.device(), "{}: {} is on {} and {} is on {}; move one with to(device)", op,
+                               a_name, a.device(), b_name, b.device());
 }
 
 inline void same_shape(const char* op, const char* a_name, const Tensor& a, const char* b_name, const Tensor& b) {
-  require(a.shape() == b.shape(), "{}: {} has shape {} and {} has shape {}; they must be equal, nothing is broadcast", op, a_name,
-          a.shape(), b_name, b.shape());
+  require(a.shape() == b.shape(), "{}: {} has shape {} and {} has shape {}; they must be equal, nothing is broadcast", op,
+          a_name, a.shape(), b_name, b.shape());
 }
 
 inline void rank(const char* op, const char* name, const Tensor& t, int wanted, const char* axes) {
@@ -37,8 +37,8 @@ inline void rank(const char* op, const char* name, const Tensor& t, int wanted, 
 /// [n] for n channels, of x's dtype and device.
 inline void per_channel(const char* op, const char* name, const Variable& v, const Tensor& x, std::int64_t n) {
   defined(op, name, v);
-  require(v.shape() == autograd::Shape{n}, "{}: {} should have one value per channel, [{}], got shape {}; x is {}", op, name, n,
-          v.shape(), x.shape());
+  require(v.shape() == autograd::Shape{n}, "{}: {} should have one value per channel, [{}], got shape {}; x is {}", op, name,
+          n, v.shape(), x.shape());
   same_kind(op, "x", x, name, v.value());
 }
 

@@ -14,25 +14,25 @@ using autograd::Tensor;
 
 namespace {
 
-void check(const char* op, const Variable& x, const Variable& w, const Variable& b, const ConvSpec& spec, int x_channels, int y_channels,
-           const char* weight_axes) {
+void check(const char* op, const Variable& x, const Variable& w, const Variable& b, const ConvSpec& spec, int x_channels,
+           int y_channels, const char* weight_axes) {
   checks::defined(op, "x", x);
   checks::defined(op, "w", w);
   checks::floating(op, x.value());
   checks::rank(op, "x", x.value(), 5, "[N, D, H, W, C]");
   checks::rank(op, "w", w.value(), 5, weight_axes);
   checks::same_kind(op, "x", x.value(), "w", w.value());
-  engine::require(x.shape()[4] == w.shape()[x_channels], "{}: x {} has {} channels, w {} expects {}", op, x.shape(), x.shape()[4], w.shape(),
-                  w.shape()[x_channels]);
+  engine::require(x.shape()[4] == w.shape()[x_channels], "{}: x {} has {} channels, w {} expects {}", op, x.shape(),
+                  x.shape()[4], w.shape(), w.shape()[x_channels]);
   if (b.defined()) {
-    engine::require(b.shape() == Shape{w.shape()[y_channels]}, "{}: b should be [{}] for w {}, got shape {}", op, w.shape()[y_channels],
-                    w.shape(), b.shape());
+    engine::require(b.shape() == Shape{w.shape()[y_channels]}, "{}: b should be [{}] for w {}, got shape {}", op,
+                    w.shape()[y_channels], w.shape(), b.shape());
     checks::same_kind(op, "x", x.value(), "b", b.value());
   }
   for (int a = 0; a < 3; ++a)
     engine::require(spec.stride[a] >= 1 && spec.padding[a] >= 0 && w.shape()[a + 1] >= 1,
-                    "{}: stride {} must be at least 1, padding {} at least 0, kernel {} at least 1", op, to_string(spec.stride),
-                    to_string(spec.padding), w.shape());
+                    "{}: stride {} must be at least 1, padding {} at least 0, kernel {} at least 1", op,
+                    to_string(spec.stride), to_string(spec.padding), w.shape());
 }
 
 Shape shape(std::int64_t N, const Extents& e, std::int64_t channels) { return {N, e[0], e[1], e[2], channels}; }
@@ -55,7 +55,8 @@ Variable conv(const Variable& x, const Variable& w, const Variable& b, const Con
     g.in[a] = x.shape()[a + 1];
     g.kernel[a] = w.shape()[a + 1];
     const std::int64_t room = g.in[a] + 2 * spec.padding[a] - g.kernel[a];
-    engine::require(room >= 0, "conv: the kernel of w {} does not fit into x {} with padding {}", w.shape(), x.shape(), to_string(spec.padding));
+    engine::require(room >= 0, "conv: the kernel of w {} does not fit into x {} with padding {}", w.shape(), x.shape(),
+                    to_string(spec.padding));
     g.out[a] = room / spec.stride[a] + 1;
   }
   Tensor y = Tensor::empty(shape(g.N, g.out, g.O), x.value().dtype(), x.value().device());
@@ -67,9 +68,11 @@ Variable conv(const Variable& x, const Variable& w, const Variable& b, const Con
                   Backend& device = backend(dy.device());
                   Tensor dx, dw, db;
                   if (want_db) db = bias_gradient(dy);
-                  if (x.defined()) device.conv_backward_weight(g, x.get(), dy, dw = Tensor::empty(w_shape, dy.dtype(), dy.device()));
+                  if (x.defined())
+                    device.conv_backward_weight(g, x.get(), dy, dw = Tensor::empty(w_shape, dy.dtype(), dy.device()));
                   if (w.defined())
-                    device.conv_backward_data(g, w, dy, {}, dx = Tensor::empty(shape(g.N, g.in, g.C), dy.dtype(), dy.device()));
+                    device.conv_backward_data(g, w, dy, {},
+                                              dx = Tensor::empty(shape(g.N, g.in, g.C), dy.dtype(), dy.device()));
                   return {dx, dw, db};
                 });
 }
@@ -83,8 +86,9 @@ Variable conv_transposed(const Variable& x, const Variable& w, const Variable& b
     g.out[a] = x.shape()[a + 1];
     g.kernel[a] = w.shape()[a + 1];
     g.in[a] = (g.out[a] - 1) * spec.stride[a] - 2 * spec.padding[a] + g.kernel[a];
-    engine::require(g.out[a] >= 1 && g.in[a] >= 1, "conv_transposed: x {} with w {}, stride {} and padding {} leaves no output", x.shape(),
-                    w.shape(), to_string(spec.stride), to_string(spec.padding));
+    engine::require(g.out[a] >= 1 && g.in[a] >= 1,
+                    "conv_transposed: x {} with w {}, stride {} and padding {} leaves no output", x.shape(), w.shape(),
+                    to_string(spec.stride), to_string(spec.padding));
   }
   Tensor y = Tensor::empty(shape(g.N, g.in, g.C), x.value().dtype(), x.value().device());
   backend(y.device()).conv_backward_data(g, w.value(), x.value(), b.value(), y);
@@ -95,8 +99,10 @@ Variable conv_transposed(const Variable& x, const Variable& w, const Variable& b
                   Backend& device = backend(dy.device());
                   Tensor dx, dw, db;
                   if (want_db) db = bias_gradient(dy);
-                  if (x.defined()) device.conv_backward_weight(g, dy, x.get(), dw = Tensor::empty(w_shape, dy.dtype(), dy.device()));
-                  if (w.defined()) device.conv_forward(g, dy, w, {}, dx = Tensor::empty(shape(g.N, g.out, g.O), dy.dtype(), dy.device()));
+                  if (x.defined())
+                    device.conv_backward_weight(g, dy, x.get(), dw = Tensor::empty(w_shape, dy.dtype(), dy.device()));
+                  if (w.defined())
+                    device.conv_forward(g, dy, w, {}, dx = Tensor::empty(shape(g.N, g.out, g.O), dy.dtype(), dy.device()));
                   return {dx, dw, db};
                 });
 }

@@ -5,8 +5,8 @@ namespace sagcl::ops {
 
 using engine::Extents;
 
-/// The sizes of one convolution x [N, in, C] * w [O, kernel, C] -> y [N, out, O], with out = (in + 2 padding - kernel) / stride + 1.
-/// A transposed convolution is the same geometry read backwards: it maps y to x.
+/// The sizes of one convolution x [N, in, C] * w [O, kernel, C] -> y [N, out, O], with out = (in + 2 padding - kernel) /
+/// stride + 1. A transposed convolution is the same geometry read backwards: it maps y to x.
 struct ConvGeometry {
   std::int64_t N = 1, C = 1, O = 1;
   Extents in, kernel, out, stride;

@@ -13,7 +13,7 @@ Variable cross_entropy(const Variable& z, const Tensor& labels) {
   const engine::OperationName name("cross_entropy");
   checks::labels("cross_entropy", z, labels);
   Tensor loss = Tensor::empty({}, z.value().dtype(), z.value().device()),
-      count = Tensor::empty({1}, loss.dtype(), loss.device());
+         count = Tensor::empty({1}, loss.dtype(), loss.device());
   backend(loss.device()).cross_entropy(z.value(), labels, loss, count);
 
   return record("cross_entropy", {z}, loss, [saved = z.saved(), labels, count](Tensor dloss) -> Gradients {

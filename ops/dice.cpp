@@ -21,7 +21,7 @@ Variable dice(const Variable& p, const Tensor& y, const Tensor& labels, const Di
                               value.shape());
   require<engine::UsageError>(spec.smooth >= 0, "dice_loss: smooth must not be negative, got {}", spec.smooth);
   Tensor sums = Tensor::empty({3, channels}, value.dtype(), value.device()),
-      loss = Tensor::empty({}, value.dtype(), value.device());
+         loss = Tensor::empty({}, value.dtype(), value.device());
   Backend& device = backend(value.device());
   device.dice_sums(spec.squared, value, y, labels, sums);
   device.dice_loss(spec.smooth, spec.first_channel, sums, loss);

@@ -41,8 +41,7 @@ Variable gaussian_kernel(const Variable& d, const Tensor& sigma2) {
   checks::floating("gaussian_kernel", d.value());
   checks::same_kind("gaussian_kernel", "d", d.value(), "sigma2", sigma2);
   require(d.shape().rank() == 3 && sigma2.shape() == Shape{d.shape()[0]},
-          "gaussian_kernel: d [G, N, M] and sigma2 [G] expected, got {} and {}",
-          d.shape(), sigma2.shape());
+          "gaussian_kernel: d [G, N, M] and sigma2 [G] expected, got {} and {}", d.shape(), sigma2.shape());
   if (sigma2.device().is_cpu())
     for (double s : sigma2.to_doubles())
       require<engine::UsageError>(s > 0, "gaussian_kernel: sigma2 must be positive, got {}", s);

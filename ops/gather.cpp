@@ -17,8 +17,8 @@ Variable gather(const Variable& x, const Tensor& index) {
   require<engine::DtypeError>(index.defined() && index.dtype() == engine::Dtype::i32, "gather: index must be i32, got {}",
                               index.dtype());
   require<engine::DeviceError>(x.value().device() == index.device(),
-                               "gather: x is on {} and index on {}; move one with to(device)",
-                               x.value().device(), index.device());
+                               "gather: x is on {} and index on {}; move one with to(device)", x.value().device(),
+                               index.device());
   require(x.shape().rank() >= 1 && index.shape().rank() == 1, "gather: x [N, ..] and index [M] expected, got {} and {}",
           x.shape(), index.shape());
   const std::int64_t rows = x.shape()[0], count = index.size();

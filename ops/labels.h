@@ -12,8 +12,8 @@ inline void labels(const char* op, const Variable& x, const Tensor& labels) {
   require<engine::UsageError>(labels.defined(), "{}: labels are undefined", op);
   require<engine::DtypeError>(labels.dtype() == engine::Dtype::i32, "{}: labels must be i32, got {}", op, labels.dtype());
   require<engine::DeviceError>(labels.device() == x.value().device(),
-                               "{}: labels are on {}, the voxels on {}; move one with to(device)",
-                               op, labels.device(), x.value().device());
+                               "{}: labels are on {}, the voxels on {}; move one with to(device)", op, labels.device(),
+                               x.value().device());
   const autograd::Shape& shape = x.shape();
   require(shape.rank() >= 1 && shape.back() >= 1, "{}: a last axis with one entry per class is needed, got {}", op, shape);
   require(labels.shape() == autograd::Shape(std::span(shape.begin(), std::size_t(shape.rank() - 1))),

@@ -81,8 +81,9 @@ Variable reshape(const Variable& x, const Shape& shape) {
   checks::defined("reshape", "x", x);
   autograd::Recipe again;
   if (x.has_recipe()) again = [x = x.saved(), shape] { return x.get().reshape(shape); };
-  return record("reshape", {x}, x.value().reshape(shape), [shape = x.shape()](Tensor dy) -> Gradients { return {dy.reshape(shape)}; },
-                std::move(again));
+  return record(
+      "reshape", {x}, x.value().reshape(shape), [shape = x.shape()](Tensor dy) -> Gradients { return {dy.reshape(shape)}; },
+      std::move(again));
 }
 
 Variable concat(const std::vector<Variable>& parts, int axis) {
@@ -120,15 +121,18 @@ Variable concat(const std::vector<Variable>& parts, int axis) {
       return joined(made, shape, axis);
     };
   }
-  return record(op, parts, y, [extents, wanted, axis](Tensor dy) -> Gradients {
-    Gradients gradients(extents.size());
-    std::int64_t begin = 0;
-    for (std::size_t i = 0; i < extents.size(); ++i) {
-      if (wanted[i]) gradients[i] = cut(dy, dy.shape().with(axis, extents[i]), axis, begin);
-      begin += extents[i];
-    }
-    return gradients;
-  }, std::move(again));
+  return record(
+      op, parts, y,
+      [extents, wanted, axis](Tensor dy) -> Gradients {
+        Gradients gradients(extents.size());
+        std::int64_t begin = 0;
+        for (std::size_t i = 0; i < extents.size(); ++i) {
+          if (wanted[i]) gradients[i] = cut(dy, dy.shape().with(axis, extents[i]), axis, begin);
+          begin += extents[i];
+        }
+        return gradients;
+      },
+      std::move(again));
 }
 
 Variable slice(const Variable& x, int axis, std::int64_t begin, std::int64_t count) {
@@ -137,13 +141,14 @@ Variable slice(const Variable& x, int axis, std::int64_t begin, std::int64_t cou
   checks::defined(op, "x", x);
   engine::require(x.shape().rank() >= 1 && x.shape().rank() <= 5, "slice: x needs 1 to 5 axes, got shape {}", x.shape());
   axis = checks::axis(op, x.value(), axis);
-  engine::require(begin >= 0 && count >= 0 && begin + count <= x.shape()[axis], "slice: [{}, {}) of axis {} of shape {}", begin,
-                  begin + count, axis, x.shape());
-  return record(op, {x}, cut(x.value(), x.shape().with(axis, count), axis, begin), [shape = x.shape(), axis, begin](Tensor dy) -> Gradients {
-    Tensor dx = Tensor::zeros(shape, dy.dtype(), dy.device());
-    place(dy, dx, axis, begin);
-    return {dx};
-  });
+  engine::require(begin >= 0 && count >= 0 && begin + count <= x.shape()[axis], "slice: [{}, {}) of axis {} of shape {}",
+                  begin, begin + count, axis, x.shape());
+  return record(op, {x}, cut(x.value(), x.shape().with(axis, count), axis, begin),
+                [shape = x.shape(), axis, begin](Tensor dy) -> Gradients {
+                  Tensor dx = Tensor::zeros(shape, dy.dtype(), dy.device());
+                  place(dy, dx, axis, begin);
+                  return {dx};
+                });
 }
 
 Variable pad(const Variable& x, const Extents& before, const Extents& after) {
@@ -151,23 +156,25 @@ Variable pad(const Variable& x, const Extents& before, const Extents& after) {
   check_volume("pad", x);
   Extents size;
   for (int a = 0; a < 3; ++a) {
-    engine::require(before[a] >= 0 && after[a] >= 0, "pad: {} before and {} after must not be negative", to_string(before), to_string(after));
+    engine::require(before[a] >= 0 && after[a] >= 0, "pad: {} before and {} after must not be negative", to_string(before),
+                    to_string(after));
     size[a] = before[a] + x.shape()[a + 1] + after[a];
   }
-  return record("pad", {x}, moved(x.value(), before, size, size == spatial(x.shape())), [before, inner = spatial(x.shape())](Tensor dy) -> Gradients {
-    return {moved(dy, negative(before), inner, true)};
-  });
+  return record(
+      "pad", {x}, moved(x.value(), before, size, size == spatial(x.shape())),
+      [before, inner = spatial(x.shape())](Tensor dy) -> Gradients { return {moved(dy, negative(before), inner, true)}; });
 }
 
 Variable crop(const Variable& x, const Extents& begin, const Extents& size) {
   const engine::OperationName name("crop");
   check_volume("crop", x);
   for (int a = 0; a < 3; ++a)
-    engine::require(begin[a] >= 0 && size[a] >= 0 && begin[a] + size[a] <= x.shape()[a + 1], "crop: {} at {} does not fit into x of shape {}",
-                    to_string(size), to_string(begin), x.shape());
-  return record("crop", {x}, moved(x.value(), negative(begin), size, true), [begin, outer = spatial(x.shape())](Tensor dy) -> Gradients {
-    return {moved(dy, begin, outer, spatial(dy.shape()) == outer)};
-  });
+    engine::require(begin[a] >= 0 && size[a] >= 0 && begin[a] + size[a] <= x.shape()[a + 1],
+                    "crop: {} at {} does not fit into x of shape {}", to_string(size), to_string(begin), x.shape());
+  return record("crop", {x}, moved(x.value(), negative(begin), size, true),
+                [begin, outer = spatial(x.shape())](Tensor dy) -> Gradients {
+                  return {moved(dy, begin, outer, spatial(dy.shape()) == outer)};
+                });
 }
 
 Variable patches(const Variable& x, const Extents& grid) {
@@ -175,8 +182,10 @@ Variable patches(const Variable& x, const Extents& grid) {
   check_volume("patches", x);
   const Shape s = x.shape();
   for (int a = 0; a < 3; ++a)
-    engine::require(grid[a] >= 1 && s[a + 1] % grid[a] == 0 && s[a + 1] > 0, "patches: x of shape {} cannot be cut into {} equal patches", s, to_string(grid));
-  Tensor y = Tensor::empty({s[0] * grid.volume(), s[1] / grid[0], s[2] / grid[1], s[3] / grid[2], s[4]}, x.value().dtype(), x.value().device());
+    engine::require(grid[a] >= 1 && s[a + 1] % grid[a] == 0 && s[a + 1] > 0,
+                    "patches: x of shape {} cannot be cut into {} equal patches", s, to_string(grid));
+  Tensor y = Tensor::empty({s[0] * grid.volume(), s[1] / grid[0], s[2] / grid[1], s[3] / grid[2], s[4]}, x.value().dtype(),
+                           x.value().device());
   backend(y.device()).patches(grid, false, x.value(), y);
   return record("patches", {x}, y, [grid, s](Tensor dy) -> Gradients {
     Tensor dx = Tensor::empty(s, dy.dtype(), dy.device());

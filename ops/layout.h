@@ -10,8 +10,8 @@ using autograd::Shape;
 using autograd::Variable;
 using engine::Extents;
 
-Variable reshape(const Variable& x, const Shape& shape);                 ///< same elements in the same order
-Variable concat(const std::vector<Variable>& parts, int axis);          ///< negative axes count from the end; rank up to 5
+Variable reshape(const Variable& x, const Shape& shape);        ///< same elements in the same order
+Variable concat(const std::vector<Variable>& parts, int axis);  ///< negative axes count from the end; rank up to 5
 Variable slice(const Variable& x, int axis, std::int64_t begin, std::int64_t count);
 /// x [N,D,H,W,C]: zeros before and after each spatial axis.
 Variable pad(const Variable& x, const Extents& before, const Extents& after);

@@ -34,8 +34,12 @@ MatmulGeometry checked_geometry(const Shape& a, const Shape& b, const MatmulSpec
   require(a.rank() == b.rank() && (a.rank() == 2 || batched),
           "matmul: both operands must have 2 or both 3 axes, got {} and {}", a, b);
   require(!batched || a[0] == b[0], "matmul: batches differ: a is {}, b is {}", a, b);
-  MatmulGeometry g{.batch = batched ? a[0] : 1, .m = a[-2], .k = a[-1], .n = b[-1],
-                   .transpose_a = spec.transpose_a, .transpose_b = spec.transpose_b};
+  MatmulGeometry g{.batch = batched ? a[0] : 1,
+                   .m = a[-2],
+                   .k = a[-1],
+                   .n = b[-1],
+                   .transpose_a = spec.transpose_a,
+                   .transpose_b = spec.transpose_b};
   if (g.transpose_a) std::swap(g.m, g.k);
   if (g.transpose_b) g.n = b[-2];
   const std::int64_t k = g.transpose_b ? b[-1] : b[-2];
@@ -75,8 +79,8 @@ Variable linear(const Variable& x, const Variable& w, const Variable& b) {
   const engine::OperationName name("linear");
   check_kinds("linear", "x", x, "w", w);
   const Shape &xs = x.shape(), &ws = w.shape();
-  require(xs.rank() == 2 && ws.rank() == 2 && xs[1] == ws[1], "linear: x [R, I] and w [O, I] expected, got {} and {}",
-          xs, ws);
+  require(xs.rank() == 2 && ws.rank() == 2 && xs[1] == ws[1], "linear: x [R, I] and w [O, I] expected, got {} and {}", xs,
+          ws);
   const std::int64_t rows = xs[0], in = xs[1], out = ws[0];
   Tensor y = product({1, rows, in, out, false, true}, x.value(), w.value(), {rows, out});
   if (b.defined()) {

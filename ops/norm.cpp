@@ -26,32 +26,33 @@ NormGeometry geometry(const char* op, const Variable& x, const Variable& gamma, 
   return g;
 }
 
-Tensor apply(const NormGeometry& g, const NormSpec& spec, const Tensor& x, const Tensor& mean, const Tensor& variance, const Tensor& gamma,
-             const Tensor& beta) {
+Tensor apply(const NormGeometry& g, const NormSpec& spec, const Tensor& x, const Tensor& mean, const Tensor& variance,
+             const Tensor& gamma, const Tensor& beta) {
   Tensor y = Tensor::empty_like(x);
   backend(x.device()).norm_apply({g, {spec.slope}, spec.eps, x, mean, variance, gamma, beta}, y);
   return y;
 }
 
 /// The normalisation with given statistics, its gradient, and its recipe: y costs one pass over x, so nobody keeps it.
-Variable normalise(const char* op, const NormGeometry& g, const NormSpec& spec, bool fixed, const Variable& x, const Variable& gamma,
-                   const Variable& beta, const Tensor& mean, const Tensor& variance) {
+Variable normalise(const char* op, const NormGeometry& g, const NormSpec& spec, bool fixed, const Variable& x,
+                   const Variable& gamma, const Variable& beta, const Tensor& mean, const Tensor& variance) {
   const Tensor y = apply(g, spec, x.value(), mean, variance, gamma.value(), beta.value());
   const Tensor scale = gamma.value(), shift = beta.value();
-  return record(op, {x, gamma, beta}, y,
-                [=, x = x.saved()](Tensor dy) -> Gradients {
-                  const Tensor input = x.get();
-                  Tensor dx = checks::reuse(dy), dgamma = Tensor::empty_like(scale), dbeta = Tensor::empty_like(shift);
-                  const NormOperands n{g, {spec.slope}, spec.eps, input, mean, variance, scale, shift};
-                  backend(dy.device()).norm_backward(n, fixed, dy, dx, dgamma, dbeta);
-                  return {dx, dgamma, dbeta};
-                },
-                [=, x = x.saved()] { return apply(g, spec, x.get(), mean, variance, scale, shift); });
+  return record(
+      op, {x, gamma, beta}, y,
+      [=, x = x.saved()](Tensor dy) -> Gradients {
+        const Tensor input = x.get();
+        Tensor dx = checks::reuse(dy), dgamma = Tensor::empty_like(scale), dbeta = Tensor::empty_like(shift);
+        const NormOperands n{g, {spec.slope}, spec.eps, input, mean, variance, scale, shift};
+        backend(dy.device()).norm_backward(n, fixed, dy, dx, dgamma, dbeta);
+        return {dx, dgamma, dbeta};
+      },
+      [=, x = x.saved()] { return apply(g, spec, x.get(), mean, variance, scale, shift); });
 }
 
 /// Statistics of this batch, then the rest.
-Variable with_own_statistics(const char* op, const NormGeometry& g, const NormSpec& spec, const Variable& x, const Variable& gamma,
-                             const Variable& beta, RunningStatistics* running) {
+Variable with_own_statistics(const char* op, const NormGeometry& g, const NormSpec& spec, const Variable& x,
+                             const Variable& gamma, const Variable& beta, RunningStatistics* running) {
   Tensor mean = Tensor::empty({g.sets()}, x.value().dtype(), x.value().device()), variance = Tensor::empty_like(mean);
   Backend& device = backend(x.value().device());
   device.norm_statistics(g, x.value(), mean, variance);
@@ -65,7 +66,8 @@ Variable with_own_statistics(const char* op, const NormGeometry& g, const NormSp
 
 }  // namespace
 
-Variable batch_norm(const Variable& x, const Variable& gamma, const Variable& beta, RunningStatistics& running, const NormSpec& spec) {
+Variable batch_norm(const Variable& x, const Variable& gamma, const Variable& beta, RunningStatistics& running,
+                    const NormSpec& spec) {
   const char* op = "batch_norm";
   const engine::OperationName name(op);
   NormGeometry g = geometry(op, x, gamma, beta);
@@ -78,7 +80,8 @@ Variable batch_norm(const Variable& x, const Variable& gamma, const Variable& be
     return normalise(op, g, spec, true, x, gamma, beta, keep ? running.mean.clone() : running.mean,
                      keep ? running.variance.clone() : running.variance);
   }
-  engine::require(g.count() > 1, "batch_norm: a variance needs more than one value per channel in training; x has shape {}", x.shape());
+  engine::require(g.count() > 1, "batch_norm: a variance needs more than one value per channel in training; x has shape {}",
+                  x.shape());
   return with_own_statistics(op, g, spec, x, gamma, beta, &running);
 }
 
@@ -89,11 +92,12 @@ Variable instance_norm(const Variable& x, const Variable& gamma, const Variable&
   return with_own_statistics("instance_norm", g, spec, x, gamma, beta, nullptr);
 }
 
-Variable group_norm(const Variable& x, const Variable& gamma, const Variable& beta, std::int64_t groups, const NormSpec& spec) {
+Variable group_norm(const Variable& x, const Variable& gamma, const Variable& beta, std::int64_t groups,
+                    const NormSpec& spec) {
   const engine::OperationName name("group_norm");
   NormGeometry g = geometry("group_norm", x, gamma, beta);
-  engine::require(groups >= 1 && g.C % groups == 0, "group_norm: {} channels cannot be split into {} groups; x has shape {}", g.C, groups,
-                  x.shape());
+  engine::require(groups >= 1 && g.C % groups == 0, "group_norm: {} channels cannot be split into {} groups; x has shape {}",
+                  g.C, groups, x.shape());
   g.channels = g.C / groups;
   engine::require(g.count() > 1, "group_norm: a variance needs more than one value per group; x has shape {}", x.shape());
   return with_own_statistics("group_norm", g, spec, x, gamma, beta, nullptr);

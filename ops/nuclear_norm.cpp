@@ -23,7 +23,9 @@ void check_matrices(const char* op, const Tensor& a) {
           a.shape());
 }
 
-struct Svd { Tensor u, s, vt; };
+struct Svd {
+  Tensor u, s, vt;
+};
 
 Svd decompose(const Tensor& a) {
   const std::int64_t graphs = a.shape()[0], n = a.shape()[1], m = a.shape()[2], k = std::min(n, m);
@@ -35,7 +37,10 @@ Svd decompose(const Tensor& a) {
 
 /// Copies `rows` x `columns` of every graph between the upper left corners of [G, .., x_columns] and [G, .., y_columns].
 void copy_corner(std::int64_t rows, std::int64_t columns, const Tensor& x, Tensor& y) {
-  BlockCopy block{{x.shape()[0], x.shape()[1], x.shape()[2], 1, 1}, {y.shape()[0], y.shape()[1], y.shape()[2], 1, 1}, {}, {},
+  BlockCopy block{{x.shape()[0], x.shape()[1], x.shape()[2], 1, 1},
+                  {y.shape()[0], y.shape()[1], y.shape()[2], 1, 1},
+                  {},
+                  {},
                   {x.shape()[0], rows, columns, 1, 1}};
   backend(x.device()).copy_block(block, x, y);
 }

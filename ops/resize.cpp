@@ -14,7 +14,8 @@ Variable resize(const Variable& x, const ResizeSpec& spec) {
   checks::defined("resize", "x", x);
   checks::floating("resize", x.value());
   checks::rank("resize", "x", x.value(), 5, "[N, D, H, W, C]");
-  ResizeGeometry g{x.shape()[0], x.shape()[4], {}, spec.out, spec.interpolation == Interpolation::linear, spec.align_corners};
+  ResizeGeometry g{x.shape()[0],      x.shape()[4], {}, spec.out, spec.interpolation == Interpolation::linear,
+                   spec.align_corners};
   for (int a = 0; a < 3; ++a) {
     g.in[a] = x.shape()[a + 1];
     engine::require(g.in[a] >= 1 && g.out[a] >= 1, "resize: from shape {} to {}; every extent must be at least 1", x.shape(),

@@ -54,8 +54,8 @@ Tensor choose(const Tensor& mask, const Tensor& a, const Tensor& b) {
   bool fits = s == b.shape() && s.rank() > m.rank();
   for (int axis = 0; fits && axis < m.rank(); ++axis) fits = s[axis + 1] == m[axis];
   require(fits, "choose: {} and {} by a mask {}", s, b.shape(), m);
-  require<engine::DtypeError>(mask.dtype() == Dtype::f32 && a.dtype() == b.dtype(), "choose: {} and {} by a mask of {}", a.dtype(),
-                              b.dtype(), mask.dtype());
+  require<engine::DtypeError>(mask.dtype() == Dtype::f32 && a.dtype() == b.dtype(), "choose: {} and {} by a mask of {}",
+                              a.dtype(), b.dtype(), mask.dtype());
   Tensor y = Tensor::empty_like(a);
   backend(a.device()).choose(mask, a, b, y);
   return y;

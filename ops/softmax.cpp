@@ -15,7 +15,8 @@ Variable compute(const char* op, bool logarithm, const Variable& x) {
   const engine::OperationName name(op);
   checks::defined(op, "x", x);
   checks::floating(op, x.value());
-  engine::require(x.shape().rank() >= 1 && x.shape().back() >= 1, "{}: x needs a last axis to run over, got shape {}", op, x.shape());
+  engine::require(x.shape().rank() >= 1 && x.shape().back() >= 1, "{}: x needs a last axis to run over, got shape {}", op,
+                  x.shape());
   Tensor y = Tensor::empty_like(x.value());
   backend(y.device()).softmax(logarithm, x.value(), y);
   return record(op, {x}, y, [logarithm, y](Tensor dy) -> Gradients {

@@ -17,13 +17,21 @@ struct NuclearNormSpec {
 };
 
 /// p ← p - lr m̂ / (sqrt(v̂) + eps), with L2 decay added to the gradient. Kingma & Ba 2015, Algorithm 1.
-struct AdamSpec { double beta1 = 0.9, beta2 = 0.999, eps = 1e-8, weight_decay = 0; };
+struct AdamSpec {
+  double beta1 = 0.9, beta2 = 0.999, eps = 1e-8, weight_decay = 0;
+};
 
 /// v ← momentum v + (g + weight_decay p);  p ← p - lr v.
-struct SgdSpec { double momentum = 0.9, weight_decay = 0; };
+struct SgdSpec {
+  double momentum = 0.9, weight_decay = 0;
+};
 
 /// One parameter of a fused update: all tensors share shape and dtype.
-struct AdamSlot { Tensor p, g, m, v; };
-struct SgdSlot { Tensor p, g, v; };
+struct AdamSlot {
+  Tensor p, g, m, v;
+};
+struct SgdSlot {
+  Tensor p, g, v;
+};
 
 }  // namespace sagcl::ops

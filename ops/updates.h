@@ -2,8 +2,8 @@
 #include "ops/specs.h"
 
 // Updates in place, all parameters in one call. The tensors of a slot agree in shape, dtype and device; nothing is checked.
-// `open` (f64 [1] on the device, or undefined) is a gate: where it is 0 nothing changes. Numbers that change from step to step
-// lie on the device (f64), so that recorded work can be replayed with others.
+// `open` (f64 [1] on the device, or undefined) is a gate: where it is 0 nothing changes. Numbers that change from step to
+// step lie on the device (f64), so that recorded work can be replayed with others.
 namespace sagcl::ops {
 
 /// rates [2]: lr / (1 - β1^t) and 1 / √(1 - β2^t) for step t = 1, 2, …

@@ -62,8 +62,6 @@ AffinityGraph affinity_graph(const Tensor& teacher_probabilities, const Variable
   return {affinity(t.value(), s, metric, sigma2), sigma2};
 }
 
-Tensor diagonal(const Tensor& a) {
-  return ops::diagonal(a).reshape({a.shape()[0] * a.shape()[1]});
-}
+Tensor diagonal(const Tensor& a) { return ops::diagonal(a).reshape({a.shape()[0] * a.shape()[1]}); }
 
 }  // namespace sagcl::semiagcl

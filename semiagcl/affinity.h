@@ -29,8 +29,8 @@ Variable affinity(const Tensor& teacher_vectors, const Variable& student_vectors
 
 /// A graph and the bandwidth it was made with.
 struct AffinityGraph {
-  Variable a;      ///< [G,N,N]
-  Tensor sigma2;   ///< [G]
+  Variable a;     ///< [G,N,N]
+  Tensor sigma2;  ///< [G]
 };
 
 /// Eq. 2 from probabilities [N,D,H,W,C] of teacher (constant) and student by the method's settings. Where m.kernel is

@@ -9,9 +9,7 @@
 
 namespace sagcl::semiagcl {
 
-Tensor sharpened(const Tensor& q) {
-  return ops::shares(ops::square(Variable(q)).value());
-}
+Tensor sharpened(const Tensor& q) { return ops::shares(ops::square(Variable(q)).value()); }
 
 Variable consistency_loss(const Variable& student_logits, const Tensor& q, Consistency form, double least) {
   engine::require(student_logits.shape() == q.shape(), "consistency_loss: student {} and teacher {} differ",

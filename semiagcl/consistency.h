@@ -15,7 +15,8 @@ using engine::Tensor;
 ///   dice_ce_argmax  L_sup with it: ½ (CE + Dice)
 ///   mse             mean over voxels and classes of (softmax(z) − q)²   mean teacher
 /// The argmax forms leave out voxels where the teacher's largest probability is below `least`.
-Variable consistency_loss(const Variable& student_logits, const Tensor& teacher_probabilities, Consistency form, double least = 0);
+Variable consistency_loss(const Variable& student_logits, const Tensor& teacher_probabilities, Consistency form,
+                          double least = 0);
 
 /// q² / Σ_c q², over the last axis.
 Tensor sharpened(const Tensor& q);

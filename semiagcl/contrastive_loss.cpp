@@ -21,15 +21,16 @@ void check(const Variable& q, const Contrast& c) {
   require(s.rank() == 2, "contrastive_losses: anchors must be [B, dim], got {}", s);
   require(c.keys.defined() && c.keys.shape().rank() == 2 && c.keys.shape()[1] == s[1],
           "contrastive_losses: keys must be [R, {}], got {}", s[1], c.keys.shape());
-  require(c.weights.shape() == engine::Shape{s[0], c.keys.shape()[0]}, "contrastive_losses: weights must be [{}, {}], got {}", s[0],
-          c.keys.shape()[0], c.weights.shape());
+  require(c.weights.shape() == engine::Shape{s[0], c.keys.shape()[0]},
+          "contrastive_losses: weights must be [{}, {}], got {}", s[0], c.keys.shape()[0], c.weights.shape());
   require(!c.own.defined() || (c.own.shape().rank() == 3 && c.own.shape()[0] == s[0] && c.own.shape()[2] == s[1]),
           "contrastive_losses: own negatives must be [{}, M, {}], got {}", s[0], s[1], c.own.shape());
   require(!c.shared.defined() || (c.shared.shape().rank() == 2 && c.shared.shape()[1] == s[1]),
           "contrastive_losses: shared negatives must be [M, {}], got {}", s[1], c.shared.shape());
   require<UsageError>((c.own.defined() && c.own.size() > 0) || (c.shared.defined() && c.shared.size() > 0),
                       "contrastive_losses: there are no negatives");
-  require<UsageError>(!c.shared_mask.defined() || c.own.defined(), "contrastive_losses: a mask needs own negatives, which it spares");
+  require<UsageError>(!c.shared_mask.defined() || c.own.defined(),
+                      "contrastive_losses: a mask needs own negatives, which it spares");
   require<UsageError>(c.tau > 0, "contrastive_losses: tau is {}, it must be above 0", c.tau);
 }
 

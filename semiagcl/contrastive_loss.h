@@ -8,12 +8,14 @@ using engine::Tensor;
 
 /// What anchors q [B, dim] are contrasted with. All of it is constant: keys come from the teacher and the bank.
 struct Contrast {
-  Tensor keys = {};         ///< [R, dim] positive keys k⁺ of all anchors
-  Tensor weights = {};      ///< [B, R]: how much each key counts as k⁺ of each anchor; 1 / number at its positives is their mean
-  Tensor own = {};          ///< [B, M, dim] negatives of each anchor: H of Eq. 7; or undefined
-  Tensor shared = {};       ///< [M, dim] negatives common to all anchors: Q of Eq. 4; or undefined
-  Tensor shared_mask = {};  ///< [B, M] added to q·n/τ of the shared ones: 0, or -1e30 to leave one out; or undefined. Needs `own`
-  double tau = 0.2;         ///< temperature τ
+  Tensor keys = {};  ///< [R, dim] positive keys k⁺ of all anchors
+  /// [B, R]: how much each key counts as k⁺ of each anchor; 1 / number at its positives is their mean
+  Tensor weights = {};
+  Tensor own = {};     ///< [B, M, dim] negatives of each anchor: H of Eq. 7; or undefined
+  Tensor shared = {};  ///< [M, dim] negatives common to all anchors: Q of Eq. 4; or undefined
+  /// [B, M] added to q·n/τ of the shared ones: 0, or -1e30 to leave one out; or undefined. Needs `own`
+  Tensor shared_mask = {};
+  double tau = 0.2;  ///< temperature τ
 };
 
 /// Eq. 4 (negatives Q in `shared`) and Eq. 7 (negatives H in `own`), one loss per anchor:

@@ -14,7 +14,8 @@ using engine::Dtype;
 
 Variable mixed_loss(const Variable& logits, const Tensor& labels, const Tensor& mask, double w_outside, double w_inside) {
   const Tensor not_counted = Tensor::full(labels.shape(), -1, Dtype::i32, labels.device());
-  // Departs from the paper: it says nothing of M but its size; this is the code it quotes, with our L_sup in the place of its.
+  // Departs from the paper: it says nothing of M but its size; this is the code it quotes, with our L_sup in the place of
+  // its.
   const Variable outside = supervised_loss(logits, ops::choose(mask, labels, not_counted));
   const Variable inside = supervised_loss(logits, ops::choose(mask, not_counted, labels));
   return ops::add(ops::scale(outside, w_outside), ops::scale(inside, w_inside));

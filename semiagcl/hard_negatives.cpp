@@ -26,12 +26,13 @@ Closest closest_keys(const Tensor& anchors, const MemoryBank& bank, std::int64_t
 
 Tensor mixtures(const KeyRing& ring, const Closest& closest, const Method& m, engine::Generator& random) {
   require<engine::UsageError>(m.mixing != Mixing::none, "hard_negatives: mixing is none, so there is no L_RW to draw for");
-  // Departs from the paper: A_ii belongs to a patch of this batch and n_i to the bank, so each key keeps the affinity its own
-  // patch had when it was stored.
+  // Departs from the paper: A_ii belongs to a patch of this batch and n_i to the bank, so each key keeps the affinity its
+  // own patch had when it was stored.
   const MixWeight weight = m.mixing == Mixing::affinity     ? MixWeight::affinity
                            : m.mixing == Mixing::one_to_one ? MixWeight::half
                                                             : MixWeight::random;
-  Tensor h = Tensor::empty({closest.slots.shape()[0], m.n_hard, ring.keys.shape()[2]}, ring.keys.dtype(), ring.keys.device());
+  Tensor h =
+      Tensor::empty({closest.slots.shape()[0], m.n_hard, ring.keys.shape()[2]}, ring.keys.dtype(), ring.keys.device());
   paper_backend(h.device()).mixtures(weight, random.next_key(), ring, closest, h);
   return h;
 }

@@ -35,13 +35,14 @@ void check_keys(const Tensor& keys, const Picks& picks, const Tensor& affinity) 
     for (std::int64_t i = 0; i < picks.counted.data<std::int32_t>()[k]; ++i) {
       const double* key = row.data() + (k * n + i) * dim;
       const double length = std::sqrt(std::inner_product(key, key + dim, key, 0.0));
-      require<UsageError>(std::abs(length - 1) < 1e-3, "MemoryBank: key {} of class {} has length {}, keys are unit vectors", i, k,
-                          length);
+      require<UsageError>(std::abs(length - 1) < 1e-3, "MemoryBank: key {} of class {} has length {}, keys are unit vectors",
+                          i, k, length);
       const std::int64_t patch = picks.patch.data<std::int32_t>()[k * n + i];
       require<UsageError>(patch >= 0 && patch < affinity.size(), "MemoryBank: patch {} has no affinity, there are {}", patch,
                           affinity.size());
       const double of_patch = a[std::size_t(patch)];
-      require<UsageError>(of_patch >= 0 && of_patch <= 1, "MemoryBank: affinity {} of patch {} is not in [0,1]", of_patch, patch);
+      require<UsageError>(of_patch >= 0 && of_patch <= 1, "MemoryBank: affinity {} of patch {} is not in [0,1]", of_patch,
+                          patch);
     }
 }
 
@@ -66,8 +67,8 @@ void MemoryBank::update_threshold(const Tensor& open) {
   const Tensor median = ops::quantiles(ring_.affinity.reshape({1, ring_.affinity.size()}), {0.5});
   // Departs from the paper: it names a dynamic threshold θ in (0,1) and gives neither value nor rule.
   paper_backend(threshold_.device())
-      .move_threshold(m_.threshold_decay, m_.threshold_from_first, m_.threshold_low, m_.threshold_high, median.reshape({1}), open,
-                      threshold_);
+      .move_threshold(m_.threshold_decay, m_.threshold_from_first, m_.threshold_low, m_.threshold_high, median.reshape({1}),
+                      open, threshold_);
 }
 
 Tensor MemoryBank::theta() const { return ops::slice(Variable(threshold_), 0, 0, 1).value(); }
@@ -79,7 +80,8 @@ Tensor MemoryBank::other_classes(std::int64_t n) const {
 }
 
 std::int64_t MemoryBank::count(std::int64_t label) const {
-  require<UsageError>(label >= 0 && label < ring_.count.size(), "MemoryBank: class {}, there are {}", label, ring_.count.size());
+  require<UsageError>(label >= 0 && label < ring_.count.size(), "MemoryBank: class {}, there are {}", label,
+                      ring_.count.size());
   return ring_.count.to_vector<std::int32_t>()[std::size_t(label)];
 }
 
@@ -96,7 +98,11 @@ MemoryBank::Keys MemoryBank::of(std::int64_t label) const {
 }
 
 std::map<std::string, Tensor> MemoryBank::parts() const {
-  return {{"keys", ring_.keys}, {"affinity", ring_.affinity}, {"count", ring_.count}, {"next", ring_.next}, {"threshold", threshold_}};
+  return {{"keys", ring_.keys},
+          {"affinity", ring_.affinity},
+          {"count", ring_.count},
+          {"next", ring_.next},
+          {"threshold", threshold_}};
 }
 
 std::map<std::string, Tensor> MemoryBank::state() const {
@@ -110,15 +116,16 @@ void MemoryBank::load(const std::map<std::string, Tensor>& saved) {
     auto found = saved.find(name);
     require<UsageError>(found != saved.end(), "MemoryBank: the saved state has no {}", name);
     require<UsageError>(found->second.shape() == part.shape(),
-                        "MemoryBank: saved {} is {}, this bank's is {}; bank_size, projection_dim and classes must agree", name,
-                        found->second.shape(), part.shape());
+                        "MemoryBank: saved {} is {}, this bank's is {}; bank_size, projection_dim and classes must agree",
+                        name, found->second.shape(), part.shape());
   }
   const std::int64_t size = ring_.keys.shape()[1];
   const auto count = saved.at("count").to_vector<std::int32_t>(), next = saved.at("next").to_vector<std::int32_t>();
   std::vector<double> affinity = saved.at("affinity").to_doubles();
   for (std::size_t k = 0; k < count.size(); ++k) {
     require<UsageError>(count[k] >= 0 && count[k] <= size && next[k] >= 0 && next[k] < size,
-                        "MemoryBank: saved count {} and position {} of class {} do not fit a bank of {}", count[k], next[k], k, size);
+                        "MemoryBank: saved count {} and position {} of class {} do not fit a bank of {}", count[k], next[k],
+                        k, size);
     const auto begin = affinity.begin() + std::ptrdiff_t(std::int64_t(k) * size);
     std::fill(begin + count[k], begin + size, NAN);  // older files hold 0 in slots that were never filled
   }

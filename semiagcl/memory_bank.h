@@ -16,17 +16,19 @@ class MemoryBank {
   MemoryBank(std::int64_t n_classes, const Method& m, engine::Device device = {}, engine::Dtype dtype = engine::Dtype::f32);
 
   /// Stores those of keys [K n, dim] that count, each with the affinity of its patch (affinity [patches of the batch], the
-  /// diagonal of Eq. 2's graphs); the oldest of their class make room. Where `open` (f64 [1], or undefined) is 0 nothing happens.
-  /// ShapeError for another width; on the CPU UsageError for an affinity outside [0,1] or a key that is not of length one.
+  /// diagonal of Eq. 2's graphs); the oldest of their class make room. Where `open` (f64 [1], or undefined) is 0 nothing
+  /// happens. ShapeError for another width; on the CPU UsageError for an affinity outside [0,1] or a key that is not of
+  /// length one.
   void store(const Tensor& keys, const Picks& picks, const Tensor& affinity, const Tensor& open = {});
 
-  /// Moves θ towards the median of all stored affinities: decay θ + (1 − decay) median, clamped; once per step. θ stays where
-  /// nothing is stored, without m.dynamic_threshold, and where `open` is 0.
+  /// Moves θ towards the median of all stored affinities: decay θ + (1 − decay) median, clamped; once per step. θ stays
+  /// where nothing is stored, without m.dynamic_threshold, and where `open` is 0.
   void update_threshold(const Tensor& open = {});
 
   const KeyRing& ring() const { return ring_; }
-  Tensor theta() const;                        ///< θ, [1]
-  Tensor other_classes(std::int64_t n) const;  ///< [K n, K bank_size]: 0 where a key is of another class than the row, else -1e30
+  Tensor theta() const;  ///< θ, [1]
+  /// [K n, K bank_size]: 0 where a key is of another class than the row, else -1e30
+  Tensor other_classes(std::int64_t n) const;
 
   // What follows waits for the device; it is for checkpoints and for looking.
 
@@ -40,8 +42,8 @@ class MemoryBank {
   };
   Keys of(std::int64_t label) const;
 
-  /// Everything as host tensors for a checkpoint, and back, whatever float type they have. UsageError when a tensor is missing
-  /// or of another shape.
+  /// Everything as host tensors for a checkpoint, and back, whatever float type they have. UsageError when a tensor is
+  /// missing or of another shape.
   std::map<std::string, Tensor> state() const;
   void load(const std::map<std::string, Tensor>& state);
 

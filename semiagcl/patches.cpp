@@ -36,7 +36,8 @@ void check_map(const char* who, const Tensor& image, const Tensor& map) {
   const Shape &x = image.shape(), &c = map.shape();
   require(x.rank() == 5 && c.rank() == 5 && x.with(4, 1) == c.with(4, 1),
           "{}: image {} and class map {} do not cover the same voxels", who, x, c);
-  require<engine::DtypeError>(image.dtype() == map.dtype(), "{}: image {} and class map {}", who, image.dtype(), map.dtype());
+  require<engine::DtypeError>(image.dtype() == map.dtype(), "{}: image {} and class map {}", who, image.dtype(),
+                              map.dtype());
   require<engine::DeviceError>(image.device() == map.device(), "{}: image on {} and class map on {}", who, image.device(),
                                map.device());
 }
@@ -48,7 +49,9 @@ Tensor patch_means(PatchMean f, const Tensor& x, const Tensor& c, const Extents&
   return means;
 }
 
-PatchMean entropy(EntropyForm form) { return form == EntropyForm::clamped ? PatchMean::clamped_entropy : PatchMean::entropy; }
+PatchMean entropy(EntropyForm form) {
+  return form == EntropyForm::clamped ? PatchMean::clamped_entropy : PatchMean::entropy;
+}
 
 }  // namespace
 
@@ -84,8 +87,10 @@ Tensor patch_cosine(const Tensor& image, const Tensor& class_map, const Extents&
   const Variable x(grey("patch_cosine", image)), mean(confidence.reshape({P, K}));
   std::vector<Variable> similarity;  // [P, 1] of each class
   for (std::int64_t k = 0; k < K; ++k) {
-    const Variable attended = ops::patches(ops::multiply(x, ops::slice(Variable(class_map), 4, k, 1)), grid);  // of X' = X ⊙ C^k
-    const Variable rows = ops::l2_normalize(ops::reshape(attended, {P, x.value().size() / P}));                // zeros stay zeros
+    // of X' = X ⊙ C^k
+    const Variable attended = ops::patches(ops::multiply(x, ops::slice(Variable(class_map), 4, k, 1)), grid);
+    // zeros stay zeros
+    const Variable rows = ops::l2_normalize(ops::reshape(attended, {P, x.value().size() / P}));
     const Tensor score = ops::slice(mean, 1, k, 1).value();
     const Tensor anchor = ops::top_rows(score, score, 0, 1).picks;
     similarity.push_back(ops::matmul(rows, ops::gather(rows, anchor.reshape({1})), {.transpose_b = true}));
@@ -96,8 +101,8 @@ Tensor patch_cosine(const Tensor& image, const Tensor& class_map, const Extents&
 void check_picks(const char* who, const Tensor& picks, const Shape& class_map, const Extents& grid) {
   const std::int64_t patches = class_map[0] * patches_per_image(class_map, grid);
   require<engine::DtypeError>(picks.dtype() == Dtype::i32, "{}: picks must be i32, got {}", who, picks.dtype());
-  require(picks.shape().rank() == 2 && picks.shape()[0] == class_map[4], "{}: picks must be [{}, n], got {}", who, class_map[4],
-          picks.shape());
+  require(picks.shape().rank() == 2 && picks.shape()[0] == class_map[4], "{}: picks must be [{}, n], got {}", who,
+          class_map[4], picks.shape());
   if (!picks.device().is_cpu()) return;
   for (std::int64_t i = 0; i < picks.size(); ++i) {
     const std::int32_t patch = picks.data<std::int32_t>()[i];
@@ -117,14 +122,16 @@ Tensor attended_patches(const Tensor& image, const Tensor& class_map, const Exte
 
 Tensor one_hot(const Tensor& labels, std::int64_t n_classes, Dtype dtype) {
   const Shape& s = labels.shape();
-  require(s.rank() == 4 && n_classes > 0, "one_hot: expected labels [N,D,H,W] and n_classes > 0, got {} and {}", s, n_classes);
+  require(s.rank() == 4 && n_classes > 0, "one_hot: expected labels [N,D,H,W] and n_classes > 0, got {} and {}", s,
+          n_classes);
   require<engine::DtypeError>(labels.dtype() == Dtype::i32 || labels.dtype() == Dtype::u8,
                               "one_hot: labels must be i32 or u8, got {}", labels.dtype());
   if (labels.device().is_cpu())
     visit_any(labels.dtype(), [&]<class L>(engine::Type<L>) {
       for (std::int64_t i = 0; i < labels.size(); ++i) {
         const auto k = std::int64_t(labels.data<L>()[i]);
-        require<engine::DataError>(k >= -1 && k < n_classes, "one_hot: label {} at voxel {}, there are {} classes", k, i, n_classes);
+        require<engine::DataError>(k >= -1 && k < n_classes, "one_hot: label {} at voxel {}, there are {} classes", k, i,
+                                   n_classes);
       }
     });
   return ops::one_hot(labels, n_classes, dtype);

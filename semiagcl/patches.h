@@ -17,7 +17,8 @@ using engine::Tensor;
 /// Patches per image. ShapeError unless the extents of x [N,D,H,W,C] are divisible by the grid.
 std::int64_t patches_per_image(const engine::Shape& x, const Extents& grid);
 
-/// Robust range of each image, [N, 2]: percentiles `low` and `high` in percent (numpy's linear rule) of the mean over channels.
+/// Robust range of each image, [N, 2]: percentiles `low` and `high` in percent (numpy's linear rule) of the mean over
+/// channels.
 Tensor robust_range(const Tensor& x, double low = 0.5, double high = 99.5);
 
 /// x [N,D,H,W,C] -> [N,D,H,W,1]: mean over channels, moved to [0,1] by the robust range of its image and clamped.
@@ -46,8 +47,8 @@ Tensor patch_cosine(const Tensor& image, const Tensor& class_map, const Extents&
 /// -> [K·n, d,h,w, C], class after class. These are what the encoder reads: E_S(P_i^k). Errors as check_picks.
 Tensor attended_patches(const Tensor& image, const Tensor& class_map, const Extents& grid, const Tensor& picks);
 
-/// ShapeError unless picks is [K,n] for the K classes of a map, DtypeError unless it is i32; UsageError for a patch that does
-/// not exist (read on the CPU only; elsewhere it would wait for the device).
+/// ShapeError unless picks is [K,n] for the K classes of a map, DtypeError unless it is i32; UsageError for a patch that
+/// does not exist (read on the CPU only; elsewhere it would wait for the device).
 void check_picks(const char* who, const Tensor& picks, const engine::Shape& class_map, const Extents& grid);
 
 /// Labels i32 or u8 [N,D,H,W] -> one-hot [N,D,H,W,K] of `dtype` on the labels' device; −1 gives a row of zeros.

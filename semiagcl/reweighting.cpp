@@ -29,7 +29,8 @@ Variable reweighted_loss(const Variable& q, const Tensor& keys, const Picks& pic
 
 Variable roi_features(const Variable& bottleneck, const Tensor& class_map, const Extents& grid, const Tensor& picks) {
   const engine::Shape &f = bottleneck.shape(), &c = class_map.shape();
-  require(f.rank() == 5 && c.rank() == 5 && f[0] == c[0], "roi_features: bottleneck {} and class map {} hold different batches", f, c);
+  require(f.rank() == 5 && c.rank() == 5 && f[0] == c[0],
+          "roi_features: bottleneck {} and class map {} hold different batches", f, c);
   check_picks("roi_features", picks, c, grid);
   const Extents cells{{f[1], f[2], f[3]}};
   const std::int64_t columns = f[0] * cells.volume();

@@ -24,7 +24,8 @@ Tensor sampling_score(const Tensor& image, const Tensor& class_map, const Method
 Picks class_centric_patches(const Tensor& score, const Tensor& confidence, const Method& m) {
   const engine::Shape& s = score.shape();
   engine::require(s.rank() == 3 && s == confidence.shape() && score.size() > 0,
-                  "class_centric_patches: score {} and confidence {} must both be [N, patches, classes]", s, confidence.shape());
+                  "class_centric_patches: score {} and confidence {} must both be [N, patches, classes]", s,
+                  confidence.shape());
   const std::int64_t patches = s[0] * s[1], K = s[2], n = capped_top_n(m.top_n, patches, m.top_n_share);
   const ops::TopRows top = ops::top_rows(score.reshape({patches, K}), confidence.reshape({patches, K}), m.min_confidence, n);
   return {top.picks, top.counted};

@@ -1,6 +1,6 @@
 #pragma once
-#include "semiagcl/training/config.h"
 #include "semiagcl/patches.h"
+#include "semiagcl/training/config.h"
 
 namespace sagcl::semiagcl {
 

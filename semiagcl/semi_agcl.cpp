@@ -14,9 +14,11 @@
 namespace sagcl::semiagcl {
 namespace {
 
-std::unique_ptr<layers::ProjectionHead> make_head(const RunSettings& s, const layers::SegmenterSpec& spec, engine::Device device) {
+std::unique_ptr<layers::ProjectionHead> make_head(const RunSettings& s, const layers::SegmenterSpec& spec,
+                                                  engine::Device device) {
   engine::Generator random(s.train.seed, "projection head");
-  auto head = std::make_unique<layers::ProjectionHead>(16 * spec.width, s.method.projection_hidden, s.method.projection_dim, random);
+  auto head =
+      std::make_unique<layers::ProjectionHead>(16 * spec.width, s.method.projection_hidden, s.method.projection_dim, random);
   layers::move_to(*head, device);
   return head;
 }
@@ -39,8 +41,12 @@ Tensor joined(const std::vector<Findings>& shards, const char* name, engine::Dev
 }  // namespace
 
 SemiAgcl::SemiAgcl(const RunSettings& s, const layers::SegmenterSpec& spec, engine::Device device)
-    : TeacherMethod(s, spec, device), method_(settings_.method), classes_(spec.classes), head_(make_head(s, spec, device)),
-      teacher_head_(make_head(s, spec, device)), bank_(spec.classes, s.method, device),
+    : TeacherMethod(s, spec, device),
+      method_(settings_.method),
+      classes_(spec.classes),
+      head_(make_head(s, spec, device)),
+      teacher_head_(make_head(s, spec, device)),
+      bank_(spec.classes, s.method, device),
       numbers_(numbers_up_to(s.method.top_n).to(device)) {}
 
 std::vector<Phase> SemiAgcl::phases() {
@@ -55,7 +61,8 @@ std::vector<Phase> SemiAgcl::phases() {
 std::vector<Term> SemiAgcl::objective(StepInput& in) {
   const layers::Segmentation student = in.look(in.batch.strong);
   const std::int64_t labelled = in.batch.labelled, all = in.batch.weak.shape()[0], unlabelled = all - labelled;
-  const std::int64_t first = contrasts() && method_.labelled_anchors ? 0 : labelled;  // the first sample the teacher has to see
+  // the first sample the teacher has to see
+  const std::int64_t first = contrasts() && method_.labelled_anchors ? 0 : labelled;
   engine::Generator dropout = in.random.fork(0);
   const AveragedNetwork::Output seen = teacher_.look(samples(in.batch.weak, first, all - first), dropout);
 
@@ -66,7 +73,7 @@ std::vector<Term> SemiAgcl::objective(StepInput& in) {
   terms.push_back({"reg", reg, method_.w_reg, in.ramp});  // L_reg
   if (method_.kernel != Kernel::none) {
     const AffinityGraph graph = affinity_graph(target, ops::softmax(logits), method_);  // of Eq. 2
-    terms.push_back({"pl", affinity_loss(graph.a, method_), method_.w_pl, in.ramp});  // L_PL
+    terms.push_back({"pl", affinity_loss(graph.a, method_), method_.w_pl, in.ramp});    // L_PL
     in.found["a_ii"] = mean(diagonal(graph.a.value()));
     in.found["sigma2"] = mean(graph.sigma2);
   }
@@ -82,7 +89,8 @@ Variable SemiAgcl::embed(const Variable& features, layers::ProjectionHead& head)
 }
 
 /// Sections III-A and III-C: picks patches, embeds both views, contrasts with the bank.
-Variable SemiAgcl::contrast(StepInput& in, const layers::Segmentation& student, std::int64_t first, const AveragedNetwork::Output& seen) {
+Variable SemiAgcl::contrast(StepInput& in, const layers::Segmentation& student, std::int64_t first,
+                            const AveragedNetwork::Output& seen) {
   const std::int64_t labelled = in.batch.labelled, all = in.batch.weak.shape()[0], count = all - first;
   const Tensor weak = samples(in.batch.weak, first, count), strong = samples(in.batch.strong, first, count);
 
@@ -97,7 +105,8 @@ Variable SemiAgcl::contrast(StepInput& in, const layers::Segmentation& student, 
     const Variable seen_by_student = ops::softmax(Variable(samples(student.logits.value(), first, count)));
     Method per_image = method_;
     per_image.graph = GraphOver::image;
-    in.found["affinity"] = diagonal(affinity_graph(seen.probabilities, seen_by_student, per_image).a.value());  // A_ii of Eq. 6
+    in.found["affinity"] =
+        diagonal(affinity_graph(seen.probabilities, seen_by_student, per_image).a.value());  // A_ii of Eq. 6
   }
   const Tensor score = sampling_score(weak, map, method_);                                               // by Eq. 1
   const Picks picks = class_centric_patches(score, patch_confidence(map, method_.patch_grid), method_);  // Top-n

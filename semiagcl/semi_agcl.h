@@ -1,13 +1,13 @@
 #pragma once
 #include "layers/projection_head.h"
-#include "semiagcl/training/averaged_network.h"
 #include "semiagcl/memory_bank.h"
+#include "semiagcl/training/averaged_network.h"
 
 namespace sagcl::semiagcl {
 
-/// The paper's method: L_all = L_sup + L_reg + L_PL + L_RW (Eq. 8). One step reads from top to bottom in objective(): the teacher
-/// looks at the weak views; L_reg and the affinity graph compare the two networks; the Top-n patches of every class are
-/// embedded by both encoders and contrasted with hard negatives from the memory bank.
+/// The paper's method: L_all = L_sup + L_reg + L_PL + L_RW (Eq. 8). One step reads from top to bottom in objective(): the
+/// teacher looks at the weak views; L_reg and the affinity graph compare the two networks; the Top-n patches of every class
+/// are embedded by both encoders and contrasted with hard negatives from the memory bank.
 class SemiAgcl final : public TeacherMethod {
  public:
   SemiAgcl(const RunSettings& settings, const layers::SegmenterSpec& spec, engine::Device device);
@@ -22,7 +22,8 @@ class SemiAgcl final : public TeacherMethod {
   void after_update(const StepUpdate& update);
   bool contrasts() const { return method_.mixing != Mixing::none && method_.w_rw != 0; }
   Variable embed(const Variable& features, layers::ProjectionHead& head) const;
-  Variable contrast(StepInput& in, const layers::Segmentation& student, std::int64_t first, const AveragedNetwork::Output& seen);
+  Variable contrast(StepInput& in, const layers::Segmentation& student, std::int64_t first,
+                    const AveragedNetwork::Output& seen);
 
   const Method& method_;  // of the settings
   std::int64_t classes_;

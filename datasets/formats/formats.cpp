@@ -37,7 +37,8 @@ Image npy(const path& file, std::int64_t, Axes axes) { return image_of_array(rea
 Image hdf5(const path& file, std::int64_t, Axes axes) {
   return image_of_array(read_hdf5(file, "image"), axes, file.string());
 }
-template <Image (*read)(const path&, std::int64_t, Axes)> StoredLabel label(const path& file, Axes axes) {
+template <Image (*read)(const path&, std::int64_t, Axes)>
+StoredLabel label(const path& file, Axes axes) {
   return as_label(read(file, 1, axes), file);
 }
 StoredLabel png_label(const path& file, Axes) { return read_png_label(file); }

@@ -74,8 +74,8 @@ std::size_t Inflater::read(char* to, std::size_t n) {
     if (status == Z_STREAM_END) {
       const bool more = s.z.avail_in > 1 || s.consumed < s.input.size();
       // A gzip file may hold several members one after another; anything else behind the end is padding.
-      const bool member = s.kind == Kind::gzip && more && s.z.next_in[0] == 0x1f &&
-                          (s.z.avail_in < 2 || s.z.next_in[1] == 0x8b);
+      const bool member =
+          s.kind == Kind::gzip && more && s.z.next_in[0] == 0x1f && (s.z.avail_in < 2 || s.z.next_in[1] == 0x8b);
       if (member) inflateReset(&s.z);
       s.ended = !member;
     } else if (status == Z_OK || (status == Z_BUF_ERROR && got > 0)) {

@@ -22,7 +22,8 @@ class Inflater {
   std::size_t read(char* to, std::size_t n);
   /// As read(), but a stream that ends early is an error that says how many bytes of `what` were missing.
   void read_exactly(char* to, std::size_t n, std::string_view what);
-  /// Runs to the end so that the checksum is verified; more than `slack` further bytes are an error, which ends with `remedy`.
+  /// Runs to the end so that the checksum is verified; more than `slack` further bytes are an error, which ends with
+  /// `remedy`.
   void finish(std::size_t slack, const char* remedy = "the header does not fit the data");
 
  private:

@@ -22,7 +22,6 @@ namespace {
 
 constexpr std::int64_t failed = -1;  // sent instead of a rank, then the length of a message and the message
 
-
 ReadHdf5 plugin(const std::string& name) {
   static std::string why;
   static const auto entry = reinterpret_cast<ReadHdf5>(

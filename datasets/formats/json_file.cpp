@@ -56,8 +56,8 @@ std::string text_at(const Json& object, const char* key, const std::string& othe
 std::int64_t integer_at(const Json& object, const char* key, std::int64_t otherwise, const std::string& name) {
   const auto found = object.find(key);
   if (found == object.end()) return otherwise;
-  const bool fits = found->is_number_integer() &&
-                    (!found->is_number_unsigned() || found->get<std::uint64_t>() < (std::uint64_t(1) << 63));
+  const bool fits =
+      found->is_number_integer() && (!found->is_number_unsigned() || found->get<std::uint64_t>() < (std::uint64_t(1) << 63));
   require<DataError>(fits, "{}: '{}' must be a whole number, it is {}", name, key, found->dump());
   return found->get<std::int64_t>();
 }

@@ -1,8 +1,8 @@
 #pragma once
 #include <filesystem>
-#include <string_view>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <string_view>
 
 // Included by the .cpp files of this floor that read JSON, and by nothing else: hence no .h.
 namespace sagcl::datasets {

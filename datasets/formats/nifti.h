@@ -7,10 +7,10 @@
 
 namespace sagcl::datasets {
 
-/// Reads .nii or .nii.gz: NIfTI-1 or NIfTI-2 of either byte order, integers and real numbers of 8 to 64 bits, scaled by the header's
-/// slope and intercept, planes, volumes and volumes with channels (the fourth axis). The declared size is checked against
-/// the file before anything is allocated, and a gzip file's checksum is verified. Values: f32 [D, H, W, C]. DataError names
-/// the file, the value that is wrong and a remedy.
+/// Reads .nii or .nii.gz: NIfTI-1 or NIfTI-2 of either byte order, integers and real numbers of 8 to 64 bits, scaled by the
+/// header's slope and intercept, planes, volumes and volumes with channels (the fourth axis). The declared size is checked
+/// against the file before anything is allocated, and a gzip file's checksum is verified. Values: f32 [D, H, W, C].
+/// DataError names the file, the value that is wrong and a remedy.
 Image read_nifti(const std::filesystem::path& file);
 
 /// The same from the bytes of a file; compressed or not is seen from the first two. `name` is used in errors.

@@ -59,20 +59,15 @@ const NiftiVersion nifti_2 = {.number = 2,
 namespace {
 
 /// Calls f(T) for the type of a field.
-template <class F> auto with_type(char type, F&& f) {
+template <class F>
+auto with_type(char type, F&& f) {
   switch (type) {
-    case 'B':
-      return f(std::uint8_t());
-    case 'h':
-      return f(std::int16_t());
-    case 'i':
-      return f(std::int32_t());
-    case 'q':
-      return f(std::int64_t());
-    case 'f':
-      return f(float());
-    default:
-      return f(double());
+    case 'B': return f(std::uint8_t());
+    case 'h': return f(std::int16_t());
+    case 'i': return f(std::int32_t());
+    case 'q': return f(std::int64_t());
+    case 'f': return f(float());
+    default: return f(double());
   }
 }
 
@@ -97,7 +92,8 @@ std::int64_t NiftiFields::whole(NiftiField f, std::size_t i) const {
 }
 
 double NiftiFields::number(NiftiField f, std::size_t i) const {
-  return with_type(f.type, [&](auto zero) { return double(stored_number<decltype(zero)>(p_ + f.at + i * sizeof zero, swapped_)); });
+  return with_type(f.type,
+                   [&](auto zero) { return double(stored_number<decltype(zero)>(p_ + f.at + i * sizeof zero, swapped_)); });
 }
 
 double NiftiFields::finite(NiftiField f, std::size_t i, const char* what, const std::string& name) const {

@@ -69,7 +69,8 @@ std::array<double, 3> read_sizes(const NiftiFields& f, const std::string& name) 
   for (std::size_t a = 0; a < rank; ++a) {
     const double stored = std::abs(f.finite(v.pixdim, a + 1, "voxel size (pixdim)", name));
     require<DataError>(stored > 0 || f.whole(v.dim, a + 1) == 1,
-                       "{}: voxel size {} of the header is 0; set it with nifti_tool -mod_hdr -mod_field pixdim", name, a + 1);
+                       "{}: voxel size {} of the header is 0; set it with nifti_tool -mod_hdr -mod_field pixdim", name,
+                       a + 1);
     if (stored > 0) size[a] = stored;
   }
   return size;
@@ -126,12 +127,14 @@ Geometry read_geometry(const NiftiFields& f, std::string_view bytes, const Shape
   std::optional<Affine> by_sform, by_qform;
   if (sform > 0) by_sform = read_sform(f, name, shape);
   if (by_sform && !spans_volume(*by_sform)) {
-    require<DataError>(qform > 0,
-                       "{}: the header's affine (sform) lays all voxels onto a plane or a point, and there is no qform; copy the "
-                       "geometry of the original, or set sform_code to 0 with nifti_tool -mod_hdr -mod_field sform_code 0",
-                       name);
-    remarks.push_back("the header's affine (sform) lays all voxels onto a plane or a point, so its qform is taken; repair it with "
-                      "nifti_tool -mod_hdr -mod_field sform_code 0");
+    require<DataError>(
+        qform > 0,
+        "{}: the header's affine (sform) lays all voxels onto a plane or a point, and there is no qform; copy the "
+        "geometry of the original, or set sform_code to 0 with nifti_tool -mod_hdr -mod_field sform_code 0",
+        name);
+    remarks.push_back(
+        "the header's affine (sform) lays all voxels onto a plane or a point, so its qform is taken; repair it with "
+        "nifti_tool -mod_hdr -mod_field sform_code 0");
     by_sform.reset();
   }
   if (qform > 0) try {
@@ -143,11 +146,13 @@ Geometry read_geometry(const NiftiFields& f, std::string_view bytes, const Shape
   g.placed = by_sform || by_qform;
   for (std::size_t i = 0; i < 3; ++i) g.affine[5 * i] = size[i];
   if (g.placed) g.affine = by_sform ? *by_sform : *by_qform;
-  if (by_sform && by_qform && corner_distance(*by_sform, *by_qform, shape) > 0.5 * *std::min_element(size.begin(), size.end())) {
+  if (by_sform && by_qform &&
+      corner_distance(*by_sform, *by_qform, shape) > 0.5 * *std::min_element(size.begin(), size.end())) {
     g.other = by_qform;
-    remarks.push_back(fmt::format("the header gives two places that are {:.3g} mm apart, by its sform (code {}) and its qform "
-                                  "(code {}); the sform is taken, programs built on ITK may take the qform: make them equal",
-                                  corner_distance(*by_sform, *by_qform, shape), sform, qform));
+    remarks.push_back(
+        fmt::format("the header gives two places that are {:.3g} mm apart, by its sform (code {}) and its qform "
+                    "(code {}); the sform is taken, programs built on ITK may take the qform: make them equal",
+                    corner_distance(*by_sform, *by_qform, shape), sform, qform));
   }
   const double millimetres = unit == 1 ? 1000 : unit == 3 ? 0.001 : 1;  // metres, micrometres; 0 means not said
   for (Affine* m : {&g.affine, g.other ? &*g.other : nullptr})
@@ -157,9 +162,10 @@ Geometry read_geometry(const NiftiFields& f, std::string_view bytes, const Shape
     const double stored = size[2 - a] * millimetres, difference = std::abs(by_affine[a] - stored);
     g.spacing[a] = difference <= 1e-4 * stored || shape[int(a)] == 1 ? stored : by_affine[a];
     if (difference > 0.01 * by_affine[a] && shape[int(a)] > 1)
-      remarks.push_back(fmt::format("voxels are {:.4g} mm along {} by the header's pixdim, {:.4g} mm by its affine, which is "
-                                    "taken; correct the header with nifti_tool -mod_hdr -mod_field pixdim",
-                                    stored, "zyx"[a], by_affine[a]));
+      remarks.push_back(
+          fmt::format("voxels are {:.4g} mm along {} by the header's pixdim, {:.4g} mm by its affine, which is "
+                      "taken; correct the header with nifti_tool -mod_hdr -mod_field pixdim",
+                      stored, "zyx"[a], by_affine[a]));
   }
   return g;
 }

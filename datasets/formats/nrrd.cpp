@@ -4,8 +4,8 @@
 #include <cstring>
 
 #include "datasets/formats/gzip.h"
-#include "datasets/layouts/layouts.h"
 #include "datasets/formats/nrrd_header.h"
+#include "datasets/layouts/layouts.h"
 #include "engine/safetensors.h"
 
 namespace sagcl::datasets {
@@ -15,10 +15,11 @@ using engine::require;
 
 namespace {
 
-constexpr const char* longer = "if they stand in front, as another header does, say so with 'byte skip', if they stand behind, cut them off";
+constexpr const char* longer =
+    "if they stand in front, as another header does, say so with 'byte skip', if they stand behind, cut them off";
 
-/// Bytes behind the voxels that are passed over: some writers pad. A data file of its own that is longer is read from its begin
-/// by some programs and from its end by others, so nothing is guessed.
+/// Bytes behind the voxels that are passed over: some writers pad. A data file of its own that is longer is read from its
+/// begin by some programs and from its end by others, so nothing is guessed.
 std::size_t trailing_bytes(const NrrdHeader& h) { return h.data_file.empty() ? 65536 : 0; }
 
 Tensor inflate_voxels(std::string_view data, const NrrdHeader& h, std::size_t needed, const std::string& name) {
@@ -63,8 +64,8 @@ Image decode_nrrd(std::string_view bytes, const std::string& name, const Detache
                      "{}: a volume of {} needs {} bytes after byte {}, there are {}; copy or download the file again", name,
                      h.shape, needed, skip, data.size());
   const std::size_t more = data.size() - skip - needed;
-  require<DataError>(more <= trailing_bytes(h), "{}: a volume of {} needs {} bytes, {} has {} more; {}", name, h.shape, needed,
-                     h.data_file.empty() ? "the file" : h.data_file, more, longer);
+  require<DataError>(more <= trailing_bytes(h), "{}: a volume of {} needs {} bytes, {} has {} more; {}", name, h.shape,
+                     needed, h.data_file.empty() ? "the file" : h.data_file, more, longer);
   const char* from = data.data() + skip;
   Tensor voxels =
       read_numbers([&](char* to, std::size_t n) { std::memcpy(to, from, n), from += n; }, h.shape, h.type, h.channels);

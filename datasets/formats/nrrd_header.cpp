@@ -47,7 +47,8 @@ std::vector<std::string> words(std::string_view text) {
   return out;
 }
 
-template <class T> std::optional<T> number(std::string_view text) {
+template <class T>
+std::optional<T> number(std::string_view text) {
   text = trimmed(text);
   if (text.starts_with('+')) text.remove_prefix(1);
   T value{};
@@ -244,8 +245,7 @@ Geometry place(const Fields& fields, const std::vector<Axis>& spatial, bool dire
     g.affine[4 * i + 3] = sign[i] * origin[i] * unit;
   }
   g.spacing = spacing_of(g.affine);
-  require<DataError>(spans_volume(g.affine),
-                     "{}: the 'space directions' do not span a volume; repair the header", name);
+  require<DataError>(spans_volume(g.affine), "{}: the 'space directions' do not span a volume; repair the header", name);
   return g;
 }
 

@@ -21,7 +21,10 @@ float to_f32(double value) {
                                    : float(value);  // a cast beyond the range would be undefined
 }
 
-template <class Stored> double stored_at(const char* from, bool swapped) { return double(stored_number<Stored>(from, swapped)); }
+template <class Stored>
+double stored_at(const char* from, bool swapped) {
+  return double(stored_number<Stored>(from, swapped));
+}
 
 using Reader = double (*)(const char*, bool);
 
@@ -30,14 +33,10 @@ Reader reader_of(NumberType t) {
   if (t.kind == Kind::real) return t.bytes == 4 ? stored_at<float> : stored_at<double>;
   const bool sign = t.kind == Kind::integer;
   switch (t.bytes) {
-    case 1:
-      return sign ? stored_at<std::int8_t> : stored_at<std::uint8_t>;
-    case 2:
-      return sign ? stored_at<std::int16_t> : stored_at<std::uint16_t>;
-    case 4:
-      return sign ? stored_at<std::int32_t> : stored_at<std::uint32_t>;
-    default:
-      return sign ? stored_at<std::int64_t> : stored_at<std::uint64_t>;
+    case 1: return sign ? stored_at<std::int8_t> : stored_at<std::uint8_t>;
+    case 2: return sign ? stored_at<std::int16_t> : stored_at<std::uint16_t>;
+    case 4: return sign ? stored_at<std::int32_t> : stored_at<std::uint32_t>;
+    default: return sign ? stored_at<std::int64_t> : stored_at<std::uint64_t>;
   }
 }
 

@@ -57,24 +57,16 @@ void unfilter(std::uint8_t* row, const std::uint8_t* above, std::size_t n, int f
     const int left = i ? row[i - 1] : 0, up = above ? above[i] : 0, corner = above && i ? above[i - 1] : 0;
     int guess = 0;
     switch (filter) {
-      case 0:
-        break;
-      case 1:
-        guess = left;
-        break;
-      case 2:
-        guess = up;
-        break;
-      case 3:
-        guess = (left + up) / 2;
-        break;
+      case 0: break;
+      case 1: guess = left; break;
+      case 2: guess = up; break;
+      case 3: guess = (left + up) / 2; break;
       case 4: {
         const int p = left + up - corner, a = std::abs(p - left), b = std::abs(p - up), c = std::abs(p - corner);
         guess = a <= b && a <= c ? left : b <= c ? up : corner;
         break;
       }
-      default:
-        fail<DataError>("{}: the PNG has a row with filter {}, 0 to 4 exist; the file is damaged", name, filter);
+      default: fail<DataError>("{}: the PNG has a row with filter {}, 0 to 4 exist; the file is damaged", name, filter);
     }
     row[i] = std::uint8_t(row[i] + guess);
   }

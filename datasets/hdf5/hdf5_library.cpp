@@ -133,10 +133,11 @@ void check_storage(hid_t dataset, std::size_t needed, std::size_t number_bytes, 
   else
     require<DataError>(stored >= written, "{}: {} declares {} voxels, {} bytes, but {} are stored; {}", name, what, shape,
                        needed, stored, again);
-  require<DataError>(written == needed || std::size_t(shape.size()) <= most_unwritten,
-                     "{}: {} declares {} voxels, of which the file holds a part; up to {} are filled in; write it again with "
-                     "h5py",
-                     name, what, shape, most_unwritten);
+  require<DataError>(
+      written == needed || std::size_t(shape.size()) <= most_unwritten,
+      "{}: {} declares {} voxels, of which the file holds a part; up to {} are filled in; write it again with "
+      "h5py",
+      name, what, shape, most_unwritten);
 }
 
 /// The numbers of integers, real numbers, truth values (enumerations and bit fields) as f32.
@@ -161,12 +162,14 @@ void read_values(hid_t dataset, hid_t type, std::vector<float>& values, const st
 /// DataError unless `dataset` is a data set that lies in this file under this name.
 void require_dataset(hid_t file, const std::string& dataset, const std::string& name) {
   H5L_info_t link;
-  require<DataError>(H5Lexists(file, dataset.c_str(), H5P_DEFAULT) > 0 && H5Lget_info(file, dataset.c_str(), &link, H5P_DEFAULT) >= 0,
-                     "{}: has no data set '{}' (it holds {}); add it with h5py, or take the case out of the lists", name,
-                     dataset, names_in(file));
-  require<DataError>(link.type == H5L_TYPE_HARD,
-                     "{}: '{}' is a link to {}, and links are not followed; store the array itself under this name with h5py",
-                     name, dataset, link.type == H5L_TYPE_SOFT ? "another name" : "another file");
+  require<DataError>(
+      H5Lexists(file, dataset.c_str(), H5P_DEFAULT) > 0 && H5Lget_info(file, dataset.c_str(), &link, H5P_DEFAULT) >= 0,
+      "{}: has no data set '{}' (it holds {}); add it with h5py, or take the case out of the lists", name, dataset,
+      names_in(file));
+  require<DataError>(
+      link.type == H5L_TYPE_HARD,
+      "{}: '{}' is a link to {}, and links are not followed; store the array itself under this name with h5py", name,
+      dataset, link.type == H5L_TYPE_SOFT ? "another name" : "another file");
   H5O_info_t object;
   require<DataError>(H5Oget_info_by_name(file, dataset.c_str(), &object, H5P_DEFAULT) < 0 || object.type == H5O_TYPE_DATASET,
                      "{}: '{}' is a group, not a data set; store the array itself under this name with h5py", name, dataset);
@@ -175,7 +178,8 @@ void require_dataset(hid_t file, const std::string& dataset, const std::string& 
 }  // namespace
 
 /// The plugin's entry, see hdf5_plugin.h.
-extern "C" __attribute__((visibility("default"))) void sagcl_plugin_read_hdf5(std::string_view bytes, const std::string& name,
+extern "C" __attribute__((visibility("default"))) void sagcl_plugin_read_hdf5(std::string_view bytes,
+                                                                              const std::string& name,
                                                                               const std::string& dataset, Hdf5Array& array) {
   require<engine::BackendError>(
       H5open() >= 0 && H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr) >= 0 && H5PLset_loading_state(0) >= 0,
@@ -190,7 +194,8 @@ extern "C" __attribute__((visibility("default"))) void sagcl_plugin_read_hdf5(st
   const Handle type(H5Dget_type(set), H5Tclose, name, what);
   const H5T_class_t kind = H5Tget_class(type);
   const std::size_t number_bytes = H5Tget_size(type);
-  const bool numbers = kind == H5T_INTEGER || kind == H5T_FLOAT || kind == H5T_ENUM || (kind == H5T_BITFIELD && number_bytes == 1);
+  const bool numbers =
+      kind == H5T_INTEGER || kind == H5T_FLOAT || kind == H5T_ENUM || (kind == H5T_BITFIELD && number_bytes == 1);
   require<DataError>(numbers && number_bytes >= 1 && number_bytes <= 8,
                      "{}: {} does not hold plain numbers; write it again as float32 or uint8", name, what);
   array.shape = read_shape(set, what, name);

@@ -26,8 +26,8 @@ std::optional<std::int64_t> whole_number(std::string_view text) {
   return value;
 }
 
-/// {"0": "background", "1": "liver"} (Decathlon) or {"background": 0, "liver": 1} (nnU-Net; some write the numbers as text) ->
-/// names by class. nnU-Net's "ignore" is no class: its number goes to `ignored`.
+/// {"0": "background", "1": "liver"} (Decathlon) or {"background": 0, "liver": 1} (nnU-Net; some write the numbers as text)
+/// -> names by class. nnU-Net's "ignore" is no class: its number goes to `ignored`.
 std::vector<std::string> parse_classes(const Json& labels, std::optional<std::int64_t>& ignored, const std::string& name) {
   require<DataError>(labels.is_object(), "{}: 'labels' must be an object such as {{\"background\": 0, \"organ\": 1}}", name);
   std::map<std::int64_t, std::string> names;
@@ -55,7 +55,8 @@ std::vector<std::string> parse_classes(const Json& labels, std::optional<std::in
         number == std::int64_t(classes.size()),
         "{}: 'labels' must number the classes 0 to {} without gaps, {} does not fit; map stored values with 'label_map'",
         name, n - 1, number);
-    require<DataError>(text != "ignore", "{}: 'labels' gives \"ignore\" the number {}, but it must be the last", name, number);
+    require<DataError>(text != "ignore", "{}: 'labels' gives \"ignore\" the number {}, but it must be the last", name,
+                       number);
     classes.push_back(text);
   }
   return classes;
@@ -93,7 +94,8 @@ std::vector<DatasetNotes::Pair> parse_pairs(const Json& list, const char* key, c
   require<DataError>(list.is_array(), "{}: '{}' {}", name, key, form);
   std::vector<DatasetNotes::Pair> pairs;
   for (const Json& entry : list) {
-    require<DataError>(entry.is_object() && entry.contains("image"), "{}: '{}' {}, it holds {}", name, key, form, entry.dump());
+    require<DataError>(entry.is_object() && entry.contains("image"), "{}: '{}' {}, it holds {}", name, key, form,
+                       entry.dump());
     DatasetNotes::Pair pair{{}, text_at(entry, "label", "", name)};
     const Json& image = entry["image"];
     for (const Json& file : image.is_array() ? image : Json::array({image})) {
@@ -129,8 +131,8 @@ DatasetNotes parse_dataset_json(std::string_view text, const std::string& name, 
   notes.labelled = integer_at(json, "numTraining", 0, name);
   for (const char* key : {"channel_names", "modality"})
     if (const auto channels = json.find(key); channels != json.end()) {
-      require<DataError>(channels->is_object(), "{}: '{}' must name the channels, as in {{\"0\": \"T1\"}}, it is {}", name, key,
-                         channels->dump());
+      require<DataError>(channels->is_object(), "{}: '{}' must name the channels, as in {{\"0\": \"T1\"}}, it is {}", name,
+                         key, channels->dump());
       notes.channels = std::int64_t(channels->size());
       break;
     }
@@ -142,11 +144,13 @@ DatasetNotes parse_dataset_json(std::string_view text, const std::string& name, 
     }
   }
   if (const auto list = json.find("validation"); list != json.end()) {
-    require<DataError>(list->is_array(), "{}: 'validation' must be a list of case ids or of pairs, it is {}", name, list->dump());
+    require<DataError>(list->is_array(), "{}: 'validation' must be a list of case ids or of pairs, it is {}", name,
+                       list->dump());
     const bool pairs = !list->empty() && list->front().is_object();
     if (pairs) notes.validation_pairs = parse_pairs(*list, "validation", name);
     for (const Json& id : pairs ? Json::array() : *list) {
-      require<DataError>(id.is_string(), "{}: 'validation' must be a list of case ids or of pairs, it holds {}", name, id.dump());
+      require<DataError>(id.is_string(), "{}: 'validation' must be a list of case ids or of pairs, it holds {}", name,
+                         id.dump());
       notes.validation.push_back(id.get<std::string>());
     }
   }

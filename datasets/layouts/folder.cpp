@@ -34,14 +34,15 @@ void add(ImageFolder& in, const fs::path& file) {
   } else if (stem.empty()) {
     in.others[ending_of(file)].push_back(printable(name));
   } else if (status.type() == fs::file_type::not_found && link) {
-    in.errors.push_back(fmt::format("{}: is a link to {}, which is not there; fetch its content (git annex get, datalad get) or "
-                                    "remove it",
-                                    file.string(), fs::read_symlink(file, error).string()));
+    in.errors.push_back(
+        fmt::format("{}: is a link to {}, which is not there; fetch its content (git annex get, datalad get) or "
+                    "remove it",
+                    file.string(), fs::read_symlink(file, error).string()));
   } else if (!fs::is_regular_file(status)) {
     in.errors.push_back(fmt::format("{}: is not a file that can be read; check its permissions", file.string()));
   } else if (const auto [earlier, fresh] = in.files.emplace(stem, file); !fresh) {
-    in.errors.push_back(fmt::format("{}: two files have the same name {}: {} and {}; keep one of them", in.folder.string(), stem,
-                                    earlier->second.filename().string(), name));
+    in.errors.push_back(fmt::format("{}: two files have the same name {}: {} and {}; keep one of them", in.folder.string(),
+                                    stem, earlier->second.filename().string(), name));
   }
 }
 

@@ -6,7 +6,8 @@
 
 namespace sagcl::datasets {
 
-/// What lies in a folder of images: the files that are read, and in words what is not, so that nothing is passed over silently.
+/// What lies in a folder of images: the files that are read, and in words what is not, so that nothing is passed over
+/// silently.
 struct ImageFolder {
   std::map<std::string, std::filesystem::path> files;      ///< by case name (formats.h)
   std::map<std::string, std::vector<std::string>> others;  ///< by ending: names of files that are not read; "/": folders

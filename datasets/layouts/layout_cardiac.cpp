@@ -53,10 +53,8 @@ std::vector<Case> frames_of(const path& folder, const Complaints& complain) {
         complain.of_label("{}: has no label {}_gt.nii.gz beside it; add the label, or remove the image", file.string(),
                           name);
       if (label != files.end() || complain.images_for() > 0)
-        cases.push_back({name,
-                         printable(patient.filename().string()),
-                         {file},
-                         label == files.end() ? path() : label->second});
+        cases.push_back(
+            {name, printable(patient.filename().string()), {file}, label == files.end() ? path() : label->second});
     }
     if (cases.size() == before)
       complain("{}: holds no labelled frame; add ..._frameNN.nii.gz and ..._frameNN_gt.nii.gz, or remove the folder",

@@ -28,8 +28,8 @@ bool has_channel_suffix(const std::string& stem) {
 
 std::string without_suffix(const std::string& stem) { return stem.substr(0, stem.size() - suffix_length); }
 
-/// True if the files are named as nnU-Net does, <case>_<channel>: the labels say so, which are called <case>. Without a label
-/// that fits, every case must have all channels that dataset.json names, or the same channels as all others.
+/// True if the files are named as nnU-Net does, <case>_<channel>: the labels say so, which are called <case>. Without a
+/// label that fits, every case must have all channels that dataset.json names, or the same channels as all others.
 bool uses_channel_suffix(const Files& images, const Files& labels, std::int64_t named_channels) {
   std::map<std::string, std::int64_t> channels;  // case -> files
   bool complete = !images.empty(), by_label = false;
@@ -134,7 +134,8 @@ class Collector {
     for (const std::string& image : pair.images) files.push_back(file_of(image));
     const std::string stem = case_name(files[0]);
     const auto found = std::find_if(cases.begin(), cases.end(), [&](const Case& one) {
-      const bool by_id = one.id == stem && files[0].parent_path() == one.images[0].parent_path();  // nnU-Net 1 leaves _0000 out
+      // nnU-Net 1 leaves _0000 out
+      const bool by_id = one.id == stem && files[0].parent_path() == one.images[0].parent_path();
       return by_id || std::find(one.images.begin(), one.images.end(), files[0]) != one.images.end();
     });
     if (found != cases.end()) {
@@ -158,7 +159,8 @@ class Collector {
   bool suffixed_ = false;
 };
 
-/// "patient001_frame01" and "patient001_frame12" -> "_frame", if most cases share what stands before such a text with another.
+/// "patient001_frame01" and "patient001_frame12" -> "_frame", if most cases share what stands before such a text with
+/// another.
 std::string likely_patient_until(const std::vector<Case>& cases) {
   for (const char* text : {"_frame", "_ED", "_ES", "_time", "_visit", "_ses-", "_tp", "_t", "_slice", "_z", "-IM"}) {
     std::map<std::string, std::int64_t> patients;
@@ -181,13 +183,14 @@ void compare(const DatasetNotes& notes, const std::string& name, const Dataset& 
   for (const std::vector<Case>* part : {&d.cases, &d.validation})
     labelled += std::count_if(part->begin(), part->end(), [](const Case& one) { return one.has_label(); });
   if (notes.labelled != 0 && notes.labelled != labelled)
-    complain.warn("{}: 'numTraining' is {}, but there are {} labelled cases; the copy may be incomplete", name, notes.labelled,
-                  labelled);
+    complain.warn("{}: 'numTraining' is {}, but there are {} labelled cases; the copy may be incomplete", name,
+                  notes.labelled, labelled);
   if (notes.patients.empty() && notes.patient_until.empty())
     if (const std::string until = likely_patient_until(d.cases); !until.empty())
-      complain.warn("cases such as {} look like several images of one patient, but each counts as a patient of its own, so that "
-                    "one may be trained on and another tested; say \"patient_until\": \"{}\" in {}",
-                    d.cases.front().id, until, name);
+      complain.warn(
+          "cases such as {} look like several images of one patient, but each counts as a patient of its own, so that "
+          "one may be trained on and another tested; say \"patient_until\": \"{}\" in {}",
+          d.cases.front().id, until, name);
 }
 
 bool recognised(const path& folder) { return present(folder / "imagesTr"); }
@@ -212,9 +215,10 @@ void open(const path& folder, const Complaints& complain, Dataset& d) {
       else d.cases.push_back(std::move(one));
     }
     if (!unlisted.empty())
-      complain.warn("{}: 'training' does not list {} labelled images of imagesTr, so they are not used ({}); add them, or remove "
-                    "the list",
-                    name, unlisted.size(), some_of(unlisted));
+      complain.warn(
+          "{}: 'training' does not list {} labelled images of imagesTr, so they are not used ({}); add them, or remove "
+          "the list",
+          name, unlisted.size(), some_of(unlisted));
   }
   for (Case& one : collect.pairs_of("imagesUn", "")) d.cases.push_back(std::move(one));
   d.test = collect.pairs_of("imagesTs", "labelsTs");

@@ -34,7 +34,8 @@ std::vector<path> folders_of(const path& folder) {
     const bool hidden = it->path().filename().string().starts_with('.');
     if (!hidden && std::filesystem::is_directory(it->path(), ignored)) folders.push_back(it->path());
   }
-  require<engine::IoError>(!error, "{}: the folder cannot be read: {}; check its permissions", folder.string(), error.message());
+  require<engine::IoError>(!error, "{}: the folder cannot be read: {}; check its permissions", folder.string(),
+                           error.message());
   std::sort(folders.begin(), folders.end());
   return folders;
 }

@@ -15,16 +15,19 @@ class Complaints {
  public:
   Complaints(std::vector<std::string>* mistakes, std::vector<std::string>& warnings, std::int64_t images_for = 0)
       : mistakes_(mistakes), warnings_(&warnings), images_for_(images_for) {}
-  template <class... Values> void operator()(fmt::format_string<Values...> text, Values&&... values) const {
+  template <class... Values>
+  void operator()(fmt::format_string<Values...> text, Values&&... values) const {
     if (!mistakes_) engine::fail<engine::DataError>(text, std::forward<Values>(values)...);
     mistakes_->push_back(fmt::format(text, std::forward<Values>(values)...));
   }
   /// About a label; nothing where images alone are wanted.
-  template <class... Values> void of_label(fmt::format_string<Values...> text, Values&&... values) const {
+  template <class... Values>
+  void of_label(fmt::format_string<Values...> text, Values&&... values) const {
     if (images_for_ == 0) (*this)(text, std::forward<Values>(values)...);
   }
   std::int64_t images_for() const { return images_for_; }  ///< OpenOptions::images_for
-  template <class... Values> void warn(fmt::format_string<Values...> text, Values&&... values) const {
+  template <class... Values>
+  void warn(fmt::format_string<Values...> text, Values&&... values) const {
     warnings_->push_back(fmt::format(text, std::forward<Values>(values)...));
   }
 

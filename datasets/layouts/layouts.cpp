@@ -5,8 +5,8 @@
 #include <set>
 
 #include "datasets/formats/formats.h"
-#include "datasets/layouts/layout_kinds.h"
 #include "datasets/formats/png.h"
+#include "datasets/layouts/layout_kinds.h"
 #include "datasets/text.h"
 
 namespace sagcl::datasets {

@@ -28,8 +28,8 @@ struct Dataset {
 
 struct OpenOptions {
   std::optional<LabelRule> labels;  ///< instead of the data set's own
-  std::vector<std::string>* problems =
-      nullptr;  ///< collects what is wrong with lists and pairs, instead of throwing the first
+  /// collects what is wrong with lists and pairs, instead of throwing the first
+  std::vector<std::string>* problems = nullptr;
   /// Above 0: images alone, for a network of so many channels. Labels are neither read nor missed, and say nothing; classes
   /// and channels stay as far open as the layout leaves them.
   std::int64_t images_for = 0;
@@ -40,12 +40,12 @@ struct OpenOptions {
 /// * nnU-Net, Medical Segmentation Decathlon: imagesTr, labelsTr and optionally imagesUn (images nobody labelled), imagesTs,
 ///   labelsTs, dataset.json; files of any format of formats.h. With the suffix _0000, _0001, ... each channel is a file,
 ///   numbered without gaps. An image in imagesTr without a file in labelsTr is an unlabelled case. dataset.json may say
-///   "name", "labels" ({"0": "background", ...} or {"background": 0, ...}; the class "ignore" of nnU-Net, the last, marks voxels
-///   that nobody annotated), "channel_names" or "modality" (their number must fit), "numTraining", "training" (pairs of image
-///   and label; then these are the labelled cases, whatever their files are called; nnU-Net 1 leaves _0000 out there), and our
-///   own "label_map" ({"255": 1} or "0:0,255:1", "cut:128", "instances"), "label_threshold" (128), "patient_until" (the patient is
-///   the id up to this text), "patients" ({case: patient}) and "validation" (ids held out, or pairs as in "training").
-///   Without "labels" the number of classes is found by reading every label.
+///   "name", "labels" ({"0": "background", ...} or {"background": 0, ...}; the class "ignore" of nnU-Net, the last, marks
+///   voxels that nobody annotated), "channel_names" or "modality" (their number must fit), "numTraining", "training" (pairs
+///   of image and label; then these are the labelled cases, whatever their files are called; nnU-Net 1 leaves _0000 out
+///   there), and our own "label_map" ({"255": 1} or "0:0,255:1", "cut:128", "instances"), "label_threshold" (128),
+///   "patient_until" (the patient is the id up to this text), "patients" ({case: patient}) and "validation" (ids held out,
+///   or pairs as in "training"). Without "labels" the number of classes is found by reading every label.
 /// * LA 2018: <case>/lgemri.nrrd with laendo.nrrd, or <case>/mri_norm2.h5 (x, y, z) with train.list and test.list.
 /// * ACDC: patientXXX folders (or training and testing with such) with Info.cfg, ..._frameNN and ..._frameNN_gt; the 4D
 ///   series is left out. Both frames of a patient belong together.
@@ -78,8 +78,8 @@ struct DatasetNotes {
   LabelRule labels;
   std::string patient_until;
   std::map<std::string, std::string> patients;  ///< case -> patient
-  std::int64_t channels = 0, labelled = 0;  ///< "channel_names" or "modality", "numTraining"; 0 where it does not say
-  std::vector<std::string> validation;      ///< ids
+  std::int64_t channels = 0, labelled = 0;      ///< "channel_names" or "modality", "numTraining"; 0 where it does not say
+  std::vector<std::string> validation;          ///< ids
   struct Pair {
     std::vector<std::string> images;  ///< one file, or one per channel; relative to the folder
     std::string label;                ///< empty for an image without one

@@ -5,8 +5,8 @@
 namespace sagcl::ops::cpu {
 
 /// The CPU: the shared kernels, faster forms of some of them, our own convolutions and products, and libraries for
-/// decompositions. A function stands in the file of its operation (softmax.cpp, ...). Where its faster form does not apply, which
-/// depends on dtype and sizes alone, it begins by handing over to the shared kernel. Results never depend on threads.
+/// decompositions. A function stands in the file of its operation (softmax.cpp, ...). Where its faster form does not apply,
+/// which depends on dtype and sizes alone, it begins by handing over to the shared kernel. Results never depend on threads.
 class CpuBackend final : public SharedBackend<CpuLaunch> {
   using Shared = SharedBackend<CpuLaunch>;
 
@@ -20,7 +20,8 @@ class CpuBackend final : public SharedBackend<CpuLaunch> {
 
   void norm_statistics(const NormGeometry& g, const Tensor& x, Tensor& mean, Tensor& variance) override;
   void norm_apply(const NormOperands& n, Tensor& y) override;
-  void norm_backward(const NormOperands& n, bool fixed, const Tensor& dy, Tensor& dx, Tensor& dgamma, Tensor& dbeta) override;
+  void norm_backward(const NormOperands& n, bool fixed, const Tensor& dy, Tensor& dx, Tensor& dgamma,
+                     Tensor& dbeta) override;
   void sum(const Tensor& x, const Axes& v, double scale, Tensor& y) override;
   void dropout(const DropoutSpec& spec, const Tensor& x, Tensor& y) override;
   void softmax(bool logarithm, const Tensor& x, Tensor& y) override;
@@ -33,17 +34,20 @@ class CpuBackend final : public SharedBackend<CpuLaunch> {
   void patches(const Extents& grid, bool inverse, const Tensor& x, Tensor& y) override;
 
   void pairwise_distance(Metric metric, const Tensor& a, const Tensor& b, Tensor& d) override;
-  void pairwise_distance_backward(Metric metric, const Tensor& a, const Tensor& b, const Tensor& dd, Tensor& da, Tensor& db) override;
+  void pairwise_distance_backward(Metric metric, const Tensor& a, const Tensor& b, const Tensor& dd, Tensor& da,
+                                  Tensor& db) override;
   void gaussian_kernel(const Tensor& d, const Tensor& sigma2, Tensor& k) override;
   void cross_entropy(const Tensor& z, const Tensor& labels, Tensor& loss, Tensor& count) override;
-  void cross_entropy_backward(const Tensor& z, const Tensor& labels, const Tensor& count, const Tensor& dloss, Tensor& dz) override;
+  void cross_entropy_backward(const Tensor& z, const Tensor& labels, const Tensor& count, const Tensor& dloss,
+                              Tensor& dz) override;
   void soft_cross_entropy(const Tensor& z, const Tensor& q, Tensor& loss) override;
   void soft_cross_entropy_backward(const Tensor& z, const Tensor& q, const Tensor& dloss, Tensor& dz) override;
   void dice_sums(bool squared, const Tensor& p, const Tensor& y, const Tensor& labels, Tensor& sums) override;
   void quantiles(std::int64_t skip, const std::vector<double>& q, const Tensor& x, Tensor& y) override;
   void adam(const AdamSpec& spec, const Tensor& rates, const Tensor& open, const std::vector<AdamSlot>& slots) override;
   void sgd(const SgdSpec& spec, const Tensor& lr, const Tensor& open, const std::vector<SgdSlot>& slots) override;
-  void average(const Tensor& alpha, const Tensor& open, const std::vector<std::pair<Tensor, Tensor>>& teacher_student) override;
+  void average(const Tensor& alpha, const Tensor& open,
+               const std::vector<std::pair<Tensor, Tensor>>& teacher_student) override;
 };
 
 }  // namespace sagcl::ops::cpu

@@ -34,7 +34,8 @@ void CpuBackend::cross_entropy(const Tensor& z, const Tensor& labels, Tensor& lo
   });
 }
 
-void CpuBackend::cross_entropy_backward(const Tensor& z, const Tensor& labels, const Tensor& count, const Tensor& dloss, Tensor& dz) {
+void CpuBackend::cross_entropy_backward(const Tensor& z, const Tensor& labels, const Tensor& count, const Tensor& dloss,
+                                        Tensor& dz) {
   if (!has_voxel_kernel(z)) return Shared::cross_entropy_backward(z, labels, count, dloss, dz);
   const std::int64_t classes = z.shape().back();
   const float *scores = z.data<float>(), weight = dloss.data<float>()[0] / std::max(1.0f, count.data<float>()[0]);

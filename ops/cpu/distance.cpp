@@ -8,7 +8,6 @@
 #include "ops/cpu/vectorised.h"
 #include "ops/kernels/exponential.h"
 
-
 namespace sagcl::ops::cpu {
 namespace {
 
@@ -93,7 +92,7 @@ void strip(const float* a, const float* b, std::int64_t rows, std::int64_t m, st
 template <Metric metric>
 void forward(const Tensor& a, const Tensor& b, Tensor& d) {
   const std::int64_t graphs = a.shape()[0], n = a.shape()[1], m = b.shape()[1], length = a.shape()[2],
-      strips = (n + tile_a - 1) / tile_a;
+                     strips = (n + tile_a - 1) / tile_a;
   const float *left = a.data<float>(), *right = b.data<float>();
   float* to = d.data<float>();
   engine::parallel_for(graphs * strips, 1 + 16384 / (tile_a * m * length + 1), [&](std::int64_t s) {
@@ -142,20 +141,23 @@ void backward(const Tensor& a, const Tensor& b, const Tensor& dd, bool transpose
   const std::int64_t batch = std::clamp<std::int64_t>(512 / m, 1, 16), parts = (columns + batch - 1) / batch;
   const float *left = a.data<float>(), *right = b.data<float>(), *weights = dd.data<float>();
   float* to = da.data<float>();
-  engine::parallel_for(graphs * row_blocks * parts, 1 + 16384 / (batch * most_columns * m * std::min(n, most_rows) + 1),
-                       [&](std::int64_t part) {
-    const std::int64_t block = part % parts * batch, i = part / parts % row_blocks * most_rows,
-        g = part / parts / row_blocks;
-    const Weights w{weights + g * n * m + i * (transposed ? 1 : m), transposed ? 1 : m, transposed ? n : 1};
-    std::vector<float> packed(std::size_t(m * most_columns));
-    for (std::int64_t k = block * most_columns; k < std::min(length, (block + batch) * most_columns); k += most_columns) {
-      const std::int64_t count = std::min(most_columns, length - k), at = (g * n + i) * length + k;
-      for (std::int64_t j = 0; j < m; ++j)
-        std::memcpy(packed.data() + j * most_columns, right + (g * m + j) * length + k, std::size_t(count) * sizeof(float));
-      const std::int64_t rows = std::min(most_rows, n - i);
-      vectorised([&] { gradient_block<metric>(left + at, packed.data(), w, rows, m, length, count, to + at); });
-    }
-  });
+  engine::parallel_for(
+      graphs * row_blocks * parts, 1 + 16384 / (batch * most_columns * m * std::min(n, most_rows) + 1),
+      [&](std::int64_t part) {
+        const std::int64_t block = part % parts * batch, i = part / parts % row_blocks * most_rows,
+                           g = part / parts / row_blocks;
+        const Weights w{weights + g * n * m + i * (transposed ? 1 : m), transposed ? 1 : m, transposed ? n : 1};
+        std::vector<float> packed(std::size_t(m * most_columns));
+        for (std::int64_t k = block * most_columns; k < std::min(length, (block + batch) * most_columns);
+             k += most_columns) {
+          const std::int64_t count = std::min(most_columns, length - k), at = (g * n + i) * length + k;
+          for (std::int64_t j = 0; j < m; ++j)
+            std::memcpy(packed.data() + j * most_columns, right + (g * m + j) * length + k,
+                        std::size_t(count) * sizeof(float));
+          const std::int64_t rows = std::min(most_rows, n - i);
+          vectorised([&] { gradient_block<metric>(left + at, packed.data(), w, rows, m, length, count, to + at); });
+        }
+      });
 }
 
 template <Metric metric>
@@ -171,7 +173,8 @@ void CpuBackend::pairwise_distance(Metric metric, const Tensor& a, const Tensor&
   metric == Metric::squared_l2 ? forward<Metric::squared_l2>(a, b, d) : forward<Metric::l1>(a, b, d);
 }
 
-void CpuBackend::pairwise_distance_backward(Metric metric, const Tensor& a, const Tensor& b, const Tensor& dd, Tensor& da, Tensor& db) {
+void CpuBackend::pairwise_distance_backward(Metric metric, const Tensor& a, const Tensor& b, const Tensor& dd, Tensor& da,
+                                            Tensor& db) {
   if (a.dtype() != engine::Dtype::f32) return Shared::pairwise_distance_backward(metric, a, b, dd, da, db);
   metric == Metric::squared_l2 ? backward_of_both<Metric::squared_l2>(a, b, dd, da, db)
                                : backward_of_both<Metric::l1>(a, b, dd, da, db);
@@ -186,7 +189,7 @@ void CpuBackend::gaussian_kernel(const Tensor& d, const Tensor& sigma2, Tensor& 
   float* to = k.data<float>();
   engine::parallel_for(sigma2.size() * parts, 4, [&](std::int64_t p) {
     const std::int64_t g = p / parts, begin = g * columns + p % parts * part,
-        end = std::min((g + 1) * columns, begin + part);
+                       end = std::min((g + 1) * columns, begin + part);
     const float factor = 2 * widths[g];
     vectorised([=] {
       for (std::int64_t i = begin; i < end; ++i) to[i] = kernels::exponential(-from[i] / factor);

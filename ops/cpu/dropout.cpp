@@ -16,7 +16,8 @@ constexpr std::int64_t blocks = 64;  // Philox blocks of four words made togethe
 void plain_words(std::uint64_t first, const engine::RandomKey& key, std::uint32_t* words) {
   for (std::uint64_t b = 0; b < std::uint64_t(blocks); ++b) {
     const std::uint64_t block = first + b;
-    const engine::Words w = engine::philox(engine::Words{{std::uint32_t(block), std::uint32_t(block >> 32), key.stream0, key.stream1}}, key.key0, key.key1);
+    const engine::Words w = engine::philox(
+        engine::Words{{std::uint32_t(block), std::uint32_t(block >> 32), key.stream0, key.stream1}}, key.key0, key.key1);
     for (int i = 0; i < 4; ++i) words[4 * b + std::uint64_t(i)] = w.w[i];
   }
 }
@@ -24,10 +25,12 @@ void plain_words(std::uint64_t first, const engine::RandomKey& key, std::uint32_
 #if defined(__x86_64__)
 /// The same: one block in each 64-bit lane, of which the low half counts until the words are put together.
 __attribute__((target("avx2"))) void avx2_words(std::uint64_t first, const engine::RandomKey& key, std::uint32_t* words) {
-  const __m256i factor0 = _mm256_set1_epi64x(0xD2511F53), factor1 = _mm256_set1_epi64x(0xCD9E8D57), low = _mm256_set1_epi64x(0xFFFFFFFF);
+  const __m256i factor0 = _mm256_set1_epi64x(0xD2511F53), factor1 = _mm256_set1_epi64x(0xCD9E8D57),
+                low = _mm256_set1_epi64x(0xFFFFFFFF);
   for (std::int64_t b = 0; b < blocks; b += 4) {
     const __m256i block = _mm256_add_epi64(_mm256_set1_epi64x(std::int64_t(first) + b), _mm256_setr_epi64x(0, 1, 2, 3));
-    __m256i c0 = block, c1 = _mm256_srli_epi64(block, 32), c2 = _mm256_set1_epi64x(key.stream0), c3 = _mm256_set1_epi64x(key.stream1);
+    __m256i c0 = block, c1 = _mm256_srli_epi64(block, 32), c2 = _mm256_set1_epi64x(key.stream0),
+            c3 = _mm256_set1_epi64x(key.stream1);
     std::uint32_t k0 = key.key0, k1 = key.key1;
     for (int round = 0; round < 10; ++round, k0 += 0x9E3779B9u, k1 += 0xBB67AE85u) {
       const __m256i p = _mm256_mul_epu32(c0, factor0), q = _mm256_mul_epu32(c2, factor1);

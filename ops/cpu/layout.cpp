@@ -16,12 +16,14 @@ void CpuBackend::copy_block(const BlockCopy& b, const Tensor& x, Tensor& y) {
   for (int a = 0; a < axis; ++a) rows *= b.extent[a];
   const char* from = static_cast<const char*>(x.bytes_begin());
   char* to = static_cast<char*>(y.bytes_begin());
-  const auto copy_rows = [&](std::int64_t begin, std::int64_t end, std::int64_t first, std::int64_t count) {  // bytes of a run
+  // bytes of a run
+  const auto copy_rows = [&](std::int64_t begin, std::int64_t end, std::int64_t first, std::int64_t count) {
     std::int64_t position[5], rest = begin;
     for (int a = axis - 1; a >= 0; --a) position[a] = rest % b.extent[a], rest /= b.extent[a];
     for (std::int64_t r = begin; r < end; ++r) {
       std::int64_t i = 0, j = 0;
-      for (int a = 0; a < axis; ++a) i = i * b.x_shape[a] + b.x_begin[a] + position[a], j = j * b.y_shape[a] + b.y_begin[a] + position[a];
+      for (int a = 0; a < axis; ++a)
+        i = i * b.x_shape[a] + b.x_begin[a] + position[a], j = j * b.y_shape[a] + b.y_begin[a] + position[a];
       std::memcpy(to + j * y_row + y_skip + first, from + i * x_row + x_skip + first, std::size_t(count));
       for (int a = axis - 1; a >= 0 && ++position[a] == b.extent[a]; --a) position[a] = 0;
     }
@@ -38,10 +40,12 @@ void CpuBackend::patches(const Extents& grid, bool inverse, const Tensor& x, Ten
   const engine::Shape& whole = inverse ? y.shape() : x.shape();
   Extents patch;
   for (int a = 0; a < 3; ++a) patch[a] = whole[a + 1] / grid[a];
-  const std::int64_t run = patch[2] * whole[4] * std::int64_t(engine::bytes_of(x.dtype())), lines = whole[0] * whole[1] * whole[2];
+  const std::int64_t run = patch[2] * whole[4] * std::int64_t(engine::bytes_of(x.dtype())),
+                     lines = whole[0] * whole[1] * whole[2];
   const char* from = static_cast<const char*>(x.bytes_begin());
   char* to = static_cast<char*>(y.bytes_begin());
-  engine::parallel_for(lines, 1 + 16384 / (run * grid[2] + 1), [&](std::int64_t line) {  // a line of the image along its last axis
+  // a line of the image along its last axis
+  engine::parallel_for(lines, 1 + 16384 / (run * grid[2] + 1), [&](std::int64_t line) {
     const std::int64_t h = line % whole[2], d = line / whole[2] % whole[1], n = line / whole[2] / whole[1];
     for (std::int64_t w = 0; w < grid[2]; ++w) {
       const std::int64_t cell = engine::join(n, {{d / patch[0], h / patch[1], w}}, grid);

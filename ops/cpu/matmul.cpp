@@ -30,12 +30,21 @@ void gemm(const Gemm& g, const float* a, const float* b, float* c) {
     const float* left = g.transpose_a ? rows.data() : a + first;
     for (std::int64_t column = 0; column < g.n; column += pair) {
       const std::int64_t columns = std::min(pair, g.n - column), block_stride = count * kernel.lanes;
-      if (g.transpose_b) kernel.pack_panel({b + column * g.ldb + first, panel.data(), columns, g.ldb, count, 1, block_stride});
+      if (g.transpose_b)
+        kernel.pack_panel({b + column * g.ldb + first, panel.data(), columns, g.ldb, count, 1, block_stride});
       else kernel.pack_panel({b + first * g.ldb + column, panel.data(), columns, 1, count, g.ldb, block_stride});
       const Run run{left, panel.data(), left};
-      kernel.gemm_rows({.rows = g.m, .columns = columns, .run_length = count, .a_stride = g.transpose_a ? count : g.lda,
-                        .c_stride = g.ldc, .block_stride = block_stride, .runs = &run, .run_count = 1, .bias = nullptr,
-                        .accumulate = first > 0, .c = c + column});
+      kernel.gemm_rows({.rows = g.m,
+                        .columns = columns,
+                        .run_length = count,
+                        .a_stride = g.transpose_a ? count : g.lda,
+                        .c_stride = g.ldc,
+                        .block_stride = block_stride,
+                        .runs = &run,
+                        .run_count = 1,
+                        .bias = nullptr,
+                        .accumulate = first > 0,
+                        .c = c + column});
     }
   }
 }
@@ -53,7 +62,8 @@ struct Blocks {
   static constexpr std::int64_t most = 256;
   std::int64_t rows, columns, count;
   explicit Blocks(const MatmulGeometry& g)
-      : rows(g.m >= g.n ? std::min(g.m, most) : g.m), columns(g.m >= g.n ? g.n : std::min(g.n, most)),
+      : rows(g.m >= g.n ? std::min(g.m, most) : g.m),
+        columns(g.m >= g.n ? g.n : std::min(g.n, most)),
         count((g.m + rows - 1) / rows * ((g.n + columns - 1) / columns)) {}
 };
 
@@ -65,8 +75,14 @@ void product(const MatmulGeometry& g, const T* a, const T* b, T* y) {
   engine::parallel_for(g.batch * blocks.count, 1 + worth / std::max<std::int64_t>(1, flops), [&](std::int64_t i) {
     const std::int64_t batch = i / blocks.count, block = i % blocks.count;
     const std::int64_t row = g.m >= g.n ? block * blocks.rows : 0, column = g.m >= g.n ? 0 : block * blocks.columns;
-    const Gemm part{.transpose_a = g.transpose_a, .transpose_b = g.transpose_b, .m = std::min(blocks.rows, g.m - row),
-                    .n = std::min(blocks.columns, g.n - column), .k = g.k, .lda = lda, .ldb = ldb, .ldc = g.n};
+    const Gemm part{.transpose_a = g.transpose_a,
+                    .transpose_b = g.transpose_b,
+                    .m = std::min(blocks.rows, g.m - row),
+                    .n = std::min(blocks.columns, g.n - column),
+                    .k = g.k,
+                    .lda = lda,
+                    .ldb = ldb,
+                    .ldc = g.n};
     gemm(part, a + batch * g.m * g.k + (g.transpose_a ? row : row * lda),
          b + batch * g.k * g.n + (g.transpose_b ? column * ldb : column), y + batch * g.m * g.n + row * g.n + column);
   });
@@ -75,8 +91,8 @@ void product(const MatmulGeometry& g, const T* a, const T* b, T* y) {
 }  // namespace
 
 /// f32 by our own kernels, f64 by BLAS. The work is cut into blocks that depend on the geometry alone, each computed by one
-/// thread: the bits do not depend on the number of threads. In f32 AVX2 and AVX-512 give the same bits, plain x86-64 (no fused
-/// multiply-adds) others.
+/// thread: the bits do not depend on the number of threads. In f32 AVX2 and AVX-512 give the same bits, plain x86-64 (no
+/// fused multiply-adds) others.
 void CpuBackend::matmul(const MatmulGeometry& g, const Tensor& a, const Tensor& b, Tensor& y) {
   if (y.size() == 0) return;
   if (g.k == 0) {

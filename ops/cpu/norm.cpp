@@ -24,8 +24,8 @@ struct Tables {
   std::vector<float> mean, inverse, gamma, beta, pull, pull_x;
 };
 
-void apply_rows(std::int64_t rows, std::int64_t width, float slope, const float* mean, const float* inverse, const float* gamma,
-                const float* beta, const float* x, float* y) {
+void apply_rows(std::int64_t rows, std::int64_t width, float slope, const float* mean, const float* inverse,
+                const float* gamma, const float* beta, const float* x, float* y) {
   for (std::int64_t r = 0; r < rows; ++r, x += width, y += width)
 #pragma GCC ivdep
     for (std::int64_t i = 0; i < width; ++i) {
@@ -34,8 +34,8 @@ void apply_rows(std::int64_t rows, std::int64_t width, float slope, const float*
     }
 }
 
-void add_gradients(std::int64_t rows, std::int64_t width, float slope, const float* mean, const float* inverse, const float* gamma,
-                   const float* beta, const float* x, const float* dy, float* sums, float* sums_x) {
+void add_gradients(std::int64_t rows, std::int64_t width, float slope, const float* mean, const float* inverse,
+                   const float* gamma, const float* beta, const float* x, const float* dy, float* sums, float* sums_x) {
   for (std::int64_t r = 0; r < rows; ++r, x += width, dy += width)
 #pragma GCC ivdep
     for (std::int64_t i = 0; i < width; ++i) {
@@ -46,8 +46,9 @@ void add_gradients(std::int64_t rows, std::int64_t width, float slope, const flo
     }
 }
 
-void input_rows(std::int64_t rows, std::int64_t width, float slope, const float* mean, const float* inverse, const float* gamma,
-                const float* beta, const float* pull, const float* pull_x, const float* x, const float* dy, float* dx) {
+void input_rows(std::int64_t rows, std::int64_t width, float slope, const float* mean, const float* inverse,
+                const float* gamma, const float* beta, const float* pull, const float* pull_x, const float* x,
+                const float* dy, float* dx) {
   for (std::int64_t r = 0; r < rows; ++r, x += width, dy += width, dx += width)
 #pragma GCC ivdep
     for (std::int64_t i = 0; i < width; ++i) {
@@ -58,7 +59,8 @@ void input_rows(std::int64_t rows, std::int64_t width, float slope, const float*
 }
 
 /// Σ and Σ of squared deviations of one chunk, per channel; `scratch` holds two wide rows.
-void chunk_statistics(const WideRows& wide, std::int64_t rows, const float* x, float* scratch, double* sums, double* squares) {
+void chunk_statistics(const WideRows& wide, std::int64_t rows, const float* x, float* scratch, double* sums,
+                      double* squares) {
   float *row = scratch, *mean = scratch + wide.width;
   std::fill_n(row, wide.width, 0.0f);
   wide_then_rest(wide, rows, [&](std::int64_t r, std::int64_t w, std::int64_t at) { add_rows(r, w, x + at, row); });
@@ -78,16 +80,23 @@ void chunk_statistics(const WideRows& wide, std::int64_t rows, const float* x, f
 }
 
 /// The set of (o, c), and its first channel.
-std::int64_t set_of(const NormGeometry& g, std::int64_t o, std::int64_t c) { return o * (g.C / g.channels) + c / g.channels; }
+std::int64_t set_of(const NormGeometry& g, std::int64_t o, std::int64_t c) {
+  return o * (g.C / g.channels) + c / g.channels;
+}
 
-Tables make_tables(const NormGeometry& g, const WideRows& wide, double eps, std::int64_t o, const Tensor& mean, const Tensor& variance,
-                   const Tensor& gamma, const Tensor& beta) {
+Tables make_tables(const NormGeometry& g, const WideRows& wide, double eps, std::int64_t o, const Tensor& mean,
+                   const Tensor& variance, const Tensor& gamma, const Tensor& beta) {
   std::vector<float> m(static_cast<std::size_t>(g.C)), inverse(m.size());
   for (std::int64_t c = 0; c < g.C; ++c) {
     m[std::size_t(c)] = mean.data<float>()[set_of(g, o, c)];
     inverse[std::size_t(c)] = float(1 / std::sqrt(double(variance.data<float>()[set_of(g, o, c)]) + eps));
   }
-  Tables t{wide.repeated(m.data()), wide.repeated(inverse.data()), wide.repeated(gamma.data<float>()), wide.repeated(beta.data<float>()), {}, {}};
+  Tables t{wide.repeated(m.data()),
+           wide.repeated(inverse.data()),
+           wide.repeated(gamma.data<float>()),
+           wide.repeated(beta.data<float>()),
+           {},
+           {}};
   t.pull.assign(t.mean.size(), 0.0f);
   t.pull_x.assign(t.mean.size(), 0.0f);
   return t;
@@ -98,13 +107,15 @@ Tables make_tables(const NormGeometry& g, const WideRows& wide, double eps, std:
 void CpuBackend::norm_statistics(const NormGeometry& g, const Tensor& x, Tensor& mean, Tensor& variance) {
   if (x.dtype() != engine::Dtype::f32) return Shared::norm_statistics(g, x, mean, variance);
   const WideRows wide(g.C);
-  const std::int64_t outer = g.N / g.images, rows = g.images * g.V, chunks = (rows + wide.rows_per_chunk - 1) / wide.rows_per_chunk;
+  const std::int64_t outer = g.N / g.images, rows = g.images * g.V,
+                     chunks = (rows + wide.rows_per_chunk - 1) / wide.rows_per_chunk;
   std::vector<double> sums(std::size_t(chunks * g.C)), squares(sums.size());
   for (std::int64_t o = 0; o < outer; ++o) {
     const float* in = x.data<float>() + o * rows * g.C;
     for_chunks(wide, rows, [&](std::int64_t chunk, std::int64_t first, std::int64_t count) {
       std::vector<float> scratch(std::size_t(2 * wide.width));
-      chunk_statistics(wide, count, in + first * g.C, scratch.data(), &sums[std::size_t(chunk * g.C)], &squares[std::size_t(chunk * g.C)]);
+      chunk_statistics(wide, count, in + first * g.C, scratch.data(), &sums[std::size_t(chunk * g.C)],
+                       &squares[std::size_t(chunk * g.C)]);
     });
     for (std::int64_t first = 0; first < g.C; first += g.channels) {
       double total = 0, deviation = 0;
@@ -144,12 +155,14 @@ void CpuBackend::norm_apply(const NormOperands& n, Tensor& y) {
   }
 }
 
-void CpuBackend::norm_backward(const NormOperands& n, bool fixed, const Tensor& dy, Tensor& dx, Tensor& dgamma, Tensor& dbeta) {
+void CpuBackend::norm_backward(const NormOperands& n, bool fixed, const Tensor& dy, Tensor& dx, Tensor& dgamma,
+                               Tensor& dbeta) {
   const auto& [g, act, eps, x, mean, variance, gamma, beta] = n;
   if (x.dtype() != engine::Dtype::f32) return Shared::norm_backward(n, fixed, dy, dx, dgamma, dbeta);
   const WideRows wide(g.C);
   const float slope = float(act.slope), *factor = gamma.data<float>();
-  const std::int64_t outer = g.N / g.images, rows = g.images * g.V, chunks = (rows + wide.rows_per_chunk - 1) / wide.rows_per_chunk;
+  const std::int64_t outer = g.N / g.images, rows = g.images * g.V,
+                     chunks = (rows + wide.rows_per_chunk - 1) / wide.rows_per_chunk;
   const std::size_t C = std::size_t(g.C);
   std::vector<double> sums(std::size_t(chunks) * C), sums_x(sums.size()), total(C), total_x(C);
   for (std::int64_t o = 0; o < outer; ++o) {

@@ -18,8 +18,8 @@ typedef float LooseFloats __attribute__((vector_size(16), aligned(4), may_alias)
 
 /// A line of `count` outputs, `step` floats apart in x; offset[k] leads from a window's corner to its k-th voxel.
 /// The first of equals wins, a NaN over all.
-void line_maxima(std::int64_t count, std::int64_t step, std::int64_t taps, const std::int64_t* offset, std::int64_t C, const float* x, float* y,
-                 std::uint8_t* index) {
+void line_maxima(std::int64_t count, std::int64_t step, std::int64_t taps, const std::int64_t* offset, std::int64_t C,
+                 const float* x, float* y, std::uint8_t* index) {
   for (std::int64_t p = 0; p < count; ++p, x += step, y += C, index += C) {
     std::int64_t c = 0;
     for (; c + lanes <= C; c += lanes) {
@@ -48,8 +48,8 @@ void line_maxima(std::int64_t count, std::int64_t step, std::int64_t taps, const
 }
 
 /// dx of one voxel of each of `count` windows: dy where it is the k-th and was the maximum, else 0.
-void line_where_maximal(std::int64_t count, std::int64_t step, std::int32_t k, std::int64_t C, const std::uint8_t* index, const float* dy,
-                        float* dx) {
+void line_where_maximal(std::int64_t count, std::int64_t step, std::int32_t k, std::int64_t C, const std::uint8_t* index,
+                        const float* dy, float* dx) {
   for (std::int64_t p = 0; p < count; ++p, index += C, dy += C, dx += step) {
     std::int64_t c = 0;
     for (; c + lanes <= C; c += lanes) {
@@ -97,8 +97,8 @@ void CpuBackend::max_pool_backward(const PoolGeometry& g, const Tensor& index, c
     if (!covered) return;
     const std::int64_t from = join(r / g.in[1] / g.in[0], p, g.out) * g.C;
     for (std::int64_t k2 = 0; k2 < g.window[2]; ++k2)
-      line_where_maximal(g.out[2], g.stride[2] * g.C, std::int32_t((k0 * g.window[1] + k1) * g.window[2] + k2), g.C, where + from, d + from,
-                         out + r * line + k2 * g.C);
+      line_where_maximal(g.out[2], g.stride[2] * g.C, std::int32_t((k0 * g.window[1] + k1) * g.window[2] + k2), g.C,
+                         where + from, d + from, out + r * line + k2 * g.C);
   });
 }
 

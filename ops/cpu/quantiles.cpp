@@ -19,7 +19,8 @@ void CpuBackend::quantiles(std::int64_t skip, const std::vector<double>& q, cons
       T* out = y.data<T>() + row * std::int64_t(q.size());
       std::vector<T> v(static_cast<std::size_t>(n));
       std::size_t count = 0;
-      for (std::int64_t i = 0; i < n; ++i) v[count] = in[i] + T(0), count += in[i] == in[i];  // NaN is left out, -0 becomes 0
+      // NaN is left out, -0 becomes 0
+      for (std::int64_t i = 0; i < n; ++i) v[count] = in[i] + T(0), count += in[i] == in[i];
       const auto end = v.begin() + std::ptrdiff_t(count);
       auto sorted = v.begin();  // nothing behind is smaller than what stands before
       for (const std::size_t j : rising) {

@@ -30,7 +30,9 @@ void CpuBackend::sum(const Tensor& x, const Axes& v, double scale, Tensor& y) {
     std::fill(sums.begin(), sums.end(), 0.0);
     for_chunks(wide, v.reduced, [&](std::int64_t chunk, std::int64_t first, std::int64_t count) {
       std::vector<float> row(std::size_t(wide.width));
-      wide_then_rest(wide, count, [&](std::int64_t r, std::int64_t w, std::int64_t at) { add_rows(r, w, in + first * v.inner + at, row.data()); });
+      wide_then_rest(wide, count, [&](std::int64_t r, std::int64_t w, std::int64_t at) {
+        add_rows(r, w, in + first * v.inner + at, row.data());
+      });
       wide.fold(row.data(), &sums[std::size_t(chunk) * C]);
     });
     std::vector<double> total(C);

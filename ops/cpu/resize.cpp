@@ -11,7 +11,10 @@ namespace sagcl::ops::cpu {
 namespace {
 
 /// Σ weight · voxel of one result along one axis: the voxels are entries begin … end of the list.
-struct Term { std::int64_t voxel; float weight; };
+struct Term {
+  std::int64_t voxel;
+  float weight;
+};
 struct Axis {
   std::vector<Term> terms;
   std::vector<std::size_t> begin;  // one more than results
@@ -54,7 +57,9 @@ void add_scaled(std::int64_t n, float weight, bool first, const float* x, float*
 }
 
 /// A stretch of an axis' list.
-struct Terms { const Term *begin, *end; };
+struct Terms {
+  const Term *begin, *end;
+};
 
 /// sum[i] = Σ weight · x[line, i] over the lines (plane, row) of n floats each, `rows` of them in a plane.
 void add_lines(const Terms& planes, const Terms& lines, std::int64_t rows, std::int64_t n, const float* x, float* sum) {
@@ -87,7 +92,8 @@ void along_line(std::int64_t count, const std::size_t* begin, const Term* terms,
 }
 
 /// y [N, to, C] from x [N, from, C]: each line of y is a weighted sum of lines of x, resized along itself.
-void combine(std::int64_t N, std::int64_t C, const Extents& from, const Extents& to, const Axis axes[3], const float* x, float* y) {
+void combine(std::int64_t N, std::int64_t C, const Extents& from, const Extents& to, const Axis axes[3], const float* x,
+             float* y) {
   const auto terms = [](const Axis& axis, std::int64_t p) {
     return Terms{axis.terms.data() + axis.begin[std::size_t(p)], axis.terms.data() + axis.begin[std::size_t(p) + 1]};
   };
@@ -96,9 +102,8 @@ void combine(std::int64_t N, std::int64_t C, const Extents& from, const Extents&
     for (std::int64_t line = begin; line < end; ++line) {
       const std::int64_t n = line / (to[0] * to[1]);
       const Terms planes = terms(axes[0], line / to[1] % to[0]), lines = terms(axes[1], line % to[1]);
-      vectorised([&] {
-        add_lines(planes, lines, from[1], from[2] * C, x + n * from[0] * from[1] * from[2] * C, mixed.data());
-      });
+      vectorised(
+          [&] { add_lines(planes, lines, from[1], from[2] * C, x + n * from[0] * from[1] * from[2] * C, mixed.data()); });
       along_line(to[2], axes[2].begin.data(), axes[2].terms.data(), C, mixed.data(), y + line * to[2] * C);
     }
   });

@@ -94,11 +94,14 @@ void over_blocks(std::int64_t rows, F&& f) {
 }  // namespace
 
 void CpuBackend::softmax(bool logarithm, const Tensor& x, Tensor& y) {
-  if (x.dtype() != engine::Dtype::f32 || x.shape().back() < 2 || x.shape().back() > 4) return Shared::softmax(logarithm, x, y);
+  if (x.dtype() != engine::Dtype::f32 || x.shape().back() < 2 || x.shape().back() > 4)
+    return Shared::softmax(logarithm, x, y);
   const std::int64_t C = x.shape().back(), rows = x.size() / C, done = rows / lanes * lanes, left = (rows - done) * C;
   const float* in = x.data<float>();
   float* out = y.data<float>();
-  over_blocks(rows, [&](std::int64_t first, std::int64_t blocks) { softmax_rows(int(C), blocks, logarithm, in + first * C, out + first * C); });
+  over_blocks(rows, [&](std::int64_t first, std::int64_t blocks) {
+    softmax_rows(int(C), blocks, logarithm, in + first * C, out + first * C);
+  });
   if (left == 0) return;
   float last[4 * lanes] = {};
   std::copy_n(in + done * C, left, last);
@@ -107,7 +110,8 @@ void CpuBackend::softmax(bool logarithm, const Tensor& x, Tensor& y) {
 }
 
 void CpuBackend::softmax_backward(bool logarithm, const Tensor& y, const Tensor& dy, Tensor& dx) {
-  if (y.dtype() != engine::Dtype::f32 || y.shape().back() < 2 || y.shape().back() > 4) return Shared::softmax_backward(logarithm, y, dy, dx);
+  if (y.dtype() != engine::Dtype::f32 || y.shape().back() < 2 || y.shape().back() > 4)
+    return Shared::softmax_backward(logarithm, y, dy, dx);
   const std::int64_t C = y.shape().back(), rows = y.size() / C, done = rows / lanes * lanes, left = (rows - done) * C;
   const float *out = y.data<float>(), *d = dy.data<float>();
   float* in = dx.data<float>();

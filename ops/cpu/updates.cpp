@@ -12,7 +12,10 @@ namespace {
 /// A launcher that remembers the loops of the shared kernel instead of running them one by one.
 template <class Element>
 struct Pass {
-  struct Part { Element element; std::int64_t begin, end; };
+  struct Part {
+    Element element;
+    std::int64_t begin, end;
+  };
   std::vector<Part> parts;
 
   void add(std::int64_t n, const Element& element) {
@@ -57,7 +60,8 @@ void CpuBackend::sgd(const SgdSpec& spec, const Tensor& lr, const Tensor& open, 
   run_pass<kernels::SgdElement<float>>(), run_pass<kernels::SgdElement<double>>();
 }
 
-void CpuBackend::average(const Tensor& alpha, const Tensor& open, const std::vector<std::pair<Tensor, Tensor>>& teacher_student) {
+void CpuBackend::average(const Tensor& alpha, const Tensor& open,
+                         const std::vector<std::pair<Tensor, Tensor>>& teacher_student) {
   kernels::average<Collect>(alpha, open, teacher_student);
   run_pass<kernels::AverageElement<float>>(), run_pass<kernels::AverageElement<double>>();
 }

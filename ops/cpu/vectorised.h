@@ -5,10 +5,12 @@ namespace sagcl::ops::cpu {
 
 #if defined(__x86_64__)
 template <class F>
-__attribute__((flatten, noinline, target("avx2,fma"))) void with_avx2(const F& f) { f(); }
+__attribute__((flatten, noinline, target("avx2,fma"))) void with_avx2(const F& f) {
+  f();
+}
 template <class F>
-__attribute__((flatten, noinline,
-               target("avx2,fma,avx512f,avx512dq,avx512vl,avx512bw,prefer-vector-width=512"))) void with_avx512(const F& f) {
+__attribute__((flatten, noinline, target("avx2,fma,avx512f,avx512dq,avx512vl,avx512bw,prefer-vector-width=512"))) void
+with_avx512(const F& f) {
   f();
 }
 #endif

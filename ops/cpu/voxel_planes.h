@@ -1,7 +1,7 @@
 #pragma once
-// Losses over voxels in single precision: a block of voxels is turned into one plane per class, so that every step is the same
-// plain loop over voxels. Up to 16 classes; the shared kernels, whose formulas these are, do the rest. Sums are formed in a
-// fixed order, so results do not depend on the number of threads.
+// Losses over voxels in single precision: a block of voxels is turned into one plane per class, so that every step is the
+// same plain loop over voxels. Up to 16 classes; the shared kernels, whose formulas these are, do the rest. Sums are formed
+// in a fixed order, so results do not depend on the number of threads.
 #include <algorithm>
 #include <array>
 #include <vector>
@@ -14,9 +14,9 @@
 namespace sagcl::ops::cpu {
 
 constexpr std::int64_t most_classes = 16;
-constexpr std::int64_t block = 256;             // voxels turned into planes at a time
-constexpr std::int64_t chunk = 16 * block;      // voxels whose sums are formed by one thread
-constexpr std::int64_t lanes = 16;              // partial sums of a block: their number is part of the result's bits
+constexpr std::int64_t block = 256;         // voxels turned into planes at a time
+constexpr std::int64_t chunk = 16 * block;  // voxels whose sums are formed by one thread
+constexpr std::int64_t lanes = 16;          // partial sums of a block: their number is part of the result's bits
 
 using Plane = float[block];
 

@@ -1,6 +1,7 @@
 #pragma once
-// Softmax and cross entropy of 2, 3 or 4 classes, at the speed of the memory: z is read in packs of a few voxels, 16 bytes per
-// access, and a thread has several packs under way. What a voxel computes is that of ops/kernels/softmax.inl and cross_entropy.inl.
+// Softmax and cross entropy of 2, 3 or 4 classes, at the speed of the memory: z is read in packs of a few voxels, 16 bytes
+// per access, and a thread has several packs under way. What a voxel computes is that of ops/kernels/softmax.inl and
+// cross_entropy.inl.
 #include "ops/cuda/loops.cuh"
 #include "ops/kernels/exponential.h"
 
@@ -71,7 +72,9 @@ template <int C, bool logarithm>
 struct SoftmaxBackwardPack {
   const Pack<C>*y, *dy;
   Pack<C>* dx;
-  struct Input { Pack<C> y, dy; };
+  struct Input {
+    Pack<C> y, dy;
+  };
   __device__ Input load(std::uint32_t i) const { return {y[i], dy[i]}; }
   __device__ void store(std::uint32_t i, const Input& in) const {
     Pack<C> out;
@@ -95,7 +98,10 @@ struct CrossEntropyBackwardPack {
   const PackLabels<C>* labels;
   const float *count, *dloss;
   Pack<C>* dz;
-  struct Input { Pack<C> z; PackLabels<C> labels; };
+  struct Input {
+    Pack<C> z;
+    PackLabels<C> labels;
+  };
   __device__ Input load(std::uint32_t i) const { return {z[i], labels[i]}; }
   __device__ void store(std::uint32_t i, const Input& in) const {
     const float weight = dloss[0] / (count[0] > 1 ? count[0] : 1.0f);

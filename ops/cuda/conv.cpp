@@ -96,8 +96,7 @@ float time_call(F f, float shortest = std::numeric_limits<float>::infinity()) {
       best = std::min(best, ms);
     }
   } catch (const engine::OutOfMemory&) {
-  } catch (const engine::BackendError&) {
-  }
+  } catch (const engine::BackendError&) {}
   return best;
 }
 

@@ -9,7 +9,9 @@ namespace sagcl::ops::cuda {
 namespace {
 
 template <class T>
-const T* pointer(const Tensor& t) { return t.defined() ? t.data<T>() : nullptr; }
+const T* pointer(const Tensor& t) {
+  return t.defined() ? t.data<T>() : nullptr;
+}
 
 /// w [O, taps, C] -> [C, taps reversed, O]
 struct FlipWeights {

@@ -47,7 +47,9 @@ __device__ void copy_16_bytes(float* to, const float* from, bool wanted) {
 }
 __device__ void finish_copies() { asm volatile("cp.async.commit_group;"); }
 template <int left>
-__device__ void await_copies() { asm volatile("cp.async.wait_group %0;" ::"n"(left)); }
+__device__ void await_copies() {
+  asm volatile("cp.async.wait_group %0;" ::"n"(left));
+}
 
 /// To nearest TF32: the tensor cores would cut the mantissa off after its 10th bit instead.
 __device__ float rounded(float v) {
@@ -84,7 +86,7 @@ __device__ void round_row(float* row, int stride, int columns, int channels) {
 
 /// partial[(part, slice), o, tap, c], part = (n, d, rows)
 template <int m_tiles, int n_tiles, int depth>
-__global__ void __launch_bounds__(weight_threads, m_tiles * n_tiles <= 2 ? 2 : 1)
+__global__ void __launch_bounds__(weight_threads, m_tiles* n_tiles <= 2 ? 2 : 1)
     weight_kernel(const WeightPlan p, const float* x, const float* dy, float* partial) {
   extern __shared__ float4 memory[];
   float* const x_rows = reinterpret_cast<float*>(memory);
@@ -160,8 +162,8 @@ __global__ void __launch_bounds__(weight_threads, m_tiles * n_tiles <= 2 ? 2 : 1
         for (int half = 0; half < 2; ++half) {
           const std::int64_t o = o0 + m * 16 + half * 8 + lane / 4, c = c0 + t * 8 + lane % 4 * 2,
                              tap = (kd * 3 + kh) * 3 + kw;
-          *reinterpret_cast<float2*>(out + (o * 9 * depth + tap) * p.C + c) = float2{sum[kw][m][t][half * 2],
-                                                                                     sum[kw][m][t][half * 2 + 1]};
+          *reinterpret_cast<float2*>(out + (o * 9 * depth + tap) * p.C + c) =
+              float2{sum[kw][m][t][half * 2], sum[kw][m][t][half * 2 + 1]};
         }
 }
 
@@ -243,8 +245,8 @@ void thin_weight_gradient(const ConvGeometry& g, const float* x, const float* dy
   const std::int64_t blocks = g.N * plan.D * plan.splits, parts = blocks * (thin_threads / 32), size = g.O * plan.taps();
   const engine::Buffer memory(device(), std::size_t(parts * size) * sizeof(float));
   float* partial = static_cast<float*>(memory.data());
-  const std::size_t shared = std::size_t((3 * plan.depth * (plan.padded + 2) + 3) / 4 * 4 + plan.padded * 24) *
-                             sizeof(float);
+  const std::size_t shared =
+      std::size_t((3 * plan.depth * (plan.padded + 2) + 3) / 4 * 4 + plan.padded * 24) * sizeof(float);
   const dim3 grid(unsigned(blocks), unsigned(g.O / 16));
   if (plan.depth == 3) thin_weight_kernel<3><<<grid, thin_threads, shared, stream()>>>(plan, x, dy, partial);
   else thin_weight_kernel<1><<<grid, thin_threads, shared, stream()>>>(plan, x, dy, partial);

@@ -8,14 +8,15 @@ void CudaBackend::cross_entropy(const Tensor& z, const Tensor& labels, Tensor& l
     const unsigned blocks = cross_entropy_blocks(packs);
     const engine::Buffer partial(device(), std::size_t(2 * blocks) * sizeof(double));
     cross_entropy_kernel<c()><<<blocks, block_threads, 0, stream()>>>(packs, packs_of<c()>(z), labels_of<c()>(labels),
-                                                                     static_cast<double*>(partial.data()),
-                                                                     loss.data<float>(), count.data<float>());
+                                                                      static_cast<double*>(partial.data()),
+                                                                      loss.data<float>(), count.data<float>());
     check_launch("cross_entropy");
   });
   if (!served) Shared::cross_entropy(z, labels, loss, count);
 }
 
-void CudaBackend::cross_entropy_backward(const Tensor& z, const Tensor& labels, const Tensor& count, const Tensor& dloss, Tensor& dz) {
+void CudaBackend::cross_entropy_backward(const Tensor& z, const Tensor& labels, const Tensor& count, const Tensor& dloss,
+                                         Tensor& dz) {
   const bool served = visit_classes(z, [&](auto c, std::uint32_t packs) {
     for_packs("cross_entropy_backward", packs,
               CrossEntropyBackwardPack<c()>{packs_of<c()>(z), labels_of<c()>(labels), count.data<float>(),

@@ -4,9 +4,9 @@
 
 namespace sagcl::ops::cuda {
 
-/// The GPU: the shared kernels, cuDNN's convolutions, cuBLAS, cuSOLVER, and kernels of our own where the shared body would leave
-/// memory bandwidth or launches unused. A function stands in the file of its operation (softmax.cu, ...). Where its own kernel
-/// does not serve, which depends on dtype and sizes alone, it hands over to the shared one.
+/// The GPU: the shared kernels, cuDNN's convolutions, cuBLAS, cuSOLVER, and kernels of our own where the shared body would
+/// leave memory bandwidth or launches unused. A function stands in the file of its operation (softmax.cu, ...). Where its
+/// own kernel does not serve, which depends on dtype and sizes alone, it hands over to the shared one.
 class CudaBackend final : public SharedBackend<CudaLaunch> {
   using Shared = SharedBackend<CudaLaunch>;
 
@@ -20,7 +20,8 @@ class CudaBackend final : public SharedBackend<CudaLaunch> {
 
   void norm_statistics(const NormGeometry& g, const Tensor& x, Tensor& mean, Tensor& variance) override;
   void norm_apply(const NormOperands& n, Tensor& y) override;
-  void norm_backward(const NormOperands& n, bool fixed, const Tensor& dy, Tensor& dx, Tensor& dgamma, Tensor& dbeta) override;
+  void norm_backward(const NormOperands& n, bool fixed, const Tensor& dy, Tensor& dx, Tensor& dgamma,
+                     Tensor& dbeta) override;
   void sum(const Tensor& x, const Axes& v, double scale, Tensor& y) override;
   void dropout(const DropoutSpec& spec, const Tensor& x, Tensor& y) override;
   void softmax(bool logarithm, const Tensor& x, Tensor& y) override;
@@ -31,10 +32,12 @@ class CudaBackend final : public SharedBackend<CudaLaunch> {
   void resize_backward(const ResizeGeometry& g, const Tensor& dy, Tensor& dx) override;
   void copy_block(const BlockCopy& block, const Tensor& x, Tensor& y) override;
   void cross_entropy(const Tensor& z, const Tensor& labels, Tensor& loss, Tensor& count) override;
-  void cross_entropy_backward(const Tensor& z, const Tensor& labels, const Tensor& count, const Tensor& dloss, Tensor& dz) override;
+  void cross_entropy_backward(const Tensor& z, const Tensor& labels, const Tensor& count, const Tensor& dloss,
+                              Tensor& dz) override;
   void adam(const AdamSpec& spec, const Tensor& rates, const Tensor& open, const std::vector<AdamSlot>& slots) override;
   void sgd(const SgdSpec& spec, const Tensor& lr, const Tensor& open, const std::vector<SgdSlot>& slots) override;
-  void average(const Tensor& alpha, const Tensor& open, const std::vector<std::pair<Tensor, Tensor>>& teacher_student) override;
+  void average(const Tensor& alpha, const Tensor& open,
+               const std::vector<std::pair<Tensor, Tensor>>& teacher_student) override;
 };
 
 }  // namespace sagcl::ops::cuda

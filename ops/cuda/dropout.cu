@@ -38,8 +38,8 @@ struct ChannelDropout {
   __device__ void operator()(std::int64_t r, std::int64_t lane) const {
     const uchar4 k = keep[lane];
     const float4 v = x[r * lanes + lane];
-    y[r * lanes + lane] = float4{k.x ? v.x * factor : 0, k.y ? v.y * factor : 0, k.z ? v.z * factor : 0,
-                                 k.w ? v.w * factor : 0};
+    y[r * lanes + lane] =
+        float4{k.x ? v.x * factor : 0, k.y ? v.y * factor : 0, k.z ? v.z * factor : 0, k.w ? v.w * factor : 0};
   }
 };
 
@@ -47,7 +47,8 @@ struct ChannelDropout {
 
 void CudaBackend::dropout(const DropoutSpec& spec, const Tensor& x, Tensor& y) {
   const std::int64_t images = x.shape()[0], C = x.shape().back(), each = images ? x.size() / images : 0;
-  if (x.dtype() != engine::Dtype::f32 || x.size() % 4 != 0 || (spec.per_channel && C % 4 != 0)) return Shared::dropout(spec, x, y);
+  if (x.dtype() != engine::Dtype::f32 || x.size() % 4 != 0 || (spec.per_channel && C % 4 != 0))
+    return Shared::dropout(spec, x, y);
   const float factor = float(1 / (1 - spec.p));
   if (!spec.per_channel)
     return CudaLaunch::for_each(x.size() / 4, ElementDropout{spec.key, float(spec.p), factor, fours(x), fours(y)});

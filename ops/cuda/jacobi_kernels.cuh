@@ -2,11 +2,11 @@
 // Nuclear norms of many small matrices in one launch, by the singular value decomposition in double: one block per matrix,
 // nothing is read by the host.
 //
-// With B = A, or Aᵀ where A is wide, and its factorisation B P = Q R with column pivoting, the columns of L = P Rᵀ are turned
-// in pairs until all are orthogonal (Hestenes 1958): L W = V S. Then B = (Q W) S Vᵀ: the turned columns of Q are U, and those
-// of L are V times the singular values. Columns of L converge in 6 to 9 sweeps where those of a smooth affinity matrix take
-// more than 20 (Drmač & Veselić 2008). In a round every column is in one pair and all pairs are turned at the same time; the
-// rounds of a sweep are those of a tournament, in which each column meets each other one once.
+// With B = A, or Aᵀ where A is wide, and its factorisation B P = Q R with column pivoting, the columns of L = P Rᵀ are
+// turned in pairs until all are orthogonal (Hestenes 1958): L W = V S. Then B = (Q W) S Vᵀ: the turned columns of Q are U,
+// and those of L are V times the singular values. Columns of L converge in 6 to 9 sweeps where those of a smooth affinity
+// matrix take more than 20 (Drmač & Veselić 2008). In a round every column is in one pair and all pairs are turned at the
+// same time; the rounds of a sweep are those of a tournament, in which each column meets each other one once.
 #include <cmath>
 #include <cstdint>
 

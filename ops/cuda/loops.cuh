@@ -30,8 +30,8 @@ __global__ void __launch_bounds__(block_threads) each_kernel(std::int64_t n, F f
   for (std::int64_t i = std::int64_t(blockIdx.x) * block_threads + threadIdx.x; i < n; i += step) f(i);
 }
 
-/// Elements in memory order, so that neighbouring threads touch neighbouring addresses; total < 2^31. f is called with 32-bit
-/// numbers: what it divides in their type needs no 64-bit division, which is slow and takes many registers.
+/// Elements in memory order, so that neighbouring threads touch neighbouring addresses; total < 2^31. f is called with
+/// 32-bit numbers: what it divides in their type needs no 64-bit division, which is slow and takes many registers.
 template <class F>
 __global__ void __launch_bounds__(block_threads) rows_kernel(std::uint32_t total, Divisor columns, F f) {
   const std::uint32_t i = blockIdx.x * block_threads + threadIdx.x;

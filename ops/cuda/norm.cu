@@ -110,7 +110,8 @@ void CudaBackend::norm_apply(const NormOperands& n, Tensor& y) {
   check_launch("norm_apply");
 }
 
-void CudaBackend::norm_backward(const NormOperands& n, bool fixed, const Tensor& dy, Tensor& dx, Tensor& dgamma, Tensor& dbeta) {
+void CudaBackend::norm_backward(const NormOperands& n, bool fixed, const Tensor& dy, Tensor& dx, Tensor& dgamma,
+                                Tensor& dbeta) {
   const auto& [g, act, eps, x, mean, variance, gamma, beta] = n;
   if (!is_fast(g, x)) return Shared::norm_backward(n, fixed, dy, dx, dgamma, dbeta);
   const NormPlan plan = plan_of(g);

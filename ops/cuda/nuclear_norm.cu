@@ -283,8 +283,8 @@ void nuclear_by_polar(const Sides& z, const T* a, T* value, T* subgradient) {
 
 }  // namespace
 
-/// Thin SVD, one matrix after another, by one-sided Jacobi (gesvdj), where that does not converge by the QR algorithm (gesvd).
-/// A matrix that holds NaN or infinity is refused with a BackendError that names it, as on the CPU.
+/// Thin SVD, one matrix after another, by one-sided Jacobi (gesvdj), where that does not converge by the QR algorithm
+/// (gesvd). A matrix that holds NaN or infinity is refused with a BackendError that names it, as on the CPU.
 void CudaBackend::svd(const Tensor& a, Tensor& u, Tensor& s, Tensor& vt) {
   const Sides z{a.shape()[1], a.shape()[2]};
   if (a.size() == 0) return;
@@ -297,11 +297,11 @@ void CudaBackend::svd(const Tensor& a, Tensor& u, Tensor& s, Tensor& vt) {
   });
 }
 
-/// Matrices with at most 64 rows or columns: all at once by the SVD of jacobi_kernels.cuh, whatever spec.polar says. The host
-/// waits for nothing; NaN or infinity in a matrix makes its value and subgradient NaN.
-/// Larger ones, one after another: by SVD in double; with spec.polar by the iteration of ops/kernels/nuclear_norm.inl in the tensor's
-/// own precision, and by SVD where a factorisation failed. The host waits, and refuses NaN and infinity as svd() does. While
-/// work is recorded it cannot wait: the iteration's value is NaN where it failed, and the SVD is a UsageError.
+/// Matrices with at most 64 rows or columns: all at once by the SVD of jacobi_kernels.cuh, whatever spec.polar says. The
+/// host waits for nothing; NaN or infinity in a matrix makes its value and subgradient NaN.
+/// Larger ones, one after another: by SVD in double; with spec.polar by the iteration of ops/kernels/nuclear_norm.inl in the
+/// tensor's own precision, and by SVD where a factorisation failed. The host waits, and refuses NaN and infinity as svd()
+/// does. While work is recorded it cannot wait: the iteration's value is NaN where it failed, and the SVD is a UsageError.
 void CudaBackend::nuclear_norm(const NuclearNormSpec& spec, const Tensor& a, Tensor& value, Tensor& subgradient) {
   const std::int64_t graphs = a.shape()[0];
   const Sides z{a.shape()[1], a.shape()[2]};
@@ -310,8 +310,10 @@ void CudaBackend::nuclear_norm(const NuclearNormSpec& spec, const Tensor& a, Ten
     using T = typename decltype(type)::type;
     if (JacobiPlan::fits(z.n, z.m)) return nuclear_by_jacobi<T>(spec.drop, z, a, value, subgradient);
     const bool recorded = recording();
-    require<engine::UsageError>(spec.polar || !recorded, "nuclear_norm: the SVD of a {} x {} matrix waits for the host and "
-                                "cannot be recorded: use method.polar = true or train.replay = false", z.n, z.m);
+    require<engine::UsageError>(spec.polar || !recorded,
+                                "nuclear_norm: the SVD of a {} x {} matrix waits for the host and "
+                                "cannot be recorded: use method.polar = true or train.replay = false",
+                                z.n, z.m);
     if (!recorded) require_finite<T>("nuclear_norm", a, z);
     for (std::int64_t g = 0; g < graphs; ++g) {
       const T* matrix = a.data<T>() + g * z.size();

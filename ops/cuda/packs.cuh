@@ -7,8 +7,8 @@
 
 namespace sagcl::ops::cuda {
 
-/// f(integral_constant<C>, number of packs) for a tensor [.., C] that comes in packs; false for others (other dtypes, more than
-/// four classes, voxels not in fours).
+/// f(integral_constant<C>, number of packs) for a tensor [.., C] that comes in packs; false for others (other dtypes, more
+/// than four classes, voxels not in fours).
 template <class F>
 bool visit_classes(const Tensor& z, F f) {
   if (z.dtype() != engine::Dtype::f32 || z.size() == 0) return false;

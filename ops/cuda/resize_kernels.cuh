@@ -7,13 +7,13 @@
 namespace sagcl::ops::cuda {
 
 constexpr int resize_threads = 128;
-constexpr int resize_band = 8;       // rows of the result that a block walks over
-constexpr int most_across = 2048;    // shares of a block's voxels of dx in the voxels of dy, along a row
-constexpr int most_through = 64;     // and through the slices
-constexpr int rows_at_once = 32;     // taps of rows of dy that are ready at a time
+constexpr int resize_band = 8;     // rows of the result that a block walks over
+constexpr int most_across = 2048;  // shares of a block's voxels of dx in the voxels of dy, along a row
+constexpr int most_through = 64;   // and through the slices
+constexpr int rows_at_once = 32;   // taps of rows of dy that are ready at a time
 
-/// How the result is spread: a block takes `width` neighbouring columns (a voxel's four channels) of a band of rows. The rows
-/// form stacks; a band stays in one. Both images have less than 2^31 float4.
+/// How the result is spread: a block takes `width` neighbouring columns (a voxel's four channels) of a band of rows. The
+/// rows form stacks; a band stays in one. Both images have less than 2^31 float4.
 struct ResizePlan {
   kernels::ResizeAxis axes[3];
   int lanes, columns, width, chunks, rows, bands;  // lanes: C / 4; columns: lanes times the voxels of a row
@@ -21,9 +21,15 @@ struct ResizePlan {
   Divisor by_lanes;
 
   ResizePlan(const ResizeGeometry& g, std::int64_t stacks, std::int64_t rows_of_stack, std::int64_t voxels, int widest)
-      : axes{{g, 0}, {g, 1}, {g, 2}}, lanes(int(g.C / 4)), columns(int(voxels) * lanes),
-        width(columns < widest ? columns : widest), chunks((columns + width - 1) / width), rows(int(rows_of_stack)),
-        bands((rows + resize_band - 1) / resize_band), blocks(stacks * bands * chunks), by_lanes(std::uint32_t(lanes)) {}
+      : axes{{g, 0}, {g, 1}, {g, 2}},
+        lanes(int(g.C / 4)),
+        columns(int(voxels) * lanes),
+        width(columns < widest ? columns : widest),
+        chunks((columns + width - 1) / width),
+        rows(int(rows_of_stack)),
+        bands((rows + resize_band - 1) / resize_band),
+        blocks(stacks * bands * chunks),
+        by_lanes(std::uint32_t(lanes)) {}
 
   /// For y: its rows are one stack.
   static ResizePlan forward(const ResizeGeometry& g) {
@@ -51,8 +57,8 @@ __device__ inline void add(float4& sum, float weight, const float4& v) {
   sum.x += weight * v.x, sum.y += weight * v.y, sum.z += weight * v.z, sum.w += weight * v.w;
 }
 
-/// kernels::Tap in single precision. Where only one voxel is read it is both, with the weights 1 and 0: a NaN in a voxel that
-/// is not read stays there.
+/// kernels::Tap in single precision. Where only one voxel is read it is both, with the weights 1 and 0: a NaN in a voxel
+/// that is not read stays there.
 struct FloatTap {
   int low, high;
   float at_low, at_high;
@@ -89,7 +95,8 @@ template <int reads>
 __global__ void __launch_bounds__(resize_threads)
     resize_kernel(const __grid_constant__ ResizePlan p, const float4* __restrict__ x, float4* __restrict__ y) {
   __shared__ RowReads<reads> rows[resize_band];
-  const int t = int(threadIdx.x), band = int(blockIdx.x) / p.chunks, column = (int(blockIdx.x) - band * p.chunks) * p.width + t;
+  const int t = int(threadIdx.x), band = int(blockIdx.x) / p.chunks,
+            column = (int(blockIdx.x) - band * p.chunks) * p.width + t;
   const int first = band * resize_band, count = p.rows - first < resize_band ? p.rows - first : resize_band;
   if (t < count) rows[t] = row_reads<reads>(p, std::uint32_t(first + t));
   __syncthreads();
@@ -137,15 +144,16 @@ __device__ inline Readers readers_of(const kernels::ResizeAxis& a, int q, int mo
   return {int(first) + begin, end - begin, shares + begin};
 }
 
-/// dx from dy. A thread keeps its column of dx and walks over the rows of dy: what a row brings along slices and columns goes
-/// to the two rows of dx that it reads, which are written once the walk has passed them.
+/// dx from dy. A thread keeps its column of dx and walks over the rows of dy: what a row brings along slices and columns
+/// goes to the two rows of dx that it reads, which are written once the walk has passed them.
 __global__ void __launch_bounds__(resize_threads, 8)
     resize_backward_kernel(const __grid_constant__ ResizePlan p, const float4* __restrict__ dy, float4* __restrict__ dx) {
   __shared__ float across[most_across], through[most_through];
   __shared__ FloatTap taps[rows_at_once];
   const kernels::ResizeAxis &d = p.axes[0], &h = p.axes[1], &w = p.axes[2];
   const int t = int(threadIdx.x), rest = int(blockIdx.x) / p.chunks, slice = rest / p.bands;
-  const int begin = (rest - slice * p.bands) * resize_band, end = begin + resize_band < p.rows ? begin + resize_band : p.rows;
+  const int begin = (rest - slice * p.bands) * resize_band,
+            end = begin + resize_band < p.rows ? begin + resize_band : p.rows;
   const int left = (int(blockIdx.x) - rest * p.chunks) * p.width, column = left + t,
             right = left + p.width < p.columns ? left + p.width : p.columns;
   const int n = slice / int(d.in), z = slice - n * int(d.in), voxel = int(p.by_lanes.divide(std::uint32_t(column))),

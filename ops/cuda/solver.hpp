@@ -25,8 +25,10 @@ inline cusolverDnHandle_t solver() {
 }
 
 /// The functions of cuSOLVER and cuBLAS that differ in one letter.
-template <class T> struct Vendor;
-template <> struct Vendor<float> {
+template <class T>
+struct Vendor;
+template <>
+struct Vendor<float> {
   static constexpr auto gesvdj_size = cusolverDnSgesvdj_bufferSize;
   static constexpr auto gesvdj = cusolverDnSgesvdj;
   static constexpr auto gesvd_size = cusolverDnSgesvd_bufferSize;
@@ -37,7 +39,8 @@ template <> struct Vendor<float> {
   static constexpr auto syrk = cublasSsyrk;
   static constexpr auto trsm = cublasStrsm;
 };
-template <> struct Vendor<double> {
+template <>
+struct Vendor<double> {
   static constexpr auto gesvdj_size = cusolverDnDgesvdj_bufferSize;
   static constexpr auto gesvdj = cusolverDnDgesvdj;
   static constexpr auto gesvd_size = cusolverDnDgesvd_bufferSize;
@@ -55,6 +58,7 @@ class Scratch {
  public:
   explicit Scratch(std::int64_t n) : buffer_(device(), std::size_t(n > 0 ? n : 1) * sizeof(T)) {}
   T* data() const { return static_cast<T*>(buffer_.data()); }
+
  private:
   engine::Buffer buffer_;
 };

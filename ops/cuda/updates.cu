@@ -94,7 +94,8 @@ void CudaBackend::sgd(const SgdSpec& spec, const Tensor& lr, const Tensor& open,
   });
 }
 
-void CudaBackend::average(const Tensor& alpha, const Tensor& open, const std::vector<std::pair<Tensor, Tensor>>& teacher_student) {
+void CudaBackend::average(const Tensor& alpha, const Tensor& open,
+                          const std::vector<std::pair<Tensor, Tensor>>& teacher_student) {
   if (teacher_student.empty()) return;
   engine::visit_float(teacher_student.front().first.dtype(), [&](auto type) {
     using T = typename decltype(type)::type;

@@ -9,35 +9,43 @@ namespace sagcl::ops::kernels {
 
 // Each function states its value and its derivative, the latter from x and y = f(x) (whichever is cheaper). A NaN
 // comes out as a NaN: comparisons are written so that it takes the branch that returns x.
-template <class T> struct Relu {
+template <class T>
+struct Relu {
   SAGCL_BOTH T value(T x, T) const { return x <= 0 ? T(0) : x; }
   SAGCL_BOTH T slope(T, T y, T) const { return y > 0 ? T(1) : T(0); }
 };
-template <class T> struct LeakyRelu {
+template <class T>
+struct LeakyRelu {
   SAGCL_BOTH T value(T x, T a) const { return x * (x > 0 ? T(1) : a); }  // a choice of constants, never a branch
   SAGCL_BOTH T slope(T x, T, T a) const { return x > 0 ? T(1) : a; }
 };
-template <class T> struct Sigmoid {
+template <class T>
+struct Sigmoid {
   SAGCL_BOTH T value(T x, T) const { return T(1) / (T(1) + std::exp(-x)); }
   SAGCL_BOTH T slope(T, T y, T) const { return y * (T(1) - y); }
 };
-template <class T> struct Tanh {
+template <class T>
+struct Tanh {
   SAGCL_BOTH T value(T x, T) const { return std::tanh(x); }
   SAGCL_BOTH T slope(T, T y, T) const { return (T(1) - y) * (T(1) + y); }
 };
-template <class T> struct Exp {
+template <class T>
+struct Exp {
   SAGCL_BOTH T value(T x, T) const { return std::exp(x); }
   SAGCL_BOTH T slope(T, T y, T) const { return y; }
 };
-template <class T> struct Log {
+template <class T>
+struct Log {
   SAGCL_BOTH T value(T x, T) const { return std::log(x); }
   SAGCL_BOTH T slope(T x, T, T) const { return T(1) / x; }
 };
-template <class T> struct Sqrt {
+template <class T>
+struct Sqrt {
   SAGCL_BOTH T value(T x, T) const { return std::sqrt(x); }
   SAGCL_BOTH T slope(T, T y, T) const { return T(0.5) / y; }
 };
-template <class T> struct Square {
+template <class T>
+struct Square {
   SAGCL_BOTH T value(T x, T) const { return x * x; }
   SAGCL_BOTH T slope(T x, T, T) const { return T(2) * x; }
 };
@@ -96,10 +104,22 @@ void unary_backward(Unary f, double a, const Tensor& x, const Tensor& y, const T
   });
 }
 
-template <class T> struct Plus { SAGCL_BOTH T operator()(T a, T b) const { return a + b; } };
-template <class T> struct Minus { SAGCL_BOTH T operator()(T a, T b) const { return a - b; } };
-template <class T> struct Times { SAGCL_BOTH T operator()(T a, T b) const { return a * b; } };
-template <class T> struct Over { SAGCL_BOTH T operator()(T a, T b) const { return a / b; } };
+template <class T>
+struct Plus {
+  SAGCL_BOTH T operator()(T a, T b) const { return a + b; }
+};
+template <class T>
+struct Minus {
+  SAGCL_BOTH T operator()(T a, T b) const { return a - b; }
+};
+template <class T>
+struct Times {
+  SAGCL_BOTH T operator()(T a, T b) const { return a * b; }
+};
+template <class T>
+struct Over {
+  SAGCL_BOTH T operator()(T a, T b) const { return a / b; }
+};
 
 template <class T, template <class> class F>
 struct ApplyBinary {

@@ -138,8 +138,8 @@ void soft_cross_entropy_backward(const Tensor& z, const Tensor& q, const Tensor&
   visit_float(z.dtype(), [&](auto type) {
     using T = typename decltype(type)::type;
     const std::int64_t classes = z.shape().back(), rows = z.size() / classes;
-    Launch::for_each(rows, SoftCrossEntropyBackward<T>{z.data<T>(), q.data<T>(), dloss.data<T>(), dz.data<T>(), classes,
-                                                       T(rows)});
+    Launch::for_each(rows,
+                     SoftCrossEntropyBackward<T>{z.data<T>(), q.data<T>(), dloss.data<T>(), dz.data<T>(), classes, T(rows)});
   });
 }
 

@@ -102,9 +102,9 @@ void dice_backward(bool squared, const Tensor& p, const Tensor& y, const Tensor&
   visit_float(p.dtype(), [&](auto type) {
     using T = typename decltype(type)::type;
     const std::int64_t channels = p.shape().back();
-    Launch::for_rows(p.size() / channels, channels,
-                     DiceBackward<T>{p.data<T>(), dice_target<T>(y, labels, channels), squared, coefficients.data<T>(),
-                                     dp.data<T>()});
+    Launch::for_rows(
+        p.size() / channels, channels,
+        DiceBackward<T>{p.data<T>(), dice_target<T>(y, labels, channels), squared, coefficients.data<T>(), dp.data<T>()});
   });
 }
 
@@ -121,8 +121,8 @@ void dice_coefficients(double smooth, std::int64_t first, const Tensor& sums, co
   visit_float(sums.dtype(), [&](auto type) {
     using T = typename decltype(type)::type;
     const std::int64_t channels = sums.shape().back();
-    Launch::for_each(channels, DiceCoefficients<T>{sums.data<T>(), dloss.data<T>(), coefficients.data<T>(), channels, first,
-                                                   smooth});
+    Launch::for_each(channels,
+                     DiceCoefficients<T>{sums.data<T>(), dloss.data<T>(), coefficients.data<T>(), channels, first, smooth});
   });
 }
 

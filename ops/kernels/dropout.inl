@@ -52,8 +52,9 @@ void dropout(const DropoutSpec& spec, const Tensor& x, Tensor& y) {
     }
     const std::int64_t images = x.shape()[0], columns = x.shape().back(), each = images ? n / images : 0;
     for (std::int64_t image = 0; image < images; ++image)
-      Launch::for_rows(each / columns, columns, ChannelDropout<T>{spec.key, float(spec.p), factor, image * columns,
-                                                                  in + image * each, out + image * each, columns});
+      Launch::for_rows(each / columns, columns,
+                       ChannelDropout<T>{spec.key, float(spec.p), factor, image * columns, in + image * each,
+                                         out + image * each, columns});
   });
 }
 

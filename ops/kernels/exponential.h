@@ -27,7 +27,7 @@ SAGCL_BOTH inline float exponential(float x) {
   const float shifted = x * 1.44269504f + 12582912.0f;  // adding 1.5 2^23 leaves n = round(x / ln 2) in the last bits
   const float n = shifted - 12582912.0f;
   const float r = (x - n * 0.693359375f) - n * -2.12194440e-4f;  // ln 2 in two parts, the first exact in n * it
-  float p = 1.98910805e-4f;  // (e^r - 1 - r) / r² for |r| <= ln 2 / 2
+  float p = 1.98910805e-4f;                                      // (e^r - 1 - r) / r² for |r| <= ln 2 / 2
   p = p * r + 1.39337307e-3f;
   p = p * r + 8.33331084e-3f;
   p = p * r + 4.16664642e-2f;

@@ -67,8 +67,8 @@ void gather_rows(const Tensor& x, const Tensor& index, Tensor& y) {
   if (y.size() == 0) return;
   visit_any(x.dtype(), [&](auto type) {
     using T = typename decltype(type)::type;
-    Launch::for_rows(rows, y.size() / rows, GatherRows<T>{x.data<T>(), index.data<std::int32_t>(), y.data<T>(),
-                                                          y.size() / rows});
+    Launch::for_rows(rows, y.size() / rows,
+                     GatherRows<T>{x.data<T>(), index.data<std::int32_t>(), y.data<T>(), y.size() / rows});
   });
 }
 
@@ -83,8 +83,9 @@ void scatter_rows(const Tensor& index, const Tensor& dy, Tensor& dx) {
   visit_float(dx.dtype(), [&](auto type) {
     using T = typename decltype(type)::type;
     const std::int64_t columns = dx.size() / rows;
-    Launch::for_rows(rows, columns, ScatterRows<T>{first.data<std::int32_t>(), next.data<std::int32_t>(), dy.data<T>(),
-                                                   dx.data<T>(), columns});
+    Launch::for_rows(
+        rows, columns,
+        ScatterRows<T>{first.data<std::int32_t>(), next.data<std::int32_t>(), dy.data<T>(), dx.data<T>(), columns});
   });
 }
 

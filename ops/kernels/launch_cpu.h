@@ -15,9 +15,9 @@ namespace sagcl::ops {
 struct OneThread {
   static constexpr int threads() { return 1; }
   int thread() const { return 0; }
-  void sync() const {}                                    ///< waits for all threads of the group; none may miss it
-  void add(int* own, int term) const { *own += term; }    ///< to memory of the group alone
-  void add_to_all(int* sum, int term) const {             ///< to memory that other groups add to
+  void sync() const {}                                  ///< waits for all threads of the group; none may miss it
+  void add(int* own, int term) const { *own += term; }  ///< to memory of the group alone
+  void add_to_all(int* sum, int term) const {           ///< to memory that other groups add to
     std::atomic_ref<int>(*sum).fetch_add(term, std::memory_order_relaxed);
   }
 };
@@ -60,7 +60,8 @@ struct CpuLaunch {
             for (int k = 0; k < K; ++k) sums[k][c] += term[std::size_t(k)];
           }
         for (int k = 0; k < K; ++k)
-          for (std::int64_t c = 0; c < columns; ++c) partial[std::size_t((part * K + k) * inner + first + c)] = double(sums[k][c]);
+          for (std::int64_t c = 0; c < columns; ++c)
+            partial[std::size_t((part * K + k) * inner + first + c)] = double(sums[k][c]);
       }
     });
     engine::parallel_for(outer * inner, 256, [&](std::int64_t oi) {
@@ -73,7 +74,8 @@ struct CpuLaunch {
     });
   }
 
-  /// f(g, shared, group) for g in [0, groups): each by a group of threads that have memory F::Shared in common, not initialised.
+  /// f(g, shared, group) for g in [0, groups): each by a group of threads that have memory F::Shared in common, not
+  /// initialised.
   template <class F>
   static void for_groups(std::int64_t groups, F f) {
     engine::parallel_for(groups, 2, [&](std::int64_t g) {

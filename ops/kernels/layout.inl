@@ -42,7 +42,8 @@ void copy_block(const BlockCopy& block, const Tensor& x, Tensor& y) {
   visit_width(x.dtype(), [&](auto type) {
     using T = typename decltype(type)::type;
     const std::int64_t rows = block.extent[0] * block.extent[1] * block.extent[2] * block.extent[3];
-    Launch::for_rows(rows, block.extent[4], CopyBlock<T>{block, static_cast<const T*>(x.bytes_begin()), static_cast<T*>(y.bytes_begin())});
+    Launch::for_rows(rows, block.extent[4],
+                     CopyBlock<T>{block, static_cast<const T*>(x.bytes_begin()), static_cast<T*>(y.bytes_begin())});
   });
 }
 
@@ -72,8 +73,9 @@ void patches(const Extents& grid, bool inverse, const Tensor& x, Tensor& y) {
   for (int a = 0; a < 3; ++a) image[a] = whole[a + 1], patch[a] = image[a] / grid[a];
   visit_width(x.dtype(), [&](auto type) {
     using T = typename decltype(type)::type;
-    Launch::for_rows(whole[0] * image.volume(), whole[4], Patches<T>{image, patch, grid, whole[4], inverse,
-                                                                    static_cast<const T*>(x.bytes_begin()), static_cast<T*>(y.bytes_begin())});
+    Launch::for_rows(whole[0] * image.volume(), whole[4],
+                     Patches<T>{image, patch, grid, whole[4], inverse, static_cast<const T*>(x.bytes_begin()),
+                                static_cast<T*>(y.bytes_begin())});
   });
 }
 

@@ -13,7 +13,9 @@ template <class T>
 struct NormValue {
   std::int64_t rows, C;
   const T* x;
-  SAGCL_BOTH std::array<T, 1> operator()(std::int64_t o, std::int64_t r, std::int64_t c) const { return {{x[(o * rows + r) * C + c]}}; }
+  SAGCL_BOTH std::array<T, 1> operator()(std::int64_t o, std::int64_t r, std::int64_t c) const {
+    return {{x[(o * rows + r) * C + c]}};
+  }
 };
 
 template <class T>
@@ -74,9 +76,9 @@ void norm_statistics(const NormGeometry& g, const Tensor& x, Tensor& mean, Tenso
 /// What the passes over x need of a channel.
 template <class T>
 struct NormCell {
-  T mean, inverse;      // 1 / sqrt(variance + eps)
+  T mean, inverse;  // 1 / sqrt(variance + eps)
   T gamma, beta;
-  T pull, pull_x;       // backward: means over the set of γ g and of γ g x̂
+  T pull, pull_x;  // backward: means over the set of γ g and of γ g x̂
 };
 
 template <class T>
@@ -106,7 +108,8 @@ struct NormApply {
 };
 
 template <class Launch, class T>
-Tensor norm_cells(const NormGeometry& g, double eps, const Tensor& mean, const Tensor& variance, const Tensor& gamma, const Tensor& beta) {
+Tensor norm_cells(const NormGeometry& g, double eps, const Tensor& mean, const Tensor& variance, const Tensor& gamma,
+                  const Tensor& beta) {
   const std::int64_t cells = g.N / g.images * g.C, values = std::int64_t(sizeof(NormCell<T>) / sizeof(T));
   Tensor table = Tensor::empty({cells, values}, engine::dtype_of<T>, mean.device());
   Launch::for_each(cells, FillCells<T>{g.C, g.channels, eps, mean.template data<T>(), variance.template data<T>(),
@@ -124,8 +127,9 @@ void norm_apply(const NormOperands& n, Tensor& y) {
     const auto* cells = static_cast<const NormCell<T>*>(table.bytes_begin());
     const std::int64_t outer = g.N / g.images, rows = g.images * g.V;
     for (std::int64_t o = 0; o < outer; ++o)
-      Launch::for_rows(rows, g.C, NormApply<T>{g.C, T(act.slope), x.template data<T>() + o * rows * g.C, cells + o * g.C,
-                                               y.template data<T>() + o * rows * g.C});
+      Launch::for_rows(rows, g.C,
+                       NormApply<T>{g.C, T(act.slope), x.template data<T>() + o * rows * g.C, cells + o * g.C,
+                                    y.template data<T>() + o * rows * g.C});
   });
 }
 
@@ -214,8 +218,9 @@ void norm_backward(const NormOperands& n, bool fixed, const Tensor& dy, Tensor& 
     Launch::for_each(g.C, NormParameters<T>{outer, g.C, sums, dgamma.template data<T>(), dbeta.template data<T>()});
     if (!fixed) Launch::for_each(outer * g.C, NormPull<T>{outer, g.C, g.channels, double(g.count()), sums, cells});
     for (std::int64_t o = 0; o < outer; ++o)
-      Launch::for_rows(rows, g.C, NormInput<T>{g.C, T(act.slope), in + o * each, d + o * each, cells + o * g.C,
-                                               dx.template data<T>() + o * each});
+      Launch::for_rows(
+          rows, g.C,
+          NormInput<T>{g.C, T(act.slope), in + o * each, d + o * each, cells + o * g.C, dx.template data<T>() + o * each});
   });
 }
 

@@ -121,8 +121,9 @@ template <class Launch>
 void max_pool_backward(const PoolGeometry& g, const Tensor& index, const Tensor& dy, Tensor& dx) {
   engine::visit_float(dy.dtype(), [&](auto type) {
     using T = typename decltype(type)::type;
-    Launch::for_rows(g.N * g.in.volume(), g.C,
-                     MaxPoolBackward<T>{g, index.template data<std::uint8_t>(), dy.template data<T>(), dx.template data<T>()});
+    Launch::for_rows(
+        g.N * g.in.volume(), g.C,
+        MaxPoolBackward<T>{g, index.template data<std::uint8_t>(), dy.template data<T>(), dx.template data<T>()});
   });
 }
 

@@ -31,11 +31,14 @@ struct Shares {
 };
 
 template <class Key>
-SAGCL_BOTH void begin_search(Ranks<Key>& ranks) { ranks.known = 1, ranks.begin[0] = 0; }
+SAGCL_BOTH void begin_search(Ranks<Key>& ranks) {
+  ranks.known = 1, ranks.begin[0] = 0;
+}
 
 /// The next digit of a row's ranks from the counts of one.
 template <class Key, class Group>
-SAGCL_GROUP void pick_digit(const Group& group, const Shares& shares, int digit, Ranks<Key>& ranks, int (*count)[digit_values]) {
+SAGCL_GROUP void pick_digit(const Group& group, const Shares& shares, int digit, Ranks<Key>& ranks,
+                            int (*count)[digit_values]) {
   for (int b = 0; b < ranks.known; ++b) add_up(group, count[b], digit_values);
   if (digit == 0) {
     if (group.thread() == 0) shares.ask(count[0][digit_values - 1], ranks);
@@ -53,7 +56,10 @@ struct KeyOfElement {
 template <class T>
 struct SearchRow {
   using Key = typename KeyOf<T>::type;
-  struct Shared { Ranks<Key> ranks; int count[most_ranks][digit_values]; };
+  struct Shared {
+    Ranks<Key> ranks;
+    int count[most_ranks][digit_values];
+  };
   Shares shares;
   std::int64_t n;
   const T* x;
@@ -88,7 +94,10 @@ struct BeginSearch {
 template <class T>
 struct CountPart {
   using Key = typename KeyOf<T>::type;
-  struct Shared { Ranks<Key> ranks; int count[most_ranks][digit_values]; };
+  struct Shared {
+    Ranks<Key> ranks;
+    int count[most_ranks][digit_values];
+  };
   static constexpr std::int64_t length = 8192;
   int digit;
   std::int64_t n, parts;
@@ -105,7 +114,8 @@ struct CountPart {
     group.sync();
     clear_counts(group, s.ranks.known, s.count);
     group.sync();
-    count_digits(group, s.ranks, digit, int(n - begin < length ? n - begin : length), KeyOfElement<T>{x + row * n + begin}, s.count);
+    count_digits(group, s.ranks, digit, int(n - begin < length ? n - begin : length), KeyOfElement<T>{x + row * n + begin},
+                 s.count);
     group.sync();
     int* all = count + row * most_ranks * digit_values;
     for (int b = 0; b < s.ranks.known; ++b)
@@ -116,7 +126,9 @@ struct CountPart {
 
 template <class Key>
 struct PickDigit {
-  struct Shared { int count[most_ranks][digit_values]; };
+  struct Shared {
+    int count[most_ranks][digit_values];
+  };
   Shares shares;
   int digit;
   Ranks<Key>* ranks;
@@ -157,10 +169,11 @@ struct Interpolate {
 
 inline bool long_rows(std::int64_t n) { return n > 2 * CountPart<float>::length; }
 
-/// The two values around each quantile of every row of x [rows, n]. `count` holds most_ranks · 256 numbers for each row, where
-/// rows are long.
+/// The two values around each quantile of every row of x [rows, n]. `count` holds most_ranks · 256 numbers for each row,
+/// where rows are long.
 template <class Launch, class T>
-void search_rows(const Shares& shares, std::int64_t rows, std::int64_t n, const T* x, Ranks<typename KeyOf<T>::type>* found, int* count) {
+void search_rows(const Shares& shares, std::int64_t rows, std::int64_t n, const T* x, Ranks<typename KeyOf<T>::type>* found,
+                 int* count) {
   using Key = typename KeyOf<T>::type;
   if (!long_rows(n)) return Launch::for_groups(rows, SearchRow<T>{shares, n, x, found});
   const std::int64_t parts = (n + CountPart<T>::length - 1) / CountPart<T>::length;

@@ -28,7 +28,9 @@ SAGCL_BOTH inline std::uint64_t rising(double x) {
 }
 
 /// The value of such an integer.
-SAGCL_BOTH inline float value_of(std::uint32_t key) { return float_of_bits(key >> 31 ? key & ~(std::uint32_t(1) << 31) : ~key); }
+SAGCL_BOTH inline float value_of(std::uint32_t key) {
+  return float_of_bits(key >> 31 ? key & ~(std::uint32_t(1) << 31) : ~key);
+}
 SAGCL_BOTH inline double value_of(std::uint64_t key) {
   const std::uint64_t bits = key >> 63 ? key & ~(std::uint64_t(1) << 63) : ~key;
   double x;
@@ -36,8 +38,14 @@ SAGCL_BOTH inline double value_of(std::uint64_t key) {
   return x;
 }
 
-template <class T> struct KeyOf { using type = std::uint32_t; };
-template <> struct KeyOf<double> { using type = std::uint64_t; };
+template <class T>
+struct KeyOf {
+  using type = std::uint32_t;
+};
+template <>
+struct KeyOf<double> {
+  using type = std::uint64_t;
+};
 
 constexpr int digit_values = 256, most_ranks = 8;
 
@@ -61,16 +69,18 @@ SAGCL_GROUP void add_up(const Group& group, int* v, int n) {
 /// The search for the values of some ranks: how their keys begin, and where in the keys of the same beginning they stand.
 template <class Key>
 struct Ranks {
-  int wanted, known;               ///< ranks searched for, and different beginnings
-  Key begin[most_ranks];           ///< the digits found so far
-  int at[most_ranks];              ///< the beginning of each rank's key
-  int rank[most_ranks];            ///< and the rank among the keys that begin so
-  double share[most_ranks / 2];    ///< for the owner
+  int wanted, known;                         ///< ranks searched for, and different beginnings
+  Key begin[most_ranks];                     ///< the digits found so far
+  int at[most_ranks];                        ///< the beginning of each rank's key
+  int rank[most_ranks];                      ///< and the rank among the keys that begin so
+  double share[most_ranks / 2];              ///< for the owner
   int digit[most_ranks], lower[most_ranks];  ///< used by next_digit
 };
 
 template <class Key>
-constexpr int digits_of() { return int(sizeof(Key)); }
+constexpr int digits_of() {
+  return int(sizeof(Key));
+}
 
 template <class Group>
 SAGCL_GROUP void clear_counts(const Group& group, int known, int (*count)[digit_values]) {

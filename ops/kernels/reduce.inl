@@ -41,7 +41,9 @@ struct Spread {
   const T* y;
   T* x;
   template <class I>
-  SAGCL_BOTH void operator()(I r, I c) const { x[r * columns + c] = scale * y[r / I(reduced) * columns + c]; }
+  SAGCL_BOTH void operator()(I r, I c) const {
+    x[r * columns + c] = scale * y[r / I(reduced) * columns + c];
+  }
 };
 
 template <class Launch>

@@ -23,8 +23,8 @@ struct ResizeAxis {
 
   ResizeAxis(const ResizeGeometry& g, int a) : in(g.in[a]), out(g.out[a]), linear(g.linear), align_corners(g.align_corners) {
     step = align_corners ? (out > 1 ? double(in - 1) / double(out - 1) : 0.0) : double(in) / double(out);
-    magnification = linear && align_corners ? (in > 1 ? double(out - 1) / double(in - 1) : double(out))
-                                            : double(out) / double(in);
+    magnification =
+        linear && align_corners ? (in > 1 ? double(out - 1) / double(in - 1) : double(out)) : double(out) / double(in);
   }
 };
 

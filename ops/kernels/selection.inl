@@ -44,7 +44,8 @@ struct TopRows {
     std::int64_t rank = 0;
     for (std::int64_t r = 0; r < M && rank < n; ++r) {
       const T other = score[r * K + k];
-      const bool first = r < m ? !(other < own) && (other == other || own != own) : other > own || (other == other && own != own);
+      const bool first =
+          r < m ? !(other < own) && (other == other || own != own) : other > own || (other == other && own != own);
       const bool counted = weight[r * K + k] >= least;
       rank += r != m && (counted == eligible ? first : counted);
     }

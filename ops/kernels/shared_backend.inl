@@ -40,7 +40,9 @@ class SharedBackend : public Backend {
   void softmax_backward(bool logarithm, const Tensor& y, const Tensor& dy, Tensor& dx) override {
     kernels::softmax_backward<Launch>(logarithm, y, dy, dx);
   }
-  void most_likely(double least, const Tensor& x, Tensor& labels) override { kernels::most_likely<Launch>(least, x, labels); }
+  void most_likely(double least, const Tensor& x, Tensor& labels) override {
+    kernels::most_likely<Launch>(least, x, labels);
+  }
   void max_pool(const PoolGeometry& g, const Tensor& x, Tensor& y, Tensor& index) override {
     kernels::max_pool<Launch>(g, x, y, index);
   }
@@ -59,7 +61,8 @@ class SharedBackend : public Backend {
     kernels::norm_statistics<Launch>(g, x, mean, variance);
   }
   void norm_apply(const NormOperands& n, Tensor& y) override { kernels::norm_apply<Launch>(n, y); }
-  void norm_backward(const NormOperands& n, bool fixed, const Tensor& dy, Tensor& dx, Tensor& dgamma, Tensor& dbeta) override {
+  void norm_backward(const NormOperands& n, bool fixed, const Tensor& dy, Tensor& dx, Tensor& dgamma,
+                     Tensor& dbeta) override {
     kernels::norm_backward<Launch>(n, fixed, dy, dx, dgamma, dbeta);
   }
   void copy_block(const BlockCopy& block, const Tensor& x, Tensor& y) override { kernels::copy_block<Launch>(block, x, y); }
@@ -79,8 +82,8 @@ class SharedBackend : public Backend {
   void pairwise_distance(Metric metric, const Tensor& a, const Tensor& b, Tensor& d) override {
     kernels::pairwise_distance<Launch>(metric, a, b, d);
   }
-  void pairwise_distance_backward(Metric metric, const Tensor& a, const Tensor& b, const Tensor& dd,
-                                  Tensor& da, Tensor& db) override {
+  void pairwise_distance_backward(Metric metric, const Tensor& a, const Tensor& b, const Tensor& dd, Tensor& da,
+                                  Tensor& db) override {
     kernels::pairwise_distance_backward<Launch>(metric, a, b, dd, da, db);
   }
   void gaussian_kernel(const Tensor& d, const Tensor& sigma2, Tensor& k) override {
@@ -92,8 +95,8 @@ class SharedBackend : public Backend {
   void cross_entropy(const Tensor& z, const Tensor& labels, Tensor& loss, Tensor& count) override {
     kernels::cross_entropy<Launch>(z, labels, loss, count);
   }
-  void cross_entropy_backward(const Tensor& z, const Tensor& labels, const Tensor& count,
-                              const Tensor& dloss, Tensor& dz) override {
+  void cross_entropy_backward(const Tensor& z, const Tensor& labels, const Tensor& count, const Tensor& dloss,
+                              Tensor& dz) override {
     kernels::cross_entropy_backward<Launch>(z, labels, count, dloss, dz);
   }
   void soft_cross_entropy(const Tensor& z, const Tensor& q, Tensor& loss) override {
@@ -105,14 +108,15 @@ class SharedBackend : public Backend {
   void dice_sums(bool squared, const Tensor& p, const Tensor& y, const Tensor& labels, Tensor& sums) override {
     kernels::dice_sums<Launch>(squared, p, y, labels, sums);
   }
-  void dice_backward(bool squared, const Tensor& p, const Tensor& y, const Tensor& labels,
-                     const Tensor& coefficients, Tensor& dp) override {
+  void dice_backward(bool squared, const Tensor& p, const Tensor& y, const Tensor& labels, const Tensor& coefficients,
+                     Tensor& dp) override {
     kernels::dice_backward<Launch>(squared, p, y, labels, coefficients, dp);
   }
   void dice_loss(double smooth, std::int64_t first, const Tensor& sums, Tensor& loss) override {
     kernels::dice_loss<Launch>(smooth, first, sums, loss);
   }
-  void dice_coefficients(double smooth, std::int64_t first, const Tensor& sums, const Tensor& dloss, Tensor& coefficients) override {
+  void dice_coefficients(double smooth, std::int64_t first, const Tensor& sums, const Tensor& dloss,
+                         Tensor& coefficients) override {
     kernels::dice_coefficients<Launch>(smooth, first, sums, dloss, coefficients);
   }
   void quantiles(std::int64_t skip, const std::vector<double>& q, const Tensor& x, Tensor& y) override {
@@ -122,7 +126,9 @@ class SharedBackend : public Backend {
   void top_rows(double least, const Tensor& score, const Tensor& weight, Tensor& picks, Tensor& counted) override {
     kernels::top_rows<Launch>(least, score, weight, picks, counted);
   }
-  void choose(const Tensor& mask, const Tensor& a, const Tensor& b, Tensor& y) override { kernels::choose<Launch>(mask, a, b, y); }
+  void choose(const Tensor& mask, const Tensor& a, const Tensor& b, Tensor& y) override {
+    kernels::choose<Launch>(mask, a, b, y);
+  }
   void one_hot(const Tensor& labels, Tensor& y) override { kernels::one_hot<Launch>(labels, y); }
   void diagonal(const Tensor& a, Tensor& y) override { kernels::diagonal<Launch>(a, y); }
   void below(const Tensor& x, const Tensor& limit, Tensor& y) override { kernels::below<Launch>(x, limit, y); }
@@ -135,7 +141,8 @@ class SharedBackend : public Backend {
   void sgd(const SgdSpec& spec, const Tensor& lr, const Tensor& open, const std::vector<SgdSlot>& slots) override {
     kernels::sgd<Launch>(spec, lr, open, slots);
   }
-  void average(const Tensor& alpha, const Tensor& open, const std::vector<std::pair<Tensor, Tensor>>& teacher_student) override {
+  void average(const Tensor& alpha, const Tensor& open,
+               const std::vector<std::pair<Tensor, Tensor>>& teacher_student) override {
     kernels::average<Launch>(alpha, open, teacher_student);
   }
 };

@@ -86,7 +86,8 @@ template <class Launch>
 void most_likely(double least, const Tensor& x, Tensor& labels) {
   engine::visit_float(x.dtype(), [&](auto type) {
     using T = typename decltype(type)::type;
-    Launch::for_each(labels.size(), MostLikely<T>{T(least), x.shape().back(), x.template data<T>(), labels.template data<std::int32_t>()});
+    Launch::for_each(labels.size(),
+                     MostLikely<T>{T(least), x.shape().back(), x.template data<T>(), labels.template data<std::int32_t>()});
   });
 }
 

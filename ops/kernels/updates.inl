@@ -19,8 +19,7 @@ struct Update {
   Element element;
   const double *numbers, *open;  // open may be null
 
-  Update(const Element& e, const Tensor& n, const Tensor& o)
-      : element(e), numbers(n.data<double>()), open(gate_of(o)) {}
+  Update(const Element& e, const Tensor& n, const Tensor& o) : element(e), numbers(n.data<double>()), open(gate_of(o)) {}
   /// Reads the numbers; false where nothing is to change.
   SAGCL_BOTH bool load() {
     if (closed(open)) return false;
@@ -73,8 +72,10 @@ struct AverageElement {
 
 template <class T>
 AdamElement<T> adam_element(const AdamSpec& spec) {
-  return {nullptr, nullptr, nullptr, nullptr, T(spec.beta1), T(1 - spec.beta1), T(spec.beta2), T(1 - spec.beta2),
-          T(spec.weight_decay), T(spec.eps)};
+  return {nullptr,       nullptr,           nullptr,
+          nullptr,       T(spec.beta1),     T(1 - spec.beta1),
+          T(spec.beta2), T(1 - spec.beta2), T(spec.weight_decay),
+          T(spec.eps)};
 }
 
 template <class Launch>
@@ -93,8 +94,9 @@ void sgd(const SgdSpec& spec, const Tensor& lr, const Tensor& open, const std::v
   for (SgdSlot slot : slots)
     visit_float(slot.p.dtype(), [&](auto type) {
       using T = typename decltype(type)::type;
-      Launch::for_each(slot.p.size(), Update<SgdElement<T>>({slot.p.data<T>(), slot.v.data<T>(), slot.g.data<T>(), T(spec.momentum),
-                                                            T(spec.weight_decay)}, lr, open));
+      Launch::for_each(slot.p.size(), Update<SgdElement<T>>({slot.p.data<T>(), slot.v.data<T>(), slot.g.data<T>(),
+                                                             T(spec.momentum), T(spec.weight_decay)},
+                                                            lr, open));
     });
 }
 

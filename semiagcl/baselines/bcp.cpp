@@ -7,21 +7,30 @@
 
 namespace sagcl::semiagcl {
 
-BidirectionalCopyPaste::BidirectionalCopyPaste(const RunSettings& settings, const layers::SegmenterSpec& spec, engine::Device device)
+BidirectionalCopyPaste::BidirectionalCopyPaste(const RunSettings& settings, const layers::SegmenterSpec& spec,
+                                               engine::Device device)
     : TeacherMethod(settings, spec, device) {
   const datasets::BatchSpec all = batch_spec(settings, true), labelled = batch_spec(settings, false);
   const std::int64_t twice = 2 * settings.train.shards;
-  engine::require<engine::UsageError>(all.labelled == all.unlabelled && all.labelled % twice == 0 && labelled.labelled % twice == 0,
-                                      "train.batch = {} in {} shards: bcp mixes one half of the labelled images with one half of the "
-                                      "unlabelled ones, so choose a multiple of {}",
-                                      settings.train.batch, settings.train.shards, 2 * twice);
+  engine::require<engine::UsageError>(
+      all.labelled == all.unlabelled && all.labelled % twice == 0 && labelled.labelled % twice == 0,
+      "train.batch = {} in {} shards: bcp mixes one half of the labelled images with one half of the "
+      "unlabelled ones, so choose a multiple of {}",
+      settings.train.batch, settings.train.shards, 2 * twice);
 }
 
 std::vector<Phase> BidirectionalCopyPaste::phases() {
   const std::int64_t steps = settings_.train.steps, first = warm_up_steps(steps, settings_.method);
-  Phase pre_training{.name = "pre-training", .steps = first, .box = settings_.mix.box, .must_predict_every_class = true, .decays = false,
+  Phase pre_training{.name = "pre-training",
+                     .steps = first,
+                     .box = settings_.mix.box,
+                     .must_predict_every_class = true,
+                     .decays = false,
                      .objective = [this](StepInput& in) { return labelled_pairs(in); }};
-  Phase self_training{.name = "bcp", .steps = steps - first, .unlabelled = true, .box = settings_.mix.box,
+  Phase self_training{.name = "bcp",
+                      .steps = steps - first,
+                      .unlabelled = true,
+                      .box = settings_.mix.box,
                       .objective = [this](StepInput& in) { return both_directions(in); },
                       .begin = [this](layers::Segmenter& student) { teacher_.begin(student); },
                       .moving = {&teacher_.network()}};
@@ -33,7 +42,9 @@ std::vector<Phase> BidirectionalCopyPaste::phases() {
 
 std::vector<Term> BidirectionalCopyPaste::labelled_pairs(StepInput& in) const {
   const std::int64_t half = in.batch.labelled / 2;
-  const auto mixed = [&](const Tensor& x) { return ops::choose(in.batch.mask, samples(x, 0, half), samples(x, half, half)); };
+  const auto mixed = [&](const Tensor& x) {
+    return ops::choose(in.batch.mask, samples(x, 0, half), samples(x, half, half));
+  };
   return {{"sup", supervised_loss(in.look(mixed(in.batch.weak)).logits, mixed(in.batch.label))}};
 }
 

@@ -13,7 +13,9 @@ std::vector<Phase> MeanTeacher::phases() {
     return {supervised_term(in, logits), {"reg", reg, settings_.method.w_reg, in.ramp}};
   };
   return with_warm_up(settings_, &teacher_,
-                      {.name = settings_.train.method, .unlabelled = true, .objective = objective,
+                      {.name = settings_.train.method,
+                       .unlabelled = true,
+                       .objective = objective,
                        .after_update = [this](const StepUpdate& update) { teacher_.follow(update); },
                        .moving = {&teacher_.network()}});
 }

@@ -3,8 +3,8 @@
 
 namespace sagcl::semiagcl {
 
-/// The labelled cases alone: the lower bound every other method is measured against. It has the warm-up of the others, so that
-/// all have the same start and the same learning rates.
+/// The labelled cases alone: the lower bound every other method is measured against. It has the warm-up of the others, so
+/// that all have the same start and the same learning rates.
 class Supervised final : public TrainingMethod {
  public:
   Supervised(const RunSettings& settings, const layers::SegmenterSpec&, engine::Device) : settings_(settings) {}

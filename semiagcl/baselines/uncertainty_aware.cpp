@@ -12,7 +12,7 @@
 namespace sagcl::semiagcl {
 namespace {
 
-constexpr std::int64_t passes = 8;     // T of the paper
+constexpr std::int64_t passes = 8;  // T of the paper
 constexpr double noise = 0.1, most_noise = 0.2;
 
 /// x + clamp(0.1 N(0, 1), −0.2, 0.2)
@@ -41,8 +41,8 @@ Variable certain_consistency(const Variable& logits, const Tensor& q, const Tens
 Variable UncertaintyAwareMeanTeacher::consistency(StepInput& in, const Variable& logits) {
   const Tensor weak = samples(in.batch.weak, in.batch.labelled, logits.shape()[0]);
   engine::Generator dropout = in.random.fork(0);
-  // Departs from the paper: the teacher sees the weak view with noise; there both networks see one view, the teacher's noisy.
-  // Its target has no dropout unless method.teacher_dropout asks for it; theirs has.
+  // Departs from the paper: the teacher sees the weak view with noise; there both networks see one view, the teacher's
+  // noisy. Its target has no dropout unless method.teacher_dropout asks for it; theirs has.
   const Tensor target = teacher_.look(disturbed(weak, in.random.fork(1)), dropout).probabilities;
   Tensor sum = teacher_.sample(disturbed(weak, in.random.fork(2)), dropout);
   for (std::uint64_t t = 1; t < passes; ++t)

@@ -30,9 +30,9 @@ struct Scores {
   double dice = 0;     ///< 2 |A∩B| / (|A| + |B|); 1 when both are empty, except under `published`
   double jaccard = 0;  ///< |A∩B| / |A∪B|
   double hd95 = 0;     ///< 95th percentile (linear) of the distances of both surfaces together; symmetric
-  double asd = 0;  ///< mean distance from the prediction's surface to the truth's: one-directional, what the field reports
-  double assd = 0;     ///< mean over both surfaces together; the paper's words "Average Symmetric Distance"
-  double hd = 0;       ///< largest distance
+  double asd = 0;   ///< mean distance from the prediction's surface to the truth's: one-directional, what the field reports
+  double assd = 0;  ///< mean over both surfaces together; the paper's words "Average Symmetric Distance"
+  double hd = 0;    ///< largest distance
   bool empty_prediction = false, empty_truth = false;
 };
 

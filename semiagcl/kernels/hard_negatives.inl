@@ -14,7 +14,10 @@ using namespace ops::kernels;
 template <class T>
 struct ClosestKeys {
   using Key = typename KeyOf<T>::type;
-  struct Shared { Ranks<Key> ranks; int count[1][digit_values], before[digit_values], chosen[digit_values]; };
+  struct Shared {
+    Ranks<Key> ranks;
+    int count[1][digit_values], before[digit_values], chosen[digit_values];
+  };
   /// The keys of one class, the largest score first; NaN last.
   struct Falling {
     const T* score;
@@ -38,7 +41,8 @@ struct ClosestKeys {
     Key last = ~Key(0);
     int equals = 0;
     if (eligible > n && n > 0) {
-      if (group.thread() == 0) s.ranks.known = s.ranks.wanted = 1, s.ranks.begin[0] = 0, s.ranks.at[0] = 0, s.ranks.rank[0] = n - 1;
+      if (group.thread() == 0)
+        s.ranks.known = s.ranks.wanted = 1, s.ranks.begin[0] = 0, s.ranks.at[0] = 0, s.ranks.rank[0] = n - 1;
       group.sync();
       for (int digit = 0; digit < digits_of<Key>(); ++digit) {
         clear_counts(group, 1, s.count);
@@ -111,12 +115,13 @@ template <class Launch>
 void closest_keys(const KeyRing& ring, const Tensor& theta, const Tensor& score, Closest& closest) {
   engine::visit_float(score.dtype(), [&](auto type) {
     using T = typename decltype(type)::type;
-    const std::int64_t K = ring.keys.shape()[0], S = ring.keys.shape()[1], B = score.shape()[0], n = closest.slots.shape()[1];
+    const std::int64_t K = ring.keys.shape()[0], S = ring.keys.shape()[1], B = score.shape()[0],
+                       n = closest.slots.shape()[1];
     Tensor in_order = Tensor::empty({B, n}, engine::Dtype::i32, score.device());
-    Launch::for_groups(B, ClosestKeys<T>{int(B / K), int(K), int(S), int(n), ring.count.data<std::int32_t>(), ring.affinity.data<T>(),
-                                         theta.data<T>(), score.data<T>(), in_order.data<std::int32_t>(),
-                                         closest.slots.data<std::int32_t>(), closest.found.data<std::int32_t>(),
-                                         closest.allowed.data<std::int32_t>()});
+    Launch::for_groups(B, ClosestKeys<T>{int(B / K), int(K), int(S), int(n), ring.count.data<std::int32_t>(),
+                                         ring.affinity.data<T>(), theta.data<T>(), score.data<T>(),
+                                         in_order.data<std::int32_t>(), closest.slots.data<std::int32_t>(),
+                                         closest.found.data<std::int32_t>(), closest.allowed.data<std::int32_t>()});
   });
 }
 
@@ -124,7 +129,10 @@ void closest_keys(const KeyRing& ring, const Tensor& theta, const Tensor& score,
 template <class T>
 struct Mixtures {
   static constexpr int rows = 32, lanes = 8;
-  struct Shared { const T *n_i[rows], *n_j[rows]; double w[rows], squares[rows][lanes], length[rows]; };
+  struct Shared {
+    const T *n_i[rows], *n_j[rows];
+    double w[rows], squares[rows][lanes], length[rows];
+  };
   MixWeight weight;
   engine::RandomKey key;
   std::int64_t total, H, n;
@@ -177,7 +185,8 @@ struct Mixtures {
     }
     const engine::RandomKey k = key.now();
     const std::uint64_t word = 3 * std::uint64_t(row);
-    const std::int64_t i = slots[b * n + drawn(k.word(word), allowed[b])], j = slots[b * n + drawn(k.word(word + 1), found[b])];
+    const std::int64_t i = slots[b * n + drawn(k.word(word), allowed[b])],
+                       j = slots[b * n + drawn(k.word(word + 1), found[b])];
     s.n_i[r] = keys + i * dim, s.n_j[r] = keys + j * dim;
     switch (weight) {
       case MixWeight::affinity: s.w[r] = double(affinity[i]); break;
@@ -192,10 +201,10 @@ void mixtures(MixWeight w, const engine::RandomKey& key, const KeyRing& ring, co
   engine::visit_float(y.dtype(), [&](auto type) {
     using T = typename decltype(type)::type;
     const std::int64_t total = y.shape()[0] * y.shape()[1], parts = (total + Mixtures<T>::rows - 1) / Mixtures<T>::rows;
-    Launch::for_groups(parts, Mixtures<T>{w, key, total, y.shape()[1], closest.slots.shape()[1], int(y.shape()[2]), ring.keys.data<T>(),
-                                          ring.affinity.data<T>(), closest.slots.data<std::int32_t>(),
-                                          closest.found.data<std::int32_t>(), closest.allowed.data<std::int32_t>(),
-                                          y.data<T>()});
+    Launch::for_groups(
+        parts, Mixtures<T>{w, key, total, y.shape()[1], closest.slots.shape()[1], int(y.shape()[2]), ring.keys.data<T>(),
+                           ring.affinity.data<T>(), closest.slots.data<std::int32_t>(), closest.found.data<std::int32_t>(),
+                           closest.allowed.data<std::int32_t>(), y.data<T>()});
   });
 }
 

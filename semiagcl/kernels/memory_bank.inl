@@ -31,8 +31,9 @@ void contrast_weights(std::int64_t least, const Tensor& counted, const KeyRing& 
   engine::visit_float(w.dtype(), [&](auto type) {
     using T = typename decltype(type)::type;
     const std::int64_t K = counted.size(), rows = w.shape()[0];
-    Launch::for_rows(rows, rows, ContrastWeights<T>{least, K, rows / K, counted.data<std::int32_t>(), ring.count.data<std::int32_t>(),
-                                                    w.data<T>()});
+    Launch::for_rows(
+        rows, rows,
+        ContrastWeights<T>{least, K, rows / K, counted.data<std::int32_t>(), ring.count.data<std::int32_t>(), w.data<T>()});
   });
 }
 
@@ -91,12 +92,15 @@ void store_keys(const Tensor& keys, const Tensor& picks, const Tensor& counted, 
                 KeyRing& ring) {
   engine::visit_float(ring.keys.dtype(), [&](auto type) {
     using T = typename decltype(type)::type;
-    const std::int64_t K = ring.keys.shape()[0], S = ring.keys.shape()[1], dim = ring.keys.shape()[2], rows = keys.shape()[0];
+    const std::int64_t K = ring.keys.shape()[0], S = ring.keys.shape()[1], dim = ring.keys.shape()[2],
+                       rows = keys.shape()[0];
     const std::int32_t* new_rows = counted.data<std::int32_t>();
-    Launch::for_rows(rows, dim, StoreKeys<T>{rows / K, S, dim, keys.data<T>(), affinity.data<T>(), picks.data<std::int32_t>(),
-                                             new_rows, ring.next.data<std::int32_t>(), gate_of(open), ring.keys.data<T>(),
-                                             ring.affinity.data<T>()});
-    Launch::for_each(K, MoveRing{S, new_rows, gate_of(open), ring.count.data<std::int32_t>(), ring.next.data<std::int32_t>()});
+    Launch::for_rows(
+        rows, dim,
+        StoreKeys<T>{rows / K, S, dim, keys.data<T>(), affinity.data<T>(), picks.data<std::int32_t>(), new_rows,
+                     ring.next.data<std::int32_t>(), gate_of(open), ring.keys.data<T>(), ring.affinity.data<T>()});
+    Launch::for_each(K,
+                     MoveRing{S, new_rows, gate_of(open), ring.count.data<std::int32_t>(), ring.next.data<std::int32_t>()});
   });
 }
 
@@ -118,7 +122,8 @@ struct MoveThreshold {
 };
 
 template <class Launch>
-void move_threshold(double decay, bool from_first, double low, double high, const Tensor& median, const Tensor& open, Tensor& state) {
+void move_threshold(double decay, bool from_first, double low, double high, const Tensor& median, const Tensor& open,
+                    Tensor& state) {
   engine::visit_float(state.dtype(), [&](auto type) {
     using T = typename decltype(type)::type;
     Launch::for_each(1, MoveThreshold<T>{decay, low, high, from_first, median.data<T>(), gate_of(open), state.data<T>()});

@@ -75,8 +75,8 @@ void patch_means(PatchMean f, const Extents& grid, const Tensor& x, const Tensor
     Tensor totals = Tensor::empty({y.size()}, engine::Dtype::f64, c.device());
     double* total = totals.data<double>();
     const auto add = [&]<PatchMean which>() {
-      Launch::template column_sums<1, double>(y.size() / K, rows, K,
-                                              PatchRow<T, which>{cut, K, x.defined() ? x.data<T>() : nullptr, c.data<T>()}, total);
+      Launch::template column_sums<1, double>(
+          y.size() / K, rows, K, PatchRow<T, which>{cut, K, x.defined() ? x.data<T>() : nullptr, c.data<T>()}, total);
     };
     switch (f) {
       case PatchMean::value: add.template operator()<PatchMean::value>(); break;
@@ -110,13 +110,14 @@ void attended_patches(const Extents& grid, const Tensor& x, const Tensor& c, con
     const std::int64_t C = x.shape()[4], K = c.shape()[4];
     const PatchGrid cut(x.shape(), grid);
     const std::int64_t length = cut.patch[2] * C;
-    Launch::for_rows(y.size() / length, length, AttendedPatches<T>{cut, C, K, picks.size() / K, x.data<T>(), c.data<T>(),
-                                                                   picks.data<std::int32_t>(), y.data<T>()});
+    Launch::for_rows(
+        y.size() / length, length,
+        AttendedPatches<T>{cut, C, K, picks.size() / K, x.data<T>(), c.data<T>(), picks.data<std::int32_t>(), y.data<T>()});
   });
 }
 
-/// Where the patches of one grid and the cells of another meet. A voxel p lies in cell p cells / size of its axis. A patch meets
-/// at most `window` cells of each axis, counted from the first it meets.
+/// Where the patches of one grid and the cells of another meet. A voxel p lies in cell p cells / size of its axis. A patch
+/// meets at most `window` cells of each axis, counted from the first it meets.
 struct PatchCells {
   PatchGrid cut;
   Extents cells, window;

@@ -52,8 +52,11 @@ void AveragedNetwork::load(const engine::TensorFile& content, const std::string&
 }
 
 std::vector<Phase> with_warm_up(const RunSettings& settings, AveragedNetwork* teacher, Phase main) {
-  Phase warm_up{.name = "warm-up", .steps = warm_up_steps(settings.train.steps, settings.method), .must_predict_every_class = true,
-                .decays = false, .objective = supervised_objective};
+  Phase warm_up{.name = "warm-up",
+                .steps = warm_up_steps(settings.train.steps, settings.method),
+                .must_predict_every_class = true,
+                .decays = false,
+                .objective = supervised_objective};
   main.steps = settings.train.steps - warm_up.steps;
   if (teacher) {
     const bool from_the_start = settings.method.average_warm_up && warm_up.steps > 0;

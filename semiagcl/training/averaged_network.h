@@ -17,7 +17,9 @@ class AveragedNetwork {
 
   /// Class probabilities [N,D,H,W,K] and bottleneck [N,d,h,w,F] on weak views [N,D,H,W,C], without recording: batch
   /// statistics as the student, dropout as the settings say; the running statistics follow these forwards.
-  struct Output { Tensor probabilities, bottleneck; };
+  struct Output {
+    Tensor probabilities, bottleneck;
+  };
   Output look(const Tensor& weak, engine::Generator& random);
 
   /// One stochastic prediction [N,D,H,W,K]: dropout whatever the settings say, and no running statistics move.
@@ -48,9 +50,9 @@ class TeacherMethod : public TrainingMethod {
   AveragedNetwork teacher_;
 };
 
-/// The phases of most methods: a supervised warm-up over method.warm_up_share of the steps, then `main`, which has the others. The
-/// teacher, if there is one, begins with main as a copy of the student; with method.average_warm_up it begins with the run and
-/// averages the warm-up's students, running statistics too. `main` says which modules move.
+/// The phases of most methods: a supervised warm-up over method.warm_up_share of the steps, then `main`, which has the
+/// others. The teacher, if there is one, begins with main as a copy of the student; with method.average_warm_up it begins
+/// with the run and averages the warm-up's students, running statistics too. `main` says which modules move.
 std::vector<Phase> with_warm_up(const RunSettings& settings, AveragedNetwork* teacher, Phase main);
 
 }  // namespace sagcl::semiagcl

@@ -16,7 +16,8 @@ void store(const Position& position, TensorFile& content) {
 Position position_of(const TensorFile& content, const std::string& source) {
   const auto number = [&](const char* name) {
     const auto found = content.notes.find(name);
-    require<engine::DataError>(found != content.notes.end(), "{}: is not a checkpoint of a run: it has no note '{}'", source, name);
+    require<engine::DataError>(found != content.notes.end(), "{}: is not a checkpoint of a run: it has no note '{}'", source,
+                               name);
     return std::int64_t(std::stoll(found->second));
   };
   return {number("step"), number("attempt")};
@@ -40,7 +41,8 @@ void require_finite(const TensorFile& content, const char* prefix, std::int64_t 
   for (const auto& [name, t] : content.tensors) {
     if (!name.starts_with(prefix)) continue;
     for (double v : t.to_doubles())
-      require<engine::NonFiniteError>(std::isfinite(v), "step {}: the weight {} is not finite; no checkpoint is written", step, name);
+      require<engine::NonFiniteError>(std::isfinite(v), "step {}: the weight {} is not finite; no checkpoint is written",
+                                      step, name);
   }
 }
 

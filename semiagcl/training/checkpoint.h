@@ -36,7 +36,8 @@ bool is_one(const engine::TensorFile& content);                                 
 void store(const std::map<std::string, engine::Tensor>& state, const char* prefix, engine::TensorFile& content);
 std::map<std::string, engine::Tensor> state_of(const engine::TensorFile& content, const char* prefix);
 
-/// NonFiniteError naming the first of the tensors under `prefix` that is not finite: such a state never becomes a checkpoint.
+/// NonFiniteError naming the first of the tensors under `prefix` that is not finite: such a state never becomes a
+/// checkpoint.
 void require_finite(const engine::TensorFile& content, const char* prefix, std::int64_t step);
 
 }  // namespace sagcl::semiagcl::checkpoint

@@ -18,9 +18,9 @@ Method stable() {
   Method m;
   m.preset = "stable";
   m.consistency = Consistency::dice_ce_argmax;  // cosine .8 with the true-label gradient; soft CE .0 to .4
-  m.c_nuc = 0.5;       // with equal weights the loss is 0 for every symmetric PSD A and hardly asks for agreement
+  m.c_nuc = 0.5;  // with equal weights the loss is 0 for every symmetric PSD A and hardly asks for agreement
   m.w_pl = 0.2;
-  m.w_rw = 0.1;        // at 1 its gradient in the encoder is 5 to 10 times the supervised one
+  m.w_rw = 0.1;  // at 1 its gradient in the encoder is 5 to 10 times the supervised one
   return m;
 }
 
@@ -98,7 +98,7 @@ bool read(const std::string& text, Extents& v) {
          number(text.substr(b + 1), v[2]);
 }
 template <class E>
-  requires std::is_enum_v<E>
+requires std::is_enum_v<E>
 bool read(const std::string& text, E& v) {
   const auto& list = names(v);
   for (std::size_t i = 0; i < list.size(); ++i)

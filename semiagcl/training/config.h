@@ -36,14 +36,15 @@ struct Method {
   std::string preset = "paper";
 
   // --- III-A, Eq. 1: patches and sampling -----------------------------------------------------------------------------
-  Extents patch_grid{{2, 2, 2}};      ///< patches per axis; not in the paper. LA crops become 56x56x40. 2-D: {1,4,4}
-  Score score = Score::entropy;       ///< Table V
-  bool entropy_of_confidence = false; ///< Eq. 1 on C^k alone instead of X ⊙ C^k (the form of PatchCL's released code)
-  double low_percentile = 0.5;        ///< per-image range of Eq. 1; Eq. 1 needs [0,1], z-scored images are not
+  Extents patch_grid{{2, 2, 2}};       ///< patches per axis; not in the paper. LA crops become 56x56x40. 2-D: {1,4,4}
+  Score score = Score::entropy;        ///< Table V
+  bool entropy_of_confidence = false;  ///< Eq. 1 on C^k alone instead of X ⊙ C^k (the form of PatchCL's released code)
+  double low_percentile = 0.5;         ///< per-image range of Eq. 1; Eq. 1 needs [0,1], z-scored images are not
   double high_percentile = 99.5;
-  std::int64_t top_n = 20;            ///< n, "20" of section IV-B
-  double top_n_share = 0.25;          ///< at most this share of the batch's patches: LA batches hold few
-  double min_confidence = 0.01;       ///< a patch whose mean confidence is below does not stand for the class; it only fills up its n
+  std::int64_t top_n = 20;    ///< n, "20" of section IV-B
+  double top_n_share = 0.25;  ///< at most this share of the batch's patches: LA batches hold few
+  /// a patch whose mean confidence is below does not stand for the class; it only fills up its n
+  double min_confidence = 0.01;
 
   // --- III-B, Eq. 2: affinity graph -----------------------------------------------------------------------------------
   Kernel kernel = Kernel::l2;
@@ -55,42 +56,45 @@ struct Method {
   double bandwidth2_high = 1;
 
   // --- Eq. 3: L_PL ----------------------------------------------------------------------------------------------------
-  double c_nuc = 1;                ///< weight of ‖A‖_*: −γ, γ = −1 "in all experiments". 0 is Table IV without λ‖A‖_*
-  double c_tr = 1;                 ///< weight of tr A
+  double c_nuc = 1;  ///< weight of ‖A‖_*: −γ, γ = −1 "in all experiments". 0 is Table IV without λ‖A‖_*
+  double c_tr = 1;   ///< weight of tr A
   Sign sign = Sign::resolved;
-  double drop = 1e-6;              ///< singular values below drop · s_max give no gradient: the norm has a kink there
-  bool polar = false;              ///< polar iteration instead of the SVD; the same subgradient, faster for large graphs
+  double drop = 1e-6;  ///< singular values below drop · s_max give no gradient: the norm has a kink there
+  bool polar = false;  ///< polar iteration instead of the SVD; the same subgradient, faster for large graphs
 
   // --- III-C, Eq. 4 to 7: L_RW ----------------------------------------------------------------------------------------
   Mixing mixing = Mixing::affinity;
-  double tau = 0.2;                ///< τ, section IV-B
-  std::int64_t bank_size = 4096;   ///< K per class; PatchCL's value
-  std::int64_t n_closest = 256;    ///< N of Eq. 6; MoCHi's ratio 1024/16384
-  std::int64_t n_hard = 256;       ///< |H|
-  std::int64_t min_negatives = 16; ///< anchors of a class wait until the other classes' banks hold this many keys
-  bool dynamic_threshold = true;   ///< θ follows the median of the stored A_ii; else it stays at threshold_start
-  double threshold_start = 0.5;    ///< θ before the first update
-  bool threshold_from_first = true;///< the first update takes the median itself: from 0.5 an average of .99 needs 300 steps
+  double tau = 0.2;                 ///< τ, section IV-B
+  std::int64_t bank_size = 4096;    ///< K per class; PatchCL's value
+  std::int64_t n_closest = 256;     ///< N of Eq. 6; MoCHi's ratio 1024/16384
+  std::int64_t n_hard = 256;        ///< |H|
+  std::int64_t min_negatives = 16;  ///< anchors of a class wait until the other classes' banks hold this many keys
+  bool dynamic_threshold = true;    ///< θ follows the median of the stored A_ii; else it stays at threshold_start
+  double threshold_start = 0.5;     ///< θ before the first update
+  /// the first update takes the median itself: from 0.5 an average of .99 needs 300 steps
+  bool threshold_from_first = true;
   double threshold_decay = 0.99;
   double threshold_low = 0.05;
   double threshold_high = 0.95;
-  bool append_queue = false;       ///< add the bank itself to Eq. 7's denominator, as MoCHi; Eq. 7 literally has only H
-  bool labelled_anchors = true;    ///< L_RW also on labelled images (their true map is C^k); Fig. 1 shows unlabelled ones
+  bool append_queue = false;     ///< add the bank itself to Eq. 7's denominator, as MoCHi; Eq. 7 literally has only H
+  bool labelled_anchors = true;  ///< L_RW also on labelled images (their true map is C^k); Fig. 1 shows unlabelled ones
   Embedding embedding = Embedding::patch;  ///< q = H(E_S(P_i^k)); `roi` is cheaper (1.6 instead of 2.0 supervised steps)
   std::int64_t projection_hidden = 256;
-  std::int64_t projection_dim = 128;       ///< PatchCL
-  PatchNorm patch_norm = PatchNorm::frozen;///< attended patches are mostly zero: their statistics are not the images'
+  std::int64_t projection_dim = 128;         ///< PatchCL
+  PatchNorm patch_norm = PatchNorm::frozen;  ///< attended patches are mostly zero: their statistics are not the images'
 
   // --- Eq. 8 and training ---------------------------------------------------------------------------------------------
   Consistency consistency = Consistency::soft_ce;  ///< L_reg "cross entropy between the outputs"
-  double min_target = 0;           ///< argmax forms: a voxel counts only where the teacher's probability is at least this; ours
-  double w_reg = 1, w_pl = 1, w_rw = 1;            ///< Eq. 8 has no weights; section IV-B's 0.25 and 0.2 have no place in it
-  double ramp_share = 0.2;         ///< share of the semi-supervised steps in which the three weights rise to their values
-  double ema_decay = 0.999;        ///< α, "0.999" of section IV-B
-  bool average_warm_up = false;    ///< the teacher averages the warm-up's students too; else it starts as a copy of the last
-  bool teacher_dropout = false;    ///< dropout in the teacher's forwards, as mean teacher's code; worse with it in five of five pairs of runs
-  double warm_up_share = 0.25;     ///< share of all steps that are supervised only: "pre-training 10k, self-training 30k"
-  Evaluated evaluated = Evaluated::student;        ///< not in the paper; the field evaluates the student
+  /// argmax forms: a voxel counts only where the teacher's probability is at least this; ours
+  double min_target = 0;
+  double w_reg = 1, w_pl = 1, w_rw = 1;  ///< Eq. 8 has no weights; section IV-B's 0.25 and 0.2 have no place in it
+  double ramp_share = 0.2;       ///< share of the semi-supervised steps in which the three weights rise to their values
+  double ema_decay = 0.999;      ///< α, "0.999" of section IV-B
+  bool average_warm_up = false;  ///< the teacher averages the warm-up's students too; else it starts as a copy of the last
+  /// dropout in the teacher's forwards, as mean teacher's code; worse with it in five of five pairs of runs
+  bool teacher_dropout = false;
+  double warm_up_share = 0.25;  ///< share of all steps that are supervised only: "pre-training 10k, self-training 30k"
+  Evaluated evaluated = Evaluated::student;  ///< not in the paper; the field evaluates the student
 };
 
 /// The letter of the paper with every gap filled from the literature it cites; all weights one.
@@ -139,7 +143,8 @@ void for_each_setting(M& m, F&& f) {
   f("projection_dim", m.projection_dim), f("patch_norm", m.patch_norm), f("consistency", m.consistency);
   f("min_target", m.min_target);
   f("w_reg", m.w_reg), f("w_pl", m.w_pl), f("w_rw", m.w_rw), f("ramp_share", m.ramp_share), f("ema_decay", m.ema_decay);
-  f("average_warm_up", m.average_warm_up), f("teacher_dropout", m.teacher_dropout), f("warm_up_share", m.warm_up_share), f("evaluated", m.evaluated);
+  f("average_warm_up", m.average_warm_up), f("teacher_dropout", m.teacher_dropout), f("warm_up_share", m.warm_up_share),
+      f("evaluated", m.evaluated);
 }
 
 /// Sets one field from text ("0.5", "true", "l1", "2x2x2"); UsageError naming the field, the text and what is allowed.

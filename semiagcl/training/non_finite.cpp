@@ -18,8 +18,9 @@ class FirstNonFinite final : public autograd::Observer {
       ++i;
     }
     if (bad == 0) return;
-    found = fmt::format("operation {} (record {}{}{}) gave {} NaN or infinite of {} values, the first at element {} of {}",
-                        step.op, step.record, step.scope.empty() ? "" : ", in ", step.scope, bad, y.size(), first, y.shape());
+    found =
+        fmt::format("operation {} (record {}{}{}) gave {} NaN or infinite of {} values, the first at element {} of {}",
+                    step.op, step.record, step.scope.empty() ? "" : ", in ", step.scope, bad, y.size(), first, y.shape());
   }
   std::string found;
 };

@@ -17,7 +17,8 @@ Variable objective(const std::vector<Term>& terms) {
   Variable all;
   for (const Term& term : terms) {
     if (term.weight == 0) continue;
-    engine::require(term.value.value().size() == 1, "objective: {} has shape {}, expected a scalar", term.name, term.value.shape());
+    engine::require(term.value.value().size() == 1, "objective: {} has shape {}, expected a scalar", term.name,
+                    term.value.shape());
     // Departs from the paper: the weights and their ramp-up are ours; with all of them 1 it is the printed sum.
     const Variable scalar = ops::reshape(term.value, {});
     Variable weighted = term.weight == 1 ? scalar : ops::scale(scalar, term.weight);

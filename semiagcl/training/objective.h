@@ -18,9 +18,9 @@ std::int64_t warm_up_steps(std::int64_t steps, const Method& m);
 
 /// One term of the objective.
 struct Term {
-  std::string name;   ///< "sup", "reg", "pl", "rw"
-  Variable value;     ///< scalar
-  double weight = 1;  ///< 0 leaves it out
+  std::string name;          ///< "sup", "reg", "pl", "rw"
+  Variable value;            ///< scalar
+  double weight = 1;         ///< 0 leaves it out
   engine::Tensor ramp = {};  ///< a further factor on the device (f64 [1]); undefined is 1
 };
 

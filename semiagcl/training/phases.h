@@ -11,12 +11,12 @@ class Phases {
 
   std::size_t size() const { return phases_.size(); }
   const Phase& operator[](std::size_t i) const { return phases_[i]; }
-  std::size_t at(std::int64_t step) const;                ///< the phase of a step; of the last one's end the last
+  std::size_t at(std::int64_t step) const;  ///< the phase of a step; of the last one's end the last
   std::int64_t begin_of(std::size_t i) const { return begins_[i]; }
   bool uses_unlabelled() const;
 
-  /// Within a phase: learning_rate x (1 - t / T)^poly_power where it decays, x 0.1 every decay_every steps of the run, and rising
-  /// linearly over the phase's first ease_in steps.
+  /// Within a phase: learning_rate x (1 - t / T)^poly_power where it decays, x 0.1 every decay_every steps of the run, and
+  /// rising linearly over the phase's first ease_in steps.
   double learning_rate(std::int64_t step) const;
 
  private:

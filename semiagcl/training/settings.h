@@ -9,65 +9,72 @@ namespace sagcl::semiagcl {
 
 /// Everything a run is determined by, together with the data and the binary. Written into the run folder as config.toml.
 struct DataSettings {
-  std::string folder;                  ///< set by --data
-  std::string normalise = "z_score";   ///< none, z_score, unit (x / 255), min_max; per volume and channel
-  std::string labeled = "1.0";         ///< of the training cases: a count "8", a fraction "0.05", or ids "a,b,c"
-  std::string labeled_pick = "first";  ///< first (in the data set's order: its list's, else by name), spread (evenly), seeded
-  std::string test = "0";              ///< patients kept for the test, beside the data set's own: a count, a fraction or ids
-  std::string validation = "0";        ///< patients kept for validation
-  std::string split_pick = "last";     ///< which patients: last (in name order), every (n-th), seeded
-  std::string label_map;               ///< what stored label values mean, instead of the data set's own rule: "0:0,255:1", "cut:128", "instances"
-  std::int64_t resize = 0;             ///< images only: side in pixels after resizing (labels nearest); 0 keeps the size
-  std::int64_t resize_order = 1;       ///< 1 bilinear with half-pixel centres; 0 nearest for images too, as SciPy's zoom (ACDC's protocol)
+  std::string folder;                 ///< set by --data
+  std::string normalise = "z_score";  ///< none, z_score, unit (x / 255), min_max; per volume and channel
+  std::string labeled = "1.0";        ///< of the training cases: a count "8", a fraction "0.05", or ids "a,b,c"
+  /// first (in the data set's order: its list's, else by name), spread (evenly), seeded
+  std::string labeled_pick = "first";
+  std::string test = "0";           ///< patients kept for the test, beside the data set's own: a count, a fraction or ids
+  std::string validation = "0";     ///< patients kept for validation
+  std::string split_pick = "last";  ///< which patients: last (in name order), every (n-th), seeded
+  /// what stored label values mean, instead of the data set's own rule: "0:0,255:1", "cut:128", "instances"
+  std::string label_map;
+  std::int64_t resize = 0;  ///< images only: side in pixels after resizing (labels nearest); 0 keeps the size
+  /// 1 bilinear with half-pixel centres; 0 nearest for images too, as SciPy's zoom (ACDC's protocol)
+  std::int64_t resize_order = 1;
 };
 
 struct NetworkSettings {
-  std::string name = "vnet";   ///< vnet (volumes), unet (images)
-  std::int64_t width = 16;     ///< channels of the first stage
+  std::string name = "vnet";  ///< vnet (volumes), unet (images)
+  std::int64_t width = 16;    ///< channels of the first stage
 };
 
 struct TrainSettings {
-  std::string method = "semi-agcl";       ///< see --list-methods
-  std::int64_t steps = 6000;              ///< all steps, the supervised warm-up (method.warm_up_share) included
-  std::int64_t batch = 4;                 ///< images per step of supervised training
-  std::string unlabelled = "half";        ///< of a method that uses such: half of the batch, or as many beside it ("beside")
-  std::int64_t shards = 1;                ///< 1, 2, 4, 8, …: equal parts of the batch, each with its own statistics
-  std::int64_t compare_every = 100;       ///< steps between comparisons of the weights of all processes
+  std::string method = "semi-agcl";  ///< see --list-methods
+  std::int64_t steps = 6000;         ///< all steps, the supervised warm-up (method.warm_up_share) included
+  std::int64_t batch = 4;            ///< images per step of supervised training
+  std::string unlabelled = "half";   ///< of a method that uses such: half of the batch, or as many beside it ("beside")
+  std::int64_t shards = 1;           ///< 1, 2, 4, 8, …: equal parts of the batch, each with its own statistics
+  std::int64_t compare_every = 100;  ///< steps between comparisons of the weights of all processes
   std::vector<std::int64_t> patch = {112, 112, 80};  ///< D, H, W of a training crop
-  std::string optimizer = "adam";         ///< adam, sgd
+  std::string optimizer = "adam";                    ///< adam, sgd
   double learning_rate = 1e-4;
-  double momentum = 0.9;                  ///< sgd
+  double momentum = 0.9;  ///< sgd
   double weight_decay = 0;
-  double poly_power = 0.9;                ///< learning rate x (1 - t / T)^power after the warm-up; 0 is constant
-  std::int64_t decay_every = 0;           ///< learning rate x 0.1 every so many steps; 0 never
-  std::int64_t ease_in = 0;               ///< steps over which the learning rate of a fresh optimiser rises linearly
-  std::string precision = "auto";         ///< of convolutions: fp32, tf32, bf16; auto is tf32 on a GPU, fp32 on the CPU
-  bool replay = false;                    ///< on a GPU: a step is recorded once and replayed (one CUDA graph); the same bits
-  std::string weights;                    ///< start from a run's checkpoint or a safetensors file in PyTorch's order; empty: drawn
-  std::int64_t restarts = 2;              ///< a warm-up that leaves a class unpredicted starts again with other weights, at most so often
+  double poly_power = 0.9;         ///< learning rate x (1 - t / T)^power after the warm-up; 0 is constant
+  std::int64_t decay_every = 0;    ///< learning rate x 0.1 every so many steps; 0 never
+  std::int64_t ease_in = 0;        ///< steps over which the learning rate of a fresh optimiser rises linearly
+  std::string precision = "auto";  ///< of convolutions: fp32, tf32, bf16; auto is tf32 on a GPU, fp32 on the CPU
+  bool replay = false;             ///< on a GPU: a step is recorded once and replayed (one CUDA graph); the same bits
+  /// start from a run's checkpoint or a safetensors file in PyTorch's order; empty: drawn
+  std::string weights;
+  /// a warm-up that leaves a class unpredicted starts again with other weights, at most so often
+  std::int64_t restarts = 2;
   std::uint64_t seed = 0;
 };
 
 struct AugmentSettings {
   std::vector<std::string> flip = {"D", "H", "W"};  ///< axes mirrored with probability 1/2
   bool rotate = false;                              ///< quarter turns in the H-W plane
-  bool colour = false;                              ///< the strong view of RGB tiles also changes channel gains and saturation
-  bool strong_labelled = true;                      ///< labelled images are trained on in the strong view too
+  /// the strong view of RGB tiles also changes channel gains and saturation
+  bool colour = false;
+  bool strong_labelled = true;  ///< labelled images are trained on in the strong view too
 };
 
 /// Copy-paste between labelled and unlabelled images (copy_paste.h), for methods that mix.
 struct MixSettings {
-  double box = 2.0 / 3;             ///< side of the pasted box as a share of the crop's
-  double unlabelled_weight = 0.5;   ///< of the loss where the truth is a pseudo label
-  bool largest_component = true;    ///< of the pseudo labels, the largest connected component of each class alone
+  double box = 2.0 / 3;            ///< side of the pasted box as a share of the crop's
+  double unlabelled_weight = 0.5;  ///< of the loss where the truth is a pseudo label
+  bool largest_component = true;   ///< of the pseudo labels, the largest connected component of each class alone
 };
 
 struct EvaluationSettings {
-  std::int64_t every = 0;                           ///< steps between validations; 0 only at the end
-  std::int64_t checkpoint_every = 500;              ///< steps between checkpoints
-  std::vector<std::int64_t> stride;                 ///< of the sliding window, D, H, W; empty: the whole volume at once, padded
-  bool largest_component = false;                   ///< keep the largest 26-connected component of each class
-  bool millimetres = false;                         ///< HD95 and ASD in mm instead of voxels
+  std::int64_t every = 0;               ///< steps between validations; 0 only at the end
+  std::int64_t checkpoint_every = 500;  ///< steps between checkpoints
+  /// of the sliding window, D, H, W; empty: the whole volume at once, padded
+  std::vector<std::int64_t> stride;
+  bool largest_component = false;  ///< keep the largest 26-connected component of each class
+  bool millimetres = false;        ///< HD95 and ASD in mm instead of voxels
 };
 
 struct RunSettings {
@@ -96,14 +103,16 @@ void for_each_run_setting(S& s, F&& f) {
   f("train.unlabelled", s.train.unlabelled), f("train.shards", s.train.shards);
   f("train.compare_every", s.train.compare_every);
   f("train.patch", s.train.patch), f("train.optimizer", s.train.optimizer), f("train.learning_rate", s.train.learning_rate);
-  f("train.momentum", s.train.momentum), f("train.weight_decay", s.train.weight_decay), f("train.poly_power", s.train.poly_power);
+  f("train.momentum", s.train.momentum), f("train.weight_decay", s.train.weight_decay),
+      f("train.poly_power", s.train.poly_power);
   f("train.decay_every", s.train.decay_every), f("train.ease_in", s.train.ease_in), f("train.precision", s.train.precision);
   f("train.replay", s.train.replay);
   f("train.weights", s.train.weights), f("train.restarts", s.train.restarts);
   f("train.seed", s.train.seed);
   f("augment.flip", s.augment.flip), f("augment.rotate", s.augment.rotate), f("augment.colour", s.augment.colour);
   f("augment.strong_labelled", s.augment.strong_labelled);
-  f("mix.box", s.mix.box), f("mix.unlabelled_weight", s.mix.unlabelled_weight), f("mix.largest_component", s.mix.largest_component);
+  f("mix.box", s.mix.box), f("mix.unlabelled_weight", s.mix.unlabelled_weight),
+      f("mix.largest_component", s.mix.largest_component);
   f("evaluation.every", s.evaluation.every), f("evaluation.checkpoint_every", s.evaluation.checkpoint_every);
   f("evaluation.stride", s.evaluation.stride), f("evaluation.largest_component", s.evaluation.largest_component);
   f("evaluation.millimetres", s.evaluation.millimetres);

@@ -121,8 +121,10 @@ void require_equal_weights(engine::Communicator& ranks, const std::vector<layers
   const std::vector<std::string> all = engine::gather(ranks, fmt::format("{:016x}", hash));
   for (std::size_t r = 1; r < all.size(); ++r)
     engine::require<engine::UsageError>(
-        all[r] == all[0], "after {} steps the weights of process {} (hash {}) differ from those of process 0 (hash {}): start "
-        "all with the same program on machines of the same kind, and continue with --resume", step, r, all[r], all[0]);
+        all[r] == all[0],
+        "after {} steps the weights of process {} (hash {}) differ from those of process 0 (hash {}): start "
+        "all with the same program on machines of the same kind, and continue with --resume",
+        step, r, all[r], all[0]);
 }
 
 }  // namespace sagcl::semiagcl

@@ -8,18 +8,18 @@ namespace sagcl::semiagcl {
 
 /// What one shard of a step gave beside its gradients.
 struct ShardReport {
-  StepValues values;                    ///< loss and terms
+  StepValues values;  ///< loss and terms
   Findings found;
-  std::string failure;                  ///< why its loss is not finite; empty if all is well
-  std::vector<Tensor> statistics;       ///< running statistics after its forwards, on the host; filled by ShardAverage
+  std::string failure;             ///< why its loss is not finite; empty if all is well
+  std::vector<Tensor> statistics;  ///< running statistics after its forwards, on the host; filled by ShardAverage
 };
 
 /// One step over a batch in 2^k shards, which one process may run one after the other (gradient accumulation) or several
 /// side by side:
 ///
 ///   ShardAverage average(ranks, shards, modules, optimizer);
-///   for (each shard of this process) average.begin(), forward and backward of loss / shards, average.end(report, gradients);
-///   reports = average.finish();                   // of all shards, in order, the same in every process
+///   for (each shard of this process) average.begin(), forward and backward of loss / shards, average.end(report,
+///   gradients); reports = average.finish();                   // of all shards, in order, the same in every process
 ///   optimizer.apply(average.gradients());
 ///
 /// Every shard starts from the step's running statistics, and their mean over the shards is the result. Gradients are

@@ -18,12 +18,12 @@ struct StepTensors {
 /// The same on the host.
 struct StepValues {
   double loss = 0;
-  std::map<std::string, double> terms = {};         ///< unweighted
+  std::map<std::string, double> terms = {};  ///< unweighted
   std::map<std::string, double> observations = {};
 };
 
-/// Keeps the values of many steps on the device until somebody wants to read them: reading waits for the device. All steps of a
-/// log have values of the same names.
+/// Keeps the values of many steps on the device until somebody wants to read them: reading waits for the device. All steps
+/// of a log have values of the same names.
 class StepLog {
  public:
   static constexpr std::int64_t capacity = 64;

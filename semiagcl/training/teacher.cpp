@@ -35,7 +35,8 @@ std::vector<std::pair<Tensor, Tensor>> pairs_of(const std::map<std::string, Part
 
 }  // namespace
 
-void update_teacher(layers::Module& teacher, layers::Module& student, const Tensor& alpha, const Tensor& open, Buffers buffers) {
+void update_teacher(layers::Module& teacher, layers::Module& student, const Tensor& alpha, const Tensor& open,
+                    Buffers buffers) {
   const auto average = [&](const Tensor& a, const std::vector<std::pair<Tensor, Tensor>>& pairs) {
     if (!pairs.empty()) ops::average(a, open, pairs);
   };

@@ -17,9 +17,13 @@ using engine::require;
 using engine::UsageError;
 
 Trainer::Trainer(const RunSettings& settings, const TrainingData& data, Device device, engine::Communicator& ranks)
-    : settings_(settings), data_(data), device_(device), ranks_(ranks),
+    : settings_(settings),
+      data_(data),
+      device_(device),
+      ranks_(ranks),
       spec_{.in_channels = data.channels, .classes = data.classes, .width = settings.network.width},
-      method_(make_training_method(settings_, spec_, device)), phases_(method_->phases(), settings_.train) {
+      method_(make_training_method(settings_, spec_, device)),
+      phases_(method_->phases(), settings_.train) {
   require<UsageError>(!data.labelled.empty(), "training needs at least one labelled case");
   require<UsageError>(!phases_.uses_unlabelled() || !data.unlabelled.empty(),
                       "{} needs unlabelled cases and every training case is labelled; use --labeled or --method supervised",
@@ -156,9 +160,7 @@ void Trainer::step_on_shards() {
       done.values = log_->written();
       if (!std::isfinite(done.values.loss)) work_->explain(work_->shard(), random, true);
       for (const auto& [name, t] : work_->found()) done.found[name] = t.clone();  // the next replay overwrites ours
-    } catch (const NonFiniteError& e) {
-      done.failure = e.what();
-    }
+    } catch (const NonFiniteError& e) { done.failure = e.what(); }
     average.end(std::move(done), work_->gradients());
   }
   StepValues& mean = incomplete_.back().values;

@@ -25,8 +25,8 @@ struct StepReport {
 };
 
 /// One training run, advanced step by step through its method's phases. Everything random is a function of the seed and the
-/// step, so a run loaded from a checkpoint goes on bit for bit. The shards of a batch may be divided among several processes,
-/// each with a trainer: they take the same steps and have the same bits, however many they are.
+/// step, so a run loaded from a checkpoint goes on bit for bit. The shards of a batch may be divided among several
+/// processes, each with a trainer: they take the same steps and have the same bits, however many they are.
 class Trainer {
  public:
   /// `data` and `ranks` must outlive the trainer. UsageError if data, batch, shards and processes do not fit together.
@@ -47,10 +47,10 @@ class Trainer {
   /// One step; collective where there are several processes. With one shard the device may still be at work on return.
   void advance();
 
-  /// What the steps since the last call did; waits for the device. Where a loss was not finite, this, advance() or checkpoint(),
-  /// whichever looks first, throws engine::NonFiniteError naming the operation that first produced NaN or infinity. That step
-  /// and those behind it have then not happened: weights, averages and stored keys are those of the step before, only running
-  /// statistics have moved. After any other error a step may be half done: go on from a checkpoint.
+  /// What the steps since the last call did; waits for the device. Where a loss was not finite, this, advance() or
+  /// checkpoint(), whichever looks first, throws engine::NonFiniteError naming the operation that first produced NaN or
+  /// infinity. That step and those behind it have then not happened: weights, averages and stored keys are those of the step
+  /// before, only running statistics have moved. After any other error a step may be half done: go on from a checkpoint.
   std::vector<StepReport> reports();
 
   layers::Segmenter& student() { return *student_; }
@@ -66,8 +66,8 @@ class Trainer {
   const Phase& phase() const { return phases_[phases_.at(step_)]; }
   bool whole_batches() const { return settings_.train.shards == 1; }
   void draw_network();
-  void begin_phase();                      ///< a fresh optimiser, its work on the device and its batches
-  void feed_batches();                     ///< from step_ on
+  void begin_phase();   ///< a fresh optimiser, its work on the device and its batches
+  void feed_batches();  ///< from step_ on
   datasets::Batch next_shard();
   void step_on_whole_batch();
   void step_on_shards();
@@ -94,8 +94,9 @@ class Trainer {
   std::unique_ptr<StepLog> log_;
   std::unique_ptr<BatchFeed> batches_;
 
-  std::vector<StepReport> incomplete_, complete_;  ///< steps whose values are in the log alone, and those that wait for reports()
-  std::chrono::steady_clock::time_point clock_;    ///< when the first incomplete step began
+  /// steps whose values are in the log alone, and those that wait for reports()
+  std::vector<StepReport> incomplete_, complete_;
+  std::chrono::steady_clock::time_point clock_;  ///< when the first incomplete step began
 };
 
 }  // namespace sagcl::semiagcl

@@ -41,10 +41,13 @@ void check_batches(const RunSettings& s, bool with_unlabelled, int processes) {
   const datasets::BatchSpec spec = batch_spec(s, with_unlabelled);
   require<UsageError>(spec.labelled % shards == 0 && spec.unlabelled % shards == 0,
                       "train.shards = {}: {} labelled and {} unlabelled samples cannot be divided into so many equal parts; "
-                      "change it or train.batch", shards, spec.labelled, spec.unlabelled);
-  require<UsageError>(shards % processes == 0,
-                      "{} processes cannot share train.shards = {} equally: start 1, 2, 4, … of them, no more than shards, or "
-                      "begin a run with more shards (--set train.shards=N)", processes, shards);
+                      "change it or train.batch",
+                      shards, spec.labelled, spec.unlabelled);
+  require<UsageError>(
+      shards % processes == 0,
+      "{} processes cannot share train.shards = {} equally: start 1, 2, 4, … of them, no more than shards, or "
+      "begin a run with more shards (--set train.shards=N)",
+      processes, shards);
 }
 
 }  // namespace sagcl::semiagcl

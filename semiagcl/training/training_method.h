@@ -20,16 +20,16 @@ using engine::Tensor;
 using Findings = std::map<std::string, Tensor>;
 
 /// What an objective is given of one shard of a training step, usually the whole batch. All tensors are on the training
-/// device, and what changes from step to step is read there only: a recorded step is replayed with other batches, numbers and
-/// keys. What the student sees is for the objective to decide.
+/// device, and what changes from step to step is read there only: a recorded step is replayed with other batches, numbers
+/// and keys. What the student sees is for the objective to decide.
 struct StepInput {
-  const datasets::Batch& batch;   ///< labelled samples first; weak and strong view of each
+  const datasets::Batch& batch;  ///< labelled samples first; weak and strong view of each
   layers::Segmenter& student;
-  Tensor ramp;                    ///< f64 [1]: how far the weights of Eq. 8's terms have risen
-  Tensor schedule;                ///< f64 [1]: the method's own number of this step, see TrainingMethod::schedule
-  engine::Generator dropout;      ///< of look()
-  engine::Generator random;       ///< the method's, of this step and shard; only next_key() of it and its forks
-  Findings& found;                ///< to be filled; empty at first
+  Tensor ramp;                ///< f64 [1]: how far the weights of Eq. 8's terms have risen
+  Tensor schedule;            ///< f64 [1]: the method's own number of this step, see TrainingMethod::schedule
+  engine::Generator dropout;  ///< of look()
+  engine::Generator random;   ///< the method's, of this step and shard; only next_key() of it and its forks
+  Findings& found;            ///< to be filled; empty at first
 
   /// A training forward of the student, which is recorded; each of a step draws dropout of its own. images [N,D,H,W,C].
   layers::Segmentation look(const Tensor& images);
@@ -45,20 +45,23 @@ struct StepUpdate {
 
 /// A stretch of a run with batches, an objective and trained modules of its own. Every phase begins with a fresh optimiser.
 struct Phase {
-  std::string name;                       ///< "warm-up", "pre-training", the method's
+  std::string name;  ///< "warm-up", "pre-training", the method's
   std::int64_t steps = 0;
-  bool unlabelled = false;                ///< its batches hold unlabelled samples, too
-  double box = 0;                         ///< its batches hold a mask with a box of this share of the crop's sides; 0: none
-  bool must_predict_every_class = false;  ///< a network that leaves a class unpredicted at the end starts again, with other weights
-  bool decays = true;                     ///< the learning rate follows train.poly_power
+  bool unlabelled = false;  ///< its batches hold unlabelled samples, too
+  double box = 0;           ///< its batches hold a mask with a box of this share of the crop's sides; 0: none
+  /// a network that leaves a class unpredicted at the end starts again, with other weights
+  bool must_predict_every_class = false;
+  bool decays = true;  ///< the learning rate follows train.poly_power
 
-  /// The terms of the loss, Eq. 8's sum. Must not change any state that a second call would see but running statistics: every
-  /// shard of the batch starts from the same state, and after a loss that is not finite it is called again under observation.
+  /// The terms of the loss, Eq. 8's sum. Must not change any state that a second call would see but running statistics:
+  /// every shard of the batch starts from the same state, and after a loss that is not finite it is called again under
+  /// observation.
   std::function<std::vector<Term>(StepInput&)> objective = {};
   std::function<void(layers::Segmenter& student)> begin = {};  ///< when the phase begins: a teacher starts from the student
   std::function<void(const StepUpdate&)> after_update = {};    ///< averages the teacher, stores keys, moves thresholds
 
-  std::vector<std::pair<std::string, layers::Module*>> trained = {};  ///< beside the student, by name; e.g. a projection head
+  /// beside the student, by name; e.g. a projection head
+  std::vector<std::pair<std::string, layers::Module*>> trained = {};
   /// All modules of the method whose weights or running statistics move, trained or not: equal in every process.
   std::vector<layers::Module*> moving = {};
 };
@@ -74,13 +77,15 @@ class TrainingMethod {
   /// True if its objective reads values on the host, so that a step cannot be recorded.
   virtual bool waits_for_host() const { return false; }
 
-  /// A number that the kernels of the objective read and that depends on the share of the run's steps that are done, in [0, 1).
+  /// A number that the kernels of the objective read and that depends on the share of the run's steps that are done, in [0,
+  /// 1).
   virtual double schedule(double /*progress*/) const { return 0; }
 
   /// The averaged network, if there is one and it has begun.
   virtual layers::Segmenter* teacher() { return nullptr; }
 
-  /// Numbers worth a line in the log beside the loss terms (thresholds, mean affinity, …): tensors of one element on the device.
+  /// Numbers worth a line in the log beside the loss terms (thresholds, mean affinity, …): tensors of one element on the
+  /// device.
   virtual std::map<std::string, Tensor> observations() const { return {}; }
 
   /// State for a checkpoint and back, under the names of checkpoint.h.
@@ -100,15 +105,17 @@ Tensor samples(const Tensor& x, std::int64_t begin, std::int64_t count);
 /// What the registry knows of a method. It refers to the settings it was made with.
 struct MethodEntry {
   const char* name;
-  const char* line;   ///< what it is, in a line
+  const char* line;  ///< what it is, in a line
   const char* paper;
-  std::unique_ptr<TrainingMethod> (*make)(const RunSettings& settings, const layers::SegmenterSpec& spec, engine::Device device);
+  std::unique_ptr<TrainingMethod> (*make)(const RunSettings& settings, const layers::SegmenterSpec& spec,
+                                          engine::Device device);
 };
 
 /// All methods, in the order of --list-methods.
 const std::vector<MethodEntry>& training_methods();
 
 /// UsageError listing the names for an unknown one.
-std::unique_ptr<TrainingMethod> make_training_method(const RunSettings& settings, const layers::SegmenterSpec& spec, engine::Device device);
+std::unique_ptr<TrainingMethod> make_training_method(const RunSettings& settings, const layers::SegmenterSpec& spec,
+                                                     engine::Device device);
 
 }  // namespace sagcl::semiagcl

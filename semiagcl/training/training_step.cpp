@@ -12,15 +12,21 @@ std::unique_ptr<layers::Optimizer> make_optimizer(const TrainSettings& t, layers
   for (const auto& [name, module] : phase.trained)
     for (auto& [part, p] : layers::parameters_of(*module)) parameters[name + "." + part] = p;
   if (t.optimizer == "sgd")
-    return std::make_unique<layers::Sgd>(parameters, layers::SgdSpec{.momentum = t.momentum, .weight_decay = t.weight_decay});
+    return std::make_unique<layers::Sgd>(parameters,
+                                         layers::SgdSpec{.momentum = t.momentum, .weight_decay = t.weight_decay});
   return std::make_unique<layers::Adam>(parameters, layers::AdamSpec{.weight_decay = t.weight_decay});
 }
 
 }  // namespace
 
-TrainingStep::TrainingStep(const RunSettings& settings, layers::Segmenter& student, const Phase& phase, engine::Device device)
-    : settings_(settings), student_(student), phase_(phase), device_(device),
-      optimizer_(make_optimizer(settings.train, student, phase)), replay_(device, settings.train.replay) {
+TrainingStep::TrainingStep(const RunSettings& settings, layers::Segmenter& student, const Phase& phase,
+                           engine::Device device)
+    : settings_(settings),
+      student_(student),
+      phase_(phase),
+      device_(device),
+      optimizer_(make_optimizer(settings.train, student, phase)),
+      replay_(device, settings.train.replay) {
   for (Tensor* number : {&ramp_, &schedule_, &alpha_, &gate_}) *number = Tensor::full({1}, 1, engine::Dtype::f64, device);
 }
 

@@ -6,13 +6,15 @@
 
 namespace sagcl::semiagcl {
 
-/// The work of a phase's steps on the device: forward and backward of one shard of a batch, and the update of the weights. It
-/// can be recorded and replayed, so what changes from step to step (batch, numbers, keys of random draws) lies at the same place
-/// every time, and nothing here waits for the device.
+/// The work of a phase's steps on the device: forward and backward of one shard of a batch, and the update of the weights.
+/// It can be recorded and replayed, so what changes from step to step (batch, numbers, keys of random draws) lies at the
+/// same place every time, and nothing here waits for the device.
 class TrainingStep {
  public:
   /// Numbers that the host decides for each step.
-  struct Numbers { double ramp = 0, schedule = 0, alpha = 0, learning_rate = 0; };
+  struct Numbers {
+    double ramp = 0, schedule = 0, alpha = 0, learning_rate = 0;
+  };
 
   /// `student` and `phase` must outlive it; a fresh optimiser for both.
   TrainingStep(const RunSettings& settings, layers::Segmenter& student, const Phase& phase, engine::Device device);
@@ -24,8 +26,8 @@ class TrainingStep {
   void take(datasets::Batch shard);
   const datasets::Batch& shard() const { return shard_; }
 
-  /// Does `work` on the shard: directly, or recorded once and then replayed, if train.replay says so. Errors that a value which
-  /// is not finite may have caused are explained.
+  /// Does `work` on the shard: directly, or recorded once and then replayed, if train.replay says so. Errors that a value
+  /// which is not finite may have caused are explained.
   void run(const engine::Generator& random, const std::function<void(const engine::Generator&)>& work);
 
   // --- parts of `work` ------------------------------------------------------------------------------------------------

@@ -87,7 +87,8 @@ TEST(Tape, RefusesMisuse) {
   const Variable y = ops::scale(x, 2), loss = ops::sum(y);
   EXPECT_TRUE(throws<engine::ShapeError>([&] { tape.backward(y); }, "needs a scalar loss, got shape [2]"));
   EXPECT_TRUE(throws<UsageError>([&] { tape.backward(x, Tensor::zeros({2}, Dtype::f64)); }, "is not on this tape"));
-  EXPECT_TRUE(throws<engine::ShapeError>([&] { tape.backward(y, Tensor::zeros({3}, Dtype::f64)); }, "the gradient has shape [3], the value [2]"));
+  EXPECT_TRUE(throws<engine::ShapeError>([&] { tape.backward(y, Tensor::zeros({3}, Dtype::f64)); },
+                                         "the gradient has shape [3], the value [2]"));
   tape.backward(loss);
   EXPECT_TRUE(throws<UsageError>([&] { tape.backward(loss); }, "walked already"));
 }
@@ -100,7 +101,8 @@ TEST(Tape, RefusesValuesOfAnEndedTape) {
     old = ops::scale(x, 2);
   }
   Tape tape;
-  EXPECT_TRUE(throws<UsageError>([&] { ops::square(old); }, "square: an input of shape [1] was recorded on a tape that has ended; detach() it first"));
+  EXPECT_TRUE(throws<UsageError>([&] { ops::square(old); },
+                                 "square: an input of shape [1] was recorded on a tape that has ended; detach() it first"));
   EXPECT_EQ(ops::square(old.detach()).value().item(), 4);
 }
 
@@ -119,14 +121,17 @@ TEST(Tape, SaysWhereABackwardFailed) {
   Tape tape;
   const Variable y = autograd::record("broken", {ops::scale(x, 1)}, Tensor::zeros({1}, Dtype::f64),
                                       [](Tensor) -> Gradients { engine::fail<UsageError>("the lamp went out"); });
-  EXPECT_TRUE(throws<engine::BackendError>([&] { tape.backward(y); }, "backward of broken (record 1 of 2): the lamp went out"));
+  EXPECT_TRUE(
+      throws<engine::BackendError>([&] { tape.backward(y); }, "backward of broken (record 1 of 2): the lamp went out"));
 }
 
 TEST(Tape, ChecksTheShapesOfGradients) {
   Variable x = parameter({1, 2});
   Tape tape;
-  const Variable y = autograd::record("wrong_shape", {x}, Tensor::zeros({2}, Dtype::f64), [](Tensor) -> Gradients { return {Tensor::zeros({3}, Dtype::f64)}; });
-  EXPECT_TRUE(throws<engine::Error>([&] { tape.backward(y, Tensor::zeros({2}, Dtype::f64)); }, "gradient 0 should have shape [2], got [3]"));
+  const Variable y = autograd::record("wrong_shape", {x}, Tensor::zeros({2}, Dtype::f64),
+                                      [](Tensor) -> Gradients { return {Tensor::zeros({3}, Dtype::f64)}; });
+  EXPECT_TRUE(throws<engine::Error>([&] { tape.backward(y, Tensor::zeros({2}, Dtype::f64)); },
+                                    "gradient 0 should have shape [2], got [3]"));
 }
 
 TEST(Tape, AMillionRecords) {
@@ -210,7 +215,8 @@ std::vector<Tensor> step_of_a_small_network(bool recompute, std::size_t* held) {
 
 TEST(Tape, RecomputingChangesMemoryAndNotABit) {
   std::size_t held_with = 0, held_without = 0;
-  const std::vector<Tensor> with = step_of_a_small_network(true, &held_with), without = step_of_a_small_network(false, &held_without);
+  const std::vector<Tensor> with = step_of_a_small_network(true, &held_with),
+                            without = step_of_a_small_network(false, &held_without);
   ASSERT_EQ(with.size(), without.size());
   ASSERT_EQ(with.size(), 1u + 3 + 2 + 2);
   for (std::size_t i = 0; i < with.size(); ++i) EXPECT_TRUE(identical(with[i], without[i])) << i;

@@ -22,8 +22,12 @@
 #define __grid_constant__
 #define __shared__ static  // one block runs at a time
 
-struct float4 { float x, y, z, w; };
-struct Index3 { unsigned x = 0, y = 0, z = 0; };
+struct float4 {
+  float x, y, z, w;
+};
+struct Index3 {
+  unsigned x = 0, y = 0, z = 0;
+};
 
 namespace emulator {
 
@@ -93,8 +97,8 @@ class Block {
       thread_idx.x = unsigned(t);
       if (fibers_[t].state == State::ready) swapcontext(&scheduler_, &fibers_[t].context);
     }
-    const auto waiting = std::size_t(
-        std::count_if(fibers_.begin(), fibers_.end(), [](const Fiber& f) { return f.state == State::waiting; }));
+    const auto waiting =
+        std::size_t(std::count_if(fibers_.begin(), fibers_.end(), [](const Fiber& f) { return f.state == State::waiting; }));
     if (waiting != 0 && waiting != fibers_.size())
       throw std::logic_error("a barrier was reached by a part of the block only");
     for (Fiber& f : fibers_)

@@ -63,7 +63,8 @@ void check_classes() {
     for (const Order order : orders) {
       float loss = 0, count = 0;
       std::vector<double> partial(2 * blocks);
-      launch(blocks, order, [&] { cross_entropy_kernel<C>(s.packs, s.packs_of(s.z), s.marks(), partial.data(), &loss, &count); });
+      launch(blocks, order,
+             [&] { cross_entropy_kernel<C>(s.packs, s.packs_of(s.z), s.marks(), partial.data(), &loss, &count); });
       EXPECT_NEAR(loss, s.loss / s.count, 1e-6 * s.loss / s.count);
       EXPECT_EQ(count, s.count);
       EXPECT_EQ(cross_entropy_finished, 0u);
@@ -72,19 +73,28 @@ void check_classes() {
     }
   }
   const float count = float(s.count), dloss = 3;
-  const std::vector<float> p = packs_on_emulator(s, [&](Pack<C>* y) { return SoftmaxPack<C, false>{s.packs_of(s.z), y}; }),
-                           log_p = packs_on_emulator(s, [&](Pack<C>* y) { return SoftmaxPack<C, true>{s.packs_of(s.z), y}; }),
-                           dz = packs_on_emulator(s, [&](Pack<C>* y) {
+  const std::vector<float> p = packs_on_emulator(s,
+                                                 [&](Pack<C>*y) {
+                                                   return SoftmaxPack<C, false>{s.packs_of(s.z), y};
+                                                 }),
+                           log_p = packs_on_emulator(s,
+                                                     [&](Pack<C>*y) {
+                                                       return SoftmaxPack<C, true>{s.packs_of(s.z), y};
+                                                     }),
+                           dz = packs_on_emulator(s, [&](Pack<C>*y) {
                              return CrossEntropyBackwardPack<C>{s.packs_of(s.z), s.marks(), &count, &dloss, y};
                            });
   const auto outputs = std::make_unique<Scores<C>>(), logarithms = std::make_unique<Scores<C>>();
   std::copy(p.begin(), p.end(), outputs->z.begin());
   std::copy(log_p.begin(), log_p.end(), logarithms->z.begin());
-  const std::vector<float> dx = packs_on_emulator(s, [&](Pack<C>* y) {
-    return SoftmaxBackwardPack<C, false>{s.packs_of(outputs->z), s.packs_of(s.d), y};
-  }), dx_log = packs_on_emulator(s, [&](Pack<C>* y) {
-    return SoftmaxBackwardPack<C, true>{s.packs_of(logarithms->z), s.packs_of(s.d), y};
-  });
+  const std::vector<float> dx = packs_on_emulator(
+                               s,
+                               [&](Pack<C>*y) {
+                                 return SoftmaxBackwardPack<C, false>{s.packs_of(outputs->z), s.packs_of(s.d), y};
+                               }),
+                           dx_log = packs_on_emulator(s, [&](Pack<C>*y) {
+                             return SoftmaxBackwardPack<C, true>{s.packs_of(logarithms->z), s.packs_of(s.d), y};
+                           });
   for (std::int64_t r = 0; r < s.rows; ++r) {
     const int t = s.labels[std::size_t(r)];
     double along = 0, sum = 0;

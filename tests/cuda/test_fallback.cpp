@@ -26,9 +26,7 @@ TEST(Fallback, AskingForTheGpuFailsWithTheReason) {
     try {
       resolve_device(wanted);
       FAIL() << wanted;
-    } catch (const DeviceError& e) {
-      EXPECT_NE(std::string(e.what()).find("libcuda.so.1"), std::string::npos) << e.what();
-    }
+    } catch (const DeviceError& e) { EXPECT_NE(std::string(e.what()).find("libcuda.so.1"), std::string::npos) << e.what(); }
   }
 }
 

@@ -3,8 +3,8 @@
 
 #include "tests/cuda/kernel_test.h"
 
-#include "ops/kernels/launch_cpu.h"
 #include "ops/kernels/arithmetic.inl"
+#include "ops/kernels/launch_cpu.h"
 #include "ops/kernels/selection.inl"
 #include "semiagcl/kernels/hard_negatives.inl"
 #include "semiagcl/kernels/patches.inl"
@@ -78,19 +78,31 @@ TEST(EmulatedKernels, Quantiles) {
 TEST(EmulatedKernels, ClosestKeysAndMixtures) {
   constexpr int per_class = 2, K = 3, S = 400, B = K * per_class, H = 7, dim = 40;
   const std::int32_t held[K] = {400, 123, 0};
-  std::vector<float> score = noise(B * K * S, 0, "score"), affinity = noise(K * S, 0.5, "affinity"), keys = noise(K * S * dim, 0, "keys");
-  for (std::size_t i = 0; i < score.size(); i += 2) score[i] = float(int(2 * score[i]));  // ties, also at the last that is taken
+  std::vector<float> score = noise(B * K * S, 0, "score"), affinity = noise(K * S, 0.5, "affinity"),
+                     keys = noise(K * S * dim, 0, "keys");
+  // ties, also at the last that is taken
+  for (std::size_t i = 0; i < score.size(); i += 2) score[i] = float(int(2 * score[i]));
   score[5] = std::nanf("");
   const float theta = 0.5f;
   for (const int n : {1, 50, 200, 600}) {
     expect_equal_results([&]<class Launch>() {
       std::vector<std::int32_t> in_order(std::size_t(B * n)), slots(in_order.size()), found(B), allowed(B);
-      Launch::for_groups(B, semiagcl::kernels::ClosestKeys<float>{per_class, K, S, n, held, affinity.data(), &theta, score.data(),
-                                                        in_order.data(), slots.data(), found.data(), allowed.data()});
+      Launch::for_groups(
+          B, semiagcl::kernels::ClosestKeys<float>{per_class, K, S, n, held, affinity.data(), &theta, score.data(),
+                                                   in_order.data(), slots.data(), found.data(), allowed.data()});
       std::vector<float> mixed(std::size_t(B * H * dim), std::nanf(""));
-      Launch::for_groups((B * H + 31) / 32,
-                         semiagcl::kernels::Mixtures<float>{semiagcl::MixWeight::random, {}, B * H, H, n, dim, keys.data(), affinity.data(), slots.data(),
-                                                  found.data(), allowed.data(), mixed.data()});
+      Launch::for_groups((B * H + 31) / 32, semiagcl::kernels::Mixtures<float>{semiagcl::MixWeight::random,
+                                                                               {},
+                                                                               B * H,
+                                                                               H,
+                                                                               n,
+                                                                               dim,
+                                                                               keys.data(),
+                                                                               affinity.data(),
+                                                                               slots.data(),
+                                                                               found.data(),
+                                                                               allowed.data(),
+                                                                               mixed.data()});
       return std::tuple(slots, found, allowed, mixed);
     });
   }
@@ -114,10 +126,12 @@ TEST(EmulatedKernels, OtherWorkOfGroups) {
   const semiagcl::kernels::PatchCells meet({2, 4, 30, 24, 2}, {{2, 3, 4}}, {{3, 7, 5}});
   const std::size_t cells = std::size_t(meet.window.volume());
   std::vector<double> serial(4 * cells), first;
-  SerialLaunch::for_groups(std::int64_t(4 * cells), semiagcl::kernels::CellSums<float>{meet, 2, 2, x.data(), picks, serial.data()});
+  SerialLaunch::for_groups(std::int64_t(4 * cells),
+                           semiagcl::kernels::CellSums<float>{meet, 2, 2, x.data(), picks, serial.data()});
   const auto check = [&]<Order order>() {
     std::vector<double> ours(4 * cells);
-    EmulatedLaunch<order>::for_groups(std::int64_t(4 * cells), semiagcl::kernels::CellSums<float>{meet, 2, 2, x.data(), picks, ours.data()});
+    EmulatedLaunch<order>::for_groups(std::int64_t(4 * cells),
+                                      semiagcl::kernels::CellSums<float>{meet, 2, 2, x.data(), picks, ours.data()});
     for (std::size_t i = 0; i < ours.size(); ++i) EXPECT_NEAR(ours[i], serial[i], 1e-12);
     if (first.empty()) first = ours;
     EXPECT_EQ(ours, first);

@@ -33,7 +33,8 @@ Matrix outer_products(std::int64_t n, std::int64_t m, const Matrix& u, const std
   for (std::size_t k = 0; k < weight.size(); ++k)
     for (std::int64_t i = 0; i < n; ++i)
       for (std::int64_t j = 0; j < m; ++j)
-        a[std::size_t(i * m + j)] += weight[k] * u[k * std::size_t(n) + std::size_t(i)] * v[k * std::size_t(m) + std::size_t(j)];
+        a[std::size_t(i * m + j)] +=
+            weight[k] * u[k * std::size_t(n) + std::size_t(i)] * v[k * std::size_t(m) + std::size_t(j)];
   return a;
 }
 
@@ -74,7 +75,8 @@ TEST(EmulatedKernels, NuclearNorm) {
     const Matrix u = orthonormal(n, k, "u"), v = orthonormal(m, k, "v");
     std::vector<double> s(static_cast<std::size_t>(k));
     for (std::size_t i = 0; i < s.size(); ++i) s[i] = 3 * std::pow(0.85, double(i)) * (i % 3 == 2 ? 0.01 : 1);
-    const Matrix a = outer_products(n, m, u, s, v), expected = outer_products(n, m, u, std::vector<double>(s.size(), 1.0), v);
+    const Matrix a = outer_products(n, m, u, s, v),
+                 expected = outer_products(n, m, u, std::vector<double>(s.size(), 1.0), v);
     const Norm<double> norm = same_in_every_order(n, m, a, 1e-9);
     const double sum = std::accumulate(s.begin(), s.end(), 0.0);
     EXPECT_NEAR(norm.value[0], sum, 1e-14 * sum);

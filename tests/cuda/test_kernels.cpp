@@ -189,7 +189,11 @@ TEST(Emulator, FindsAMissingBarrier) {
 }
 
 TEST(Emulator, RefusesABarrierThatSomeThreadsMiss) {
-  EXPECT_THROW(launch(1, Order::forward, [] { if (threadIdx.x < 10) __syncthreads(); }), std::logic_error);
+  EXPECT_THROW(launch(1, Order::forward,
+                      [] {
+                        if (threadIdx.x < 10) __syncthreads();
+                      }),
+               std::logic_error);
 }
 
 }  // namespace

@@ -26,9 +26,7 @@ class DescribedGpu : public testing::Test {
     ASSERT_FALSE(json.empty());
     try {
       gpu = describe_gpu(json);
-    } catch (const engine::BackendError& e) {
-      GTEST_SKIP() << "this cuDNN does not accept a described GPU: " << e.what();
-    }
+    } catch (const engine::BackendError& e) { GTEST_SKIP() << "this cuDNN does not accept a described GPU: " << e.what(); }
   }
   std::vector<ConvPlan> plans(const PlanRequest& request, int most = 8) const {
     return conv_plans(request, {nullptr, gpu.get()}, most, std::int64_t(1) << 30);

@@ -9,11 +9,15 @@ namespace {
 /// y by the definition of resizing, dx by its transpose: every output gives back what it read.
 struct PlainResize {
   ResizeGeometry g;
-  struct Tap { std::int64_t at[2]; double weight[2]; };
+  struct Tap {
+    std::int64_t at[2];
+    double weight[2];
+  };
   Tap tap(int a, std::int64_t o) const {
     const double in = double(g.in[a]), out = double(g.out[a]);
     if (!g.linear) return {{o * g.in[a] / g.out[a], 0}, {1, 0}};
-    const double wanted = g.align_corners ? (out > 1 ? double(o) * (in - 1) / (out - 1) : 0) : (double(o) + 0.5) * in / out - 0.5;
+    const double wanted =
+        g.align_corners ? (out > 1 ? double(o) * (in - 1) / (out - 1) : 0) : (double(o) + 0.5) * in / out - 0.5;
     const double source = std::clamp(wanted, 0.0, in - 1), low = std::floor(source);
     return {{std::int64_t(low), std::min(std::int64_t(low) + 1, g.in[a] - 1)}, {1 - source + low, source - low}};
   }
@@ -37,14 +41,18 @@ struct PlainResize {
 };
 
 TEST(EmulatedKernels, ResizeInFours) {
-  struct Case { std::int64_t N, C; Extents in, out; bool linear, align_corners; };
+  struct Case {
+    std::int64_t N, C;
+    Extents in, out;
+    bool linear, align_corners;
+  };
   const Case cases[] = {
-      {2, 16, {{1, 12, 20}}, {{1, 24, 40}}, true, true},   {1, 8, {{1, 12, 36}}, {{1, 24, 72}}, true, false},
-      {2, 4, {{3, 5, 70}}, {{6, 10, 140}}, true, true},    {1, 12, {{4, 6, 5}}, {{7, 11, 13}}, true, false},
-      {1, 4, {{1, 33, 47}}, {{1, 9, 11}}, true, true},     {1, 4, {{6, 21, 10}}, {{2, 40, 3}}, true, false},
-      {1, 8, {{1, 3, 4}}, {{1, 90, 120}}, true, true},     {2, 4, {{1, 1, 1}}, {{3, 5, 6}}, true, true},
-      {1, 520, {{1, 2, 3}}, {{1, 4, 6}}, true, true},      {1, 8, {{2, 5, 7}}, {{4, 17, 15}}, false, false},
-      {1, 4, {{3, 19, 11}}, {{2, 5, 4}}, false, false},    {1, 4, {{1, 9, 9}}, {{1, 9, 9}}, true, true},
+      {2, 16, {{1, 12, 20}}, {{1, 24, 40}}, true, true}, {1, 8, {{1, 12, 36}}, {{1, 24, 72}}, true, false},
+      {2, 4, {{3, 5, 70}}, {{6, 10, 140}}, true, true},  {1, 12, {{4, 6, 5}}, {{7, 11, 13}}, true, false},
+      {1, 4, {{1, 33, 47}}, {{1, 9, 11}}, true, true},   {1, 4, {{6, 21, 10}}, {{2, 40, 3}}, true, false},
+      {1, 8, {{1, 3, 4}}, {{1, 90, 120}}, true, true},   {2, 4, {{1, 1, 1}}, {{3, 5, 6}}, true, true},
+      {1, 520, {{1, 2, 3}}, {{1, 4, 6}}, true, true},    {1, 8, {{2, 5, 7}}, {{4, 17, 15}}, false, false},
+      {1, 4, {{3, 19, 11}}, {{2, 5, 4}}, false, false},  {1, 4, {{1, 9, 9}}, {{1, 9, 9}}, true, true},
   };
   for (const Case& c : cases) {
     const ResizeGeometry g{c.N, c.C, c.in, c.out, c.linear, c.align_corners};

@@ -37,7 +37,8 @@ inline void put(const std::filesystem::path& file, const std::string& bytes) {
 }
 
 /// Expects f() to throw E with every given part in its text.
-template <class E = engine::DataError, class F> void expect_error(F&& f, std::initializer_list<std::string> parts) {
+template <class E = engine::DataError, class F>
+void expect_error(F&& f, std::initializer_list<std::string> parts) {
   try {
     f();
   } catch (const E& e) {

@@ -158,10 +158,17 @@ TEST(Normalise, EachRule) {
   Tensor mine = x.clone();
   const float* const where = mine.data<float>();
   EXPECT_EQ(normalise(std::move(mine), Normalisation::unit).data<float>(), where);  // a volume need not be in memory twice
-  EXPECT_TRUE(throws<engine::DataError>([] { normalise(Tensor::full({1, 1, 2, 1}, 300), Normalisation::unit, 255, "ct.nii.gz"); },
-                                        "ct.nii.gz: holds values from 300 to 300, but data.normalise = unit takes 0 (black) to 255"));
-  EXPECT_TRUE(throws<engine::DataError>([] { normalise(Tensor::full({1, 1, 2, 1}, -1), Normalisation::unit); }, "from -1 to -1"));
-  EXPECT_EQ(x.to_doubles(), (std::vector<double>{0, 10, 4, 30}));                   // one that others hold stays as it is
+  EXPECT_TRUE(throws<engine::DataError>(
+      [] {
+        normalise(Tensor::full({1, 1, 2, 1}, 300), Normalisation::unit, 255, "ct.nii.gz");
+      },
+      "ct.nii.gz: holds values from 300 to 300, but data.normalise = unit takes 0 (black) to 255"));
+  EXPECT_TRUE(throws<engine::DataError>(
+      [] {
+        normalise(Tensor::full({1, 1, 2, 1}, -1), Normalisation::unit);
+      },
+      "from -1 to -1"));
+  EXPECT_EQ(x.to_doubles(), (std::vector<double>{0, 10, 4, 30}));  // one that others hold stays as it is
 }
 
 }  // namespace

@@ -102,7 +102,8 @@ TEST(Batches, ShardsHoldTheSamplesOfTheWhole) {
       for (const auto part : {&Batch::weak, &Batch::strong, &Batch::label}) {
         const std::size_t bytes = (half.*part).bytes() / 2;
         EXPECT_EQ(std::memcmp(static_cast<char*>((half.*part).bytes_begin()) + std::size_t(j) * bytes,
-                              static_cast<char*>((whole.*part).bytes_begin()) + std::size_t(of_whole) * bytes, bytes), 0);
+                              static_cast<char*>((whole.*part).bytes_begin()) + std::size_t(of_whole) * bytes, bytes),
+                  0);
       }
     }
   }

@@ -1,10 +1,10 @@
 #include <gtest/gtest.h>
 
 #include "datasets/formats/array_file.h"
-#include "datasets/layouts/layouts.h"
 #include "datasets/formats/nifti.h"
 #include "datasets/formats/nrrd.h"
 #include "datasets/formats/png.h"
+#include "datasets/layouts/layouts.h"
 #include "datasets/split.h"
 #include "tests/datasets/scratch.h"
 
@@ -14,7 +14,8 @@ namespace {
 
 using namespace sagcl::datasets;
 
-template <class... Readers> void replay(const std::string& target, std::size_t at_least, Readers... readers) {
+template <class... Readers>
+void replay(const std::string& target, std::size_t at_least, Readers... readers) {
   std::size_t files = 0;
   const std::filesystem::path corpus = std::filesystem::path(SAGCL_SOURCE_DIR) / "tests/fuzz/corpus" / target;
   for (const auto& entry : std::filesystem::directory_iterator(corpus)) {

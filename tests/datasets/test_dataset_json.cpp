@@ -4,10 +4,10 @@
 
 #include "datasets/check.h"
 #include "datasets/convert.h"
-#include "datasets/layouts/layouts.h"
-#include "datasets/load.h"
 #include "datasets/formats/nifti.h"
 #include "datasets/formats/png.h"
+#include "datasets/layouts/layouts.h"
+#include "datasets/load.h"
 #include "datasets/split.h"
 #include "datasets/store.h"
 #include "datasets/text.h"
@@ -55,7 +55,8 @@ const std::string labels = R"("labels": {"background": 0, "organ": 1})";
 TEST(DatasetJson, PairsOfOtherNames) {
   Folder f;
   for (const char* n : {"1", "2", "3"})
-    f.image(std::string("imagesTr/img000") + n + ".nii.gz", float(n[0])), f.mask(std::string("labelsTr/label000") + n + ".nii.gz");
+    f.image(std::string("imagesTr/img000") + n + ".nii.gz", float(n[0])),
+        f.mask(std::string("labelsTr/label000") + n + ".nii.gz");
   f.json("{" + labels + R"(, "training": [{"image": "imagesTr/img0001.nii.gz", "label": "labelsTr/label0001.nii.gz"},
     {"image": ".\\imagesTr\\img0002.nii.gz", "label": ".\\labelsTr\\label0002.nii.gz"}],
     "validation": [{"image": "imagesTr/img0003.nii.gz", "label": "labelsTr/label0003.nii.gz"}]})");
@@ -83,7 +84,8 @@ TEST(DatasetJson, NnUnet1LeavesTheChannelOut) {
 
 TEST(DatasetJson, AListThatIsShorterThanTheFolder) {
   Folder f;
-  for (const char* n : {"a", "b", "c"}) f.image(std::string("imagesTr/") + n + ".nii"), f.mask(std::string("labelsTr/") + n + ".nii");
+  for (const char* n : {"a", "b", "c"})
+    f.image(std::string("imagesTr/") + n + ".nii"), f.mask(std::string("labelsTr/") + n + ".nii");
   f.image("imagesTr/u.nii");
   f.json("{" + labels + R"(, "numTraining": 7, "training": [{"image": "imagesTr/a.nii", "label": "labelsTr/a.nii"}]})");
   const Dataset d = f.open();
@@ -103,11 +105,13 @@ TEST(DatasetJson, ChannelNamesMustFit) {
 }
 
 TEST(DatasetJson, ClassesAsTheyAreWritten) {
-  EXPECT_EQ(parse_dataset_json(R"({"labels": {"background": "0", "tumour": "1"}})", "x").classes, (Ids{"background", "tumour"}));
+  EXPECT_EQ(parse_dataset_json(R"({"labels": {"background": "0", "tumour": "1"}})", "x").classes,
+            (Ids{"background", "tumour"}));
   const DatasetNotes notes = parse_dataset_json(R"({"labels": {"background": 0, "organ": 1, "ignore": 2}})", "x");
   EXPECT_EQ(notes.classes, (Ids{"background", "organ"}));
   EXPECT_EQ(notes.labels.ignored, 2);
-  EXPECT_EQ(parse_dataset_json(R"({"label_map": {"255": 1}})", "x").labels.map, (std::map<std::int64_t, std::int64_t>{{0, 0}, {255, 1}}));
+  EXPECT_EQ(parse_dataset_json(R"({"label_map": {"255": 1}})", "x").labels.map,
+            (std::map<std::int64_t, std::int64_t>{{0, 0}, {255, 1}}));
   EXPECT_EQ(parse_dataset_json(R"({"label_threshold": 0.5})", "x").labels.threshold, 0.5);
 }
 
@@ -190,7 +194,8 @@ TEST(PassedOver, IsSaid) {
   f.json("{" + labels + "}");
   for (const char* quiet : {"._a.nii", ".DS_Store", "Thumbs.db"}) put(f.s / (std::string("imagesTr/") + quiet), "x");
   EXPECT_TRUE(f.open().warnings.empty());
-  for (const char* other : {"b.mha", "c.hdr", "c.img", "d.npz", "e", "notes.txt"}) put(f.s / (std::string("imagesTr/") + other), "x");
+  for (const char* other : {"b.mha", "c.hdr", "c.img", "d.npz", "e", "notes.txt"})
+    put(f.s / (std::string("imagesTr/") + other), "x");
   fs::create_directories(f.s / "labelsTr/patient1.nii.gz");
   const Dataset d = f.open();
   for (const char* part : {".mha is not read", "(c.hdr)", "(c.img)", "(d.npz)", "a name without ending", "(notes.txt)",
@@ -220,7 +225,8 @@ TEST(Channels, GreyAndColourTiles) {
   for (const char* part : {"imagesTr", "labelsTr"}) fs::create_directories(s / part);
   write_png(s / "imagesTr/a.png", Tensor::full({4, 5}, 9, engine::Dtype::u8));
   write_png(s / "imagesTr/b.png", Tensor::full({4, 5, 3}, 9, engine::Dtype::u8));
-  for (const char* n : {"a", "b"}) write_png(s / (std::string("labelsTr/") + n + ".png"), Tensor::full({4, 5}, 1, engine::Dtype::u8));
+  for (const char* n : {"a", "b"})
+    write_png(s / (std::string("labelsTr/") + n + ".png"), Tensor::full({4, 5}, 1, engine::Dtype::u8));
   put(s / "dataset.json", "{" + labels + "}");
   const Dataset d = open_dataset(s.path());
   EXPECT_EQ(d.channels, 3);

@@ -12,7 +12,9 @@ namespace {
 using namespace sagcl::datasets;
 
 StoredLabel reals(const std::vector<float>& values) { return {Tensor::of({1, 1, std::int64_t(values.size())}, values)}; }
-StoredLabel wholes(const std::vector<std::int32_t>& values) { return {Tensor::of({1, 1, std::int64_t(values.size())}, values)}; }
+StoredLabel wholes(const std::vector<std::int32_t>& values) {
+  return {Tensor::of({1, 1, std::int64_t(values.size())}, values)};
+}
 std::vector<double> classes_of(const std::string& rule, const StoredLabel& stored, std::int64_t classes = 2) {
   return apply_rule(parse_label_rule(rule), stored, classes, "x").to_doubles();
 }
@@ -35,7 +37,8 @@ TEST(LabelRule, NotAnnotatedVoxelsAreNoClass) {
 
 /// nibabel stores whole numbers with a scaling that gives them back only nearly.
 TEST(LabelRule, RoundedByAHeadersScaling) {
-  for (const std::vector<float>& values : {std::vector<float>{0, 1.0000153f, 2.0000305f}, {0, 0.99999994f, 2}, {0, 1.0039f, 2.0078f}}) {
+  for (const std::vector<float>& values :
+       {std::vector<float>{0, 1.0000153f, 2.0000305f}, {0, 0.99999994f, 2}, {0, 1.0039f, 2.0078f}}) {
     Remarks remarks;
     EXPECT_EQ(apply_rule({}, reals(values), 3, "x", &remarks).to_doubles(), (std::vector<double>{0, 1, 2}));
     EXPECT_FALSE(remarks.empty());
@@ -62,10 +65,10 @@ TEST(LabelRule, ProposalsCanBeFollowed) {
     std::string rule;
     std::vector<double> classes;
   } cases[] = {
-      {reals({0, 0, 0, 0.2f, 0.6f, 1, 1, 1}), "cut:0.5", {0, 0, 0, 0, 1, 1, 1, 1}},              // resampled
-      {reals({0.1f, 0.1f, 0.9f, 0.45f}), "cut:0.5", {0, 0, 1, 0}},                               // probabilities
-      {reals({0, 0, 0, 3.5f, 7, 7, 7, 3.4f}), "cut:3.5", {0, 0, 0, 1, 1, 1, 1, 0}},              // largest value 7
-      {wholes({0, 0, 0, 127, 128, 255, 255}), "cut:128", {0, 0, 0, 0, 1, 1, 1}},                 // anti-aliased
+      {reals({0, 0, 0, 0.2f, 0.6f, 1, 1, 1}), "cut:0.5", {0, 0, 0, 0, 1, 1, 1, 1}},  // resampled
+      {reals({0.1f, 0.1f, 0.9f, 0.45f}), "cut:0.5", {0, 0, 1, 0}},                   // probabilities
+      {reals({0, 0, 0, 3.5f, 7, 7, 7, 3.4f}), "cut:3.5", {0, 0, 0, 1, 1, 1, 1, 0}},  // largest value 7
+      {wholes({0, 0, 0, 127, 128, 255, 255}), "cut:128", {0, 0, 0, 0, 1, 1, 1}},     // anti-aliased
       {wholes({0, 255, 255}), "0:0,255:1", {0, 1, 1}},
       {wholes({0, 3, 9, 700}), "instances", {0, 1, 1, 1}},
   };
@@ -81,7 +84,8 @@ TEST(LabelRule, Forms) {
   EXPECT_EQ(parse_label_rule(">=0.5").threshold, 0.5);
   EXPECT_EQ(parse_label_rule("cut:0.5"), parse_label_rule(">=0.5"));
   EXPECT_EQ(parse_label_rule("255:1").map, (std::map<std::int64_t, std::int64_t>{{0, 0}, {255, 1}}));
-  for (const char* wrong : {"cut:", "cut:0", ">=0", ">=-1", ">=", ">=nan", "0:0,5:1,", "a:1", "1:x", "0:300", "1:1,1:0", "two"})
+  for (const char* wrong :
+       {"cut:", "cut:0", ">=0", ">=-1", ">=", ">=nan", "0:0,5:1,", "a:1", "1:x", "0:300", "1:1,1:0", "two"})
     expect_error<engine::UsageError>([&] { parse_label_rule(wrong); }, {std::string("label map '") + wrong + "'"});
 }
 

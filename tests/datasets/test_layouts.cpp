@@ -1,11 +1,11 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include "datasets/formats/nifti.h"
+#include "datasets/formats/png.h"
 #include "datasets/layouts/layouts.h"
 #include "datasets/load.h"
-#include "datasets/formats/nifti.h"
 #include "datasets/phantom.h"
-#include "datasets/formats/png.h"
 #include "tests/datasets/scratch.h"
 
 namespace sagcl::tests {

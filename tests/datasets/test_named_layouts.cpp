@@ -1,9 +1,9 @@
 #include <gtest/gtest.h>
 
 #include "datasets/convert.h"
-#include "datasets/load.h"
 #include "datasets/formats/nifti.h"
 #include "datasets/formats/png.h"
+#include "datasets/load.h"
 #include "datasets/split.h"
 #include "tests/datasets/scratch.h"
 

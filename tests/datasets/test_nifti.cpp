@@ -69,8 +69,8 @@ TEST(Nifti, GeometryReturnsBitForBit) {
     EXPECT_EQ(mask.geometry.affine, source.geometry.affine);
     const std::string &a = source.geometry.nifti_header, &b = mask.geometry.nifti_header;
     for (std::size_t i = 0; i < 348; ++i) {
-      const bool may_change = (i >= 40 && i < 72) || i == 72 || i == 73 || (i >= 108 && i < 120) || (i >= 124 && i < 132) ||
-                              i >= 328;
+      const bool may_change =
+          (i >= 40 && i < 72) || i == 72 || i == 73 || (i >= 108 && i < 120) || (i >= 124 && i < 132) || i >= 328;
       EXPECT_TRUE(may_change || a[i] == b[i]) << "byte " << i;
     }
     EXPECT_EQ(a.substr(76, 32), b.substr(76, 32));    // pixdim
@@ -117,7 +117,10 @@ struct Broken {
   const char* message;
 };
 
-template <class T> std::string raw(T v) { return std::string(reinterpret_cast<const char*>(&v), sizeof v); }
+template <class T>
+std::string raw(T v) {
+  return std::string(reinterpret_cast<const char*>(&v), sizeof v);
+}
 
 const std::vector<Broken> broken = {
     {"size of header", 0, raw<std::int32_t>(347), "is not a NIfTI file"},
@@ -179,8 +182,8 @@ TEST(NiftiMalformed, DamagedGzipIsNoticed) {
 /// A few hundred bytes that promise terabytes are refused before any memory is asked for.
 TEST(NiftiMalformed, LyingSizeInATinyGzip) {
   std::string header = engine::read_file(golden / "scaled.nii").substr(0, 352);
-  const std::string dims = raw<std::int16_t>(3) + raw<std::int16_t>(8000) + raw<std::int16_t>(8000) +
-                           raw<std::int16_t>(1000);
+  const std::string dims =
+      raw<std::int16_t>(3) + raw<std::int16_t>(8000) + raw<std::int16_t>(8000) + raw<std::int16_t>(1000);
   header.replace(40, dims.size(), dims);
   expect_error([&] { decode_nifti(gzip(header), "bomb.nii.gz"); }, {"bomb.nii.gz", "[1000, 8000, 8000, 1]", "can hold"});
 }

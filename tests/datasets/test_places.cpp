@@ -3,9 +3,9 @@
 #include <cstring>
 
 #include "datasets/check.h"
-#include "datasets/load.h"
 #include "datasets/formats/nifti.h"
 #include "datasets/formats/nifti_fields.h"
+#include "datasets/load.h"
 #include "tests/datasets/scratch.h"
 
 // Where voxels lie: headers that do not say, that contradict themselves, and files of one case that lie apart.
@@ -22,7 +22,8 @@ Tensor volume(float first = 0) {
 }
 
 /// A NIfTI-1 file whose header `change` has altered.
-template <class F> std::string nifti_with(F&& change, const Tensor& values = volume()) {
+template <class F>
+std::string nifti_with(F&& change, const Tensor& values = volume()) {
   Geometry place;
   place.placed = true, place.affine[3] = 7;
   std::string bytes = encode_nifti(values, place);
@@ -50,7 +51,8 @@ TEST(Places, AHeaderWithoutCodesSaysNothing) {
   EXPECT_FALSE(decode_nifti(encode_nifti(mask, image.geometry), "m.nii").geometry.placed);
   const Image placed = decode_nifti(nifti_with([](NiftiFields&, const NiftiVersion&) {}), "b.nii");
   EXPECT_TRUE(placed.geometry.placed);
-  const StoredLabel stored{mask.to(engine::Dtype::i32), placed.geometry}, silent{mask.to(engine::Dtype::i32), image.geometry};
+  const StoredLabel stored{mask.to(engine::Dtype::i32), placed.geometry},
+      silent{mask.to(engine::Dtype::i32), image.geometry};
   EXPECT_TRUE(as_classes(stored, "m", image.voxels.shape(), image.geometry, "a", {}, 2).geometry.placed);
   EXPECT_TRUE(as_classes(silent, "m", image.voxels.shape(), placed.geometry, "b", {}, 2).geometry.placed);
 }
@@ -70,20 +72,29 @@ TEST(Places, ADegenerateSform) {
   EXPECT_TRUE(has(image.remarks, "(sform) lays all voxels onto a plane")) << image.remarks.size();
   EXPECT_EQ(image.geometry.affine[3], 7);
   EXPECT_TRUE(image.geometry.placed);
-  expect_error([&] { decode_nifti(nifti_with([&](NiftiFields& f, const NiftiVersion& v) { flatten(f, v), f.set(v.qform, 0, 0); }), "a.nii"); },
-               {"a.nii", "no qform", "sform_code 0"});
+  expect_error(
+      [&] {
+        decode_nifti(nifti_with([&](NiftiFields& f, const NiftiVersion& v) { flatten(f, v), f.set(v.qform, 0, 0); }),
+                     "a.nii");
+      },
+      {"a.nii", "no qform", "sform_code 0"});
   const Image line = decode_nifti(nifti_with([](NiftiFields& f, const NiftiVersion& v) {
-    for (std::size_t i = 0; i < 3; ++i) f.set(v.srow, 4 * i + 1, i == 0 ? 1 : 0);  // two axes along x
-  }), "b.nii");
+                                    for (std::size_t i = 0; i < 3; ++i)
+                                      f.set(v.srow, 4 * i + 1, i == 0 ? 1 : 0);  // two axes along x
+                                  }),
+                                  "b.nii");
   EXPECT_TRUE(has(line.remarks, "(sform) lays all voxels"));
 }
 
 TEST(Places, ThePlaneWhoseNormalHasNoLength) {
   Tensor plane = Tensor::full({1, 3, 4}, 1);
-  const Image image = decode_nifti(nifti_with([](NiftiFields& f, const NiftiVersion& v) {
-    for (std::size_t i = 0; i < 3; ++i) f.set(v.srow, 4 * i + 2, 0);
-    f.set(v.pixdim, 3, 0);
-  }, plane), "p.nii");
+  const Image image = decode_nifti(nifti_with(
+                                       [](NiftiFields& f, const NiftiVersion& v) {
+                                         for (std::size_t i = 0; i < 3; ++i) f.set(v.srow, 4 * i + 2, 0);
+                                         f.set(v.pixdim, 3, 0);
+                                       },
+                                       plane),
+                                   "p.nii");
   EXPECT_TRUE(image.remarks.empty());
   EXPECT_EQ(image.geometry.affine[10], 1);
   EXPECT_EQ(image.geometry.spacing[0], 1);
@@ -100,14 +111,18 @@ TEST(Places, TwoFormsApart) {
   by_qform.affine[3] = 37, elsewhere.affine[3] = 70;
   const Tensor mask = Tensor::full({2, 3, 4}, 1, engine::Dtype::i32);
   EXPECT_NO_THROW(as_classes({mask, by_qform}, "m", image.voxels.shape(), image.geometry, "a", {}, 2));
-  expect_error([&] { as_classes({mask, elsewhere}, "m", image.voxels.shape(), image.geometry, "a", {}, 2); },
-               {"33 voxels away", "two places"});
+  expect_error(
+      [&] {
+        as_classes({mask, elsewhere}, "m", image.voxels.shape(), image.geometry, "a", {}, 2);
+      },
+      {"33 voxels away", "two places"});
 }
 
 TEST(Places, SpacingIsWhatTheAffineSays) {
   const Image image = decode_nifti(nifti_with([](NiftiFields& f, const NiftiVersion& v) {
-    f.set(v.srow, 10, 2), f.set(v.qform, 0, 0);  // z is 2 mm by the sform, 1 by pixdim
-  }), "a.nii");
+                                     f.set(v.srow, 10, 2), f.set(v.qform, 0, 0);  // z is 2 mm by the sform, 1 by pixdim
+                                   }),
+                                   "a.nii");
   EXPECT_EQ(image.geometry.spacing, (std::array<double, 3>{2, 1, 1}));
   EXPECT_TRUE(has(image.remarks, "1 mm along z by the header's pixdim, 2 mm by its affine"));
 }
@@ -116,12 +131,15 @@ TEST(Places, ChannelsOfACaseMustLieTogether) {
   Scratch s;
   put(s / "a.nii", nifti_with([](NiftiFields&, const NiftiVersion&) {}));
   put(s / "b.nii", nifti_with([](NiftiFields& f, const NiftiVersion& v) {
-    f.set(v.srow, 0, -1), f.set(v.srow, 3, 10), f.set(v.qform, 0, 0);  // mirrored
-  }));
+        f.set(v.srow, 0, -1), f.set(v.srow, 3, 10), f.set(v.qform, 0, 0);  // mirrored
+      }));
   put(s / "c.nii", unplaced());
   EXPECT_NO_THROW(load_image({"x", "x", {s / "a.nii", s / "c.nii"}, {}}, 2));
-  expect_error([&] { load_image({"x", "x", {s / "a.nii", s / "b.nii"}, {}}, 2); },
-               {"b.nii", "voxels away from", "a.nii", "another channel of case x", "resample"});
+  expect_error(
+      [&] {
+        load_image({"x", "x", {s / "a.nii", s / "b.nii"}, {}}, 2);
+      },
+      {"b.nii", "voxels away from", "a.nii", "another channel of case x", "resample"});
 }
 
 /// The checker tells what readers remark.

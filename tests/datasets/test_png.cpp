@@ -1,9 +1,9 @@
 #include <gtest/gtest.h>
 
 #include "datasets/formats/gzip.h"
-#include "datasets/normalise.h"
 #include "datasets/formats/png.h"
 #include "datasets/formats/png_check.h"
+#include "datasets/normalise.h"
 #include "tests/datasets/scratch.h"
 
 namespace sagcl::tests {
@@ -69,8 +69,8 @@ TEST(Png, FewBits) {
 
 /// Each of the five row filters, undone by hand: rows (1 2 3) five times.
 TEST(Png, RowFiltersOfLabels) {
-  const std::string rows = bytes({0, 1, 2, 3}) + bytes({1, 1, 1, 1}) + bytes({2, 0, 0, 0}) + bytes({3, 1, 1, 1}) +
-                           bytes({4, 0, 0, 0});
+  const std::string rows =
+      bytes({0, 1, 2, 3}) + bytes({1, 1, 1, 1}) + bytes({2, 0, 0, 0}) + bytes({3, 1, 1, 1}) + bytes({4, 0, 0, 0});
   // average: 1 - (0+1)/2 = 1, 2 - (1+2)/2 = 1, 3 - (2+3)/2 = 1; Paeth: above is nearest each time
   const std::string file = mark + ihdr(3, 5, 8, 0) + idat(rows) + iend;
   std::vector<double> expected;
@@ -137,8 +137,8 @@ TEST(PngMalformed, Bombs) {
   expect_error([&] { decode_png(lying, "lying.png"); }, {"lying.png", "more than", "bytes can hold"});
   const std::string short_data = mark + ihdr(100, 100, 8, 0) + idat(std::string(5000, '\0')) + iend;
   expect_error([&] { decode_png(short_data, "short.png"); }, {"short.png", "10100", "only"});
-  const std::string swollen = mark + ihdr(10, 10, 8, 0) + idat(std::string(50'000'000, '\0')) +
-                              iend;  // 49 kB that inflate to 50 MB
+  const std::string swollen =
+      mark + ihdr(10, 10, 8, 0) + idat(std::string(50'000'000, '\0')) + iend;  // 49 kB that inflate to 50 MB
   expect_error([&] { decode_png(swollen, "swollen.png"); }, {"swollen.png", "more than its header declares"});
   expect_error([&] { decode_png(mark + ihdr(0, 5, 8, 0) + idat("x") + iend, "empty.png"); }, {"0 x 5"});
   expect_error([&] { decode_png(mark + ihdr(0xffffffff, 0xffffffff, 8, 0) + idat("x") + iend, "huge.png"); },

@@ -66,7 +66,8 @@ TEST(Readers, OtherEndingsAreNotImages) {
 TEST(HdfMalformed, EachMistakeIsNamed) {
   expect_error([] { read_label(folder / "no_label.h5"); }, {"no_label.h5", "no data set 'label'", "holds image"});
   expect_error([] { read_image(folder / "refused_lzf.h5"); }, {"filter 32000", "h5repack"});
-  expect_error([] { read_image(folder / "refused_link.h5"); }, {"'image' is a link to another file", "store the array itself"});
+  expect_error([] { read_image(folder / "refused_link.h5"); },
+               {"'image' is a link to another file", "store the array itself"});
   expect_error([] { read_image(folder / "refused_sparse.h5"); }, {"of which the file holds a part", "536870912"});
   const path forms = folder / "forms.h5";
   expect_error([&] { read_hdf5(forms, "seg"); }, {"'seg' is a link to another name", "store the array itself"});
@@ -83,15 +84,15 @@ TEST(HdfMalformed, AFormThatTheLibraryMayNotKnow) {
   try {
     EXPECT_EQ(read_hdf5(folder / "newest.h5", "image").to_doubles(), read_hdf5(folder / "volume.h5", "label").to_doubles());
   } catch (const engine::DataError& e) {
-    EXPECT_NE(std::string(e.what()).find("newest.h5: the data set 'image' is in a form that HDF5 1."), std::string::npos) << e.what();
+    EXPECT_NE(std::string(e.what()).find("newest.h5: the data set 'image' is in a form that HDF5 1."), std::string::npos)
+        << e.what();
     EXPECT_NE(std::string(e.what()).find("libver='earliest'"), std::string::npos) << e.what();
   }
 }
 
 /// Found by the fuzzer: Debian's library writes into foreign memory, which must end only the child process it runs in.
 TEST(HdfMalformed, AFileThatBringsTheLibraryDown) {
-  const std::string bytes =
-      engine::read_file(path(SAGCL_SOURCE_DIR) / "tests/fuzz/corpus/fuzz_hdf5/found_library_crash");
+  const std::string bytes = engine::read_file(path(SAGCL_SOURCE_DIR) / "tests/fuzz/corpus/fuzz_hdf5/found_library_crash");
   expect_error([&] { decode_hdf5(bytes, "x.h5", "image"), decode_hdf5(bytes, "x.h5", "label"); }, {"x.h5"});
 }
 

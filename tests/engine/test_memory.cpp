@@ -146,7 +146,8 @@ TEST(Arena, KeepsItsBlocksUntilItEnds) {
     b = allocator.allocate(1280);
     allocator.release(outside);  // was there before: it is nobody's
     EXPECT_EQ(allocator.statistics().cached, 640u);
-    EXPECT_TRUE(throws<engine::UsageError>([&] { const engine::Arena::Use second(*arena); }, "memory of small is being set aside already"));
+    EXPECT_TRUE(throws<engine::UsageError>([&] { const engine::Arena::Use second(*arena); },
+                                           "memory of small is being set aside already"));
   }
   EXPECT_EQ(allocator.allocate(640), outside);
   void* fresh = allocator.allocate(640);
@@ -191,7 +192,8 @@ TEST(Device, TensorsLiveOnARegisteredOne) {
   EXPECT_EQ(x.device(), place);
   EXPECT_EQ(x.clone().to_vector<float>(), (std::vector<float>{1, 2, 3}));
   EXPECT_EQ(engine::allocator(place).statistics().in_use, 64u);
-  EXPECT_TRUE(throws<engine::OutOfMemory>([&] { Tensor::zeros({1 << 20}, engine::Dtype::f32, place); }, "out of memory on cuda:40"));
+  EXPECT_TRUE(
+      throws<engine::OutOfMemory>([&] { Tensor::zeros({1 << 20}, engine::Dtype::f32, place); }, "out of memory on cuda:40"));
 }
 
 }  // namespace

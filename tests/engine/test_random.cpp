@@ -26,7 +26,8 @@ class StoredWords {
     header_ = nlohmann::json::parse(bytes_.substr(8, size));
     data_ = 8 + size;
   }
-  template <class T> std::vector<T> get(const std::string& name) const {
+  template <class T>
+  std::vector<T> get(const std::string& name) const {
     const auto& offsets = header_.at(name).at("data_offsets");
     std::vector<T> values((offsets[1].get<std::size_t>() - offsets[0].get<std::size_t>()) / sizeof(T));
     std::memcpy(values.data(), bytes_.data() + data_ + offsets[0].get<std::size_t>(), values.size() * sizeof(T));
@@ -47,7 +48,8 @@ Words block(const std::vector<std::int64_t>& counter, const std::vector<std::int
 
 TEST(Philox, KnownAnswersOfRandom123) {
   const StoredWords golden;
-  const auto counter = golden.get<std::int64_t>("kat/counter"), key = golden.get<std::int64_t>("kat/key"), words = golden.get<std::int64_t>("kat/words");
+  const auto counter = golden.get<std::int64_t>("kat/counter"), key = golden.get<std::int64_t>("kat/key"),
+             words = golden.get<std::int64_t>("kat/words");
   ASSERT_EQ(words.size(), 12u);
   for (std::size_t v = 0; v < 3; ++v) {
     const Words w = block(counter, key, v, v);
@@ -57,7 +59,8 @@ TEST(Philox, KnownAnswersOfRandom123) {
 
 TEST(Philox, GoldenStreams) {
   const StoredWords golden;
-  const auto counter = golden.get<std::int64_t>("stream/counter"), key = golden.get<std::int64_t>("stream/key"), words = golden.get<std::int64_t>("stream/words");
+  const auto counter = golden.get<std::int64_t>("stream/counter"), key = golden.get<std::int64_t>("stream/key"),
+             words = golden.get<std::int64_t>("stream/words");
   const auto units = golden.get<float>("stream/unit");
   for (std::size_t s = 0; s < 5; ++s)
     for (std::size_t b = 0; b < 16; ++b) {
@@ -79,8 +82,12 @@ TEST(Philox, KeyWordsAreLanesOfConsecutiveCounters) {
 TEST(Generator, IsDescribedBySeedPurposeAndStep) {
   const auto first = [](Generator g) { return g.word(); };
   EXPECT_EQ(first({1, "crop", 5}), first({1, "crop", 5}));
-  const std::set<std::uint32_t> different{first({1, "crop", 5}), first({2, "crop", 5}), first({1, "flip", 5}), first({1, "crop", 6}),
-                                          first(Generator(1, "crop", 5).fork(0)), first(Generator(1, "crop", 5).fork(1))};
+  const std::set<std::uint32_t> different{first({1, "crop", 5}),
+                                          first({2, "crop", 5}),
+                                          first({1, "flip", 5}),
+                                          first({1, "crop", 6}),
+                                          first(Generator(1, "crop", 5).fork(0)),
+                                          first(Generator(1, "crop", 5).fork(1))};
   EXPECT_EQ(different.size(), 6u);
 }
 

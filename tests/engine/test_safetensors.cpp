@@ -1,12 +1,12 @@
 #include <gtest/gtest.h>
 
+#include <sys/wait.h>
+#include <unistd.h>
 #include <csignal>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "engine/safetensors.h"
 #include "tests/support/golden.h"
@@ -59,7 +59,8 @@ TEST_F(Safetensors, ReadsWhatItWrote) {
 }
 
 TEST_F(Safetensors, WidensHalfPrecision) {
-  const std::string header = R"({"h":{"dtype":"F16","shape":[3],"data_offsets":[0,6]},"b":{"dtype":"BF16","shape":[1],"data_offsets":[6,8]}})";
+  const std::string header =
+      R"({"h":{"dtype":"F16","shape":[3],"data_offsets":[0,6]},"b":{"dtype":"BF16","shape":[1],"data_offsets":[6,8]}})";
   const std::uint64_t size = header.size();
   const std::uint16_t halves[4] = {0x3C00, 0xC500, 0x0001, 0x4049};  // 1, -5, 2^-24; bfloat 3.140625
   std::string bytes(8, '\0');
@@ -81,14 +82,22 @@ TEST_F(Safetensors, RefusesMalformedFiles) {
   EXPECT_TRUE(refused(file(entry(R"("dtype":"C64","shape":[1],"data_offsets":[0,8])"), 8), "unknown dtype"));
   EXPECT_TRUE(refused(file(entry(R"("dtype":"F32","shape":[-1],"data_offsets":[0,4])"), 4), "impossible extent"));
   EXPECT_TRUE(refused(file(entry(R"("dtype":"F32","shape":[1,1,1,1,1,1,1],"data_offsets":[0,4])"), 4), "at most 6"));
-  EXPECT_TRUE(refused(file(entry(R"("dtype":"F32","shape":[1099511627776,1099511627776],"data_offsets":[0,4])"), 4), "too many elements"));
+  EXPECT_TRUE(refused(file(entry(R"("dtype":"F32","shape":[1099511627776,1099511627776],"data_offsets":[0,4])"), 4),
+                      "too many elements"));
   EXPECT_TRUE(refused(file(entry(R"("dtype":"F32","shape":[2],"data_offsets":[0,4])"), 4), "do not fit its shape"));
   EXPECT_TRUE(refused(file(entry(R"("dtype":"F32","shape":[1],"data_offsets":[4,0])"), 4), "do not fit its shape"));
   EXPECT_TRUE(refused(file(entry(R"("dtype":"F32","shape":[1],"data_offsets":[0,4])"), 3), "covers bytes 0 to 4"));
-  EXPECT_TRUE(refused(file(entry(R"("dtype":"F32","shape":[1],"data_offsets":[0,4])"), 5), "1 bytes follow the last tensor"));
+  EXPECT_TRUE(
+      refused(file(entry(R"("dtype":"F32","shape":[1],"data_offsets":[0,4])"), 5), "1 bytes follow the last tensor"));
   EXPECT_TRUE(refused(file(entry(R"("dtype":"F32","shape":[1],"data_offsets":[4,8])"), 8), "where 0 was expected"));
-  EXPECT_TRUE(refused(file(R"({"x":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"x":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}})", 1), "twice"));
-  EXPECT_TRUE(refused(file(R"({"x":{"dtype":"U8","shape":[2],"data_offsets":[0,2]},"y":{"dtype":"U8","shape":[2],"data_offsets":[1,3]}})", 3), "where 2 was expected"));
+  EXPECT_TRUE(refused(
+      file(R"({"x":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"x":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}})",
+           1),
+      "twice"));
+  EXPECT_TRUE(refused(
+      file(R"({"x":{"dtype":"U8","shape":[2],"data_offsets":[0,2]},"y":{"dtype":"U8","shape":[2],"data_offsets":[1,3]}})",
+           3),
+      "where 2 was expected"));
   EXPECT_TRUE(refused(file(R"({"__metadata__":{"a":1}})"), "must be text"));
 }
 
@@ -109,7 +118,8 @@ TEST_F(Safetensors, AFailedWriteLeavesTheOldFile) {
     EXPECT_TRUE(throws<engine::IoError>([&] { engine::write_file_atomically(target, "new"); }, "cannot be created"));
   }
   fs::permissions(folder_, fs::perms::owner_all);
-  EXPECT_TRUE(throws<engine::IoError>([&] { engine::write_file_atomically(folder_ / "absent" / "file", "new"); }, "cannot be created"));
+  EXPECT_TRUE(throws<engine::IoError>([&] { engine::write_file_atomically(folder_ / "absent" / "file", "new"); },
+                                      "cannot be created"));
   EXPECT_EQ(engine::read_file(target), "old");
 }
 

@@ -48,11 +48,13 @@ TEST(Tensor, ConvertsBetweenDtypes) {
 TEST(Tensor, RefusesMisuse) {
   const Tensor x = Tensor::zeros({2, 3});
   EXPECT_TRUE(throws<engine::DtypeError>([&] { (void)x.data<double>(); }, "holds f32, asked for f64"));
-  EXPECT_TRUE(throws<engine::ShapeError>([&] { (void)x.item(); }, "item() needs exactly one element, the tensor has shape [2, 3]"));
+  EXPECT_TRUE(
+      throws<engine::ShapeError>([&] { (void)x.item(); }, "item() needs exactly one element, the tensor has shape [2, 3]"));
   EXPECT_TRUE(throws<engine::ShapeError>([&] { (void)x.reshape({5}); }, "[2, 3] has 6 elements, [5] has 5"));
   EXPECT_TRUE(throws<engine::ShapeError>([&] { Tensor::of<float>({4}, {1, 2}); }, "needs 4 values, got 2"));
   EXPECT_TRUE(throws<engine::UsageError>([] { (void)Tensor().data<float>(); }, "undefined tensor"));
-  EXPECT_TRUE(throws<engine::DeviceError>([] { Tensor::zeros({1}, Dtype::f32, Device::cuda(9)); }, "device cuda:9 is not available"));
+  EXPECT_TRUE(throws<engine::DeviceError>([] { Tensor::zeros({1}, Dtype::f32, Device::cuda(9)); },
+                                          "device cuda:9 is not available"));
 }
 
 TEST(Tensor, PrintsWhatMatters) {

@@ -73,7 +73,10 @@ TEST_P(Uploads, OneThatNeverArrivesLeavesItsBlockInPeace) {
   const Tensor other = Tensor::zeros({3}, engine::Dtype::f32, place);
   ASSERT_EQ(other.bytes_begin(), block);
   engine::runtime(place).synchronize();
-  { Upload next({staged({4})}, place); next.arrive()[0].to_vector<float>(); }  // all copies so far have been made
+  {
+    Upload next({staged({4})}, place);
+    next.arrive()[0].to_vector<float>();
+  }  // all copies so far have been made
   EXPECT_EQ(other.to_vector<float>(), (Values{0, 0, 0}));
 }
 

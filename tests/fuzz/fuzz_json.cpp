@@ -6,7 +6,8 @@
 using namespace sagcl;
 
 namespace {
-template <class F> void attempt(F&& f) {
+template <class F>
+void attempt(F&& f) {
   try {
     f();
   } catch (const engine::DataError&) {}

@@ -41,8 +41,9 @@ int bandwidths(const Options& options) {
   Tensor many = Tensor::empty({N * C}, Dtype::f32, at), many_variance = Tensor::empty_like(many);
   measure("norm_statistics", bytes, [&] { device.norm_statistics(batch, x, mean, variance); });
   measure("norm_apply + ReLU", 2 * bytes, [&] { device.norm_apply({batch, {0}, 1e-5, x, mean, variance, gamma, beta}, y); });
-  measure("norm_backward + ReLU", 5 * bytes,
-          [&] { device.norm_backward({batch, {0}, 1e-5, x, mean, variance, gamma, beta}, false, dy, y, dgamma, dbeta); });
+  measure("norm_backward + ReLU", 5 * bytes, [&] {
+    device.norm_backward({batch, {0}, 1e-5, x, mean, variance, gamma, beta}, false, dy, y, dgamma, dbeta);
+  });
   measure("instance norm_statistics", bytes, [&] { device.norm_statistics(instance, x, many, many_variance); });
   measure("sum over voxels (bias gradient)", bytes, [&] { device.sum(x, {1, N * V, C}, 1, mean); });
   measure("channel dropout", 2 * bytes, [&] { device.dropout({0.5, {}, true}, x, y); });
@@ -93,22 +94,27 @@ int bandwidths(const Options& options) {
   }
   {
     const ops::Extents grid{{4, 4, 4}};
-    const Tensor image = noise({N, 112, 112, 80, 1}, at), map = noise({N, 112, 112, 80, 2}, at), rows = image.reshape({N, V});
+    const Tensor image = noise({N, 112, 112, 80, 1}, at), map = noise({N, 112, 112, 80, 2}, at),
+                 rows = image.reshape({N, V});
     Tensor range = Tensor::empty({N, 2}, Dtype::f32, at), means = Tensor::empty({N, 64, 2}, Dtype::f32, at),
            unit = Tensor::empty_like(rows);
-    measure("quantiles, 4 rows of a million", 4 * double(rows.bytes()), [&] { device.quantiles(0, {0.005, 0.995}, rows, range); });
+    measure("quantiles, 4 rows of a million", 4 * double(rows.bytes()), [&] {
+      device.quantiles(0, {0.005, 0.995}, rows, range);
+    });
     measure("unit_range", 2 * double(rows.bytes()), [&] { device.unit_range(rows, range, unit); });
     measure("patch_means, entropy", double(image.bytes() + map.bytes()),
             [&] { paper.patch_means(semiagcl::PatchMean::clamped_entropy, grid, image, map, means); });
     const std::int64_t K = 4, S = 4096, B = 80, closest = 1024, H = 312, dim = 128;
     const semiagcl::KeyRing ring{noise({K, S, dim}, at), noise({K, S}, at),
-                                 Tensor::of<std::int32_t>({K}, {4096, 4096, 4096, 4096}, at), Tensor::zeros({K}, Dtype::i32, at)};
+                                 Tensor::of<std::int32_t>({K}, {4096, 4096, 4096, 4096}, at),
+                                 Tensor::zeros({K}, Dtype::i32, at)};
     const Tensor score = noise({B, K * S}, at), theta = Tensor::zeros({1}, Dtype::f32, at), ranked = noise({6144, K}, at);
     const auto places = [&](const Shape& shape) { return Tensor::empty(shape, Dtype::i32, at); };
     semiagcl::Closest keys{places({B, closest}), places({B}), places({B})};
     Tensor mixed = Tensor::empty({B, H, dim}, Dtype::f32, at), picks = places({K, 20}), counted = places({K});
     measure("closest_keys, 80 of 16384", 4 * double(score.bytes()), [&] { paper.closest_keys(ring, theta, score, keys); });
-    measure("mixtures", 3 * double(mixed.bytes()), [&] { paper.mixtures(semiagcl::MixWeight::affinity, {}, ring, keys, mixed); });
+    measure("mixtures", 3 * double(mixed.bytes()),
+            [&] { paper.mixtures(semiagcl::MixWeight::affinity, {}, ring, keys, mixed); });
     measure("top_rows of 6144", double(ranked.bytes()), [&] { device.top_rows(0, ranked, ranked, picks, counted); });
   }
   for (const std::int64_t n : {64, 256, 512})

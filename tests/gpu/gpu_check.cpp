@@ -44,8 +44,9 @@ double relative_error(const Tensor& a, const Tensor& b) {
 int main(int argc, char** argv) {
   using namespace sagcl::gpu;
   const std::map<std::string, int (*)(const Options&)> commands = {
-      {"parity", op_parity},  {"repeat", op_repeat}, {"conv", conv_sweep},     {"weight", weight_gradients},
-      {"steps", step_parity}, {"replay", step_replay}, {"bench", step_times}, {"bandwidth", bandwidths}, {"overlap", upload_overlap}};
+      {"parity", op_parity},        {"repeat", op_repeat},     {"conv", conv_sweep},
+      {"weight", weight_gradients}, {"steps", step_parity},    {"replay", step_replay},
+      {"bench", step_times},        {"bandwidth", bandwidths}, {"overlap", upload_overlap}};
   Options options;
   std::string device = "cuda";
   std::vector<std::string> wanted;
@@ -58,11 +59,14 @@ int main(int argc, char** argv) {
     else if (word == "--only" && has_value) options.only = argv[++i];
     else if (word == "--precision" && has_value) options.precision = argv[++i];
     else if (word == "--steps" && has_value) options.steps = std::stoi(argv[++i]);
-    else if (word == "all") wanted = {"parity", "repeat", "conv", "weight", "steps", "replay", "overlap", "bandwidth", "bench"};
+    else if (word == "all")
+      wanted = {"parity", "repeat", "conv", "weight", "steps", "replay", "overlap", "bandwidth", "bench"};
     else if (commands.count(word)) wanted.push_back(word);
     else {
-      fmt::print(stderr, "sagcl-gpu-check: what is '{}'? Commands: parity repeat conv weight steps replay bench bandwidth overlap "
-                 "all\n", word);
+      fmt::print(stderr,
+                 "sagcl-gpu-check: what is '{}'? Commands: parity repeat conv weight steps replay bench bandwidth overlap "
+                 "all\n",
+                 word);
       return 2;
     }
   }

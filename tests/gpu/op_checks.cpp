@@ -56,14 +56,16 @@ int kernel_parity(const Options& options) {
       bool equal = true;
       for (std::size_t i = 0; i < ours.size(); ++i) {
         const bool exact = ours[i].dtype() == Dtype::i32;
-        equal = equal && ours[i].to_doubles() == again[i].to_doubles() && (!exact || ours[i].to_doubles() == reference[i].to_doubles());
+        equal = equal && ours[i].to_doubles() == again[i].to_doubles() &&
+                (!exact || ours[i].to_doubles() == reference[i].to_doubles());
         if (!exact) error = std::max(error, relative_error(ours[i], reference[i]));
       }
       const double limit = dtype == Dtype::f64 ? 1e-12 : 1e-6;
       const bool ok = equal && error <= limit;
       failures += !ok;
       report(options, "parity", "choices/" + c.name,
-             fmt::format("\"dtype\": \"{}\", \"error\": {:.1e}, \"limit\": {:.0e}, \"equal\": {}, \"ok\": {}", dtype, error, limit, equal, ok));
+             fmt::format("\"dtype\": \"{}\", \"error\": {:.1e}, \"limit\": {:.0e}, \"equal\": {}, \"ok\": {}", dtype, error,
+                         limit, equal, ok));
     }
   return failures;
 }
@@ -73,34 +75,35 @@ int kernel_parity(const Options& options) {
 int op_parity(const Options& options) {
   engine::set_precision(engine::Precision::fp32);
   return kernel_parity(options) + for_each_case(options, "parity", [&](const OpCase& c) {
-    int bad = 0;
-    for (const Dtype dtype : {Dtype::f64, Dtype::f32}) {
-      if (dtype == Dtype::f32 && c.f64_only) continue;
-      const OpResult reference = tests::evaluate(c, tests::draw_inputs(c, Dtype::f64));
-      const OpResult ours = tests::evaluate(c, tests::draw_inputs(c, dtype, options.device));
-      const double error = worst_error(ours, reference), limit = dtype == Dtype::f64 ? 1e-9 : c.f32_tolerance;
-      const bool ok = error <= limit;
-      bad += !ok;
-      report(options, "parity", c.name,
-             fmt::format("\"dtype\": \"{}\", \"error\": {:.1e}, \"limit\": {:.0e}, \"ok\": {}", dtype, error, limit, ok));
-    }
-    return bad;
-  });
+           int bad = 0;
+           for (const Dtype dtype : {Dtype::f64, Dtype::f32}) {
+             if (dtype == Dtype::f32 && c.f64_only) continue;
+             const OpResult reference = tests::evaluate(c, tests::draw_inputs(c, Dtype::f64));
+             const OpResult ours = tests::evaluate(c, tests::draw_inputs(c, dtype, options.device));
+             const double error = worst_error(ours, reference), limit = dtype == Dtype::f64 ? 1e-9 : c.f32_tolerance;
+             const bool ok = error <= limit;
+             bad += !ok;
+             report(options, "parity", c.name,
+                    fmt::format("\"dtype\": \"{}\", \"error\": {:.1e}, \"limit\": {:.0e}, \"ok\": {}", dtype, error, limit,
+                                ok));
+           }
+           return bad;
+         });
 }
 
 int op_repeat(const Options& options) {
   engine::set_precision(engine::Precision::fp32);
   return kernel_parity(options) + for_each_case(options, "repeat", [&](const OpCase& c) {
-    const std::vector<Tensor> inputs = tests::draw_inputs(c, c.f64_only ? Dtype::f64 : Dtype::f32, options.device);
-    const std::vector<Tensor> first = all_of(tests::evaluate(c, inputs)), second = all_of(tests::evaluate(c, inputs));
-    int different = 0;
-    for (std::size_t i = 0; i < first.size(); ++i) {
-      const std::vector<double> a = first[i].to_doubles(), b = second[i].to_doubles();
-      different += std::memcmp(a.data(), b.data(), a.size() * sizeof(double)) != 0;
-    }
-    if (different) report(options, "repeat", c.name, "\"ok\": false");
-    return different ? 1 : 0;
-  });
+           const std::vector<Tensor> inputs = tests::draw_inputs(c, c.f64_only ? Dtype::f64 : Dtype::f32, options.device);
+           const std::vector<Tensor> first = all_of(tests::evaluate(c, inputs)), second = all_of(tests::evaluate(c, inputs));
+           int different = 0;
+           for (std::size_t i = 0; i < first.size(); ++i) {
+             const std::vector<double> a = first[i].to_doubles(), b = second[i].to_doubles();
+             different += std::memcmp(a.data(), b.data(), a.size() * sizeof(double)) != 0;
+           }
+           if (different) report(options, "repeat", c.name, "\"ok\": false");
+           return different ? 1 : 0;
+         });
 }
 
 }  // namespace sagcl::gpu

@@ -57,7 +57,8 @@ class Training {
   void work(engine::Generator random) {
     {
       autograd::Tape tape;
-      const Variable loss = ops::cross_entropy(student_->forward(Variable(x_), {.training = true, .random = &random}).logits, y_);
+      const Variable loss =
+          ops::cross_entropy(student_->forward(Variable(x_), {.training = true, .random = &random}).logits, y_);
       if (teacher_batch_ > 0) {
         const autograd::NoGrad off;
         teacher_->forward(Variable(unlabelled_), {.training = true, .dropout = false});
@@ -69,7 +70,8 @@ class Training {
     if (teacher_batch_ == 0) return;
     std::vector<std::pair<Tensor, Tensor>> pairs;
     const auto students = layers::parameters_of(*student_);
-    for (const auto& [name, p] : layers::parameters_of(*teacher_)) pairs.emplace_back(p->value(), students.at(name)->value());
+    for (const auto& [name, p] : layers::parameters_of(*teacher_))
+      pairs.emplace_back(p->value(), students.at(name)->value());
     ops::backend(device_).average(alpha_, {}, pairs);
   }
 
@@ -82,7 +84,11 @@ class Training {
   Tensor x_, y_, unlabelled_, alpha_, loss_;
 };
 
-struct Net { const char* name; Extents size, tiny; std::int64_t batch, tiny_batch; };
+struct Net {
+  const char* name;
+  Extents size, tiny;
+  std::int64_t batch, tiny_batch;
+};
 
 }  // namespace
 
@@ -120,11 +126,13 @@ int step_parity(const Options& options) {
 int step_replay(const Options& options) {
   int failures = 0;
   engine::set_precision(Precision::tf32);
-  const Net nets[] = {{"vnet", {{32, 48, 32}}, {{32, 32, 16}}, 4, 2}, {"vnet", {{64, 64, 48}}, {{32, 16, 16}}, 4, 2},
+  const Net nets[] = {{"vnet", {{32, 48, 32}}, {{32, 32, 16}}, 4, 2},
+                      {"vnet", {{64, 64, 48}}, {{32, 16, 16}}, 4, 2},
                       {"unet", {{1, 128, 128}}, {{1, 64, 64}}, 4, 2}};
   for (const Net& n : nets) {
     const int steps = options.small ? 4 : 10;
-    Training direct(n.name, n.tiny, n.tiny_batch, 1, 8, options.device), replayed(n.name, n.tiny, n.tiny_batch, 1, 8, options.device, true);
+    Training direct(n.name, n.tiny, n.tiny_batch, 1, 8, options.device),
+        replayed(n.name, n.tiny, n.tiny_batch, 1, 8, options.device, true);
     bool equal = true;
     for (int i = 0; i < steps; ++i) equal = equal && direct.step().item() == replayed.step().item();
     for (const auto& [name, p] : layers::parameters_of(direct.student()))
@@ -140,15 +148,19 @@ int step_replay(const Options& options) {
       ms[replay] = time_ms(options.device, options.steps, [&] { training.step(); });
     }
     report(options, "replay", fmt::format("{} {}", n.name, engine::to_string(n.size)),
-           fmt::format("\"steps\": {}, \"direct_ms\": {:.3f}, \"replayed_ms\": {:.3f}, \"bit_equal\": {}, \"ok\": {}", steps, ms[0], ms[1],
-                       equal, equal));
+           fmt::format("\"steps\": {}, \"direct_ms\": {:.3f}, \"replayed_ms\": {:.3f}, \"bit_equal\": {}, \"ok\": {}", steps,
+                       ms[0], ms[1], equal, equal));
   }
   engine::set_precision(Precision::fp32);
   return failures;
 }
 
 int step_times(const Options& options) {
-  const struct { const char* name; const char* net; Extents size; std::int64_t batch;
+  const struct {
+    const char* name;
+    const char* net;
+    Extents size;
+    std::int64_t batch;
   } cases[] = {{"vnet112", "vnet", {{112, 112, 80}}, 4},
                {"vnet64", "vnet", {{64, 64, 48}}, 4},
                {"unet256", "unet", {{1, 256, 256}}, 24}};

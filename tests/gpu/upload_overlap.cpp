@@ -28,7 +28,8 @@ int upload_overlap(const Options& options) {
   const bool equal = arrived.to_vector<float>() == host.to_vector<float>(), ok = equal && hidden > 0.7;
   report(options, "overlap", "64 MiB from pinned memory",
          fmt::format("\"kernels_ms\": {:.3f}, \"copy_ms\": {:.3f}, \"both_ms\": {:.3f}, \"hidden\": {:.2f}, \"equal\": {}, "
-                     "\"ok\": {}", works, copies, both, hidden, equal, ok));
+                     "\"ok\": {}",
+                     works, copies, both, hidden, equal, ok));
   return !ok;
 }
 

@@ -53,7 +53,10 @@ std::vector<Tensor> running_of(layers::Module& net) {
   return v;
 }
 
-struct Tolerances { double logits, gradients, running; bool whole_scale = false; };
+struct Tolerances {
+  double logits, gradients, running;
+  bool whole_scale = false;
+};
 
 template <class Net>
 void one_step(const std::string& file, std::int64_t width, std::int64_t classes, Dtype dtype, const Tolerances& t) {
@@ -78,7 +81,8 @@ void one_step(const std::string& file, std::int64_t width, std::int64_t classes,
     tape.backward(loss);
   }
   net->stages = nullptr;
-  EXPECT_TRUE(fingerprints_match(gradients_of(*net), golden.get("grad.fp"), t.gradients, t.whole_scale, golden.integers("attr.zero_grad_bias")));
+  EXPECT_TRUE(fingerprints_match(gradients_of(*net), golden.get("grad.fp"), t.gradients, t.whole_scale,
+                                 golden.integers("attr.zero_grad_bias")));
   EXPECT_TRUE(fingerprints_match(running_of(*net), golden.get("running.fp"), t.running));
   const Variable eval = net->forward(x, Pass{}).logits;
   EXPECT_TRUE(fingerprints_match({eval.value()}, golden.get("eval_logits.fp"), t.logits * 10));
@@ -94,8 +98,8 @@ TEST(Networks, vnet_wide_f64) { one_step<layers::VNet>("net_vnet_wide", 4, 2, Dt
 TEST(Networks, vnet_wide_f32) { one_step<layers::VNet>("net_vnet_wide", 4, 2, Dtype::f32, {1e-4, 2e-2, 1e-4, true}); }
 
 template <class Net, class Optimizer>
-void five_steps(const std::string& file, const std::string& rule, Optimizer&& make_optimizer, double lr, std::int64_t classes,
-                double loss_tolerance, double weight_tolerance) {
+void five_steps(const std::string& file, const std::string& rule, Optimizer&& make_optimizer, double lr,
+                std::int64_t classes, double loss_tolerance, double weight_tolerance) {
   const Golden start(file), golden(file + "_steps");
   const bool unet = std::is_same_v<Net, layers::UNet>;
   auto net = make<Net>(start, 4, classes, Dtype::f64);
@@ -116,23 +120,31 @@ void five_steps(const std::string& file, const std::string& rule, Optimizer&& ma
 }
 
 TEST(Networks, unet_five_adam_steps) {
-  five_steps<layers::UNet>("net_unet", "adam", [](layers::Module& m) { return layers::Adam(layers::parameters_of(m)); }, 1e-3, 4, 1e-10, 1e-7);
+  five_steps<layers::UNet>(
+      "net_unet", "adam", [](layers::Module& m) { return layers::Adam(layers::parameters_of(m)); }, 1e-3, 4, 1e-10, 1e-7);
 }
 TEST(Networks, unet_five_sgd_steps) {
-  five_steps<layers::UNet>("net_unet", "sgd", [](layers::Module& m) {
-    return layers::Sgd(layers::parameters_of(m), {.momentum = 0.9, .weight_decay = 1e-4}); }, 1e-2, 4, 1e-11, 1e-9);
+  five_steps<layers::UNet>(
+      "net_unet", "sgd",
+      [](layers::Module& m) { return layers::Sgd(layers::parameters_of(m), {.momentum = 0.9, .weight_decay = 1e-4}); }, 1e-2,
+      4, 1e-11, 1e-9);
 }
 TEST(Networks, vnet_five_adam_steps) {
-  five_steps<layers::VNet>("net_vnet_wide", "adam", [](layers::Module& m) { return layers::Adam(layers::parameters_of(m)); }, 1e-3, 2, 1e-9, 1e-6);
+  five_steps<layers::VNet>(
+      "net_vnet_wide", "adam", [](layers::Module& m) { return layers::Adam(layers::parameters_of(m)); }, 1e-3, 2, 1e-9,
+      1e-6);
 }
 TEST(Networks, vnet_five_sgd_steps) {
-  five_steps<layers::VNet>("net_vnet_wide", "sgd", [](layers::Module& m) {
-    return layers::Sgd(layers::parameters_of(m), {.momentum = 0.9, .weight_decay = 1e-4}); }, 1e-2, 2, 1e-10, 1e-8);
+  five_steps<layers::VNet>(
+      "net_vnet_wide", "sgd",
+      [](layers::Module& m) { return layers::Sgd(layers::parameters_of(m), {.momentum = 0.9, .weight_decay = 1e-4}); }, 1e-2,
+      2, 1e-10, 1e-8);
 }
 
 std::int64_t count(const std::string& name, std::int64_t in, std::int64_t classes, std::int64_t width) {
   engine::Generator random(0, "test");
-  return layers::count_parameters(*layers::make_segmenter(name, {.in_channels = in, .classes = classes, .width = width}, random));
+  return layers::count_parameters(
+      *layers::make_segmenter(name, {.in_channels = in, .classes = classes, .width = width}, random));
 }
 
 TEST(Networks, parameter_counts_of_the_paper) {

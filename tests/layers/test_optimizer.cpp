@@ -74,7 +74,8 @@ TEST(Optimizers, AClosedStepMovesNothingAndCanBeTakenBack) {
       one.backward(), two.backward();
       closed->step(0.05), straight->step(0.05);
       const std::map<std::string, Tensor> before = closed->state();
-      const std::vector<double> a = one.a.value().to_doubles(), moments = before.at(adam ? "second/a" : "momentum/a").to_doubles();
+      const std::vector<double> a = one.a.value().to_doubles(),
+                                moments = before.at(adam ? "second/a" : "momentum/a").to_doubles();
       one.backward();
       const layers::NamedGradients gradients = closed->take_gradients();
       closed->prepare(0.05);

@@ -57,9 +57,7 @@ TEST(Stream, AVNetsPlanesHaveTheBitsOfTheWholeVolume) {
           network.streamed_floats = planes * plane;
           volume.most_planes_at_once = 0;
           EXPECT_TRUE(tests::identical(streamed(network, volume), whole));
-          if (2 * planes < size[0]) {
-            EXPECT_LE(volume.most_planes_at_once, std::max<std::int64_t>(planes, 2) + 2);
-          }
+          if (2 * planes < size[0]) { EXPECT_LE(volume.most_planes_at_once, std::max<std::int64_t>(planes, 2) + 2); }
         }
       }
 }

@@ -2,8 +2,8 @@
 
 #include "engine/parallel.h"
 #include "ops/cpu/kernels.h"
-#include "tests/support/kernel_cases.h"
 #include "tests/support/golden.h"
+#include "tests/support/kernel_cases.h"
 #include "tests/support/op_cases.h"
 
 namespace sagcl::tests {
@@ -99,19 +99,19 @@ TEST_F(InstructionSets, NeverChangeABit) {
   for (const OpCase& c : cases) {
     if (c.f64_only) continue;
     const std::vector<Tensor> inputs = draw_inputs(c, Dtype::f32);
-    compare([&] { return evaluate(c, inputs); }, [&](const OpResult& one, const OpResult& other, const std::string& table) {
-      if (is_convolution(c) || (is_product(c) && table == "baseline")) expect_close(c, other, one, table);
-      else expect_identical(c, one, other, table);
-    });
+    compare([&] { return evaluate(c, inputs); },
+            [&](const OpResult& one, const OpResult& other, const std::string& table) {
+              if (is_convolution(c) || (is_product(c) && table == "baseline")) expect_close(c, other, one, table);
+              else expect_identical(c, one, other, table);
+            });
   }
 }
 
 TEST_F(InstructionSets, NeverChangeABitInDouble) {
   for (const OpCase& c : op_cases()) {
     const std::vector<Tensor> inputs = draw_inputs(c);
-    compare([&] { return evaluate(c, inputs); }, [&](const OpResult& one, const OpResult& other, const std::string& table) {
-      expect_identical(c, one, other, table);
-    });
+    compare([&] { return evaluate(c, inputs); }, [&](const OpResult& one, const OpResult& other,
+                                                     const std::string& table) { expect_identical(c, one, other, table); });
   }
 }
 

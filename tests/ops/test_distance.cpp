@@ -38,7 +38,7 @@ TEST(PairwiseDistance, GradientOfAbsoluteValueAtZeroIsZero) {
 Tensor by_definition(const Tensor& a, const Tensor& b, Metric metric) {
   const std::vector<double> x = a.to_doubles(), y = b.to_doubles();
   const std::size_t graphs = std::size_t(a.shape()[0]), n = std::size_t(a.shape()[1]), m = std::size_t(b.shape()[1]),
-      length = std::size_t(a.shape()[2]);
+                    length = std::size_t(a.shape()[2]);
   std::vector<double> d;
   for (std::size_t g = 0; g < graphs; ++g)
     for (std::size_t i = 0; i < n; ++i)
@@ -56,12 +56,19 @@ Tensor by_definition(const Tensor& a, const Tensor& b, Metric metric) {
 // All shapes around the block sizes of the fast kernels, and vectors as long as a patch of a volume.
 TEST(PairwiseDistance, EveryShapeAgreesWithTheDefinition) {
   for (const Metric metric : {Metric::squared_l2, Metric::l1})
-    for (const auto& [n, m, length] : std::vector<std::array<std::int64_t, 3>>{
-             {1, 1, 1}, {1, 7, 3}, {5, 3, 16}, {4, 4, 17}, {9, 6, 31}, {8, 8, 64}, {6, 5, 1023}, {3, 4, 1024}, {2, 3, 5001},
-             {2, 2, 40000}}) {
+    for (const auto& [n, m, length] : std::vector<std::array<std::int64_t, 3>>{{1, 1, 1},
+                                                                               {1, 7, 3},
+                                                                               {5, 3, 16},
+                                                                               {4, 4, 17},
+                                                                               {9, 6, 31},
+                                                                               {8, 8, 64},
+                                                                               {6, 5, 1023},
+                                                                               {3, 4, 1024},
+                                                                               {2, 3, 5001},
+                                                                               {2, 2, 40000}}) {
       SCOPED_TRACE(fmt::format("{} {} {}", n, m, length));
       const Tensor a = random_tensor({2, n, length}, 1), b = random_tensor({2, m, length}, 2),
-          expected = by_definition(a, b, metric);
+                   expected = by_definition(a, b, metric);
       EXPECT_TRUE(close(ops::pairwise_distance(Variable(a), Variable(b), metric).value(), expected, 1e-13));
       const Tensor narrow = ops::pairwise_distance(Variable(a.to(Dtype::f32)), Variable(b.to(Dtype::f32)), metric).value();
       EXPECT_TRUE(close(narrow, expected, 2e-6));
@@ -82,7 +89,7 @@ TEST(PairwiseDistance, GradientsInSinglePrecisionAgree) {
       std::vector<Tensor> gradients[2];
       for (const Dtype dtype : {Dtype::f64, Dtype::f32}) {
         Variable a = Variable::parameter(random_tensor({2, n, length}, 1, dtype)),
-            b = Variable::parameter(random_tensor({2, m, length}, 2, dtype));
+                 b = Variable::parameter(random_tensor({2, m, length}, 2, dtype));
         Tape tape;
         const Variable d = ops::pairwise_distance(a, b, metric);
         tape.backward(d, random_tensor({2, n, m}, 3, dtype));
@@ -102,7 +109,7 @@ TEST(PairwiseDistance, BitsDoNotDependOnThreads) {
       for (int threads : {1, 2, 8}) {
         engine::set_threads(threads);
         Variable a = Variable::parameter(random_tensor({3, n, length}, 1, Dtype::f32)),
-            b = Variable::parameter(random_tensor({3, m, length}, 2, Dtype::f32));
+                 b = Variable::parameter(random_tensor({3, m, length}, 2, Dtype::f32));
         Tape tape;
         const Variable y = ops::pairwise_distance(a, b, metric);
         d[run] = y.value();
@@ -135,9 +142,9 @@ TEST(GaussianKernel, GoldenAffinities) {
     for (const auto& [dtype, tolerance] : {std::pair(Dtype::f64, 1e-13), std::pair(Dtype::f32, 1e-5)}) {
       SCOPED_TRACE(name);
       const Tensor vt = golden.get(name + "/teacher_vectors", dtype), vs = golden.get(name + "/student_vectors", dtype);
-      const Tensor sigma2 = golden.has(name + "/sigma2") ? golden.get(name + "/sigma2", dtype)
-                                                         : Tensor::full({vt.shape()[0]},
-                                                                        golden.number(name + "/attr.sigma2"), dtype);
+      const Tensor sigma2 = golden.has(name + "/sigma2")
+                                ? golden.get(name + "/sigma2", dtype)
+                                : Tensor::full({vt.shape()[0]}, golden.number(name + "/attr.sigma2"), dtype);
       const Variable affinity = ops::gaussian_kernel(ops::pairwise_distance(Variable(vt), Variable(vs), metric), sigma2);
       EXPECT_TRUE(close(affinity.value(), golden.get(name + "/A"), tolerance));
       if (!golden.has(name + "/trace")) continue;
@@ -152,8 +159,8 @@ TEST(GaussianKernel, GoldenAffinities) {
 TEST(AffinityLoss, PrintedExample) {
   const Golden golden("agcl_affinity");
   for (const std::string name : {"printed_example_sigma1", "printed_example_sigma0.25"})
-    for (const auto& [dtype, loss_tolerance, tolerance] : {std::tuple(Dtype::f64, 1e-13, 1e-11),
-                                                           std::tuple(Dtype::f32, 1e-6, 2e-4)}) {
+    for (const auto& [dtype, loss_tolerance, tolerance] :
+         {std::tuple(Dtype::f64, 1e-13, 1e-11), std::tuple(Dtype::f32, 1e-6, 2e-4)}) {
       SCOPED_TRACE(name);
       Variable vs = Variable::parameter(golden.get(name + "/student_vectors", dtype));
       Tape tape;
@@ -171,8 +178,11 @@ TEST(Distance, Errors) {
   const Variable a(Tensor::zeros({1, 2, 3})), b(Tensor::zeros({1, 2, 4})), d(Tensor::zeros({2, 3, 3}));
   EXPECT_TRUE(throws<engine::ShapeError>([&] { ops::pairwise_distance(a, b, Metric::l1); }, "got [1, 2, 3] and [1, 2, 4]"));
   EXPECT_TRUE(throws<engine::ShapeError>([&] { ops::gaussian_kernel(d, Tensor::full({3}, 1)); }, "sigma2 [G] expected"));
-  EXPECT_TRUE(throws<engine::UsageError>([&] { ops::gaussian_kernel(d, Tensor::of<float>({2}, {1, 0})); },
-                                         "sigma2 must be positive, got 0"));
+  EXPECT_TRUE(throws<engine::UsageError>(
+      [&] {
+        ops::gaussian_kernel(d, Tensor::of<float>({2}, {1, 0}));
+      },
+      "sigma2 must be positive, got 0"));
 }
 
 }  // namespace

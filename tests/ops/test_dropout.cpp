@@ -43,7 +43,8 @@ TEST(Dropout, ZeroKeepsEverything) {
 
 TEST(Dropout, ChannelsLiveOrDieTogether) {
   const std::int64_t N = 3, V = 10, C = 40;
-  const std::vector<double> y = ops::channel_dropout(Variable(Tensor::full({N, V, C}, 1, Dtype::f64)), 0.5, key).value().to_doubles();
+  const std::vector<double> y =
+      ops::channel_dropout(Variable(Tensor::full({N, V, C}, 1, Dtype::f64)), 0.5, key).value().to_doubles();
   for (std::int64_t n = 0; n < N; ++n)
     for (std::int64_t c = 0; c < C; ++c)
       for (std::int64_t v = 0; v < V; ++v)

@@ -22,7 +22,8 @@ class EveryOperation : public testing::TestWithParam<std::size_t> {
 };
 
 TEST_P(EveryOperation, HasTheGradientOfItsValue) {
-  const autograd::GradcheckResult result = autograd::gradcheck(op().f, draw_inputs(op()), {.step = op().gradient_step, .tolerance = op().gradient_tolerance});
+  const autograd::GradcheckResult result =
+      autograd::gradcheck(op().f, draw_inputs(op()), {.step = op().gradient_step, .tolerance = op().gradient_tolerance});
   EXPECT_TRUE(result.passed) << result.text();
 }
 
@@ -89,7 +90,8 @@ TEST(Gradcheck, RejectsAForgottenInput) {
 }
 
 TEST(Gradcheck, RefusesSinglePrecision) {
-  EXPECT_THROW(autograd::gradcheck([](const std::vector<Variable>& v) { return ops::square(v[0]); }, {random_tensor({3}, 1, Dtype::f32)}),
+  EXPECT_THROW(autograd::gradcheck([](const std::vector<Variable>& v) { return ops::square(v[0]); },
+                                   {random_tensor({3}, 1, Dtype::f32)}),
                engine::DtypeError);
 }
 

@@ -21,7 +21,10 @@ using autograd::Tape;
 using autograd::Variable;
 using engine::Dtype;
 
-struct Type { Dtype dtype; double tolerance; };
+struct Type {
+  Dtype dtype;
+  double tolerance;
+};
 const Type types[] = {{Dtype::f64, 1e-12}, {Dtype::f32, 1e-5}};
 
 Tensor labels_of(const engine::Shape& shape, const std::vector<std::int32_t>& values) { return Tensor::of(shape, values); }
@@ -138,8 +141,8 @@ TEST(SupervisedLoss, HalfCrossEntropyHalfDiceGolden) {  // dice of the foregroun
       const ops::DiceSpec spec{.smooth = golden.number(name + "/attr.smooth"),
                                .first_channel = name == "supervised_c2" ? 1 : 0};
       Tape tape;
-      const Variable loss = ops::scale(ops::add(ops::cross_entropy(z, labels),
-                                                ops::dice_loss(ops::softmax(z), labels, spec)), 0.5);
+      const Variable loss =
+          ops::scale(ops::add(ops::cross_entropy(z, labels), ops::dice_loss(ops::softmax(z), labels, spec)), 0.5);
       EXPECT_TRUE(close(loss.value(), golden.get(name + "/y"), type.tolerance));
       tape.backward(ops::scale(loss, golden.number(name + "/dy")));
       EXPECT_TRUE(close(z.grad(), golden.get(name + "/dx"), type.tolerance));
@@ -165,7 +168,7 @@ TEST(SoftCrossEntropy, GoldenConsistencyLoss) {
 std::vector<Tensor> losses_and_gradients(std::int64_t classes, Dtype dtype) {
   constexpr std::int64_t voxels = 20011;
   const Tensor scores = random_tensor({voxels, classes}, 1, dtype, 3),
-      soft = ops::softmax(Variable(random_tensor({voxels, classes}, 2, dtype))).value();
+               soft = ops::softmax(Variable(random_tensor({voxels, classes}, 2, dtype))).value();
   std::vector<std::int32_t> labels;
   for (std::int64_t i = 0; i < voxels; ++i) labels.push_back(std::int32_t((i * 7 + i / 3) % (classes + 1)) - 1);
   const Tensor targets = labels_of({voxels}, labels);
@@ -190,7 +193,7 @@ std::vector<Tensor> losses_and_gradients(std::int64_t classes, Dtype dtype) {
 TEST(Losses, ManyVoxelsAgreeInBothPrecisions) {
   for (std::int64_t classes : {1, 2, 3, 4, 5, 16, 17}) {
     const std::vector<Tensor> wide = losses_and_gradients(classes, Dtype::f64),
-        narrow = losses_and_gradients(classes, Dtype::f32);
+                              narrow = losses_and_gradients(classes, Dtype::f32);
     for (std::size_t k = 0; k < wide.size(); ++k) {
       double scale = 0;
       for (double v : wide[k].to_doubles()) scale = std::max(scale, std::abs(v));
@@ -211,8 +214,8 @@ TEST(Losses, BitsDependNeitherOnThreadsNorOnTheInstructionSet) {
         engine::set_threads(threads);
         const std::vector<Tensor> other = losses_and_gradients(classes, Dtype::f32);
         for (std::size_t k = 0; k < one.size(); ++k)
-          EXPECT_TRUE(identical(other[k], one[k])) << instructions << ", " << threads << " threads, " << classes
-              << " classes, result " << k;
+          EXPECT_TRUE(identical(other[k], one[k]))
+              << instructions << ", " << threads << " threads, " << classes << " classes, result " << k;
       }
     ops::cpu::use_kernels(ops::cpu::available_kernels()[0]);
   }
@@ -246,17 +249,29 @@ TEST(Logarithm, WithinTwoUnitsInTheLastPlace) {
 
 TEST(Losses, Errors) {
   const Variable z(Tensor::zeros({2, 3}));
-  EXPECT_TRUE(throws<engine::UsageError>([&] { ops::cross_entropy(z, labels_of({2}, {0, 3})); },
-                                         "cross_entropy: label 3 at position 1"));
-  EXPECT_TRUE(throws<engine::UsageError>([&] { ops::dice_loss(z, labels_of({2}, {-2, 0})); },
-                                         "dice_loss: label -2 at position 0"));
+  EXPECT_TRUE(throws<engine::UsageError>(
+      [&] {
+        ops::cross_entropy(z, labels_of({2}, {0, 3}));
+      },
+      "cross_entropy: label 3 at position 1"));
+  EXPECT_TRUE(throws<engine::UsageError>(
+      [&] {
+        ops::dice_loss(z, labels_of({2}, {-2, 0}));
+      },
+      "dice_loss: label -2 at position 0"));
   EXPECT_TRUE(throws<engine::ShapeError>([&] { ops::cross_entropy(z, labels_of({3}, {0, 1, 2})); }, "got [3]"));
   EXPECT_TRUE(throws<engine::DtypeError>([&] { ops::cross_entropy(z, Tensor::zeros({2})); }, "labels must be i32, got f32"));
   EXPECT_TRUE(throws<engine::UsageError>([&] { ops::cross_entropy(z, {}); }, "labels are undefined"));
-  EXPECT_TRUE(throws<engine::ShapeError>([&] { ops::soft_cross_entropy(z, Tensor::zeros({3, 2})); },
-                                         "nothing is broadcast"));
-  EXPECT_TRUE(throws<engine::UsageError>([&] { ops::dice_loss(z, labels_of({2}, {0, 1}), {.first_channel = 3}); },
-                                         "first_channel 3"));
+  EXPECT_TRUE(throws<engine::ShapeError>(
+      [&] {
+        ops::soft_cross_entropy(z, Tensor::zeros({3, 2}));
+      },
+      "nothing is broadcast"));
+  EXPECT_TRUE(throws<engine::UsageError>(
+      [&] {
+        ops::dice_loss(z, labels_of({2}, {0, 1}), {.first_channel = 3});
+      },
+      "first_channel 3"));
   EXPECT_TRUE(throws<engine::UsageError>([&] { ops::dice_loss(z, labels_of({2}, {0, 1}), {.smooth = -1}); }, "smooth"));
 }
 

@@ -12,7 +12,10 @@ using autograd::Tape;
 using autograd::Variable;
 using engine::Dtype;
 
-struct Type { Dtype dtype; double tolerance; };
+struct Type {
+  Dtype dtype;
+  double tolerance;
+};
 const Type types[] = {{Dtype::f64, 1e-13}, {Dtype::f32, 5e-6}};
 
 TEST(Matmul, TwoByTwoByHand) {
@@ -30,7 +33,7 @@ TEST(Matmul, GoldenProducts) {
     for (const Type& type : types) {
       SCOPED_TRACE(name);
       Variable a = Variable::parameter(golden.get(name + "/input", type.dtype)),
-          b = Variable::parameter(golden.get(name + "/other", type.dtype));
+               b = Variable::parameter(golden.get(name + "/other", type.dtype));
       Tape tape;
       const Variable y = ops::matmul(a, b, {.transpose_a = name == "matmul_tn", .transpose_b = name == "matmul_nt"});
       EXPECT_TRUE(close(y.value(), golden.get(name + "/y"), type.tolerance));
@@ -46,7 +49,7 @@ TEST(Linear, Golden) {
     for (const Type& type : types) {
       SCOPED_TRACE(name);
       Variable x = Variable::parameter(golden.get(name + "/x", type.dtype)),
-          w = Variable::parameter(golden.get(name + "/w", type.dtype));
+               w = Variable::parameter(golden.get(name + "/w", type.dtype));
       Variable b = golden.has(name + "/b") ? Variable::parameter(golden.get(name + "/b", type.dtype)) : Variable();
       Tape tape;
       const Variable y = ops::linear(x, w, b);
@@ -54,9 +57,7 @@ TEST(Linear, Golden) {
       tape.backward(y, golden.get(name + "/dy", type.dtype));
       EXPECT_TRUE(close(x.grad(), golden.get(name + "/dx"), type.tolerance));
       EXPECT_TRUE(close(w.grad(), golden.get(name + "/dw"), type.tolerance));
-      if (b.defined()) {
-        EXPECT_TRUE(close(b.grad(), golden.get(name + "/db"), type.tolerance));
-      }
+      if (b.defined()) { EXPECT_TRUE(close(b.grad(), golden.get(name + "/db"), type.tolerance)); }
     }
 }
 
@@ -93,8 +94,11 @@ TEST(Matmul, Errors) {
   EXPECT_TRUE(throws<engine::ShapeError>([&] { ops::matmul(a, batch); }, "2 or both 3 axes"));
   EXPECT_TRUE(throws<engine::UsageError>([&] { ops::matmul(a, {}); }, "b is an undefined value"));
   EXPECT_TRUE(throws<engine::ShapeError>([&] { ops::linear(a, b, {}); }, "linear: x [R, I] and w [O, I]"));
-  EXPECT_TRUE(throws<engine::ShapeError>([&] { ops::linear(a, Variable(Tensor::zeros({4, 3})),
-                                                           Variable(Tensor::zeros({3}))); }, "[4]"));
+  EXPECT_TRUE(throws<engine::ShapeError>(
+      [&] {
+        ops::linear(a, Variable(Tensor::zeros({4, 3})), Variable(Tensor::zeros({3})));
+      },
+      "[4]"));
 }
 
 }  // namespace

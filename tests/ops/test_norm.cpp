@@ -31,14 +31,18 @@ TEST(Norm, GoldenBatchNorm) {
       const bool training = name.starts_with("bn_train");
       const ops::NormSpec spec{.eps = golden.number(name + "/attr.eps"), .training = training};
       const std::string start = training ? "0" : "";
-      ops::RunningStatistics running{golden.get(name + "/mean" + start, d).clone(), golden.get(name + "/var" + start, d).clone()};
+      ops::RunningStatistics running{golden.get(name + "/mean" + start, d).clone(),
+                                     golden.get(name + "/var" + start, d).clone()};
       const Precision p = precision(name, d);
-      expect_golden(golden, name, {"x", "gamma", "beta"}, [&](const Inputs& v) { return ops::batch_norm(v[0], v[1], v[2], running, spec); }, p);
+      expect_golden(
+          golden, name, {"x", "gamma", "beta"},
+          [&](const Inputs& v) { return ops::batch_norm(v[0], v[1], v[2], running, spec); }, p);
       if (!training) continue;
       SCOPED_TRACE(name);
       EXPECT_TRUE(close(running.mean, golden.get(name + "/mean1"), p.tolerance));
       EXPECT_TRUE(close(running.variance, golden.get(name + "/var1"), p.tolerance));
-      ops::batch_norm(Variable(golden.get(name + "/x2", d)), Variable(golden.get(name + "/gamma", d)), Variable(golden.get(name + "/beta", d)), running, spec);
+      ops::batch_norm(Variable(golden.get(name + "/x2", d)), Variable(golden.get(name + "/gamma", d)),
+                      Variable(golden.get(name + "/beta", d)), running, spec);
       EXPECT_TRUE(close(running.mean, golden.get(name + "/mean2"), p.tolerance));
       EXPECT_TRUE(close(running.variance, golden.get(name + "/var2"), p.tolerance));
     }
@@ -50,21 +54,28 @@ TEST(Norm, GoldenInstanceAndGroupNorm) {
     for (const std::string& name : golden.cases()) {
       if (name.starts_with("bn_")) continue;
       const ops::NormSpec spec{.eps = golden.number(name + "/attr.eps")};
-      expect_golden(golden, name, {"x", "gamma", "beta"}, [&](const Inputs& v) {
-        return name.starts_with("instance") ? ops::instance_norm(v[0], v[1], v[2], spec)
-                                            : ops::group_norm(v[0], v[1], v[2], golden.integers(name + "/attr.groups")[0], spec);
-      }, precision(name, d));
+      expect_golden(
+          golden, name, {"x", "gamma", "beta"},
+          [&](const Inputs& v) {
+            return name.starts_with("instance")
+                       ? ops::instance_norm(v[0], v[1], v[2], spec)
+                       : ops::group_norm(v[0], v[1], v[2], golden.integers(name + "/attr.groups")[0], spec);
+          },
+          precision(name, d));
     }
 }
 
 TEST(Norm, ByHand) {
   // one channel, values 1 and 3: mean 2, biased variance 1, unbiased 2
-  const Variable x(Tensor::of<double>({2, 1}, {1, 3})), gamma(Tensor::full({1}, 10, Dtype::f64)), beta(Tensor::full({1}, 5, Dtype::f64));
+  const Variable x(Tensor::of<double>({2, 1}, {1, 3})), gamma(Tensor::full({1}, 10, Dtype::f64)),
+      beta(Tensor::full({1}, 5, Dtype::f64));
   ops::RunningStatistics running{Tensor::zeros({1}, Dtype::f64), Tensor::full({1}, 1, Dtype::f64)};
-  EXPECT_EQ(ops::batch_norm(x, gamma, beta, running, {.eps = 0, .slope = 0.5}).value().to_doubles(), (std::vector<double>{-2.5, 15}));
+  EXPECT_EQ(ops::batch_norm(x, gamma, beta, running, {.eps = 0, .slope = 0.5}).value().to_doubles(),
+            (std::vector<double>{-2.5, 15}));
   EXPECT_DOUBLE_EQ(running.mean.item(), 0.2);
   EXPECT_DOUBLE_EQ(running.variance.item(), 0.9 * 1 + 0.1 * 2);
-  const std::vector<double> evaluated = ops::batch_norm(x, gamma, beta, running, {.eps = 0, .training = false}).value().to_doubles();
+  const std::vector<double> evaluated =
+      ops::batch_norm(x, gamma, beta, running, {.eps = 0, .training = false}).value().to_doubles();
   EXPECT_DOUBLE_EQ(evaluated[0], (1 - 0.2) / std::sqrt(1.1) * 10 + 5);
   EXPECT_DOUBLE_EQ(running.mean.item(), 0.2);  // evaluation leaves them alone
   ops::batch_norm(x, gamma, beta, running, {.momentum = 0});
@@ -74,7 +85,8 @@ TEST(Norm, ByHand) {
 TEST(Norm, FusedActivationIsTheActivation) {
   for (Dtype d : {Dtype::f32, Dtype::f64})
     for (std::int64_t channels : {1, 2, 7, 16, 33}) {
-      Variable x = Variable::parameter(random_tensor({2, 3, 4, 5, channels}, 3, d)), gamma = Variable::parameter(random_tensor({channels}, 4, d)),
+      Variable x = Variable::parameter(random_tensor({2, 3, 4, 5, channels}, 3, d)),
+               gamma = Variable::parameter(random_tensor({channels}, 4, d)),
                beta = Variable::parameter(random_tensor({channels}, 5, d));
       const Tensor dy = random_tensor(x.shape(), 6, d);
       std::vector<Tensor> results[2];
@@ -87,7 +99,8 @@ TEST(Norm, FusedActivationIsTheActivation) {
         tape.backward(y, dy.clone());
         results[fused] = {y.value(), x.grad(), gamma.grad(), beta.grad()};
       }
-      for (std::size_t k = 0; k < 4; ++k) EXPECT_TRUE(close(results[1][k], results[0][k], d == Dtype::f32 ? 1e-6 : 1e-14)) << channels << " channels, " << k;
+      for (std::size_t k = 0; k < 4; ++k)
+        EXPECT_TRUE(close(results[1][k], results[0][k], d == Dtype::f32 ? 1e-6 : 1e-14)) << channels << " channels, " << k;
     }
 }
 
@@ -101,14 +114,20 @@ TEST(Norm, StatisticsSurviveALargeMean) {
 }
 
 TEST(Norm, RefusesWhatDoesNotFit) {
-  const Variable x(Tensor::zeros({1, 2, 2, 2, 6})), six(Tensor::zeros({6})), five(Tensor::zeros({5})), single(Tensor::zeros({1, 1, 1, 1, 6}));
+  const Variable x(Tensor::zeros({1, 2, 2, 2, 6})), six(Tensor::zeros({6})), five(Tensor::zeros({5})),
+      single(Tensor::zeros({1, 1, 1, 1, 6}));
   ops::RunningStatistics running{Tensor::zeros({6}), Tensor::zeros({6})}, other{Tensor::zeros({5}), Tensor::zeros({6})};
-  EXPECT_TRUE(throws<engine::ShapeError>([&] { ops::batch_norm(x, five, six, running, {}); }, "gamma should have one value per channel, [6], got shape [5]"));
-  EXPECT_TRUE(throws<engine::ShapeError>([&] { ops::batch_norm(x, six, six, other, {}); }, "running mean should have one value per channel"));
-  EXPECT_TRUE(throws<engine::ShapeError>([&] { ops::batch_norm(single, six, six, running, {}); }, "more than one value per channel in training; x has shape [1, 1, 1, 1, 6]"));
-  EXPECT_TRUE(throws<engine::ShapeError>([&] { ops::group_norm(x, six, six, 4); }, "6 channels cannot be split into 4 groups"));
+  EXPECT_TRUE(throws<engine::ShapeError>([&] { ops::batch_norm(x, five, six, running, {}); },
+                                         "gamma should have one value per channel, [6], got shape [5]"));
+  EXPECT_TRUE(throws<engine::ShapeError>([&] { ops::batch_norm(x, six, six, other, {}); },
+                                         "running mean should have one value per channel"));
+  EXPECT_TRUE(throws<engine::ShapeError>([&] { ops::batch_norm(single, six, six, running, {}); },
+                                         "more than one value per channel in training; x has shape [1, 1, 1, 1, 6]"));
+  EXPECT_TRUE(
+      throws<engine::ShapeError>([&] { ops::group_norm(x, six, six, 4); }, "6 channels cannot be split into 4 groups"));
   EXPECT_TRUE(throws<engine::ShapeError>([&] { ops::instance_norm(single, six, six); }, "more than one voxel per image"));
-  EXPECT_TRUE(throws<engine::DtypeError>([&] { ops::batch_norm(x, Variable(Tensor::zeros({6}, Dtype::f64)), six, running, {}); }, "x is f32 and gamma is f64"));
+  EXPECT_TRUE(throws<engine::DtypeError>(
+      [&] { ops::batch_norm(x, Variable(Tensor::zeros({6}, Dtype::f64)), six, running, {}); }, "x is f32 and gamma is f64"));
   EXPECT_NO_THROW(ops::batch_norm(single, six, six, running, {.training = false}));
 }
 

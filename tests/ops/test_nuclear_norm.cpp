@@ -23,7 +23,9 @@ using autograd::Variable;
 using engine::Dtype;
 using engine::Shape;
 
-struct Norm { Tensor value, gradient; };
+struct Norm {
+  Tensor value, gradient;
+};
 
 Norm nuclear(const Tensor& a, const ops::NuclearNormSpec& spec = {}) {
   Variable v = Variable::parameter(a);
@@ -96,8 +98,8 @@ TEST(NuclearNorm, PolarAgreesWithTheDecomposition) {
 // Where singular values vanish the two differ, and both are subgradients: |G|₂ <= 1 and <G, A> = ‖A‖_*.
 TEST(NuclearNorm, PolarOfRankDeficientMatricesIsASubgradient) {
   for (const Dtype dtype : {Dtype::f64, Dtype::f32})
-    for (const std::vector<double>& s : {std::vector<double>{3, 2, 1, 0, 0, 0}, {1, 1e-9, 1e-9, 1e-9}, {5, 4, 3, 1e-4},
-                                         {1, 1e-3, 1e-6, 1e-12}}) {
+    for (const std::vector<double>& s :
+         {std::vector<double>{3, 2, 1, 0, 0, 0}, {1, 1e-9, 1e-9, 1e-9}, {5, 4, 3, 1e-4}, {1, 1e-3, 1e-6, 1e-12}}) {
       const Tensor a = with_singular_values(s, 11).to(dtype);
       const Norm d = nuclear(a, {.polar = true});
       double sum = 0;
@@ -169,8 +171,9 @@ TEST(SingularValueThreshold, Golden) {
       const std::vector<double> taus = golden.get(name + "/tau").to_doubles();
       const Variable expected(golden.get(name + "/y"));
       for (std::size_t t = 0; t < taus.size(); ++t)
-        EXPECT_TRUE(close(ops::singular_value_threshold(a, taus[t]), ops::slice(expected, 0, std::int64_t(t), 1).value(),
-                          tolerance)) << taus[t];
+        EXPECT_TRUE(
+            close(ops::singular_value_threshold(a, taus[t]), ops::slice(expected, 0, std::int64_t(t), 1).value(), tolerance))
+            << taus[t];
     }
 }
 
@@ -183,8 +186,8 @@ Variable patch_vectors(const Golden& golden, const std::string& name, const Vari
   const Variable cut = ops::patches(ops::softmax(logits), grid);
   const bool joint = golden.number(name + "/attr.joint") != 0, mean = golden.number(name + "/attr.patch_mean") != 0;
   const std::int64_t graphs = joint ? 1 : s[0], nodes = joint ? s[0] * patches : patches;
-  if (mean) return ops::reshape(ops::mean_axis(ops::reshape(cut, {s[0] * patches, voxels, classes}), 1),
-                                {graphs, nodes, classes});
+  if (mean)
+    return ops::reshape(ops::mean_axis(ops::reshape(cut, {s[0] * patches, voxels, classes}), 1), {graphs, nodes, classes});
   return ops::scale(ops::reshape(cut, {graphs, nodes, voxels * classes}),
                     std::pow(double(voxels), -golden.number(name + "/attr.voxel_power")));
 }
@@ -199,9 +202,8 @@ TEST(AffinityLoss, GoldenGradients) {
       const Variable teacher = patch_vectors(golden, name, Variable(golden.get(name + "/teacher_logits", dtype)));
       Tape tape;
       const ops::Metric metric = golden.number(name + "/attr.kernel") == 1 ? ops::Metric::l1 : ops::Metric::squared_l2;
-      const Variable affinity = ops::gaussian_kernel(ops::pairwise_distance(teacher, patch_vectors(golden, name, logits),
-                                                                            metric),
-                                                     golden.get(name + "/sigma2", dtype));
+      const Variable affinity = ops::gaussian_kernel(
+          ops::pairwise_distance(teacher, patch_vectors(golden, name, logits), metric), golden.get(name + "/sigma2", dtype));
       const Variable norm = ops::nuclear_norm(affinity, {.drop = golden.number(name + "/attr.drop")});
       const double gamma = golden.number(name + "/attr.gamma");
       const double sign = golden.number(name + "/attr.printed_sign") != 0 ? 1 : -1;
@@ -214,9 +216,7 @@ TEST(AffinityLoss, GoldenGradients) {
       const Tensor expected = golden.get(name + "/dstudent_logits");
       double largest = 0;
       for (double g : expected.to_doubles()) largest = std::max(largest, std::abs(g));
-      if (largest > 1e-9) {
-        EXPECT_TRUE(close(logits.grad(), expected, wide ? 1e-11 : 2e-4));
-      }
+      if (largest > 1e-9) { EXPECT_TRUE(close(logits.grad(), expected, wide ? 1e-11 : 2e-4)); }
     }
 }
 

@@ -25,11 +25,14 @@ TEST(Pointwise, GoldenActivations) {
   for (const Precision& p : precisions)
     for (const std::string& name : golden.cases()) {
       if (name.find("softmax") != std::string::npos) continue;  // test_softmax.cpp
-      expect_golden(golden, name, {"x"}, [&](const Inputs& v) {
-        if (name.starts_with("relu")) return ops::relu(v[0]);
-        if (name.starts_with("leaky_relu")) return ops::leaky_relu(v[0], golden.number(name + "/attr.slope"));
-        return name == "sigmoid" ? ops::sigmoid(v[0]) : ops::tanh(v[0]);
-      }, p);
+      expect_golden(
+          golden, name, {"x"},
+          [&](const Inputs& v) {
+            if (name.starts_with("relu")) return ops::relu(v[0]);
+            if (name.starts_with("leaky_relu")) return ops::leaky_relu(v[0], golden.number(name + "/attr.slope"));
+            return name == "sigmoid" ? ops::sigmoid(v[0]) : ops::tanh(v[0]);
+          },
+          p);
     }
 }
 
@@ -61,7 +64,8 @@ TEST(Pointwise, GradientsAtZero) {
     return x.grad().to_doubles();
   };
   EXPECT_EQ(gradient([](const Variable& v) { return ops::relu(v); }), (std::vector<double>{0, 0, 1, 0}));
-  EXPECT_EQ(gradient([](const Variable& v) { return ops::leaky_relu(v, 0.25); }), (std::vector<double>{0.25, 0.25, 1, 0.25}));
+  EXPECT_EQ(gradient([](const Variable& v) { return ops::leaky_relu(v, 0.25); }),
+            (std::vector<double>{0.25, 0.25, 1, 0.25}));
 }
 
 TEST(Pointwise, NaNStaysVisible) {
@@ -81,14 +85,17 @@ TEST(Pointwise, ReusesTheGradientsMemoryOnlyWhenFree) {
 }
 
 TEST(Pointwise, RefusesWhatDoesNotFit) {
-  const Variable a(Tensor::zeros({2, 3})), b(Tensor::zeros({3, 2})), wide(Tensor::zeros({2, 3}, Dtype::f64)), labels(Tensor::zeros({2, 3}, Dtype::i32));
-  EXPECT_TRUE(throws<engine::ShapeError>([&] { ops::add(a, b); }, "add: a has shape [2, 3] and b has shape [3, 2]; they must be equal"));
+  const Variable a(Tensor::zeros({2, 3})), b(Tensor::zeros({3, 2})), wide(Tensor::zeros({2, 3}, Dtype::f64)),
+      labels(Tensor::zeros({2, 3}, Dtype::i32));
+  EXPECT_TRUE(throws<engine::ShapeError>([&] { ops::add(a, b); },
+                                         "add: a has shape [2, 3] and b has shape [3, 2]; they must be equal"));
   EXPECT_TRUE(throws<engine::ShapeError>([&] { ops::multiply(a, Variable(Tensor::zeros({}))); }, "nothing is broadcast"));
   EXPECT_TRUE(throws<engine::DtypeError>([&] { ops::add(a, wide); }, "a is f32 and b is f64"));
   EXPECT_TRUE(throws<engine::DtypeError>([&] { ops::relu(labels); }, "relu: needs f32 or f64, got i32"));
   EXPECT_TRUE(throws<engine::UsageError>([&] { ops::add(a, Variable()); }, "add: b is an undefined value"));
   EXPECT_TRUE(throws<engine::UsageError>([&] { ops::leaky_relu(a, -0.1); }, "must not be negative, got -0.1"));
-  EXPECT_TRUE(throws<engine::DeviceError>([&] { ops::backend(engine::Device::cuda(7)); }, "no backend is registered for cuda:7"));
+  EXPECT_TRUE(
+      throws<engine::DeviceError>([&] { ops::backend(engine::Device::cuda(7)); }, "no backend is registered for cuda:7"));
 }
 
 TEST(Sums, ByHand) {
@@ -111,7 +118,8 @@ TEST(Sums, RefuseWhatDoesNotFit) {
   const Variable x(Tensor::zeros({2, 3}));
   EXPECT_TRUE(throws<engine::ShapeError>([&] { ops::sum_axis(x, 2); }, "sum_axis: axis 2 of shape [2, 3]"));
   EXPECT_TRUE(throws<engine::ShapeError>([&] { ops::mean(Variable(Tensor::zeros({0, 3}))); }, "the mean of nothing"));
-  EXPECT_TRUE(throws<engine::ShapeError>([&] { ops::global_average_pool(x); }, "should be [N, D, H, W, C], got shape [2, 3]"));
+  EXPECT_TRUE(
+      throws<engine::ShapeError>([&] { ops::global_average_pool(x); }, "should be [N, D, H, W, C], got shape [2, 3]"));
 }
 
 }  // namespace

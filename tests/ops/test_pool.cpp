@@ -19,7 +19,9 @@ TEST(Pool, Golden) {
   const Golden golden("ops_pool");
   for (const std::string& name : golden.cases()) {
     const bool maximum = name.starts_with("max"), global = name.starts_with("global");
-    const ops::PoolSpec spec = global ? ops::PoolSpec{} : ops::PoolSpec{extents(golden, name + "/attr.kernel"), extents(golden, name + "/attr.stride")};
+    const ops::PoolSpec spec =
+        global ? ops::PoolSpec{}
+               : ops::PoolSpec{extents(golden, name + "/attr.kernel"), extents(golden, name + "/attr.stride")};
     const auto f = [&](const std::vector<Variable>& v) {
       return global ? ops::global_average_pool(v[0]) : maximum ? ops::max_pool(v[0], spec) : ops::average_pool(v[0], spec);
     };
@@ -54,7 +56,8 @@ TEST(Pool, OverlappingWindowsAddUp) {
 TEST(Pool, MaximaAreTheSameInBothPrecisions) {
   for (std::int64_t channels : {1, 3, 16, 19}) {
     const Tensor x = random_tensor({2, 5, 6, 7, channels}, std::uint64_t(channels));
-    for (const ops::PoolSpec& spec : {ops::PoolSpec{{{1, 2, 2}}, {{1, 2, 2}}}, ops::PoolSpec{}, ops::PoolSpec{{{2, 3, 2}}, {{1, 2, 3}}}}) {
+    for (const ops::PoolSpec& spec :
+         {ops::PoolSpec{{{1, 2, 2}}, {{1, 2, 2}}}, ops::PoolSpec{}, ops::PoolSpec{{{2, 3, 2}}, {{1, 2, 3}}}}) {
       const auto value_and_gradient = [&](Dtype d) {
         Variable v = Variable::parameter(x.to(d));
         Tape tape;
@@ -80,10 +83,23 @@ TEST(Pool, ANaNIsAMaximum) {
 
 TEST(Pool, RefusesWhatDoesNotFit) {
   const Variable x(Tensor::zeros({1, 1, 4, 4, 2}));
-  EXPECT_TRUE(throws<engine::ShapeError>([&] { ops::max_pool(x, {}); }, "max_pool: the window 2x2x2 does not fit into x of shape [1, 1, 4, 4, 2]"));
-  EXPECT_TRUE(throws<engine::ShapeError>([&] { ops::average_pool(x, {{{1, 2, 2}}, {{1, 0, 2}}}); }, "stride 1x0x2 must be at least 1"));
-  EXPECT_TRUE(throws<engine::ShapeError>([&] { ops::max_pool(Variable(Tensor::zeros({1, 8, 8, 8, 1})), {{{8, 8, 8}}, {{8, 8, 8}}}); }, "at most 255"));
-  EXPECT_TRUE(throws<engine::ShapeError>([&] { ops::max_pool(Variable(Tensor::zeros({4, 4})), {}); }, "should be [N, D, H, W, C]"));
+  EXPECT_TRUE(throws<engine::ShapeError>([&] { ops::max_pool(x, {}); },
+                                         "max_pool: the window 2x2x2 does not fit into x of shape [1, 1, 4, 4, 2]"));
+  EXPECT_TRUE(throws<engine::ShapeError>(
+      [&] {
+        ops::average_pool(x, {{{1, 2, 2}}, {{1, 0, 2}}});
+      },
+      "stride 1x0x2 must be at least 1"));
+  EXPECT_TRUE(throws<engine::ShapeError>(
+      [&] {
+        ops::max_pool(Variable(Tensor::zeros({1, 8, 8, 8, 1})), {{{8, 8, 8}}, {{8, 8, 8}}});
+      },
+      "at most 255"));
+  EXPECT_TRUE(throws<engine::ShapeError>(
+      [&] {
+        ops::max_pool(Variable(Tensor::zeros({4, 4})), {});
+      },
+      "should be [N, D, H, W, C]"));
 }
 
 }  // namespace

@@ -18,9 +18,11 @@ TEST(Resize, Golden) {
   for (const Precision& p : {Precision{Dtype::f64, 1e-13}, Precision{Dtype::f32, 5e-6}})
     for (const std::string& name : golden.cases()) {
       const engine::Shape& y = golden.get(name + "/y").shape();
-      const ops::ResizeSpec spec{{{y[1], y[2], y[3]}}, name.starts_with("nearest") ? Interpolation::nearest : Interpolation::linear,
+      const ops::ResizeSpec spec{{{y[1], y[2], y[3]}},
+                                 name.starts_with("nearest") ? Interpolation::nearest : Interpolation::linear,
                                  golden.number(name + "/attr.align_corners") != 0};
-      expect_golden(golden, name, {"x"}, [&](const std::vector<Variable>& v) { return ops::resize(v[0], spec); }, p);
+      expect_golden(
+          golden, name, {"x"}, [&](const std::vector<Variable>& v) { return ops::resize(v[0], spec); }, p);
     }
 }
 
@@ -40,7 +42,8 @@ TEST(Resize, GradientsCountEveryOutputOnce) {
   for (Dtype d : {Dtype::f32, Dtype::f64})
     for (bool aligned : {false, true})
       for (Interpolation how : {Interpolation::linear, Interpolation::nearest})
-        for (const engine::Extents& out : {engine::Extents{{1, 9, 12}}, engine::Extents{{6, 5, 7}}, engine::Extents{{2, 1, 3}}, engine::Extents{{17, 23, 4}}}) {
+        for (const engine::Extents& out : {engine::Extents{{1, 9, 12}}, engine::Extents{{6, 5, 7}},
+                                           engine::Extents{{2, 1, 3}}, engine::Extents{{17, 23, 4}}}) {
           Variable x = Variable::parameter(random_tensor({1, 3, 5, 6, 17}, 1, d));
           Tape tape;
           tape.backward(ops::sum(ops::resize(x, {out, how, aligned})));
@@ -52,8 +55,16 @@ TEST(Resize, GradientsCountEveryOutputOnce) {
 
 TEST(Resize, RefusesWhatDoesNotFit) {
   const Variable x(Tensor::zeros({1, 1, 4, 4, 2}));
-  EXPECT_TRUE(throws<engine::ShapeError>([&] { ops::resize(x, {{{1, 0, 4}}}); }, "resize: from shape [1, 1, 4, 4, 2] to 1x0x4"));
-  EXPECT_TRUE(throws<engine::ShapeError>([&] { ops::resize(Variable(Tensor::zeros({4})), {{{1, 2, 4}}}); }, "should be [N, D, H, W, C]"));
+  EXPECT_TRUE(throws<engine::ShapeError>(
+      [&] {
+        ops::resize(x, {{{1, 0, 4}}});
+      },
+      "resize: from shape [1, 1, 4, 4, 2] to 1x0x4"));
+  EXPECT_TRUE(throws<engine::ShapeError>(
+      [&] {
+        ops::resize(Variable(Tensor::zeros({4})), {{{1, 2, 4}}});
+      },
+      "should be [N, D, H, W, C]"));
 }
 
 }  // namespace

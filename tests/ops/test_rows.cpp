@@ -82,8 +82,11 @@ TEST(L2Normalize, Golden) {
 
 TEST(Rows, Errors) {
   const Variable x(Tensor::zeros({3, 2}));
-  EXPECT_TRUE(throws<engine::UsageError>([&] { ops::gather(x, Tensor::of<std::int32_t>({2}, {0, 3})); },
-                                         "gather: index[1] = 3 is outside [0, 3)"));
+  EXPECT_TRUE(throws<engine::UsageError>(
+      [&] {
+        ops::gather(x, Tensor::of<std::int32_t>({2}, {0, 3}));
+      },
+      "gather: index[1] = 3 is outside [0, 3)"));
   EXPECT_TRUE(throws<engine::UsageError>([&] { ops::gather(x, Tensor::of<std::int32_t>({1}, {-1})); }, "index[0] = -1"));
   EXPECT_TRUE(throws<engine::DtypeError>([&] { ops::gather(x, Tensor::zeros({2})); }, "index must be i32"));
   EXPECT_TRUE(throws<engine::ShapeError>([&] { ops::gather(x, Tensor::zeros({2, 1}, Dtype::i32)); }, "index [M] expected"));

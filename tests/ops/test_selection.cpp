@@ -10,8 +10,8 @@
 #include "engine/random.h"
 #include "ops/backend.h"
 #include "ops/selection.h"
-#include "tests/support/kernel_cases.h"
 #include "tests/support/golden.h"
+#include "tests/support/kernel_cases.h"
 #include "tests/support/recording_device.h"
 #include "tests/support/throws.h"
 
@@ -33,7 +33,7 @@ class Selection : public testing::TestWithParam<Dtype> {};
 INSTANTIATE_TEST_SUITE_P(Floats, Selection, testing::Values(Dtype::f32, Dtype::f64),
                          [](const auto& d) { return engine::to_string(d.param); });
 
-// --- quantiles -------------------------------------------------------------------------------------------------------------
+// --- quantiles -----------------------------------------------------------------------------------
 
 /// By sorting, with numpy's rule.
 double sorted_quantile(Doubles row, std::int64_t skip, double q) {
@@ -55,7 +55,8 @@ void expect_quantiles(const Tensor& x, std::int64_t skip, const Doubles& q) {
   for (std::int64_t r = 0; r < rows; ++r)
     for (std::size_t j = 0; j < q.size(); ++j) {
       const double want = sorted_quantile(Doubles(values.begin() + r * n, values.begin() + (r + 1) * n), skip, q[j]);
-      const double rounded = x.dtype() == Dtype::f32 ? double(float(want)) : want, ours = found[std::size_t(r) * q.size() + j];
+      const double rounded = x.dtype() == Dtype::f32 ? double(float(want)) : want,
+                   ours = found[std::size_t(r) * q.size() + j];
       if (std::isnan(rounded)) EXPECT_TRUE(std::isnan(ours)) << ours;
       else EXPECT_EQ(ours, rounded) << n << " values, row " << r << ", share " << q[j];
     }
@@ -96,7 +97,8 @@ TEST_P(Selection, UnitRange) {
   EXPECT_EQ(y.to_doubles(), (Doubles{0, 0.5, 1, 0, 1, 0.5, 0, 0, 0}));
 }
 
-void expect_top(const Doubles& score, const Doubles& weight, double least, std::int64_t M, std::int64_t K, std::int64_t n, Dtype dtype) {
+void expect_top(const Doubles& score, const Doubles& weight, double least, std::int64_t M, std::int64_t K, std::int64_t n,
+                Dtype dtype) {
   Tensor picks = Tensor::empty({K, n}, Dtype::i32), counted = Tensor::empty({K}, Dtype::i32);
   cpu().top_rows(least, of({M, K}, score, dtype), of({M, K}, weight, dtype), picks, counted);
   for (std::int64_t k = 0; k < K; ++k) {
@@ -131,7 +133,7 @@ TEST_P(Selection, TopRows) {
   expect_top({1, 2, 3, 4, 5}, {1, 1, NAN, 1, 0}, 0.5, 5, 1, 5, GetParam());  // a weight of NaN does not count
 }
 
-// --- element by element ------------------------------------------------------------------------------------------------------
+// --- element by element --------------------------------------------------------------------------
 
 TEST_P(Selection, Choose) {
   const Tensor mask = Tensor::of<float>({1, 1, 2}, {1, 0}), a = of({2, 1, 1, 2, 2}, {1, 2, 3, 4, 5, 6, 7, 8}, GetParam()),
@@ -139,8 +141,16 @@ TEST_P(Selection, Choose) {
   EXPECT_EQ(ops::choose(mask, a, b).to_doubles(), (Doubles{1, 2, -3, -4, 5, 6, -7, -8}));
   const Tensor labels = Tensor::of<std::int32_t>({2, 1, 1, 2}, {0, 1, 2, 3});
   EXPECT_EQ(ints(ops::choose(mask, labels, Tensor::full(labels.shape(), -1, Dtype::i32))), (Ints{0, -1, 2, -1}));
-  EXPECT_TRUE(throws<engine::ShapeError>([&] { ops::choose(mask, labels, labels.reshape({1, 1, 2, 2})); }, "choose: [2, 1, 1, 2]"));
-  EXPECT_TRUE(throws<engine::DtypeError>([&] { ops::choose(labels.reshape({2, 1, 2}), a.reshape({1, 2, 1, 2, 2}), b.reshape({1, 2, 1, 2, 2})); }, "i32"));
+  EXPECT_TRUE(throws<engine::ShapeError>(
+      [&] {
+        ops::choose(mask, labels, labels.reshape({1, 1, 2, 2}));
+      },
+      "choose: [2, 1, 1, 2]"));
+  EXPECT_TRUE(throws<engine::DtypeError>(
+      [&] {
+        ops::choose(labels.reshape({2, 1, 2}), a.reshape({1, 2, 1, 2, 2}), b.reshape({1, 2, 1, 2, 2}));
+      },
+      "i32"));
 }
 
 TEST_P(Selection, OneHot) {
@@ -193,7 +203,7 @@ TEST_P(Selection, AddNoise) {
   EXPECT_NEAR(double(clamped) / double(want.size()), 0.0455, 0.008);
 }
 
-// --- all of them -----------------------------------------------------------------------------------------------------------
+// --- all of them ---------------------------------------------------------------------------------
 
 TEST_P(Selection, NeverDependOnThreads) {
   const int before = engine::threads();
@@ -203,7 +213,8 @@ TEST_P(Selection, NeverDependOnThreads) {
       engine::set_threads(threads);
       const std::vector<Tensor> all = c.f(c.inputs(GetParam()));
       if (threads == 1) one = all;
-      for (std::size_t i = 0; i < all.size(); ++i) EXPECT_TRUE(identical(all[i], one[i])) << c.name << ", " << threads << " threads";
+      for (std::size_t i = 0; i < all.size(); ++i)
+        EXPECT_TRUE(identical(all[i], one[i])) << c.name << ", " << threads << " threads";
     }
   }
   engine::set_threads(before);
@@ -219,7 +230,8 @@ TEST_P(Selection, CanBeRecorded) {
     const auto work = device.record([&] { recorded = c.f(inputs); });
     for (int run = 0; run < 2; ++run) {
       work->run();
-      for (std::size_t i = 0; i < direct.size(); ++i) EXPECT_TRUE(identical(recorded[i].to(engine::Device::cpu()), direct[i])) << c.name;
+      for (std::size_t i = 0; i < direct.size(); ++i)
+        EXPECT_TRUE(identical(recorded[i].to(engine::Device::cpu()), direct[i])) << c.name;
     }
   }
 }

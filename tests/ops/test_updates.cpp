@@ -14,7 +14,9 @@ using engine::Dtype;
 ops::Backend& cpu() { return ops::backend(engine::Device::cpu()); }
 
 Tensor number(double value) { return Tensor::of<double>({1}, {value}); }
-Tensor adam_rates(double lr, int t) { return Tensor::of<double>({2}, {lr / (1 - std::pow(0.9, t)), 1 / std::sqrt(1 - std::pow(0.999, t))}); }
+Tensor adam_rates(double lr, int t) {
+  return Tensor::of<double>({2}, {lr / (1 - std::pow(0.9, t)), 1 / std::sqrt(1 - std::pow(0.999, t))});
+}
 
 TEST(SgdUpdate, TwoStepsByHand) {  // g = 1, momentum 0.5, lr 0.1: v = 1, then 1.5
   ops::SgdSlot s{Tensor::of<double>({1}, {2}), Tensor::of<double>({1}, {1}), Tensor::zeros({1}, Dtype::f64)};
@@ -33,8 +35,8 @@ TEST(SgdUpdate, WeightDecayPullsToZero) {  // g + 0.5 p = 1
 }
 
 TEST(AdamUpdate, FirstStepIsLrTimesSign) {  // m̂ = g and v̂ = g², so each parameter moves by lr g / (|g| + eps)
-  ops::AdamSlot s{Tensor::of<double>({3}, {1, 1, 1}), Tensor::of<double>({3}, {5, -0.01, 0}),
-                  Tensor::zeros({3}, Dtype::f64), Tensor::zeros({3}, Dtype::f64)};
+  ops::AdamSlot s{Tensor::of<double>({3}, {1, 1, 1}), Tensor::of<double>({3}, {5, -0.01, 0}), Tensor::zeros({3}, Dtype::f64),
+                  Tensor::zeros({3}, Dtype::f64)};
   cpu().adam({}, adam_rates(0.1, 1), {}, {s});
   EXPECT_TRUE(close(s.p, Tensor::of<double>({3}, {1 - 0.1 * 5 / (5 + 1e-8), 1 + 0.1 * 0.01 / (0.01 + 1e-8), 1}), 1e-14));
   EXPECT_TRUE(close(s.m, Tensor::of<double>({3}, {0.5, -0.001, 0}), 1e-14));
@@ -69,7 +71,7 @@ TEST(Average, GoldenTeachers) {
       SCOPED_TRACE(name);
       Tensor teacher = golden.get(name + "/teacher0", dtype).clone();
       const std::vector<double> students = golden.get(name + "/students").to_doubles(),
-          expected = golden.get(name + "/teacher").to_doubles();
+                                expected = golden.get(name + "/teacher").to_doubles();
       const std::vector<double> alpha = golden.get(name + "/alpha").to_doubles();
       for (std::size_t t = 0; t < alpha.size(); ++t) {
         const auto row = [&](const std::vector<double>& all) {
@@ -105,8 +107,8 @@ TEST(Updates, ManySlotsOfAllSizesAndAnyNumberOfThreads) {
     std::vector<ops::AdamSlot> adam;
     std::vector<ops::SgdSlot> sgd;
     for (std::int64_t n : sizes) {
-      adam.push_back({random_tensor({n}, 1, Dtype::f32), random_tensor({n}, 2, Dtype::f32), Tensor::zeros({n}),
-                      Tensor::zeros({n})});
+      adam.push_back(
+          {random_tensor({n}, 1, Dtype::f32), random_tensor({n}, 2, Dtype::f32), Tensor::zeros({n}), Tensor::zeros({n})});
       sgd.push_back({random_tensor({n}, 3, Dtype::f32), random_tensor({n}, 4, Dtype::f32), Tensor::zeros({n})});
     }
     for (int t = 1; t <= 2; ++t) {

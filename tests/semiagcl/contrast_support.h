@@ -9,7 +9,8 @@ inline Tensor weights_of(const std::vector<std::vector<std::int64_t>>& positives
   const std::int64_t B = std::int64_t(positives.size());
   std::vector<double> w(std::size_t(B * R), 0.0);
   for (std::int64_t b = 0; b < B; ++b)
-    for (std::int64_t r : positives[std::size_t(b)]) w[std::size_t(b * R + r)] += 1 / double(positives[std::size_t(b)].size());
+    for (std::int64_t r : positives[std::size_t(b)])
+      w[std::size_t(b * R + r)] += 1 / double(positives[std::size_t(b)].size());
   return Tensor::of({B, R}, w).to(dtype);
 }
 
@@ -20,8 +21,9 @@ inline Tensor itself(std::int64_t n, engine::Dtype dtype) {
   return weights_of(lists, n, dtype);
 }
 
-/// Eq. 6 of given pairs: rows of n_i and n_j [pairs, dim], the weight of each n_i -> [pairs, dim]. A pair is the only content of
-/// its anchor: n_i is all that is allowed, and n_j is drawn from the two, so of many mixtures one that drew it is taken.
+/// Eq. 6 of given pairs: rows of n_i and n_j [pairs, dim], the weight of each n_i -> [pairs, dim]. A pair is the only
+/// content of its anchor: n_i is all that is allowed, and n_j is drawn from the two, so of many mixtures one that drew it is
+/// taken.
 inline Tensor mixed(const Tensor& n_i, const Tensor& n_j, const std::vector<double>& weight,
                     semiagcl::Mixing mixing = semiagcl::Mixing::affinity) {
   const std::int64_t P = n_i.shape()[0], dim = n_i.shape()[1];
@@ -37,8 +39,8 @@ inline Tensor mixed(const Tensor& n_i, const Tensor& n_j, const std::vector<doub
   const auto count = [](std::int64_t n, std::int32_t value) {
     return Tensor::of({n}, std::vector<std::int32_t>(std::size_t(n), value));
   };
-  const semiagcl::KeyRing ring{Tensor::of({1, 2 * P, dim}, keys).to(n_i.dtype()), Tensor::of({1, 2 * P}, affinity).to(n_i.dtype()),
-                          count(1, std::int32_t(2 * P)), count(1, 0)};
+  const semiagcl::KeyRing ring{Tensor::of({1, 2 * P, dim}, keys).to(n_i.dtype()),
+                               Tensor::of({1, 2 * P}, affinity).to(n_i.dtype()), count(1, std::int32_t(2 * P)), count(1, 0)};
   semiagcl::Method m;
   m.mixing = mixing, m.n_hard = 32;
   engine::Generator random(1, "mixtures of the test"), again = random;

@@ -43,8 +43,8 @@ struct Case {
     Variable t = patch_vectors(Variable(ops::softmax(Variable(teacher)).value()), grid, vector, power);
     Variable s = patch_vectors(ops::softmax(student_logits), grid, vector, power);
     if (joint) t = join_graphs(t), s = join_graphs(s);
-    const Tensor bandwidth2 = sigma2 == 0 ? median_bandwidth2(t.value(), metric)
-                                          : Tensor::full({t.shape()[0]}, sigma2, teacher.dtype());
+    const Tensor bandwidth2 =
+        sigma2 == 0 ? median_bandwidth2(t.value(), metric) : Tensor::full({t.shape()[0]}, sigma2, teacher.dtype());
     return {affinity(t.value(), s, metric, bandwidth2), bandwidth2};
   }
 };
@@ -133,9 +133,7 @@ TEST(AffinityLoss, WorkedExample) {
       EXPECT_TRUE(close(a.value(), g.get(std::string(name) + "/A"), dtype == Dtype::f64 ? 1e-13 : 1e-5));
       EXPECT_NEAR(loss.value().item(), g.number(std::string(name) + "/loss_times_n"), dtype == Dtype::f64 ? 1e-13 : 1e-6);
       tape.backward(loss);
-      if (dtype == Dtype::f64) {
-        EXPECT_TRUE(close(student.grad(), g.get(std::string(name) + "/dstudent_vectors"), 1e-11));
-      }
+      if (dtype == Dtype::f64) { EXPECT_TRUE(close(student.grad(), g.get(std::string(name) + "/dstudent_vectors"), 1e-11)); }
       if (dtype == Dtype::f64 && sigma2 == 1) {  // the numbers to verify by hand
         EXPECT_NEAR(ops::trace(a).value().item(), 2.94088911, 5e-9);
         EXPECT_NEAR(ops::nuclear_norm(a).value().item(), 2.94696967, 5e-9);

@@ -14,8 +14,8 @@ TEST_P(BatchFeeds, GiveEveryBatchInOrder) {
   const engine::Device place = queued_device(GetParam());
   std::vector<datasets::Sample> labelled, unlabelled;
   for (int i = 0; i < 6; ++i) (i < 3 ? labelled : unlabelled).push_back(datasets::phantom({.extents = {{6, 8, 7}}}, i));
-  datasets::BatchSpec spec{.labelled = 1, .unlabelled = 1, .weak = {.crop = {{4, 6, 8}}},
-                           .strong = datasets::StrongSpec::volumes(), .seed = 9};
+  datasets::BatchSpec spec{
+      .labelled = 1, .unlabelled = 1, .weak = {.crop = {{4, 6, 8}}}, .strong = datasets::StrongSpec::volumes(), .seed = 9};
   spec.reader = place;
   semiagcl::BatchFeed feed(std::make_unique<datasets::TwoStreamBatches>(labelled, unlabelled, spec, 5), place);
   std::vector<engine::Tensor> kept;  // work that is still to be done when later batches are on their way

@@ -45,7 +45,9 @@ Method small() {
 }
 
 Tensor integers(const engine::Shape& shape, const std::vector<std::int32_t>& values) { return Tensor::of(shape, values); }
-MemoryBank bank_of(std::int64_t classes, const Method& m) { return MemoryBank(classes, m, engine::Device::cpu(), Dtype::f64); }
+MemoryBank bank_of(std::int64_t classes, const Method& m) {
+  return MemoryBank(classes, m, engine::Device::cpu(), Dtype::f64);
+}
 
 /// Two patches for each of two classes, of which `second` count for class 1.
 Picks two_each(std::int32_t second) { return {integers({2, 2}, {0, 1, 2, 3}), integers({2}, {2, second})}; }
@@ -119,7 +121,8 @@ TEST(HardNegatives, GoldenSelectionMixingAndEq7) {
   const auto closest = g.integers(name + "closest"), allowed = g.integers(name + "allowed"),
              fallback = g.integers(name + "allowed_fallback");
   const std::int64_t B = std::int64_t(q_class.size()), N = std::int64_t(g.number(name + "attr.n_closest")), K = 3;
-  const std::int64_t H = g.get(name + "pair").shape()[1], dim = g.get(name + "q").shape()[1], M = std::int64_t(queue_class.size());
+  const std::int64_t H = g.get(name + "pair").shape()[1], dim = g.get(name + "q").shape()[1],
+                     M = std::int64_t(queue_class.size());
   const std::vector<double> a = g.get(name + "queue_affinity").to_doubles(), w = g.get(name + "random_weight").to_doubles();
   for (Dtype dtype : {Dtype::f64, Dtype::f32}) {
     const double tolerance = dtype == Dtype::f64 ? 1e-12 : 1e-5;
@@ -140,7 +143,8 @@ TEST(HardNegatives, GoldenSelectionMixingAndEq7) {
     for (const auto& [theta, want] : {std::pair{"theta", allowed}, {"theta_fallback", fallback}}) {
       m.threshold_start = g.number(name + "attr." + theta);
       MemoryBank bank(K, m, engine::Device::cpu(), dtype);
-      bank.store(rows(queue, key).to(dtype), {integers({K, M}, patch), integers({K}, counted)}, Tensor::of({M}, a).to(dtype));
+      bank.store(rows(queue, key).to(dtype), {integers({K, M}, patch), integers({K}, counted)},
+                 Tensor::of({M}, a).to(dtype));
       const semiagcl::Closest mine = closest_keys(rows(q, each).to(dtype), bank, N);
       const auto slots = mine.slots.to_vector<std::int32_t>(), found = mine.found.to_vector<std::int32_t>(),
                  first = mine.allowed.to_vector<std::int32_t>();
@@ -176,7 +180,8 @@ TEST(HardNegatives, GoldenSelectionMixingAndEq7) {
     std::vector<double> mask;
     for (std::int64_t own : q_class)
       for (std::int64_t c : queue_class) mask.push_back(c == own ? -1e30 : 0);
-    Contrast contrast{.keys = k, .weights = itself(B, dtype), .own = h.reshape({B, H, dim}), .tau = g.number(name + "attr.tau")};
+    Contrast contrast{
+        .keys = k, .weights = itself(B, dtype), .own = h.reshape({B, H, dim}), .tau = g.number(name + "attr.tau")};
     for (const std::string queued : {"", "_append_queue"}) {
       SCOPED_TRACE(queued);
       if (!queued.empty()) contrast.shared = queue, contrast.shared_mask = Tensor::of({B, M}, mask).to(dtype);
@@ -184,9 +189,7 @@ TEST(HardNegatives, GoldenSelectionMixingAndEq7) {
       Tape tape;
       const Variable per = contrastive_losses(anchors, contrast), mean = ops::mean(per);
       EXPECT_TRUE(close(per.value(), g.get(name + "loss_rw" + queued + "_per_anchor"), tolerance));
-      if (queued.empty()) {
-        EXPECT_NEAR(mean.value().item(), g.number(name + "loss_rw"), tolerance * 10);
-      }
+      if (queued.empty()) { EXPECT_NEAR(mean.value().item(), g.number(name + "loss_rw"), tolerance * 10); }
       tape.backward(mean);
       EXPECT_TRUE(close(anchors.grad(), g.get(name + "dq_rw" + queued), tolerance));
     }
@@ -207,7 +210,8 @@ TEST(HardNegatives, AreUnitVectorsForEveryMixing) {
     const std::vector<double> v = h.to_doubles();
     for (std::size_t r = 0; r < v.size() / 4; ++r)
       EXPECT_NEAR(std::inner_product(v.begin() + std::ptrdiff_t(4 * r), v.begin() + std::ptrdiff_t(4 * r + 4),
-                                     v.begin() + std::ptrdiff_t(4 * r), 0.0), 1, 1e-12);
+                                     v.begin() + std::ptrdiff_t(4 * r), 0.0),
+                  1, 1e-12);
     Generator again(1, "negatives");
     EXPECT_TRUE(tests::identical(h, hard_negatives(anchors, bank, m, again)));
   }
@@ -222,7 +226,8 @@ TEST(HardNegatives, DrawOnlyFromTheClosestAndBelowTheThreshold) {
   // keys e_0 … e_3, of which the last does not count among the closest; only e_0 and e_2 may be n_i, its weight is 1
   std::vector<double> unit(16, 0.0);
   for (std::size_t d = 0; d < 4; ++d) unit[5 * d] = 1;
-  const semiagcl::KeyRing ring{Tensor::of({1, 4, 4}, unit), Tensor::full({1, 4}, 1, Dtype::f64), integers({1}, {4}), integers({1}, {0})};
+  const semiagcl::KeyRing ring{Tensor::of({1, 4, 4}, unit), Tensor::full({1, 4}, 1, Dtype::f64), integers({1}, {4}),
+                               integers({1}, {0})};
   Method m;
   m.n_hard = 200;
   Generator random(5, "pairs");
@@ -243,7 +248,8 @@ TEST(HardNegatives, DrawOnlyFromTheClosestAndBelowTheThreshold) {
 
 TEST(Contrast, Gradcheck) {
   const Tensor keys = unit_rows(3, 4, 1), own = unit_rows(2 * 5, 4, 2).reshape({2, 5, 4}), shared = unit_rows(6, 4, 3);
-  const Contrast c{.keys = keys, .weights = weights_of({{0, 2}, {1}}, 3, Dtype::f64), .own = own, .shared = shared, .tau = 0.5};
+  const Contrast c{
+      .keys = keys, .weights = weights_of({{0, 2}, {1}}, 3, Dtype::f64), .own = own, .shared = shared, .tau = 0.5};
   const auto result =
       autograd::gradcheck([&](const std::vector<Variable>& in) { return contrastive_losses(ops::l2_normalize(in[0]), c); },
                           {tests::random_tensor({2, 4}, 4)});
@@ -291,7 +297,8 @@ TEST(Reweighting, IsZeroUntilTheOtherBanksAreFilled) {
     EXPECT_NE(dq[8 + d], 0);   // the one anchor
     EXPECT_EQ(dq[12 + d], 0);  // fills up
   }
-  EXPECT_THROW(reweighted_loss(Variable(unit_rows(3, 4, 2)), unit_rows(3, 4, 1), picks, bank, m, random), engine::ShapeError);
+  EXPECT_THROW(reweighted_loss(Variable(unit_rows(3, 4, 2)), unit_rows(3, 4, 1), picks, bank, m, random),
+               engine::ShapeError);
 }
 
 TEST(Reweighting, IsTheMeanOverAnchorsOfTheMeanOverPositives) {
@@ -301,8 +308,10 @@ TEST(Reweighting, IsTheMeanOverAnchorsOfTheMeanOverPositives) {
   const Tensor q = unit_rows(4, 4, 7), keys = unit_rows(4, 4, 5);
   Generator random(1, "negatives"), again = random;
   const double loss = reweighted_loss(Variable(q), keys, two_each(1), bank, m, random).value().item();
-  const Contrast by_hand{.keys = keys, .weights = weights_of({{0, 1}, {0, 1}, {2}, {}}, 4, Dtype::f64),
-                         .own = hard_negatives(q, bank, m, again), .tau = m.tau};
+  const Contrast by_hand{.keys = keys,
+                         .weights = weights_of({{0, 1}, {0, 1}, {2}, {}}, 4, Dtype::f64),
+                         .own = hard_negatives(q, bank, m, again),
+                         .tau = m.tau};
   EXPECT_NEAR(loss, ops::sum(contrastive_losses(Variable(q), by_hand)).value().item() / 3, 1e-14);
 }
 

@@ -59,7 +59,11 @@ TEST(Mask, IsABoxOfZerosThatMovesFromStepToStep) {
   double kept = 0;
   for (float v : flat.to_vector<float>()) kept += double(v);
   EXPECT_EQ(kept, 108 - 4 * 6);
-  EXPECT_TRUE(throws<engine::UsageError>([&] { datasets::make_batch({sample({6, 9, 12})}, {}, boxes({{6, 9, 12}}, 1.5), 0); }, "1.5"));
+  EXPECT_TRUE(throws<engine::UsageError>(
+      [&] {
+        datasets::make_batch({sample({6, 9, 12})}, {}, boxes({{6, 9, 12}}, 1.5), 0);
+      },
+      "1.5"));
 }
 
 TEST(MixedLoss, IsTheWeightedSumOverBothRegions) {
@@ -70,7 +74,8 @@ TEST(MixedLoss, IsTheWeightedSumOverBothRegions) {
   const Variable logits = Variable::parameter(Tensor::of({2, 1, 4, 5, 3}, values));
   std::vector<std::int32_t> labels;
   for (int i = 0; i < 40; ++i) labels.push_back(std::int32_t(i * 7 % 4) - 1);  // -1 stays uncounted
-  const Tensor y = Tensor::of(s, labels), mask = Tensor::of<float>({1, 4, 5}, {1, 1, 1, 1, 1, 1, 0, 0, 0, 1, 1, 0, 0, 0, 1, 1, 1, 1, 1, 1});
+  const Tensor y = Tensor::of(s, labels),
+               mask = Tensor::of<float>({1, 4, 5}, {1, 1, 1, 1, 1, 1, 0, 0, 0, 1, 1, 0, 0, 0, 1, 1, 1, 1, 1, 1});
   std::vector<std::int32_t> outside = labels, inside = labels;
   for (int i = 0; i < 40; ++i) (mask.to_vector<float>()[std::size_t(i % 20)] != 0 ? inside : outside)[std::size_t(i)] = -1;
   const double want = supervised_loss(logits, Tensor::of(s, outside)).value().item() +
@@ -88,8 +93,10 @@ TEST(PseudoLabels, KeepTheLargestComponentOfEveryImage) {
       const bool in = std::find(foreground[n].begin(), foreground[n].end(), i) != foreground[n].end();
       p.data<float>()[(n * 6 + i) * 2] = in ? 0.25f : 0.75f, p.data<float>()[(n * 6 + i) * 2 + 1] = in ? 0.75f : 0.25f;
     }
-  EXPECT_EQ(pseudo_labels(p, false).to_vector<std::int32_t>(), (std::vector<std::int32_t>{1, 1, 0, 1, 1, 1, 1, 0, 1, 1, 0, 0}));
-  EXPECT_EQ(pseudo_labels(p, true).to_vector<std::int32_t>(), (std::vector<std::int32_t>{0, 0, 0, 1, 1, 1, 0, 0, 1, 1, 0, 0}));
+  EXPECT_EQ(pseudo_labels(p, false).to_vector<std::int32_t>(),
+            (std::vector<std::int32_t>{1, 1, 0, 1, 1, 1, 1, 0, 1, 1, 0, 0}));
+  EXPECT_EQ(pseudo_labels(p, true).to_vector<std::int32_t>(),
+            (std::vector<std::int32_t>{0, 0, 0, 1, 1, 1, 0, 0, 1, 1, 0, 0}));
 }
 
 RunSettings small(bool flat) {
@@ -103,13 +110,15 @@ RunSettings small(bool flat) {
 
 TrainingData data_of(bool flat) {
   const Shape extents = flat ? Shape{1, 40, 40} : Shape{18, 20, 20};
-  TrainingData data{.labelled = {sample(extents), sample(extents)}, .unlabelled = {sample(extents), sample(extents), sample(extents)}};
+  TrainingData data{.labelled = {sample(extents), sample(extents)},
+                    .unlabelled = {sample(extents), sample(extents), sample(extents)}};
   for (auto& s : data.unlabelled) s.label = {};
   return data;
 }
 
 class Bcp : public testing::TestWithParam<bool> {};
-INSTANTIATE_TEST_SUITE_P(Networks, Bcp, testing::Values(false, true), [](const auto& flat) { return flat.param ? "unet" : "vnet"; });
+INSTANTIATE_TEST_SUITE_P(Networks, Bcp, testing::Values(false, true),
+                         [](const auto& flat) { return flat.param ? "unet" : "vnet"; });
 
 TEST_P(Bcp, PreTrainsOnLabelledPairsThenPastesBothWays) {
   const RunSettings s = small(GetParam());

@@ -27,11 +27,11 @@ Tensor keys(int first, int n) {
 }
 
 /// Stores n keys of one class, all of which count, with their affinities.
-void store(MemoryBank& bank, std::int64_t label, const Tensor& keys, const std::vector<double>& affinity, const Tensor& open = {}) {
+void store(MemoryBank& bank, std::int64_t label, const Tensor& keys, const std::vector<double>& affinity,
+           const Tensor& open = {}) {
   const std::int64_t K = bank.ring().keys.shape()[0], n = keys.shape()[0], dim = bank.ring().keys.shape()[2];
   Tensor all = Tensor::zeros({K * n, keys.shape()[1]}, keys.dtype());
-  if (keys.shape()[1] == dim)
-    std::copy_n(keys.data<double>(), keys.size(), all.data<double>() + label * n * dim);
+  if (keys.shape()[1] == dim) std::copy_n(keys.data<double>(), keys.size(), all.data<double>() + label * n * dim);
   std::vector<std::int32_t> patch, counted(std::size_t(K), 0);
   for (std::int64_t i = 0; i < K * n; ++i) patch.push_back(std::int32_t(i % n));
   counted[std::size_t(label)] = std::int32_t(n);
@@ -59,7 +59,8 @@ TEST(MemoryBank, KeepsTheLastKeysOldestFirst) {
 
 TEST(MemoryBank, StoresOnlyWhatCounts) {
   MemoryBank bank = make(2, small());
-  const Picks picks{Tensor::of({2, 2}, std::vector<std::int32_t>{3, 1, 0, 2}), Tensor::of({2}, std::vector<std::int32_t>{1, 2})};
+  const Picks picks{Tensor::of({2, 2}, std::vector<std::int32_t>{3, 1, 0, 2}),
+                    Tensor::of({2}, std::vector<std::int32_t>{1, 2})};
   const Tensor affinity = Tensor::of({4}, std::vector<double>{0.1, 0.2, 0.3, 0.4});
   bank.store(keys(0, 4), picks, affinity, Tensor::zeros({1}, Dtype::f64));  // the loss was not finite
   EXPECT_EQ(bank.count(0) + bank.count(1), 0);
@@ -109,8 +110,8 @@ TEST(MemoryBank, RefusesWhatIsNotAKey) {
   EXPECT_THROW(store(bank, 0, Tensor::full({1, 2}, 2, Dtype::f64), {0.5}), engine::UsageError);
   EXPECT_THROW(store(bank, 0, Tensor::full({1, 2}, NAN, Dtype::f64), {0.5}), engine::UsageError);
   EXPECT_THROW(store(bank, 0, Tensor::full({1, 3}, 0, Dtype::f64), {0.5}), engine::ShapeError);
-  EXPECT_THROW(bank.store(keys(0, 1).to(Dtype::f32),
-                          {Tensor::zeros({1, 1}, Dtype::i32), Tensor::zeros({1}, Dtype::i32)}, Tensor::zeros({1})),
+  EXPECT_THROW(bank.store(keys(0, 1).to(Dtype::f32), {Tensor::zeros({1, 1}, Dtype::i32), Tensor::zeros({1}, Dtype::i32)},
+                          Tensor::zeros({1})),
                engine::DtypeError);
 }
 

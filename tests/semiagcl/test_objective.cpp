@@ -69,7 +69,8 @@ TEST(Consistency, UncertainVoxelsAreLeftOut) {
   const Variable first(Tensor::of({1, 1, 1, 1, 2}, std::vector<double>{1, -1}));
   const Tensor certain = Tensor::of({1, 1, 1, 1, 2}, std::vector<double>{1, 0});
   for (Consistency form : {Consistency::ce_argmax, Consistency::dice_ce_argmax})
-    EXPECT_DOUBLE_EQ(consistency_loss(z, teacher, form, 0.9).value().item(), consistency_loss(first, certain, form).value().item());
+    EXPECT_DOUBLE_EQ(consistency_loss(z, teacher, form, 0.9).value().item(),
+                     consistency_loss(first, certain, form).value().item());
 }
 
 TEST(Objective, WeightsRiseAfterTheWarmUp) {
@@ -81,8 +82,11 @@ TEST(Objective, WeightsRiseAfterTheWarmUp) {
 }
 
 TEST(Objective, LeavesOutTermsOfWeightZero) {
-  const auto scalar = [](const engine::Shape& shape, double value) { return Variable(Tensor::full(shape, value, Dtype::f64)); };
-  EXPECT_EQ(objective({{"sup", scalar({}, 2), 1}, {"pl", scalar({1}, 3), 0.5}, {"rw", scalar({}, NAN), 0}}).value().item(), 3.5);
+  const auto scalar = [](const engine::Shape& shape, double value) {
+    return Variable(Tensor::full(shape, value, Dtype::f64));
+  };
+  EXPECT_EQ(objective({{"sup", scalar({}, 2), 1}, {"pl", scalar({1}, 3), 0.5}, {"rw", scalar({}, NAN), 0}}).value().item(),
+            3.5);
   const Tensor ramp = Tensor::full({1}, 0.5, Dtype::f64);
   EXPECT_EQ(objective({{"sup", scalar({}, 2), 1}, {"pl", scalar({1}, 3), 2, ramp}}).value().item(), 5);
   EXPECT_THROW(objective({}), engine::UsageError);
@@ -120,11 +124,10 @@ TEST(Objective, GoldenEq8) {
 
       Tape tape;
       const std::vector<double> w = g.get(name + "/attr.weights_reg_pl_rw").to_doubles();
-      const std::vector<Term> terms = {
-          {"sup", supervised_loss(labelled, g.get(name + "/label")), 1},
-          {"reg", consistency_loss(student, teacher, Consistency::soft_ce), w[0]},
-          {"pl", affinity_loss(affinity_graph(teacher, ops::softmax(student), m).a, m), w[1]},
-          {"rw", ops::mean(contrastive_losses(ops::l2_normalize(z), contrast)), w[2]}};
+      const std::vector<Term> terms = {{"sup", supervised_loss(labelled, g.get(name + "/label")), 1},
+                                       {"reg", consistency_loss(student, teacher, Consistency::soft_ce), w[0]},
+                                       {"pl", affinity_loss(affinity_graph(teacher, ops::softmax(student), m).a, m), w[1]},
+                                       {"rw", ops::mean(contrastive_losses(ops::l2_normalize(z), contrast)), w[2]}};
       for (const Term& term : terms)
         EXPECT_NEAR(term.value.value().item(), g.number(name + "/L_" + term.name), exact ? 1e-12 : 3e-6) << term.name;
       const Variable all = objective(terms);

@@ -5,8 +5,8 @@
 
 #include "engine/random.h"
 #include "semiagcl/kernels/backend.h"
-#include "tests/support/kernel_cases.h"
 #include "tests/support/golden.h"
+#include "tests/support/kernel_cases.h"
 
 namespace sagcl::tests {
 namespace {
@@ -35,7 +35,7 @@ class PaperKernels : public testing::TestWithParam<Dtype> {};
 INSTANTIATE_TEST_SUITE_P(Floats, PaperKernels, testing::Values(Dtype::f32, Dtype::f64),
                          [](const auto& d) { return engine::to_string(d.param); });
 
-// --- patches ---------------------------------------------------------------------------------------------------------------
+// --- patches -------------------------------------------------------------------------------------
 
 /// f(voxel) for the voxels of a patch of the batch, in order.
 template <class F>
@@ -45,7 +45,8 @@ void each_voxel(std::int64_t patch, const Extents& size, const Extents& grid, F 
   engine::split(patch % grid.volume(), grid, at);
   for (p[0] = at[0] * size[0] / grid[0]; p[0] < (at[0] + 1) * size[0] / grid[0]; ++p[0])
     for (p[1] = at[1] * size[1] / grid[1]; p[1] < (at[1] + 1) * size[1] / grid[1]; ++p[1])
-      for (p[2] = at[2] * size[2] / grid[2]; p[2] < (at[2] + 1) * size[2] / grid[2]; ++p[2]) f(p, engine::join(image, p, size));
+      for (p[2] = at[2] * size[2] / grid[2]; p[2] < (at[2] + 1) * size[2] / grid[2]; ++p[2])
+        f(p, engine::join(image, p, size));
 }
 
 double entropy(double v) { return -((v > 0 ? v * std::log(v) : 0) + (v < 1 ? (1 - v) * std::log(1 - v) : 0)); }
@@ -55,7 +56,8 @@ TEST_P(PaperKernels, PatchMeans) {
   Tensor wide = normal_values({2, 4, 30, 24, 3}, Dtype::f64, "c", 0.3, 0.5),
          grey = normal_values({2, 4, 30, 24, 1}, Dtype::f64, "x", 0.3, 0.5);
   for (Tensor* t : {&wide, &grey})
-    for (std::int64_t i = 0; i < t->size(); ++i) t->data<double>()[i] = std::clamp(t->data<double>()[i], 0.0, 1.0);  // 0 and 1 among them
+    // 0 and 1 among them
+    for (std::int64_t i = 0; i < t->size(); ++i) t->data<double>()[i] = std::clamp(t->data<double>()[i], 0.0, 1.0);
   const Tensor c = wide.to(GetParam()), x = grey.to(GetParam());
   const Doubles cs = c.to_doubles(), xs = x.to_doubles();
   for (const bool with_image : {false, true})
@@ -68,7 +70,8 @@ TEST_P(PaperKernels, PatchMeans) {
           double sum = 0;
           each_voxel(patch, size, grid, [&](const Extents&, std::int64_t v) {
             const double value = cs[std::size_t(v * 3 + k)] * (with_image ? xs[std::size_t(v)] : 1);
-            sum += f == PatchMean::value ? value : entropy(f == PatchMean::entropy ? value : std::clamp(value, 1e-6, 1 - 1e-6));
+            sum +=
+                f == PatchMean::value ? value : entropy(f == PatchMean::entropy ? value : std::clamp(value, 1e-6, 1 - 1e-6));
           });
           want.push_back(sum / double(size.volume() / 24));
         }
@@ -96,7 +99,8 @@ TEST_P(PaperKernels, AttendedPatches) {
 TEST_P(PaperKernels, PatchWeights) {
   const Extents size{{4, 30, 24}};
   for (const Extents& grid : {Extents{{2, 3, 4}}, Extents{{1, 1, 1}}, Extents{{4, 5, 2}}})
-    for (const Extents& cells : {Extents{{1, 1, 1}}, Extents{{2, 3, 4}}, Extents{{3, 7, 5}}, Extents{{4, 30, 24}}, Extents{{5, 31, 2}}}) {
+    for (const Extents& cells :
+         {Extents{{1, 1, 1}}, Extents{{2, 3, 4}}, Extents{{3, 7, 5}}, Extents{{4, 30, 24}}, Extents{{5, 31, 2}}}) {
       const Tensor picks = picks_of({2, 3}, 2 * grid.volume());
       Tensor wide = Tensor::zeros({2, 4, 30, 24, 2}, Dtype::f64);
       const Tensor drawn = normal_values({2, 4, 30, 24, 2}, Dtype::f64, "c");
@@ -126,9 +130,13 @@ TEST_P(PaperKernels, PatchWeights) {
     }
 }
 
-// --- keys of contrastive learning ----------------------------------------------------------------------------------------------
+// --- keys of contrastive learning ----------------------------------------------------------------
 
-struct Ring { Ints count; std::int64_t S; Doubles affinity; };
+struct Ring {
+  Ints count;
+  std::int64_t S;
+  Doubles affinity;
+};
 
 KeyRing ring_of(const Ring& r, std::int64_t dim, Dtype dtype, const Ints& next = {}) {
   const std::int64_t K = std::int64_t(r.count.size());
@@ -140,7 +148,8 @@ Ring random_ring(const Ints& count, std::int64_t S, std::uint64_t seed) {
   Generator random(seed, "ring");
   Ring r{count, S, Doubles(count.size() * std::size_t(S), NAN)};
   for (std::size_t k = 0; k < count.size(); ++k)
-    for (std::int32_t s = 0; s < count[k]; ++s) r.affinity[k * std::size_t(S) + std::size_t(s)] = double(random.integer(9)) / 8;
+    for (std::int32_t s = 0; s < count[k]; ++s)
+      r.affinity[k * std::size_t(S) + std::size_t(s)] = double(random.integer(9)) / 8;
   return r;
 }
 
@@ -180,7 +189,8 @@ TEST_P(PaperKernels, ClosestKeysAreThoseOfSorting) {
       for (const bool ties : {false, true}) {
         const Ring r = random_ring(count, 50, 9);
         Doubles score(std::size_t(6 * 150));
-        for (double& v : score) v = random.coin(0.05) ? NAN : ties ? double(random.integer(4)) - 1.5 : double(float(random.normal()));
+        for (double& v : score)
+          v = random.coin(0.05) ? NAN : ties ? double(random.integer(4)) - 1.5 : double(float(random.normal()));
         for (const double theta : {-1.0, 0.1, 2.0}) expect_closest(r, score, 2, n, theta, GetParam());
       }
 }
@@ -241,8 +251,9 @@ TEST_P(PaperKernels, MixturesOfNothingAreZero) {
   }
   // Two opposite keys have no direction between them: what is left is divided by 1e-12, not by 0.
   KeyRing opposite{of({2, 2, 1}, {0, 0, 1, -1}, GetParam()), of({2, 2}, {0, 0, 1, 1}, GetParam()),
-                        Tensor::of<std::int32_t>({2}, {0, 2}), Tensor::zeros({2}, Dtype::i32)};
-  Closest two{Tensor::of<std::int32_t>({1, 2}, {2, 3}), Tensor::of<std::int32_t>({1}, {2}), Tensor::of<std::int32_t>({1}, {2})};
+                   Tensor::of<std::int32_t>({2}, {0, 2}), Tensor::zeros({2}, Dtype::i32)};
+  Closest two{Tensor::of<std::int32_t>({1, 2}, {2, 3}), Tensor::of<std::int32_t>({1}, {2}),
+              Tensor::of<std::int32_t>({1}, {2})};
   Tensor mixed = Tensor::empty({1, 64, 1}, GetParam());
   cpu().mixtures(MixWeight::half, {}, opposite, two, mixed);
   for (double v : mixed.to_doubles()) EXPECT_TRUE(v == 0 || std::abs(v) == 1) << v;
@@ -254,8 +265,9 @@ TEST_P(PaperKernels, ContrastWeights) {
   // Others of the classes hold 2, 5 and 7 keys: with at least 3, classes 1 and 2 count, with 1 and 2 anchors.
   cpu().contrast_weights(3, Tensor::of<std::int32_t>({3}, {2, 1, 2}), ring, w);
   const double a = 1.0 / 3, b = 1.0 / 6;
-  EXPECT_TRUE(close(w, Tensor::of<double>({6, 6}, {0, 0, 0, 0, 0, 0,  0, 0, 0, 0, 0, 0,  0, 0, a, 0, 0, 0,
-                                                   0, 0, 0, 0, 0, 0,  0, 0, 0, 0, b, b,  0, 0, 0, 0, b, b}), 1e-7));
+  EXPECT_TRUE(close(w, Tensor::of<double>({6, 6}, {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, a, 0, 0, 0,
+                                                   0, 0, 0, 0, 0, 0, 0, 0, 0, 0, b, b, 0, 0, 0, 0, b, b}),
+                    1e-7));
   cpu().contrast_weights(8, Tensor::of<std::int32_t>({3}, {2, 1, 2}), ring, w);
   EXPECT_EQ(w.to_doubles(), Doubles(36));
   cpu().contrast_weights(0, Tensor::of<std::int32_t>({3}, {0, 0, 0}), ring, w);
@@ -266,7 +278,8 @@ TEST_P(PaperKernels, OtherClasses) {
   Tensor mask = Tensor::empty({4, 6}, GetParam());
   cpu().other_classes(ring_of(random_ring({3, 1}, 3, 1), 1, GetParam()), mask);
   const double no = GetParam() == Dtype::f32 ? double(-1e30f) : -1e30;
-  EXPECT_EQ(mask.to_doubles(), (Doubles{no, no, no, 0, no, no, no, no, no, 0, no, no, 0, 0, 0, no, no, no, 0, 0, 0, no, no, no}));
+  EXPECT_EQ(mask.to_doubles(),
+            (Doubles{no, no, no, 0, no, no, no, no, no, 0, no, no, 0, 0, 0, no, no, no, 0, 0, 0, no, no, no}));
 }
 
 TEST_P(PaperKernels, StoreKeys) {
@@ -277,8 +290,8 @@ TEST_P(PaperKernels, StoreKeys) {
     for (auto& h : held) h.resize(std::size_t(S));
     for (std::int32_t step = 0; step < 7; ++step) {
       const Tensor keys = normal_values({14, 2}, GetParam(), "rows", 1, step),
-                   affinity = normal_values({20}, GetParam(), "affinity", 1, step),
-                   picks = picks_of({2, 7}, 20), counted = Tensor::of<std::int32_t>({2}, {step, 7 - step});
+                   affinity = normal_values({20}, GetParam(), "affinity", 1, step), picks = picks_of({2, 7}, 20),
+                   counted = Tensor::of<std::int32_t>({2}, {step, 7 - step});
       const Doubles rows = keys.to_doubles(), a = affinity.to_doubles();
       for (const double open : {0.0, 1.0}) {
         const KeyRing before{ring.keys.clone(), ring.affinity.clone(), ring.count.clone(), ring.next.clone()};

@@ -72,9 +72,9 @@ TEST(Patches, ConfidenceCosineAndAttendedPatches) {
   const auto picks = [](std::int32_t a, std::int32_t b) { return Tensor::of({2, 1}, std::vector<std::int32_t>{a, b}); };
   EXPECT_EQ(attended_patches(x, map, grid, picks(1, 1)).to_doubles(), (std::vector<double>{1, 0, 1, 4}));
   const std::vector<double> cosine = patch_cosine(x, map, grid).to_doubles();
-  EXPECT_NEAR(cosine[0], 1, 1e-15);                       // the anchor itself
-  EXPECT_NEAR(cosine[2], 1 / std::sqrt(5.0), 1e-15);      // (1,0) against (1,2)
-  EXPECT_EQ(cosine[1], 0);                                // class 1 is absent from the first patch
+  EXPECT_NEAR(cosine[0], 1, 1e-15);                   // the anchor itself
+  EXPECT_NEAR(cosine[2], 1 / std::sqrt(5.0), 1e-15);  // (1,0) against (1,2)
+  EXPECT_EQ(cosine[1], 0);                            // class 1 is absent from the first patch
   EXPECT_NEAR(cosine[3], 1, 1e-15);
   EXPECT_THROW(patch_confidence(map, {{1, 1, 3}}), engine::ShapeError);
   EXPECT_THROW(attended_patches(x, map, grid, picks(2, 0)), engine::UsageError);

@@ -36,7 +36,8 @@ RunSettings settings(const std::string& method, bool replay) {
 
 TrainingData phantoms() {
   TrainingData data{.labelled = {}, .unlabelled = {}, .classes = 3};
-  for (int i = 0; i < 4; ++i) (i < 2 ? data.labelled : data.unlabelled).push_back(datasets::phantom({.extents = {{1, 36, 34}}}, i));
+  for (int i = 0; i < 4; ++i)
+    (i < 2 ? data.labelled : data.unlabelled).push_back(datasets::phantom({.extents = {{1, 36, 34}}}, i));
   for (datasets::Sample& sample : data.unlabelled) sample.label = {};
   return data;
 }
@@ -61,9 +62,11 @@ Outcome outcome(const RunSettings& s, std::int64_t look = 1) {
       for (const auto& [name, value] : report.values.observations) all.values["observed " + name].push_back(value);
     }
   }
-  all.recordings = device.recordings - all.recordings, all.replays = device.replays - all.replays, all.reads = device.reads - all.reads;
+  all.recordings = device.recordings - all.recordings, all.replays = device.replays - all.replays,
+  all.reads = device.reads - all.reads;
   for (const auto& [name, t] : trainer.checkpoint().tensors)
-    for (double v : t.to_doubles()) all.values[name].push_back(std::isnan(v) ? -1 : v);  // NaN: a slot of the bank without a key
+    // NaN: a slot of the bank without a key
+    for (double v : t.to_doubles()) all.values[name].push_back(std::isnan(v) ? -1 : v);
   return all;
 }
 
@@ -86,7 +89,7 @@ TEST(ReplayedTraining, HasTheSameBits) {
     const bool whole = replayed.train.shards == 1;
     const Outcome expected = outcome(direct), got = outcome(replayed);
     EXPECT_EQ(expected.replays, 0);
-    EXPECT_EQ(got.recordings, 2) << c.method;  // a step of the warm-up and one of the method
+    EXPECT_EQ(got.recordings, 2) << c.method;                       // a step of the warm-up and one of the method
     EXPECT_EQ(got.replays, whole ? 7 - 2 : 2 * 7 - 2) << c.method;  // all but the first of each
     ASSERT_EQ(expected.values.size(), got.values.size()) << c.method;
     for (const auto& [name, values] : expected.values) EXPECT_EQ(values, got.values.at(name)) << c.method << ": " << name;

@@ -60,7 +60,8 @@ Tensor by_definition(const Tensor& image, const WindowSpec& spec, std::int64_t C
     total[a].assign(std::size_t(s[a]), 0);
     for (std::int64_t start : plan.starts[a])
       for (std::int64_t i = 0; i < spec.window[a]; ++i)
-        if (const std::int64_t at = start + i - plan.before[a]; at >= 0 && at < s[a]) total[a][std::size_t(at)] += weight[a][std::size_t(i)];
+        if (const std::int64_t at = start + i - plan.before[a]; at >= 0 && at < s[a])
+          total[a][std::size_t(at)] += weight[a][std::size_t(i)];
   }
   Tensor sum = Tensor::zeros(s.with(3, C), image.dtype());
   engine::visit_float(image.dtype(), [&]<class T>(engine::Type<T>) {
@@ -76,7 +77,8 @@ Tensor by_definition(const Tensor& image, const WindowSpec& spec, std::int64_t C
           if (inside) f(i, engine::join(0, q, {{s[0], s[1], s[2]}}), T(row * weight[2][std::size_t(p[2])]));
         }
       };
-      each([&](std::int64_t i, std::int64_t v, T) { std::copy_n(image.data<T>() + v * s[3], s[3], x.data<T>() + i * s[3]); });
+      each(
+          [&](std::int64_t i, std::int64_t v, T) { std::copy_n(image.data<T>() + v * s[3], s[3], x.data<T>() + i * s[3]); });
       const Tensor p = probabilities(x);
       each([&](std::int64_t i, std::int64_t v, T w) {
         for (std::int64_t c = 0; c < C; ++c) sum.data<T>()[v * C + c] += w * p.data<T>()[i * C + c];
@@ -123,7 +125,8 @@ TEST(SlidingWindow, GoldenAverages) {
         const Tensor image = g.get(std::string(name) + "/image", dtype);
         const engine::Shape s = image.shape();
         const WindowSpec spec{.window = extents(g.integers(std::string(name) + "/attr.patch")),
-                              .stride = extents(g.integers(std::string(name) + "/attr.stride")), .batch = batch};
+                              .stride = extents(g.integers(std::string(name) + "/attr.stride")),
+                              .batch = batch};
         const Tensor mean =
             whole(image.reshape({s[0], s[1], s[2], 1}), spec, table_softmax(g.get(std::string(name) + "/table")));
         EXPECT_TRUE(close(mean, g.get(std::string(name) + "/mean_probability"), dtype == Dtype::f64 ? 1e-13 : 1e-6));
@@ -154,13 +157,16 @@ TEST(SlidingWindow, PlanesHaveTheBitsOfTheWholeVolume) {
     }
     spec.gaussian = k % 2, spec.batch = between(1, 5);
     const Dtype dtype = k % 3 ? Dtype::f32 : Dtype::f64;
-    SCOPED_TRACE(fmt::format("{}: {}, window {}, stride {}, {} at once", k, shape, to_string(spec.window), to_string(spec.stride), spec.batch));
+    SCOPED_TRACE(fmt::format("{}: {}, window {}, stride {}, {} at once", k, shape, to_string(spec.window),
+                             to_string(spec.stride), spec.batch));
     const Tensor image = tests::random_tensor(shape, std::uint64_t(k), dtype);
     const auto probabilities = [&](const Tensor& x) {  // of three classes; depends on the place in the window
       std::vector<double> p;
       const std::vector<double> v = x.to_doubles();
       for (std::size_t i = 0; i < v.size(); i += std::size_t(shape[3]))
-        for (int c = 0; c < 3; ++c) p.push_back(std::abs(v[i] * table.data<double>()[c]) + double(i / std::size_t(shape[3]) % std::size_t(spec.window.volume()) % 7));
+        for (int c = 0; c < 3; ++c)
+          p.push_back(std::abs(v[i] * table.data<double>()[c]) +
+                      double(i / std::size_t(shape[3]) % std::size_t(spec.window.volume()) % 7));
       return Tensor::of(x.shape().with(4, 3), p).to(dtype);
     };
     EXPECT_TRUE(tests::identical(whole(image, spec, probabilities), by_definition(image, spec, 3, probabilities)));
@@ -184,10 +190,11 @@ TEST(SlidingWindow, HandsPlanesOutAsSoonAsTheyAreDone) {
   EXPECT_EQ(told, windows);
 
   struct Stop {};
-  EXPECT_THROW(sliding_window(image, spec, [](const Tensor& x) { return x; }, [](const Tensor&) {},
-                              [](std::int64_t done, std::int64_t) {
-                                if (done == 3) throw Stop();
-                              }),
+  EXPECT_THROW(sliding_window(
+                   image, spec, [](const Tensor& x) { return x; }, [](const Tensor&) {},
+                   [](std::int64_t done, std::int64_t) {
+                     if (done == 3) throw Stop();
+                   }),
                Stop);
 }
 
@@ -196,8 +203,8 @@ TEST(SlidingWindow, Errors) {
   EXPECT_THROW(whole(image, {.window = {{2, 2, 2}}, .stride = {{3, 2, 2}}}, [](const Tensor& x) { return x; }),
                engine::UsageError);
   EXPECT_THROW(whole(image, {.window = {{2, 2, 2}}, .stride = {{2, 2, 2}}},
-                              [](const Tensor&) {
-                                return Tensor::zeros({1, 2, 2, 1, 1});
-                              }),
+                     [](const Tensor&) {
+                       return Tensor::zeros({1, 2, 2, 1, 1});
+                     }),
                engine::ShapeError);
 }

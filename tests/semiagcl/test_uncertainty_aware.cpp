@@ -35,7 +35,8 @@ TEST(UncertaintyAware, OnlyCertainVoxelsCount) {
   const Variable z(Tensor::zeros({1, 1, 1, 2, 2}, Dtype::f64));  // the student says one half everywhere
   const Tensor q = Tensor::of({1, 1, 1, 2, 2}, std::vector<double>{1, 0, 0.9, 0.1});
   const Tensor entropy = Tensor::of({1, 1, 1, 2}, std::vector<double>{0.1, 0.6});
-  EXPECT_NEAR(certain_consistency(z, q, entropy, limit(0.5)).value().item(), 0.25, 1e-15);               // the first voxel alone
+  // the first voxel alone
+  EXPECT_NEAR(certain_consistency(z, q, entropy, limit(0.5)).value().item(), 0.25, 1e-15);
   EXPECT_NEAR(certain_consistency(z, q, entropy, limit(0.7)).value().item(), (0.25 + 0.16) / 2, 1e-15);  // both
   EXPECT_EQ(certain_consistency(z, q, entropy, limit(0.05)).value().item(), 0);                          // none
 }

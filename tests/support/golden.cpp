@@ -53,7 +53,8 @@ double relative_difference(const Tensor& a, const Tensor& b) {
 
 testing::AssertionResult close(const Tensor& actual, const Tensor& expected, double tolerance) {
   if (actual.size() != expected.size())
-    return testing::AssertionFailure() << "shape " << to_string(actual.shape()) << " against " << to_string(expected.shape());
+    return testing::AssertionFailure() << "shape " << to_string(actual.shape()) << " against "
+                                       << to_string(expected.shape());
   const double difference = relative_difference(actual, expected);
   if (difference <= tolerance) return testing::AssertionSuccess();
   return testing::AssertionFailure() << "relative difference " << difference << " > " << tolerance << "\n  actual   "

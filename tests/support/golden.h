@@ -20,9 +20,9 @@ class Golden {
   explicit Golden(const std::string& name);  ///< "ops_norm" reads ops_norm.safetensors
   std::vector<std::string> cases() const;    ///< the first path element of all names, sorted, each once
   bool has(const std::string& name) const { return file_.tensors.count(name) > 0; }
-  const Tensor& get(const std::string& name) const;             ///< as stored; fails loudly when absent
+  const Tensor& get(const std::string& name) const;                ///< as stored; fails loudly when absent
   Tensor get(const std::string& name, engine::Dtype dtype) const;  ///< converted
-  double number(const std::string& name) const;                 ///< a one-element attribute
+  double number(const std::string& name) const;                    ///< a one-element attribute
   std::vector<std::int64_t> integers(const std::string& name) const;
   const engine::TensorFile& file() const { return file_; }
 
@@ -41,6 +41,7 @@ testing::AssertionResult close(const Tensor& actual, const Tensor& expected, dou
 testing::AssertionResult identical(const Tensor& a, const Tensor& b);
 
 /// Values drawn from N(0,1), rounded to float so that f32 and f64 tests start from the same numbers.
-Tensor random_tensor(const engine::Shape& shape, std::uint64_t seed, engine::Dtype dtype = engine::Dtype::f64, double scale = 1, double offset = 0);
+Tensor random_tensor(const engine::Shape& shape, std::uint64_t seed, engine::Dtype dtype = engine::Dtype::f64,
+                     double scale = 1, double offset = 0);
 
 }  // namespace sagcl::tests

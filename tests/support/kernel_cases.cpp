@@ -26,7 +26,10 @@ Tensor drawn(const Shape& shape, Dtype dtype, const char* name, F value) {
 ops::Backend& at(const Tensor& t) { return ops::backend(t.device()); }
 
 void add_selection(std::vector<KernelCase>& cases) {
-  const struct { const char* name; std::int64_t rows, n, skip; std::vector<double> q;
+  const struct {
+    const char* name;
+    std::int64_t rows, n, skip;
+    std::vector<double> q;
   } quantiles[] = {{"short rows", 5, 1001, 0, {0.25, 0.5}},
                    {"long rows", 2, 50021, 3, {0.005, 0.995, 0.5, 0, 1}},
                    {"skip", 3, 256, 16, {0.5}},
@@ -44,15 +47,16 @@ void add_selection(std::vector<KernelCase>& cases) {
                        at(y).quantiles(c.skip, c.q, in[0], y);
                        return {y};
                      }});
-  cases.push_back({"unit_range",
-                   [](Dtype dtype) -> Tensors {
-                     return {normal_values({2, 301}, dtype, "x"), Tensor::of<double>({2, 2}, {-1, 1.5, 0.25, 0.25}).to(dtype)};
-                   },
-                   [](const Tensors& in) -> Tensors {
-                     Tensor y = Tensor::empty_like(in[0]);
-                     at(y).unit_range(in[0], in[1], y);
-                     return {y};
-                   }});
+  cases.push_back(
+      {"unit_range",
+       [](Dtype dtype) -> Tensors {
+         return {normal_values({2, 301}, dtype, "x"), Tensor::of<double>({2, 2}, {-1, 1.5, 0.25, 0.25}).to(dtype)};
+       },
+       [](const Tensors& in) -> Tensors {
+         Tensor y = Tensor::empty_like(in[0]);
+         at(y).unit_range(in[0], in[1], y);
+         return {y};
+       }});
   cases.push_back({"choose",
                    [](Dtype dtype) -> Tensors {
                      return {integers({2, 3, 4}, 2, "mask").to(Dtype::f32), normal_values({3, 2, 3, 4, 5}, dtype, "a"),
@@ -65,31 +69,45 @@ void add_selection(std::vector<KernelCase>& cases) {
                      return {y, labels};
                    }});
   cases.push_back({"one_hot",
-                   [](Dtype dtype) -> Tensors { return {integers({2, 1, 5, 7}, 4, "labels"), Tensor::zeros({1}, dtype)}; },
+                   [](Dtype dtype) -> Tensors {
+                     return {integers({2, 1, 5, 7}, 4, "labels"), Tensor::zeros({1}, dtype)};
+                   },
                    [](const Tensors& in) -> Tensors {
                      Tensor y = empty({2, 1, 5, 7, 3}, in[1].dtype(), in[0]);
                      at(y).one_hot(in[0], y);
                      return {y};
                    }});
-  cases.push_back({"diagonal", [](Dtype dtype) -> Tensors { return {normal_values({3, 17, 17}, dtype, "a")}; },
+  cases.push_back({"diagonal",
+                   [](Dtype dtype) -> Tensors {
+                     return {normal_values({3, 17, 17}, dtype, "a")};
+                   },
                    [](const Tensors& in) -> Tensors {
                      Tensor y = empty({3, 17}, in[0].dtype(), in[0]);
                      at(y).diagonal(in[0], y);
                      return {y};
                    }});
-  cases.push_back({"below", [](Dtype dtype) -> Tensors { return {normal_values({4, 9}, dtype, "x"), number(0.1)}; },
+  cases.push_back({"below",
+                   [](Dtype dtype) -> Tensors {
+                     return {normal_values({4, 9}, dtype, "x"), number(0.1)};
+                   },
                    [](const Tensors& in) -> Tensors {
                      Tensor y = empty({4, 9, 3}, in[0].dtype(), in[0]);
                      at(y).below(in[0], in[1], y);
                      return {y};
                    }});
-  cases.push_back({"add_noise", [](Dtype dtype) -> Tensors { return {normal_values({3, 1111}, dtype, "x")}; },
+  cases.push_back({"add_noise",
+                   [](Dtype dtype) -> Tensors {
+                     return {normal_values({3, 1111}, dtype, "x")};
+                   },
                    [](const Tensors& in) -> Tensors {
                      Tensor y = Tensor::empty_like(in[0]);
                      at(y).add_noise(some_key(), 0.1, 0.2, in[0], y);
                      return {y};
                    }});
-  cases.push_back({"scale_by", [](Dtype dtype) -> Tensors { return {number(0.3), normal_values({3, 701}, dtype, "x")}; },
+  cases.push_back({"scale_by",
+                   [](Dtype dtype) -> Tensors {
+                     return {number(0.3), normal_values({3, 701}, dtype, "x")};
+                   },
                    [](const Tensors& in) -> Tensors {
                      Tensor y = Tensor::empty_like(in[1]);
                      at(y).scale_by(in[0], in[1], y);
@@ -123,8 +141,12 @@ void add_updates(std::vector<KernelCase>& cases) {
   for (const double open : {0.0, 1.0})
     cases.push_back({fmt::format("updates, open {}", open),
                      [open](Dtype dtype) -> Tensors {
-                       return {normal_values({40011}, dtype, "p"), normal_values({40011}, dtype, "g"),
-                               uniform_values({40011}, dtype, "v"), Tensor::of<double>({2}, {0.01, 1.3}), number(0.9), number(open)};
+                       return {normal_values({40011}, dtype, "p"),
+                               normal_values({40011}, dtype, "g"),
+                               uniform_values({40011}, dtype, "v"),
+                               Tensor::of<double>({2}, {0.01, 1.3}),
+                               number(0.9),
+                               number(open)};
                      },
                      [](const Tensors& in) -> Tensors {
                        const ops::AdamSlot a{in[0].clone(), in[1], in[1].clone(), in[2].clone()};

@@ -6,8 +6,8 @@
 #include "engine/random.h"
 #include "engine/tensor.h"
 
-/// What both contracts compute without differentiating it (selection, updates, the paper's kernels), described once: for any number of threads, for
-/// devices that record, and for one device against another.
+/// What both contracts compute without differentiating it (selection, updates, the paper's kernels), described once: for any
+/// number of threads, for devices that record, and for one device against another.
 namespace sagcl::tests {
 
 struct KernelCase {
@@ -28,8 +28,9 @@ inline engine::Tensor empty(const engine::Shape& shape, engine::Dtype dtype, con
 }
 
 /// Values of N(offset, scale²), exact in float.
-engine::Tensor normal_values(const engine::Shape& shape, engine::Dtype dtype, const char* name, double scale = 1, double offset = 0);
-engine::Tensor uniform_values(const engine::Shape& shape, engine::Dtype dtype, const char* name);     ///< U(0,1)
-engine::Tensor integers(const engine::Shape& shape, std::int64_t below, const char* name);            ///< i32
+engine::Tensor normal_values(const engine::Shape& shape, engine::Dtype dtype, const char* name, double scale = 1,
+                             double offset = 0);
+engine::Tensor uniform_values(const engine::Shape& shape, engine::Dtype dtype, const char* name);  ///< U(0,1)
+engine::Tensor integers(const engine::Shape& shape, std::int64_t below, const char* name);         ///< i32
 
 }  // namespace sagcl::tests

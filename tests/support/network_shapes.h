@@ -17,7 +17,8 @@ struct NetworkShape {
 inline std::vector<NetworkShape> network_shapes() {
   using engine::Extents;
   std::vector<NetworkShape> all;
-  const auto add = [&](const char* net, int level, std::int64_t N, std::int64_t C, std::int64_t O, Extents in, Extents kernel, Extents stride) {
+  const auto add = [&](const char* net, int level, std::int64_t N, std::int64_t C, std::int64_t O, Extents in,
+                       Extents kernel, Extents stride) {
     ops::ConvGeometry g{N, C, O, in, kernel, {}, stride, {}};
     for (int a = 0; a < 3; ++a) {
       g.padding[a] = stride[a] == 1 ? kernel[a] / 2 : 0;
@@ -37,9 +38,10 @@ inline std::vector<NetworkShape> network_shapes() {
     add("unet", level, 24, c, c, image, flat, one);
     if (level == 4) break;
     add("vnet", level, 4, c, 2 * c, volume, two, two);
-    add("unet", level, 24, 2 * c, c, image, flat, one);                                       // after concatenation
-    add("unet", level + 1, 24, 2 * c, c, {{1, 256 >> (level + 1), 256 >> (level + 1)}}, one, one);  // the 1x1 before resizing
-    add("unet", level + 1, 24, c, 2 * c, {{1, 256 >> (level + 1), 256 >> (level + 1)}}, flat, one); // after pooling
+    add("unet", level, 24, 2 * c, c, image, flat, one);  // after concatenation
+    // the 1x1 before resizing
+    add("unet", level + 1, 24, 2 * c, c, {{1, 256 >> (level + 1), 256 >> (level + 1)}}, one, one);
+    add("unet", level + 1, 24, c, 2 * c, {{1, 256 >> (level + 1), 256 >> (level + 1)}}, flat, one);  // after pooling
   }
   return all;
 }

@@ -20,10 +20,11 @@ using engine::Tensor;
 /// How the elements of an input are drawn; the values are exact in float, so f32 and f64 start from the same numbers.
 using Draw = std::function<std::vector<double>(const Shape& shape, engine::Generator& random)>;
 
-Draw normal(double scale = 1, double offset = 0);     ///< N(offset, scale²)
-Draw uniform(double low, double high);                ///< evenly in [low, high)
-Draw distinct(double gap = 0.05);                     ///< a shuffled ladder … -1.5 gap, -0.5 gap, 0.5 gap, …: no ties, no zero (maxima, kinks)
-Draw probabilities();                                 ///< rows over the last axis are positive and sum to about 1
+Draw normal(double scale = 1, double offset = 0);  ///< N(offset, scale²)
+Draw uniform(double low, double high);             ///< evenly in [low, high)
+/// a shuffled ladder … -1.5 gap, -0.5 gap, 0.5 gap, …: no ties, no zero (maxima, kinks)
+Draw distinct(double gap = 0.05);
+Draw probabilities();  ///< rows over the last axis are positive and sum to about 1
 
 struct OpInput {
   Shape shape;
@@ -31,13 +32,14 @@ struct OpInput {
 };
 
 struct OpCase {
-  std::string name;                                                   ///< "conv/3x3x3", family first
-  std::vector<OpInput> inputs;                                        ///< all are differentiated
-  std::function<Variable(const std::vector<Variable>&)> f;            ///< must follow the inputs' dtype and device
-  double gradient_tolerance = 1e-7;                                   ///< relative, of the f64 gradient check
-  double f32_tolerance = 1e-5;                                        ///< relative, f32 against f64, value and gradients
-  bool f64_only = false;                                              ///< no f32 comparison (an ill-conditioned case)
-  double gradient_step = 1e-4;                                        ///< of the difference quotient; small where values lie near kinks
+  std::string name;                                         ///< "conv/3x3x3", family first
+  std::vector<OpInput> inputs;                              ///< all are differentiated
+  std::function<Variable(const std::vector<Variable>&)> f;  ///< must follow the inputs' dtype and device
+  double gradient_tolerance = 1e-7;                         ///< relative, of the f64 gradient check
+  double f32_tolerance = 1e-5;                              ///< relative, f32 against f64, value and gradients
+  bool f64_only = false;                                    ///< no f32 comparison (an ill-conditioned case)
+  /// of the difference quotient; small where values lie near kinks
+  double gradient_step = 1e-4;
 };
 
 /// The inputs of a case, always the same.
@@ -59,8 +61,10 @@ const std::vector<OpCase>& op_cases();
 /// Some operations again in f32, at sizes at which the CPU splits its loops into many chunks and spreads them over threads;
 /// odd, so that pieces are left over.
 const std::vector<OpCase>& large_cases();
-void add_image_cases(std::vector<OpCase>& cases);   ///< op_cases_images.cpp: element by element, conv, pool, resize, norm, layout, dropout
-void add_vector_cases(std::vector<OpCase>& cases);  ///< op_cases_vectors.cpp: products, rows, distances, nuclear norm, losses
-void add_large_cases(std::vector<OpCase>& cases);   ///< op_cases_large.cpp
+/// op_cases_images.cpp: element by element, conv, pool, resize, norm, layout, dropout
+void add_image_cases(std::vector<OpCase>& cases);
+/// op_cases_vectors.cpp: products, rows, distances, nuclear norm, losses
+void add_vector_cases(std::vector<OpCase>& cases);
+void add_large_cases(std::vector<OpCase>& cases);  ///< op_cases_large.cpp
 
 }  // namespace sagcl::tests

@@ -48,22 +48,34 @@ void add_reductions(std::vector<OpCase>& cases) {
   cases.push_back({"sum/long", {{{40000}}}, [](const Inputs& v) { return ops::sum(v[0]); }, 1e-7, 1e-4});
   cases.push_back({"global_average_pool", {{volume}}, [](const Inputs& v) { return ops::global_average_pool(v[0]); }});
   for (std::int64_t c : {1, 2, 3, 4, 7}) {
-    cases.push_back({fmt::format("softmax/{}", c), {{{2, 3, 5, c}, normal(2)}}, [](const Inputs& v) { return ops::softmax(v[0]); }});
+    cases.push_back(
+        {fmt::format("softmax/{}", c), {{{2, 3, 5, c}, normal(2)}}, [](const Inputs& v) { return ops::softmax(v[0]); }});
     cases.push_back({fmt::format("most_likely/{}", c), {{{2, 3, 5, c}, distinct()}}, [](const Inputs& v) {
                        return ops::cross_entropy(v[0], ops::most_likely(v[0].value(), 0.2));
                      }});
-    cases.push_back({fmt::format("log_softmax/{}", c), {{{2, 3, 5, c}, normal(2)}}, [](const Inputs& v) { return ops::log_softmax(v[0]); }});
+    cases.push_back({fmt::format("log_softmax/{}", c), {{{2, 3, 5, c}, normal(2)}}, [](const Inputs& v) {
+                       return ops::log_softmax(v[0]);
+                     }});
   }
   for (std::int64_t c : {2, 3, 4}) {  // voxels in fours: kernels of their own on the GPU
     const Shape fours{1, 3, 4, c};
-    cases.push_back({fmt::format("softmax/{}_in_fours", c), {{fours, normal(2)}}, [](const Inputs& v) { return ops::softmax(v[0]); }});
-    cases.push_back({fmt::format("log_softmax/{}_in_fours", c), {{fours, normal(2)}}, [](const Inputs& v) { return ops::log_softmax(v[0]); }});
+    cases.push_back(
+        {fmt::format("softmax/{}_in_fours", c), {{fours, normal(2)}}, [](const Inputs& v) { return ops::softmax(v[0]); }});
+    cases.push_back({fmt::format("log_softmax/{}_in_fours", c), {{fours, normal(2)}}, [](const Inputs& v) {
+                       return ops::log_softmax(v[0]);
+                     }});
   }
 }
 
 void add_convolutions(std::vector<OpCase>& cases) {
-  struct Case { const char* name; Shape x, w; bool bias; ops::ConvSpec spec; };
-  const ops::ConvSpec same{{{1, 1, 1}}, {{1, 1, 1}}}, same_2d{{{1, 1, 1}}, {{0, 1, 1}}}, halve{{{2, 2, 2}}, {{0, 0, 0}}}, halve_2d{{{1, 2, 2}}, {{0, 0, 0}}};
+  struct Case {
+    const char* name;
+    Shape x, w;
+    bool bias;
+    ops::ConvSpec spec;
+  };
+  const ops::ConvSpec same{{{1, 1, 1}}, {{1, 1, 1}}}, same_2d{{{1, 1, 1}}, {{0, 1, 1}}}, halve{{{2, 2, 2}}, {{0, 0, 0}}},
+      halve_2d{{{1, 2, 2}}, {{0, 0, 0}}};
   for (const Case& c : {Case{"3x3x3", {2, 4, 3, 5, 3}, {4, 3, 3, 3, 3}, true, same},
                         Case{"3x3x3_no_bias", {1, 3, 3, 4, 16}, {5, 3, 3, 3, 16}, false, same},
                         Case{"3x3_image", {2, 1, 6, 5, 4}, {3, 1, 3, 3, 4}, true, same_2d},
@@ -82,19 +94,31 @@ void add_convolutions(std::vector<OpCase>& cases) {
                         Case{"3x3x3_overlapping", {1, 3, 2, 4, 2}, {2, 3, 3, 3, 2}, true, {{{2, 1, 2}}, {{1, 1, 0}}}}}) {
     OpCase entry{std::string("conv_transposed/") + c.name, {{c.x}, {c.w, normal(0.5)}}, {}};
     if (c.bias) entry.inputs.push_back({{c.w[4]}});
-    entry.f = [spec = c.spec](const Inputs& v) { return ops::conv_transposed(v[0], v[1], v.size() > 2 ? v[2] : Variable(), spec); };
+    entry.f = [spec = c.spec](const Inputs& v) {
+      return ops::conv_transposed(v[0], v[1], v.size() > 2 ? v[2] : Variable(), spec);
+    };
     cases.push_back(entry);
   }
 }
 
 void add_pooling(std::vector<OpCase>& cases) {
   const Shape odd{2, 5, 4, 7, 3};
-  cases.push_back({"max_pool/2x2", {{image, distinct()}}, [](const Inputs& v) { return ops::max_pool(v[0], {{{1, 2, 2}}, {{1, 2, 2}}}); }});
+  cases.push_back({"max_pool/2x2", {{image, distinct()}}, [](const Inputs& v) {
+                     return ops::max_pool(v[0], {{{1, 2, 2}}, {{1, 2, 2}}});
+                   }});
   cases.push_back({"max_pool/2x2x2_odd", {{odd, distinct()}}, [](const Inputs& v) { return ops::max_pool(v[0], {}); }});
-  cases.push_back({"max_pool/overlapping", {{odd, distinct()}}, [](const Inputs& v) { return ops::max_pool(v[0], {{{3, 2, 3}}, {{1, 2, 2}}}); }});
+  cases.push_back({"max_pool/overlapping", {{odd, distinct()}}, [](const Inputs& v) {
+                     return ops::max_pool(v[0], {{{3, 2, 3}}, {{1, 2, 2}}});
+                   }});
   cases.push_back({"average_pool/2x2x2_odd", {{odd}}, [](const Inputs& v) { return ops::average_pool(v[0], {}); }});
-  cases.push_back({"average_pool/overlapping", {{odd}}, [](const Inputs& v) { return ops::average_pool(v[0], {{{3, 1, 3}}, {{2, 3, 1}}}); }});
-  struct Case { const char* name; Shape x; ops::ResizeSpec spec; };
+  cases.push_back({"average_pool/overlapping", {{odd}}, [](const Inputs& v) {
+                     return ops::average_pool(v[0], {{{3, 1, 3}}, {{2, 3, 1}}});
+                   }});
+  struct Case {
+    const char* name;
+    Shape x;
+    ops::ResizeSpec spec;
+  };
   using ops::Interpolation;
   for (const Case& c : {Case{"bilinear_x2_aligned", {2, 1, 4, 5, 3}, {{{1, 8, 10}}, Interpolation::linear, true}},
                         Case{"bilinear_x2", {2, 1, 4, 5, 16}, {{{1, 8, 10}}, Interpolation::linear, false}},
@@ -106,13 +130,15 @@ void add_pooling(std::vector<OpCase>& cases) {
                         Case{"trilinear_uneven_aligned", {2, 3, 5, 1, 2}, {{{7, 3, 4}}, Interpolation::linear, true}},
                         Case{"nearest_x2", {1, 2, 3, 2, 3}, {{{4, 6, 4}}, Interpolation::nearest, false}},
                         Case{"nearest_uneven", {1, 5, 3, 4, 2}, {{{3, 7, 4}}, Interpolation::nearest, false}}})
-    cases.push_back({std::string("resize/") + c.name, {{c.x}}, [spec = c.spec](const Inputs& v) { return ops::resize(v[0], spec); }});
+    cases.push_back(
+        {std::string("resize/") + c.name, {{c.x}}, [spec = c.spec](const Inputs& v) { return ops::resize(v[0], spec); }});
 }
 
 /// Running statistics that every evaluation starts with afresh.
 ops::RunningStatistics running_like(const Tensor& x) {
   std::vector<double> mean, variance;
-  for (std::int64_t c = 0; c < x.shape().back(); ++c) mean.push_back(0.25 * double(c) - 0.5), variance.push_back(0.5 + 0.25 * double(c));
+  for (std::int64_t c = 0; c < x.shape().back(); ++c)
+    mean.push_back(0.25 * double(c) - 0.5), variance.push_back(0.5 + 0.25 * double(c));
   const Shape shape{x.shape().back()};
   return {constant_like(x, shape, mean), constant_like(x, shape, variance)};
 }
@@ -122,31 +148,55 @@ void add_norms(std::vector<OpCase>& cases) {
   for (double slope : {1.0, 0.0, 0.01})
     for (bool training : {true, false})
       for (const Shape& x : {volume, Shape{3, 1, 4, 5, 16}})
-        cases.push_back({fmt::format("batch_norm/{}_slope_{}_channels_{}", training ? "training" : "evaluation", slope, x.back()),
-                         {{x, normal(2, 1)}, {{x.back()}, factor}, {{x.back()}, normal(0.7)}},
-                         [=](const Inputs& v) {
-                           ops::RunningStatistics running = running_like(v[0].value());
-                           return ops::batch_norm(v[0], v[1], v[2], running, {.slope = slope, .training = training});
-                         }, 1e-7, 3e-5, false, 1e-5});
-  cases.push_back({"instance_norm", {{volume, normal(2, 1)}, {{3}, factor}, {{3}, normal(0.7)}},
-                   [](const Inputs& v) { return ops::instance_norm(v[0], v[1], v[2], {.slope = 0.2}); }, 1e-7, 3e-5, false, 1e-5});
+        cases.push_back(
+            {fmt::format("batch_norm/{}_slope_{}_channels_{}", training ? "training" : "evaluation", slope, x.back()),
+             {{x, normal(2, 1)}, {{x.back()}, factor}, {{x.back()}, normal(0.7)}},
+             [=](const Inputs& v) {
+               ops::RunningStatistics running = running_like(v[0].value());
+               return ops::batch_norm(v[0], v[1], v[2], running, {.slope = slope, .training = training});
+             },
+             1e-7,
+             3e-5,
+             false,
+             1e-5});
+  cases.push_back({"instance_norm",
+                   {{volume, normal(2, 1)}, {{3}, factor}, {{3}, normal(0.7)}},
+                   [](const Inputs& v) { return ops::instance_norm(v[0], v[1], v[2], {.slope = 0.2}); },
+                   1e-7,
+                   3e-5,
+                   false,
+                   1e-5});
   for (std::int64_t groups : {1, 2, 3})
-    cases.push_back({fmt::format("group_norm/{}", groups), {{{2, 2, 3, 2, 6}, normal(2, 1)}, {{6}, factor}, {{6}}},
-                     [=](const Inputs& v) { return ops::group_norm(v[0], v[1], v[2], groups, {.slope = 0}); }, 1e-7, 3e-5, false, 1e-5});
+    cases.push_back({fmt::format("group_norm/{}", groups),
+                     {{{2, 2, 3, 2, 6}, normal(2, 1)}, {{6}, factor}, {{6}}},
+                     [=](const Inputs& v) { return ops::group_norm(v[0], v[1], v[2], groups, {.slope = 0}); },
+                     1e-7,
+                     3e-5,
+                     false,
+                     1e-5});
   // recipes: the convolution saves x, not the norm's output, and makes it again in the backward pass
-  cases.push_back({"batch_norm/then_conv", {{{2, 3, 3, 3, 2}}, {{2}, factor}, {{2}}, {{3, 3, 3, 3, 2}}}, [](const Inputs& v) {
+  cases.push_back({"batch_norm/then_conv",
+                   {{{2, 3, 3, 3, 2}}, {{2}, factor}, {{2}}, {{3, 3, 3, 3, 2}}},
+                   [](const Inputs& v) {
                      ops::RunningStatistics running = running_like(v[0].value());
                      const Variable y = ops::batch_norm(v[0], v[1], v[2], running, {.slope = 0.01});
                      return ops::conv(ops::concat({ops::add(y, y)}, -1), v[3], {}, {{{1, 1, 1}}, {{1, 1, 1}}});
-                   }, 1e-7, 3e-5, false, 1e-5});
+                   },
+                   1e-7,
+                   3e-5,
+                   false,
+                   1e-5});
 }
 
 void add_layout(std::vector<OpCase>& cases) {
   const engine::RandomKey key = engine::Generator(7, "op cases").next_key();
   cases.push_back({"dropout", {{volume}}, [=](const Inputs& v) { return ops::dropout(v[0], 0.3, key); }});
-  cases.push_back({"channel_dropout", {{{4, 2, 3, 2, 8}}}, [=](const Inputs& v) { return ops::channel_dropout(v[0], 0.5, key); }});
+  cases.push_back(
+      {"channel_dropout", {{{4, 2, 3, 2, 8}}}, [=](const Inputs& v) { return ops::channel_dropout(v[0], 0.5, key); }});
   cases.push_back({"reshape", {{volume}}, [](const Inputs& v) { return ops::reshape(v[0], {6, 20, 3}); }});
-  cases.push_back({"concat/channels", {{volume}, {{2, 3, 4, 5, 2}}, {{2, 3, 4, 5, 1}}}, [](const Inputs& v) { return ops::concat(v, -1); }});
+  cases.push_back({"concat/channels", {{volume}, {{2, 3, 4, 5, 2}}, {{2, 3, 4, 5, 1}}}, [](const Inputs& v) {
+                     return ops::concat(v, -1);
+                   }});
   cases.push_back({"concat/first_axis", {{{2, 5}}, {{3, 5}}}, [](const Inputs& v) { return ops::concat(v, 0); }});
   cases.push_back({"concat/with_itself", {{volume}}, [](const Inputs& v) { return ops::concat({v[0], v[0]}, 2); }});
   cases.push_back({"slice", {{volume}}, [](const Inputs& v) { return ops::slice(v[0], 3, 1, 3); }});

@@ -14,18 +14,20 @@ using Tensors = std::vector<Tensor>;
 
 PaperBackend& at(const Tensor& t) { return paper_backend(t.device()); }
 void add_patches(std::vector<KernelCase>& cases) {
-  for (const auto& [name, f] : {std::pair("value", PatchMean::value), {"entropy", PatchMean::entropy},
+  for (const auto& [name, f] : {std::pair("value", PatchMean::value),
+                                {"entropy", PatchMean::entropy},
                                 {"clamped entropy", PatchMean::clamped_entropy}})
     for (const bool with_image : {false, true})
-      cases.push_back({fmt::format("patch_means, {}{}", name, with_image ? " of the image" : ""),
-                       [](Dtype dtype) -> Tensors {
-                         return {uniform_values({2, 8, 36, 30, 1}, dtype, "x"), uniform_values({2, 8, 36, 30, 3}, dtype, "c")};
-                       },
-                       [f = f, with_image](const Tensors& in) -> Tensors {
-                         Tensor y = empty({2, 2 * 3 * 2, 3}, in[1].dtype(), in[1]);
-                         at(y).patch_means(f, {{2, 3, 2}}, with_image ? in[0] : Tensor(), in[1], y);
-                         return {y};
-                       }});
+      cases.push_back(
+          {fmt::format("patch_means, {}{}", name, with_image ? " of the image" : ""),
+           [](Dtype dtype) -> Tensors {
+             return {uniform_values({2, 8, 36, 30, 1}, dtype, "x"), uniform_values({2, 8, 36, 30, 3}, dtype, "c")};
+           },
+           [f = f, with_image](const Tensors& in) -> Tensors {
+             Tensor y = empty({2, 2 * 3 * 2, 3}, in[1].dtype(), in[1]);
+             at(y).patch_means(f, {{2, 3, 2}}, with_image ? in[0] : Tensor(), in[1], y);
+             return {y};
+           }});
   cases.push_back({"attended_patches",
                    [](Dtype dtype) -> Tensors {
                      return {normal_values({2, 4, 9, 10, 2}, dtype, "x"), uniform_values({2, 4, 9, 10, 3}, dtype, "c"),
@@ -71,8 +73,8 @@ void add_keys(std::vector<KernelCase>& cases) {
                        const Closest c = closest(in, ring_of(in), n);
                        return {c.slots, c.found, c.allowed};
                      }});
-  for (const auto& [name, w] : {std::pair("affinity", MixWeight::affinity), {"half", MixWeight::half},
-                                {"random", MixWeight::random}})
+  for (const auto& [name, w] :
+       {std::pair("affinity", MixWeight::affinity), {"half", MixWeight::half}, {"random", MixWeight::random}})
     cases.push_back({fmt::format("mixtures, {}", name), inputs, [closest, w = w](const Tensors& in) -> Tensors {
                        Tensor y = empty({12, 11, 20}, in[0].dtype(), in[0]);
                        at(y).mixtures(w, some_key(), ring_of(in), closest(in, ring_of(in), 60), y);
@@ -94,7 +96,8 @@ void add_keys(std::vector<KernelCase>& cases) {
                    [](Dtype dtype) {
                      Tensors in = ring_inputs(dtype);
                      in.insert(in.end(), {normal_values({12, 20}, dtype, "rows"), integers({3, 4}, 50, "picks"),
-                                          Tensor::of<std::int32_t>({3}, {4, 3, 0}), uniform_values({50}, dtype, "row affinity"), number(1)});
+                                          Tensor::of<std::int32_t>({3}, {4, 3, 0}),
+                                          uniform_values({50}, dtype, "row affinity"), number(1)});
                      return in;
                    },
                    [](const Tensors& in) -> Tensors {
@@ -102,16 +105,17 @@ void add_keys(std::vector<KernelCase>& cases) {
                      at(in[0]).store_keys(in[4], in[5], in[6], in[7], in[8], ring);
                      return {ring.keys, ring.affinity, ring.count, ring.next};
                    }});
-  cases.push_back({"move_threshold",
-                   [](Dtype dtype) -> Tensors {
-                     return {Tensor::of<double>({1}, {0.9}).to(dtype), Tensor::of<double>({2}, {0.5, 0}).to(dtype), number(1)};
-                   },
-                   [](const Tensors& in) -> Tensors {
-                     Tensor state = in[1].clone();
-                     at(state).move_threshold(0.9, true, 0.1, 0.95, in[0], in[2], state);
-                     at(state).move_threshold(0.9, true, 0.1, 0.85, in[0], Tensor(), state);
-                     return {state};
-                   }});
+  cases.push_back(
+      {"move_threshold",
+       [](Dtype dtype) -> Tensors {
+         return {Tensor::of<double>({1}, {0.9}).to(dtype), Tensor::of<double>({2}, {0.5, 0}).to(dtype), number(1)};
+       },
+       [](const Tensors& in) -> Tensors {
+         Tensor state = in[1].clone();
+         at(state).move_threshold(0.9, true, 0.1, 0.95, in[0], in[2], state);
+         at(state).move_threshold(0.9, true, 0.1, 0.85, in[0], Tensor(), state);
+         return {state};
+       }});
 }
 
 }  // namespace

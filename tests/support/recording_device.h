@@ -9,8 +9,9 @@
 
 namespace sagcl::tests {
 
-/// A device in main memory that can record, as a GPU does: while it records, work is kept as functors with raw pointers (with
-/// tensors where the CPU's libraries do it) and not done. Fresh memory holds NaN, so that a value that was never computed shows.
+/// A device in main memory that can record, as a GPU does: while it records, work is kept as functors with raw pointers
+/// (with tensors where the CPU's libraries do it) and not done. Fresh memory holds NaN, so that a value that was never
+/// computed shows.
 class RecordingDevice final : public engine::DeviceRuntime {
  public:
   static constexpr engine::Device place() { return engine::Device::cuda(60); }
@@ -26,7 +27,9 @@ class RecordingDevice final : public engine::DeviceRuntime {
     ++reads;
   }
   void copy_within(void* to, const void* from, std::size_t n) override {
-    task([=] { if (n != 0) std::memcpy(to, from, n); });
+    task([=] {
+      if (n != 0) std::memcpy(to, from, n);
+    });
   }
   void zero(void* memory, std::size_t n) override {
     task([=] { std::memset(memory, 0, n); });
@@ -110,20 +113,26 @@ class RecordingBackend final : public ops::SharedBackend<RecordingLaunch> {
     task([=]() mutable { cpu().svd(a, u, s, vt); });
   }
   void conv_forward(const ops::ConvGeometry& g, const Tensor& x, const Tensor& w, const Tensor& b, Tensor& y) override {
-    RecordingLaunch::for_each(y.size(), ops::kernels::ConvForward<float>{g, x.data<float>(), w.data<float>(),
-                                                                         b.defined() ? b.data<float>() : nullptr, y.data<float>()});
+    RecordingLaunch::for_each(y.size(),
+                              ops::kernels::ConvForward<float>{g, x.data<float>(), w.data<float>(),
+                                                               b.defined() ? b.data<float>() : nullptr, y.data<float>()});
   }
-  void conv_backward_data(const ops::ConvGeometry& g, const Tensor& w, const Tensor& dy, const Tensor& b, Tensor& dx) override {
-    RecordingLaunch::for_each(dx.size(), ops::kernels::ConvBackwardData<float>{g, w.data<float>(), dy.data<float>(),
-                                                                               b.defined() ? b.data<float>() : nullptr, dx.data<float>()});
+  void conv_backward_data(const ops::ConvGeometry& g, const Tensor& w, const Tensor& dy, const Tensor& b,
+                          Tensor& dx) override {
+    RecordingLaunch::for_each(
+        dx.size(), ops::kernels::ConvBackwardData<float>{g, w.data<float>(), dy.data<float>(),
+                                                         b.defined() ? b.data<float>() : nullptr, dx.data<float>()});
   }
   void conv_backward_weight(const ops::ConvGeometry& g, const Tensor& x, const Tensor& dy, Tensor& dw) override {
-    RecordingLaunch::for_each(dw.size(), ops::kernels::ConvBackwardWeight<float>{g, x.data<float>(), dy.data<float>(), dw.data<float>()});
+    RecordingLaunch::for_each(
+        dw.size(), ops::kernels::ConvBackwardWeight<float>{g, x.data<float>(), dy.data<float>(), dw.data<float>()});
   }
 
  private:
   template <class F>
-  static void task(F f) { RecordingDevice::get().task(std::move(f)); }
+  static void task(F f) {
+    RecordingDevice::get().task(std::move(f));
+  }
   static ops::Backend& cpu() { return ops::backend(engine::Device::cpu()); }
 };
 

@@ -24,9 +24,7 @@ class ThreadWorld {
         Member member(*this, r);
         try {
           f(member);
-        } catch (...) {
-          failures[std::size_t(r)] = std::current_exception();
-        }
+        } catch (...) { failures[std::size_t(r)] = std::current_exception(); }
         barrier_.arrive_and_drop();
       });
     for (std::thread& t : threads) t.join();
@@ -55,8 +53,11 @@ class ThreadWorld {
     void abort(int code) override { std::_Exit(code); }
 
    private:
-    static void copy(char* to, const char* from, std::size_t bytes) { if (bytes) std::memcpy(to, from, bytes); }
-    template <class F> void exchange(void* mine, F&& take) {
+    static void copy(char* to, const char* from, std::size_t bytes) {
+      if (bytes) std::memcpy(to, from, bytes);
+    }
+    template <class F>
+    void exchange(void* mine, F&& take) {
       world_.places_[std::size_t(rank_)] = static_cast<char*>(mine);
       world_.barrier_.arrive_and_wait();
       for (int r = 0; r < size(); ++r) take(r, world_.places_[std::size_t(r)]);

@@ -14,9 +14,7 @@ testing::AssertionResult throws(F f, const std::string& part) {
     const std::string text = e.what();
     if (text.find(part) != std::string::npos) return testing::AssertionSuccess();
     return testing::AssertionFailure() << "\"" << part << "\" is not in: " << text;
-  } catch (const std::exception& e) {
-    return testing::AssertionFailure() << "another kind of exception: " << e.what();
-  }
+  } catch (const std::exception& e) { return testing::AssertionFailure() << "another kind of exception: " << e.what(); }
   return testing::AssertionFailure() << "nothing was thrown; expected \"" << part << "\"";
 }
 

@@ -11,7 +11,9 @@
 using namespace sagcl;
 using tests::contains;
 
-TEST(Html, Escapes) { EXPECT_EQ(tools::escaped("<a href=\"x\">'&'</a>"), "&lt;a href=&quot;x&quot;&gt;&#39;&amp;&#39;&lt;/a&gt;"); }
+TEST(Html, Escapes) {
+  EXPECT_EQ(tools::escaped("<a href=\"x\">'&'</a>"), "&lt;a href=&quot;x&quot;&gt;&#39;&amp;&#39;&lt;/a&gt;");
+}
 
 TEST(Html, Base64OfTheStandard) {  // RFC 4648, section 10
   EXPECT_EQ(tools::base64(""), "");
@@ -47,7 +49,8 @@ TEST(Chart, DrawsSeriesGapsAndNothing) {
   EXPECT_TRUE(contains(svg, ">here<"));
   EXPECT_EQ(svg.find("nan"), std::string::npos);
   // A gap starts the line anew.
-  const std::string path = svg.substr(svg.find("<path d=\""), svg.find("\" fill=\"none\" stroke=\"#123456") - svg.find("<path d=\""));
+  const std::string path =
+      svg.substr(svg.find("<path d=\""), svg.find("\" fill=\"none\" stroke=\"#123456") - svg.find("<path d=\""));
   EXPECT_EQ(std::count(path.begin(), path.end(), 'M'), 2) << path;
 }
 
@@ -103,9 +106,13 @@ TEST(Overlay, ThreePlanesOfAVolumeOneOfAnImage) {
   ASSERT_EQ(figures.size(), 3u);
   for (const auto& f : figures) {
     EXPECT_TRUE(contains(f, "data:image/png;base64,"));
-    EXPECT_TRUE(contains(f, "fill-opacity"));    // truth
-    EXPECT_TRUE(contains(f, "fill=\"none\""));   // prediction
+    EXPECT_TRUE(contains(f, "fill-opacity"));   // truth
+    EXPECT_TRUE(contains(f, "fill=\"none\""));  // prediction
   }
-  tools::OverlayCase tile{tests::Tensor::zeros({1, 6, 6, 3}), tests::box({1, 6, 6}, {0, 1, 1}, {1, 3, 3}), tests::box({1, 6, 6}, {0, 1, 1}, {1, 3, 3}), {1, 1, 1}, false};
+  tools::OverlayCase tile{tests::Tensor::zeros({1, 6, 6, 3}),
+                          tests::box({1, 6, 6}, {0, 1, 1}, {1, 3, 3}),
+                          tests::box({1, 6, 6}, {0, 1, 1}, {1, 3, 3}),
+                          {1, 1, 1},
+                          false};
   EXPECT_EQ(tools::overlay_figures(tile).size(), 1u);
 }

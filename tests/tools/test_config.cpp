@@ -1,6 +1,6 @@
 #include "tests/tools/tools_support.h"
-#include "tools/run/config.h"
 #include "tools/programs/json_text.h"
+#include "tools/run/config.h"
 
 namespace sagcl::tests {
 namespace {
@@ -51,8 +51,7 @@ TEST(Config, EveryPrintedSettingCanBeTypedBack) {
     end = printed.find('\n', begin);
     const std::string line = printed.substr(begin, end - begin);
     const std::size_t equals = line.find(" = ");
-    if (line.starts_with("["))
-      section = line.substr(1, line.size() - 2) + ".";
+    if (line.starts_with("[")) section = line.substr(1, line.size() - 2) + ".";
     else if (equals != std::string::npos)
       tools::apply_assignment(back, section + line.substr(0, equals) + "=" + line.substr(equals + 3));
   }

@@ -4,8 +4,8 @@
 #include "tools/evaluate/evaluation.h"
 
 using namespace sagcl;
-using tests::box;
 using engine::Tensor;
+using tests::box;
 using tests::contains;
 using tools::Evaluation;
 
@@ -47,8 +47,8 @@ TEST(Evaluation, MillimetresScaleDistancesOnly) {
 TEST(Evaluation, EmptyMasksAreCountedAndDoNotFlatterDistances) {
   Evaluation e = with_classes({"a", "b"});
   const engine::Shape s{4, 6, 6};
-  Tensor truth = box(s, {1, 1, 1}, {3, 3, 3}, 1);                                       // only class 1
-  tools::add_case(e, "right", truth, truth, unit_spacing);                              // b: both empty
+  Tensor truth = box(s, {1, 1, 1}, {3, 3, 3}, 1);                                          // only class 1
+  tools::add_case(e, "right", truth, truth, unit_spacing);                                 // b: both empty
   tools::add_case(e, "missed", Tensor::zeros(s, engine::Dtype::u8), truth, unit_spacing);  // a: nothing predicted
   tools::add_case(e, "invented", box(s, {1, 1, 1}, {3, 3, 3}, 2), truth, unit_spacing);    // b: not in the truth
   tools::summarise(e);
@@ -56,9 +56,9 @@ TEST(Evaluation, EmptyMasksAreCountedAndDoNotFlatterDistances) {
   EXPECT_EQ(e.cases[1].classes[0].status, "empty_prediction");
   EXPECT_EQ(e.cases[2].classes[1].status, "empty_reference");
   EXPECT_EQ(e.empty_predictions, 2);
-  EXPECT_NEAR(e.mean[0].dice, 1.0 / 3, 1e-12);   // 1, 0, 0
-  EXPECT_NEAR(e.mean[1].dice, 2.0 / 3, 1e-12);   // both empty counts 1
-  EXPECT_EQ(e.mean[0].hd95, 0);                  // over the one case that has a distance
+  EXPECT_NEAR(e.mean[0].dice, 1.0 / 3, 1e-12);  // 1, 0, 0
+  EXPECT_NEAR(e.mean[1].dice, 2.0 / 3, 1e-12);  // both empty counts 1
+  EXPECT_EQ(e.mean[0].hd95, 0);                 // over the one case that has a distance
   EXPECT_TRUE(std::isnan(e.mean[1].hd95));
   EXPECT_EQ(e.by_dice().front(), 2u);
   EXPECT_EQ(e.by_dice().back(), 0u);
@@ -96,19 +96,20 @@ TEST(Evaluation, RefusesFilesThatAreNotOne) {
   const auto message = [](const std::string& text) {
     try {
       tools::parse_evaluation(text, "f.json");
-    } catch (const engine::DataError& e) {
-      return std::string(e.what());
-    }
+    } catch (const engine::DataError& e) { return std::string(e.what()); }
     return std::string("accepted");
   };
   EXPECT_TRUE(contains(message("{"), "f.json: this is not a JSON object"));
   EXPECT_TRUE(contains(message("{}"), "'schema_version' is missing"));
   EXPECT_TRUE(contains(message(R"({"schema_version":2})"), "this program reads 1"));
   EXPECT_TRUE(contains(message(R"({"schema_version":1,"unit":3})"), "'unit' must be text"));
-  EXPECT_TRUE(contains(message(R"({"schema_version":1,"unit":"mm","classes":["a"],"cases":[{"id":"x","classes":[]}]})"), "case x has 0 classes"));
+  EXPECT_TRUE(contains(message(R"({"schema_version":1,"unit":"mm","classes":["a"],"cases":[{"id":"x","classes":[]}]})"),
+                       "case x has 0 classes"));
 }
 
 TEST(Evaluation, RefusesMasksOfOtherExtents) {
   Evaluation e = with_classes({"a"});
-  EXPECT_THROW(tools::add_case(e, "c", box({1, 4, 4}, {0, 0, 0}, {1, 1, 1}), box({1, 4, 5}, {0, 0, 0}, {1, 1, 1}), unit_spacing), engine::ShapeError);
+  EXPECT_THROW(
+      tools::add_case(e, "c", box({1, 4, 4}, {0, 0, 0}, {1, 1, 1}), box({1, 4, 5}, {0, 0, 0}, {1, 1, 1}), unit_spacing),
+      engine::ShapeError);
 }

@@ -53,10 +53,8 @@ TEST_F(Kills, AnyNumberOfThemLeavesTheBytesOfTheRunThatWasLeftAlone) {
         const bool again = done < until &&
                            (done == before || runs % 2 == 0);  // every second run is killed once, others any number of times
         code = start(name, kinds[kind], again ? moment * duration : 1e9);
-        if (code == -1)
-          ++done, without_checkpoint += tools::checkpoint_files(at(name)).empty();
-        else
-          ASSERT_EQ(code, 0) << content_of(at("log"));
+        if (code == -1) ++done, without_checkpoint += tools::checkpoint_files(at(name)).empty();
+        else ASSERT_EQ(code, 0) << content_of(at("log"));
       }
       if (done == before) duration = std::min(duration, seconds_since(begin));  // the machine has become quicker
       expect_same(whole, name);

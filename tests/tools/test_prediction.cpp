@@ -16,14 +16,14 @@ using engine::Dtype;
 using engine::Shape;
 using engine::Tensor;
 using tests::contains;
+using tests::expect_error;
+using tests::Folders;
 using tests::Names;
 using tests::readers;
+using tests::run;
 using tests::some_volume;
 using tests::write_plane;
 using tests::write_volume;
-using tests::expect_error;
-using tests::Folders;
-using tests::run;
 namespace fs = std::filesystem;
 
 namespace {

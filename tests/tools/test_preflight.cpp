@@ -156,10 +156,12 @@ TEST_F(Preflight, TheEstimateHoldsForWhatIsWritten) {
 }
 
 TEST_F(Preflight, ValidationLeavesOutWhatNobodyAnnotated) {
-  put(at("data/dataset.json"), R"({"labels": {"background": 0, "part 1": 1, "part 2": 2, "ignore": 3}, "channel_names": {"0": "x"}})");
+  put(at("data/dataset.json"),
+      R"({"labels": {"background": 0, "part 1": 1, "part 2": 2, "ignore": 3}, "channel_names": {"0": "x"}})");
   change_label("labelsTr", 3, [](std::uint8_t* label) { std::fill(label, label + 512, std::uint8_t(3)); });
   semiagcl::RunSettings s;
-  s.data.folder = at("data").string(), s.data.validation = "phantom_003", s.network.name = "unet", s.train.patch = {1, 32, 32};
+  s.data.folder = at("data").string(), s.data.validation = "phantom_003", s.network.name = "unet",
+  s.train.patch = {1, 32, 32};
   const tools::RunData data = tools::load_run_data(s, "");
   ASSERT_EQ(data.training.classes, 3);
   engine::Generator random(1, "weights");

@@ -22,13 +22,15 @@ class Processes : public testing::Test {
 
   /// What mpirun needs in a container: no ssh, more processes than cores, none bound to a core, perhaps the administrator.
   static std::string mpirun(int processes) {
-    return fmt::format("OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_rmaps_base_oversubscribe=1 "
-                       "OMPI_MCA_hwloc_base_binding_policy=none OMPI_MCA_plm_rsh_agent=/bin/true "
-                       "PRTE_MCA_rmaps_default_mapping_policy=:oversubscribe "  // Open MPI 5's words for the same
-                       "PRTE_MCA_hwloc_default_binding_policy=none PRTE_MCA_plm_ssh_agent=/bin/true "
-                       "OMPI_MCA_btl_vader_single_copy_mechanism=none "  // containers forbid reading another process
-                       "ASAN_OPTIONS=detect_leaks=0 "  // MPI keeps some memory to the end
-                       "exec {} -np {} ", SAGCL_MPIEXEC, processes);
+    return fmt::format(
+        "OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_rmaps_base_oversubscribe=1 "
+        "OMPI_MCA_hwloc_base_binding_policy=none OMPI_MCA_plm_rsh_agent=/bin/true "
+        "PRTE_MCA_rmaps_default_mapping_policy=:oversubscribe "  // Open MPI 5's words for the same
+        "PRTE_MCA_hwloc_default_binding_policy=none PRTE_MCA_plm_ssh_agent=/bin/true "
+        "OMPI_MCA_btl_vader_single_copy_mechanism=none "  // containers forbid reading another process
+        "ASAN_OPTIONS=detect_leaks=0 "                    // MPI keeps some memory to the end
+        "exec {} -np {} ",
+        SAGCL_MPIEXEC, processes);
   }
   static std::string program() { return std::string(SAGCL_BINARY_DIR) + "/bin/sagcl-train"; }
 
@@ -84,8 +86,8 @@ TEST_F(Processes, AnotherNumberResumes) {
 
 TEST_F(Processes, OneJobAtATimeAndOneCommandLineForAll) {
   const std::string line = start("run", "supervised") + "--resume ";
-  const std::string endless = "OMPI_MCA_odls_base_sigkill_timeout=5 " + mpirun(2) + line +
-                              "--set train.steps=1000000 > /dev/null 2> /dev/null";
+  const std::string endless =
+      "OMPI_MCA_odls_base_sigkill_timeout=5 " + mpirun(2) + line + "--set train.steps=1000000 > /dev/null 2> /dev/null";
   const pid_t first = ::fork();
   if (first == 0) {
     ::execl("/bin/sh", "sh", "-c", endless.c_str(), nullptr);
@@ -113,8 +115,9 @@ TEST_F(Processes, OneThatFailsEndsAllWithItsMessageAndCode) {
   EXPECT_EQ(shell(mpirun(3) + start("x", "supervised")), 2) << errors();
   EXPECT_TRUE(contains(errors(), "3 processes cannot share train.shards = 4"));
   // the second process alone does not find the data
-  const std::string one_of_two = "sh -c 'if [ ${OMPI_COMM_WORLD_RANK:-$PMI_RANK} = 1 ]; then "
-                                 "exec \"$@\" --set data.folder=/nowhere/at/all; fi; exec \"$@\"' sh ";
+  const std::string one_of_two =
+      "sh -c 'if [ ${OMPI_COMM_WORLD_RANK:-$PMI_RANK} = 1 ]; then "
+      "exec \"$@\" --set data.folder=/nowhere/at/all; fi; exec \"$@\"' sh ";
   EXPECT_EQ(shell(mpirun(2) + one_of_two + start("y", "supervised")), 66) << errors();
   EXPECT_TRUE(contains(errors(), "process 1 of 2: --data /nowhere/at/all"));
   EXPECT_EQ(shell(mpirun(2) + start("nan", "supervised") + "--set train.learning_rate=1e36"), 76) << errors();
@@ -125,8 +128,9 @@ TEST_F(Processes, OneThatFailsEndsAllWithItsMessageAndCode) {
 TEST_F(Processes, WithoutThePluginTheyAreToldSo) {
   std::filesystem::copy_file(program(), folder_ / "sagcl-train");
   EXPECT_EQ(shell("OMPI_COMM_WORLD_SIZE=2 " + (folder_ / "sagcl-train").string() + " --list-presets"), 2);
-  EXPECT_TRUE(contains(errors(), "several processes were started together, which needs MPI: built without it, or "
-                                 "libsagcl_mpi.so was moved"));
+  EXPECT_TRUE(contains(errors(),
+                       "several processes were started together, which needs MPI: built without it, or "
+                       "libsagcl_mpi.so was moved"));
   EXPECT_EQ(shell("ASAN_OPTIONS=detect_leaks=0 OMPI_COMM_WORLD_SIZE=2 " + program() + " --list-presets"), 2);
   EXPECT_TRUE(contains(errors(), "2 processes were started, but MPI sees 1"));
 }

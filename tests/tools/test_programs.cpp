@@ -7,9 +7,9 @@
 #include "layers/segmenter.h"
 #include "layers/weights.h"
 #include "tests/tools/tools_support.h"
-#include "tools/run/config.h"
-#include "tools/evaluate/evaluation.h"
 #include "tools/bench/paper_tables.h"
+#include "tools/evaluate/evaluation.h"
+#include "tools/run/config.h"
 
 // The programs as a user meets them: exit codes, messages, files.
 using namespace sagcl;
@@ -29,7 +29,8 @@ engine::Tensor plane(const engine::Tensor& mask, int factor = 1) {
 }  // namespace
 
 TEST(Programs, HelpListsExitCodesAndExamples) {
-  for (const char* program : {"sagcl-train", "sagcl-eval", "sagcl-predict", "sagcl-report", "sagcl-ideas", "sagcl-bench", "sagcl-data"}) {
+  for (const char* program :
+       {"sagcl-train", "sagcl-eval", "sagcl-predict", "sagcl-report", "sagcl-ideas", "sagcl-bench", "sagcl-data"}) {
     const auto help = run(program, {"--help"});
     EXPECT_EQ(help.code, 0) << program << help.err;
     EXPECT_TRUE(contains(help.out, "Exit codes: 0 done; 1 internal error; 2 command line")) << program;
@@ -58,7 +59,8 @@ TEST(Evaluate, FoldersOfPngMasks) {
   Folders f;
   datasets::write_png(f("pred") + "/a.png", plane(box({1, 16, 16}, {0, 3, 4}, {1, 9, 12})));
   datasets::write_png(f("ref") + "/a.png", plane(box({1, 16, 16}, {0, 5, 2}, {1, 12, 10})));
-  const auto outcome = run("sagcl-eval", {"--pred", f("pred"), "--ref", f("ref"), "--json", f("out.json"), "--names", "gland"});
+  const auto outcome =
+      run("sagcl-eval", {"--pred", f("pred"), "--ref", f("ref"), "--json", f("out.json"), "--names", "gland"});
   EXPECT_EQ(outcome.code, 0) << outcome.err;
   EXPECT_TRUE(contains(outcome.out, "46.15"));  // Dice
   EXPECT_TRUE(contains(outcome.out, "gland"));
@@ -69,7 +71,8 @@ TEST(Evaluate, FoldersOfPngMasks) {
 
 TEST(Evaluate, MasksStoredAs0And255NeedAMap) {
   Folders f;
-  for (const char* folder : {"pred", "ref"}) datasets::write_png(f(folder) + "/a.png", plane(box({1, 4, 4}, {0, 1, 1}, {1, 3, 3}), 255));
+  for (const char* folder : {"pred", "ref"})
+    datasets::write_png(f(folder) + "/a.png", plane(box({1, 4, 4}, {0, 1, 1}, {1, 3, 3}), 255));
   const auto refused = run("sagcl-eval", {"--pred", f("pred"), "--ref", f("ref")});
   EXPECT_EQ(refused.code, 65);
   EXPECT_TRUE(contains(refused.err, "--map 0:0,255:1"));
@@ -117,13 +120,15 @@ TEST(Evaluate, AMapIsForTheSideThatNeedsIt) {
 TEST(Evaluate, AMapReachesADataSet) {
   Folders f;
   engine::Tensor classes = engine::Tensor::zeros({2, 3, 4}, engine::Dtype::u8), third = classes.clone();
-  for (int i = 0; i < 12; ++i) classes.data<std::uint8_t>()[i] = std::uint8_t(i % 4), third.data<std::uint8_t>()[i] = i % 4 == 3;
+  for (int i = 0; i < 12; ++i)
+    classes.data<std::uint8_t>()[i] = std::uint8_t(i % 4), third.data<std::uint8_t>()[i] = i % 4 == 3;
   for (const char* part : {"imagesTr", "labelsTr"}) std::filesystem::create_directories(f("set") + "/" + part);
   datasets::write_nifti(f("set") + "/imagesTr/a.nii", engine::Tensor::full({2, 3, 4}, 1), {});
   datasets::write_nifti(f("set") + "/labelsTr/a.nii", classes, {});
   tests::put(f("set") + "/dataset.json", R"({"labels": {"background": 0, "k1": 1, "k2": 2, "k3": 3}})");
   datasets::write_nifti(f("pred") + "/a.nii", third, {});
-  const auto outcome = run("sagcl-eval", {"--pred", f("pred"), "--ref", f("set"), "--map", "0:0,1:0,2:0,3:1", "--pred-map", "classes"});
+  const auto outcome =
+      run("sagcl-eval", {"--pred", f("pred"), "--ref", f("set"), "--map", "0:0,1:0,2:0,3:1", "--pred-map", "classes"});
   EXPECT_EQ(outcome.code, 0) << outcome.err;
   EXPECT_TRUE(contains(outcome.out, "100.00"));
   EXPECT_FALSE(contains(outcome.out, "k1"));
@@ -149,7 +154,8 @@ TEST(Evaluate, VoxelsThatNobodyAnnotatedDoNotCount) {
 
 TEST(Evaluate, AClassThatNoMaskHoldsDoesNotLiftTheMean) {
   Folders f;
-  for (const char* folder : {"pred", "ref"}) datasets::write_png(f(folder) + "/a.png", plane(box({1, 4, 4}, {0, 1, 1}, {1, 3, 3})));
+  for (const char* folder : {"pred", "ref"})
+    datasets::write_png(f(folder) + "/a.png", plane(box({1, 4, 4}, {0, 1, 1}, {1, 3, 3})));
   datasets::write_png(f("pred") + "/a.png", plane(box({1, 4, 4}, {0, 1, 1}, {1, 3, 4})));
   const auto outcome = run("sagcl-eval", {"--pred", f("pred"), "--ref", f("ref"), "--classes", "4", "--json", f("e.json")});
   EXPECT_TRUE(contains(outcome.out, "in no mask: not in the mean")) << outcome.out;
@@ -160,7 +166,8 @@ TEST(Evaluate, AClassThatNoMaskHoldsDoesNotLiftTheMean) {
 
 TEST(Evaluate, SaysWhatItPassesOver) {
   Folders f;
-  for (const char* folder : {"pred", "ref"}) datasets::write_png(f(folder) + "/a.png", plane(box({1, 4, 4}, {0, 1, 1}, {1, 3, 3})));
+  for (const char* folder : {"pred", "ref"})
+    datasets::write_png(f(folder) + "/a.png", plane(box({1, 4, 4}, {0, 1, 1}, {1, 3, 3})));
   tests::put(f("pred") + "/summary.json", "{}");
   tests::put(f("ref") + "/b.mha", "x");
   const auto outcome = run("sagcl-eval", {"--pred", f("pred"), "--ref", f("ref")});
@@ -185,7 +192,8 @@ TEST(Evaluate, NamesWhatIsMissingOrDoesNotMatch) {
   Folders f;
   EXPECT_EQ(run("sagcl-eval", {"--pred", f("nowhere"), "--ref", f("ref")}).code, 66);
   EXPECT_EQ(run("sagcl-eval", {"--pred", f("pred"), "--ref", f("ref")}).code, 66);  // empty folders
-  for (const char* id : {"a", "b"}) datasets::write_png(f("ref") + "/" + id + ".png", plane(box({1, 4, 4}, {0, 1, 1}, {1, 3, 3})));
+  for (const char* id : {"a", "b"})
+    datasets::write_png(f("ref") + "/" + id + ".png", plane(box({1, 4, 4}, {0, 1, 1}, {1, 3, 3})));
   datasets::write_png(f("pred") + "/a.png", plane(box({1, 4, 4}, {0, 1, 1}, {1, 3, 3})));
   const auto missing = run("sagcl-eval", {"--pred", f("pred"), "--ref", f("ref")});
   EXPECT_EQ(missing.code, 65);
@@ -200,7 +208,8 @@ TEST(Evaluate, NamesWhatIsMissingOrDoesNotMatch) {
 
 TEST(Evaluate, AnUnwritableFileIsAnIoError) {
   Folders f;
-  for (const char* folder : {"pred", "ref"}) datasets::write_png(f(folder) + "/a.png", plane(box({1, 4, 4}, {0, 1, 1}, {1, 3, 3})));
+  for (const char* folder : {"pred", "ref"})
+    datasets::write_png(f(folder) + "/a.png", plane(box({1, 4, 4}, {0, 1, 1}, {1, 3, 3})));
   const auto outcome = run("sagcl-eval", {"--pred", f("pred"), "--ref", f("ref"), "--json", f("nowhere/deep/out.json")});
   EXPECT_EQ(outcome.code, 74) << outcome.err;
 }
@@ -209,8 +218,16 @@ TEST(Evaluate, AnUnwritableFileIsAnIoError) {
 TEST(Programs, PredictAndEvalRepeatWhatTrainingFound) {
   Folders f;
   const std::string data = std::string(SAGCL_SOURCE_DIR) + "/data/hippocampus";
-  const auto train = run("sagcl-train", {"--preset", "hippocampus", "--data", data, "--out", f("run"), "--labeled", "2", "--device", "cpu", "--set", "train.steps=3",
-                                         "--set", "network.width=2", "--set", "train.batch=2", "--set", "train.patch=32,32,32", "--set", "data.test=2"});
+  const auto train = run("sagcl-train", {"--preset",  "hippocampus",
+                                         "--data",    data,
+                                         "--out",     f("run"),
+                                         "--labeled", "2",
+                                         "--device",  "cpu",
+                                         "--set",     "train.steps=3",
+                                         "--set",     "network.width=2",
+                                         "--set",     "train.batch=2",
+                                         "--set",     "train.patch=32,32,32",
+                                         "--set",     "data.test=2"});
   ASSERT_EQ(train.code, 0) << train.err;
   EXPECT_TRUE(contains(tests::content_of(f("run/report.html")), "Predictions on test cases"));
   for (const auto& entry : std::filesystem::directory_iterator(f("run/predictions"))) {
@@ -218,19 +235,25 @@ TEST(Programs, PredictAndEvalRepeatWhatTrainingFound) {
     std::filesystem::copy_file(data + "/imagesTr/" + name, f("pred") + "/" + name);
     std::filesystem::copy_file(data + "/labelsTr/" + name, f("ref") + "/" + name);
   }
-  const auto predict = run("sagcl-predict", {"--checkpoint", f("run/checkpoints/step-0000003.safetensors"), "--input", f("pred"), "--output", f("masks"), "--device", "cpu"});
+  const auto predict = run("sagcl-predict", {"--checkpoint", f("run/checkpoints/step-0000003.safetensors"), "--input",
+                                             f("pred"), "--output", f("masks"), "--device", "cpu"});
   ASSERT_EQ(predict.code, 0) << predict.err;
   for (const auto& entry : std::filesystem::directory_iterator(f("run/predictions")))
-    EXPECT_EQ(tests::content_of(entry.path()), tests::content_of(std::filesystem::path(f("masks")) / entry.path().filename())) << entry.path();
-  const auto eval = run("sagcl-eval", {"--pred", f("masks"), "--ref", f("ref"), "--classes", "3", "--names", "Anterior,Posterior", "--json", f("again.json")});
+    EXPECT_EQ(tests::content_of(entry.path()),
+              tests::content_of(std::filesystem::path(f("masks")) / entry.path().filename()))
+        << entry.path();
+  const auto eval = run("sagcl-eval", {"--pred", f("masks"), "--ref", f("ref"), "--classes", "3", "--names",
+                                       "Anterior,Posterior", "--json", f("again.json")});
   ASSERT_EQ(eval.code, 0) << eval.err;
   EXPECT_EQ(tests::content_of(f("again.json")), tests::content_of(f("run/evaluation.json")));
 }
 
 TEST(Bench, PrintsOneLineOfJsonPerStepMeasurement) {
-  const auto outcome = run("sagcl-bench", {"step", "--net", "unet", "--shape", "32,32", "--width", "4", "--steps", "2", "--warm", "1", "--threads", "1", "--device", "cpu"});
+  const auto outcome = run("sagcl-bench", {"step", "--net", "unet", "--shape", "32,32", "--width", "4", "--steps", "2",
+                                           "--warm", "1", "--threads", "1", "--device", "cpu"});
   ASSERT_EQ(outcome.code, 0) << outcome.err;
-  for (const char* field : {"\"step_median\":", "\"peak_MiB\":", "\"allocator_MiB\":", "\"parameters\":", "\"net\":\"unet\"", "\"shape\":[32,32]"})
+  for (const char* field : {"\"step_median\":", "\"peak_MiB\":", "\"allocator_MiB\":", "\"parameters\":", "\"net\":\"unet\"",
+                            "\"shape\":[32,32]"})
     EXPECT_TRUE(contains(outcome.out, field));
   EXPECT_EQ(std::count(outcome.out.begin(), outcome.out.end(), '\n'), 1);
   EXPECT_EQ(run("sagcl-bench", {"step", "--shape", "32,32"}).code, 2);  // vnet needs three extents
@@ -240,8 +263,10 @@ TEST(Bench, RunsRowsOfThePaperAndGoesOnWhereItStopped) {
   Folders f;
   const std::string data = std::string(SAGCL_SOURCE_DIR) + "/data/hippocampus";
   const auto table = [&](const std::string& seeds, const std::string& rows) {
-    std::vector<std::string> arguments = {"paper", "IV", "--data", data, "--out", f("table"), "--rows", rows, "--seeds", seeds, "--device", "cpu"};
-    for (const char* setting : {"train.steps=2", "network.width=2", "train.batch=2", "train.patch=32,32,32", "data.test=1", "train.restarts=0"})
+    std::vector<std::string> arguments = {"paper",  "IV", "--data",  data,  "--out",    f("table"),
+                                          "--rows", rows, "--seeds", seeds, "--device", "cpu"};
+    for (const char* setting :
+         {"train.steps=2", "network.width=2", "train.batch=2", "train.patch=32,32,32", "data.test=1", "train.restarts=0"})
       arguments.insert(arguments.end(), {"--set", setting});
     return run("sagcl-bench", arguments);
   };
@@ -259,7 +284,8 @@ TEST(Bench, RunsRowsOfThePaperAndGoesOnWhereItStopped) {
   EXPECT_EQ(tests::content_of(f("table/table-IV.md")), second.out);
   EXPECT_TRUE(contains(tests::content_of(f("table/table-IV.csv")), "IV,row06,"));
   EXPECT_TRUE(contains(tests::content_of(f("table/row06/labeled-0.05-seed-1/config.toml")), "c_nuc = 0"));
-  const auto list = run("sagcl-bench", {"paper", "IV", "--data", data, "--out", f("listed"), "--rows", "row06,row08", "--list"});
+  const auto list =
+      run("sagcl-bench", {"paper", "IV", "--data", data, "--out", f("listed"), "--rows", "row06,row08", "--list"});
   EXPECT_EQ(std::count(list.out.begin(), list.out.end(), '\n'), 2);
   EXPECT_TRUE(contains(list.out, "method.mixing=none --set method.c_nuc=0 --labeled 0.05 --seed 0 --out"));
   EXPECT_FALSE(std::filesystem::exists(f("listed")));

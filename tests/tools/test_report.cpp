@@ -1,7 +1,7 @@
 #include "datasets/formats/nifti.h"
 #include "tests/tools/tools_support.h"
-#include "tools/run/config.h"
 #include "tools/report/report.h"
+#include "tools/run/config.h"
 
 using namespace sagcl;
 using tests::box;
@@ -34,7 +34,11 @@ class Report : public testing::Test {
     tests::put(run / "env.json", R"({"cpu":{"model":"abacus"}})");
     tests::put(run / "status.json", R"({"state":"finished","seconds":61})");
     std::string lines;
-    for (int i = 1; i <= 30; ++i) lines += fmt::format("{{\"step\":{},\"phase\":\"train\",\"loss\":{},\"terms\":{{\"sup\":1,\"pl\":0.5,\"odd\":2}},\"ramp\":0.1,\"seconds\":2}}\n", i, 1.0 / i);
+    for (int i = 1; i <= 30; ++i)
+      lines += fmt::format(
+          "{{\"step\":{},\"phase\":\"train\",\"loss\":{},\"terms\":{{\"sup\":1,\"pl\":0.5,\"odd\":2}},\"ramp\":0.1,"
+          "\"seconds\":2}}\n",
+          i, 1.0 / i);
     lines += "{\"step\":30,\"phase\":\"validation\",\"network\":\"student\",\"dice\":0.8,\"per_class\":[0.8]}\n";
     lines += "{\"step\":30,\"phase\":\"validation\",\"network\":\"teacher\",\"dice\":0.9,\"per_class\":[0.9]}\n";
     lines += "{\"step\":30,\"phase\":\"test\",\"network\":\"student\",\"dice\":0.7,\"per_class\":[0.7]}\n";
@@ -60,9 +64,10 @@ class Report : public testing::Test {
 
 TEST_F(Report, HoldsItsParts) {
   const std::string page = tests::content_of(tools::write_report(folder_ / "run-a"));
-  for (const char* part : {"<!DOCTYPE html>", "Expect little &amp; be glad.", "L_sup: supervised", "L_PL: affinity graph", ">odd<", "Mean foreground Dice, validation cases",
-                           "student", "teacher", "hippo &lt;campus&gt;", "Best case", "Worst case", "data:image/png;base64,", "abacus",
-                           "sagcl-train --preset &lt;none&gt;", "[train]", "1 min 01 s"})
+  for (const char* part :
+       {"<!DOCTYPE html>", "Expect little &amp; be glad.", "L_sup: supervised", "L_PL: affinity graph", ">odd<",
+        "Mean foreground Dice, validation cases", "student", "teacher", "hippo &lt;campus&gt;", "Best case", "Worst case",
+        "data:image/png;base64,", "abacus", "sagcl-train --preset &lt;none&gt;", "[train]", "1 min 01 s"})
     EXPECT_TRUE(contains(page, part));
   EXPECT_EQ(page.find("<script"), std::string::npos);
   EXPECT_EQ(page.find("http"), std::string::npos);
@@ -72,12 +77,15 @@ TEST_F(Report, HoldsItsParts) {
 
 TEST_F(Report, ComparesRuns) {
   const auto other = make_run("run-b", {5, 5, 5});
-  const std::string page = tools::report_page(folder_ / "run-a", {.compare = {other, folder_ / "run-a"}, .expectation = "Something else."});
+  const std::string page =
+      tools::report_page(folder_ / "run-a", {.compare = {other, folder_ / "run-a"}, .expectation = "Something else."});
   EXPECT_TRUE(contains(page, "Comparison"));
   EXPECT_TRUE(contains(page, "run-b"));
   EXPECT_TRUE(contains(page, "<p class=\"expectation\">Something else.</p>"));
   std::size_t rows = 0;
-  for (std::size_t at = page.find("<tr class=\"this\">"); at != std::string::npos; at = page.find("<tr class=\"this\">", at + 1)) ++rows;
+  for (std::size_t at = page.find("<tr class=\"this\">"); at != std::string::npos;
+       at = page.find("<tr class=\"this\">", at + 1))
+    ++rows;
   EXPECT_EQ(rows, 1u);  // the run itself is not listed twice
 }
 

@@ -19,7 +19,8 @@ struct Metrics {
 
 TEST(RunFolder, ReadsTheLinesOfATraining) {
   const Metrics m(
-      "{\"step\":1,\"phase\":\"train\",\"loss\":0.9,\"terms\":{\"sup\":0.8,\"reg\":0.1},\"ramp\":0.5,\"lr\":1e-3,\"theta\":0.4,\"a_ii\":0.9,\"seconds\":0.25}\n"
+      "{\"step\":1,\"phase\":\"train\",\"loss\":0.9,\"terms\":{\"sup\":0.8,\"reg\":0.1},\"ramp\":0.5,\"lr\":1e-3,\"theta\":"
+      "0.4,\"a_ii\":0.9,\"seconds\":0.25}\n"
       "{\"step\":2,\"phase\":\"train\",\"loss\":null,\"terms\":{},\"seconds\":0.5}\n"
       "{\"step\":2,\"phase\":\"validation\",\"network\":\"teacher\",\"dice\":0.75,\"per_class\":[0.7,0.8]}\n");
   ASSERT_EQ(m.train.size(), 2u);
@@ -40,8 +41,10 @@ TEST(RunFolder, ALastLineThatWasCutOffIsPassedOver) {
 TEST(RunFolder, StepsWrittenAgainAfterAResumeCountOnce) {
   const Metrics m(
       "{\"step\":1,\"phase\":\"train\",\"loss\":1}\n{\"step\":2,\"phase\":\"train\",\"loss\":2}\n"
-      "{\"step\":2,\"phase\":\"validation\",\"network\":\"student\",\"dice\":0.1}\n{\"step\":3,\"phase\":\"train\",\"loss\":3}\n"
-      "{\"step\":2,\"phase\":\"train\",\"loss\":20}\n{\"step\":2,\"phase\":\"validation\",\"network\":\"student\",\"dice\":0.2}\n");
+      "{\"step\":2,\"phase\":\"validation\",\"network\":\"student\",\"dice\":0.1}\n{\"step\":3,\"phase\":\"train\",\"loss\":"
+      "3}\n"
+      "{\"step\":2,\"phase\":\"train\",\"loss\":20}\n{\"step\":2,\"phase\":\"validation\",\"network\":\"student\",\"dice\":"
+      "0.2}\n");
   ASSERT_EQ(m.train.size(), 2u);
   EXPECT_EQ(m.train[1].loss, 20);
   ASSERT_EQ(m.validation.size(), 1u);
@@ -61,9 +64,7 @@ TEST(RunFolder, ABadLineIsNamed) {
   try {
     Metrics("{\"step\":1,\"phase\":\"train\"}\nrubbish\n");
     FAIL() << "accepted";
-  } catch (const engine::DataError& e) {
-    EXPECT_TRUE(contains(e.what(), "metrics.jsonl:2"));
-  }
+  } catch (const engine::DataError& e) { EXPECT_TRUE(contains(e.what(), "metrics.jsonl:2")); }
 }
 
 TEST(RunFolder, NeedsAConfiguration) {

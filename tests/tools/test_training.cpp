@@ -33,14 +33,19 @@ class Training : public testing::Test {
 
   /// The command line of a small run: 8 steps of a V-Net of width 2, checkpoint every 2.
   std::string command(const std::string& run, const std::string& extra = "", const std::string& method = "semi-agcl") const {
-    return (path(SAGCL_BINARY_DIR) / "bin/sagcl-train").string() + " --preset hippocampus --data " + data_folder.string() + " --out " +
-           (folder_ / run).string() + " --method " + method + " --no-report --labeled 2" +
-           " --set train.steps=8 --set network.width=2 --set evaluation.checkpoint_every=2 --set data.test=1 --set train.batch=2" +
-           " --set train.patch=32,32,32 --set method.projection_hidden=8 --set method.projection_dim=8 --set method.bank_size=32" +
-           " --set method.min_negatives=2 --set method.top_n_share=0.5 --set method.min_confidence=0 --set train.restarts=0 " + extra;
+    return (path(SAGCL_BINARY_DIR) / "bin/sagcl-train").string() + " --preset hippocampus --data " + data_folder.string() +
+           " --out " + (folder_ / run).string() + " --method " + method + " --no-report --labeled 2" +
+           " --set train.steps=8 --set network.width=2 --set evaluation.checkpoint_every=2 --set data.test=1 --set "
+           "train.batch=2" +
+           " --set train.patch=32,32,32 --set method.projection_hidden=8 --set method.projection_dim=8 --set "
+           "method.bank_size=32" +
+           " --set method.min_negatives=2 --set method.top_n_share=0.5 --set method.min_confidence=0 --set "
+           "train.restarts=0 " +
+           extra;
   }
   int shell(const std::string& line) const {
-    const int status = std::system((line + " > " + (folder_ / "out").string() + " 2> " + (folder_ / "err").string()).c_str());
+    const int status =
+        std::system((line + " > " + (folder_ / "out").string() + " 2> " + (folder_ / "err").string()).c_str());
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
   }
   std::string errors() const { return engine::read_file(folder_ / "err"); }
@@ -91,7 +96,8 @@ TEST_F(Training, every_method_resumes_bit_for_bit) {
     const std::string whole = std::string("whole-") + method, parts = std::string("parts-") + method;
     ASSERT_EQ(shell(command(whole, "", method)), 0) << errors();
     ASSERT_EQ(shell(command(parts, "--stop-after 3", method)), 130) << errors();  // in the warm-up
-    const std::string resume = (path(SAGCL_BINARY_DIR) / "bin/sagcl-train").string() + " --resume --no-report --out " + (folder_ / parts).string();
+    const std::string resume =
+        (path(SAGCL_BINARY_DIR) / "bin/sagcl-train").string() + " --resume --no-report --out " + (folder_ / parts).string();
     ASSERT_EQ(shell(resume + " --stop-after 3"), 130) << errors();  // in the method's steps
     ASSERT_EQ(shell(resume), 0) << errors();
     EXPECT_TRUE(final_state(whole) == final_state(parts)) << method;
@@ -153,11 +159,13 @@ TEST_F(Training, starts_from_the_weights_of_a_run_or_of_pytorch) {
   const engine::TensorFile before = engine::read_safetensors(checkpoint);
   for (const path& file : {checkpoint, torch}) {  // 8 steps that are too short to move a weight
     const std::string run = "from-" + file.stem().string();
-    ASSERT_EQ(shell(command(run, "--set train.learning_rate=1e-30 --weights " + file.string(), "supervised")), 0) << errors();
+    ASSERT_EQ(shell(command(run, "--set train.learning_rate=1e-30 --weights " + file.string(), "supervised")), 0)
+        << errors();
     EXPECT_NE(errors().find("weights  " + file.string()), std::string::npos) << errors();
     const engine::TensorFile after = engine::parse_safetensors(final_state(run), run);
     for (const char* name : {"student/block1.0.conv.w", "student/up5.conv.w", "student/head.b"})
-      EXPECT_EQ(after.tensors.at(name).to_vector<float>(), before.tensors.at(name).to_vector<float>()) << file << " " << name;
+      EXPECT_EQ(after.tensors.at(name).to_vector<float>(), before.tensors.at(name).to_vector<float>())
+          << file << " " << name;
   }
   EXPECT_EQ(shell(command("x", "--set network.width=4 --weights " + checkpoint.string())), 65);
   EXPECT_NE(errors().find("student/head.w is f32"), std::string::npos) << errors();
@@ -178,7 +186,8 @@ TEST_F(Training, a_broken_newest_checkpoint_gives_way_to_the_one_before) {
   const path newest = folder_ / "parts/checkpoints/step-0000005.safetensors";
   ASSERT_TRUE(std::filesystem::exists(newest));
   std::filesystem::resize_file(newest, 1000);
-  const std::string resume = (path(SAGCL_BINARY_DIR) / "bin/sagcl-train").string() + " --resume --no-report --out " + (folder_ / "parts").string();
+  const std::string resume =
+      (path(SAGCL_BINARY_DIR) / "bin/sagcl-train").string() + " --resume --no-report --out " + (folder_ / "parts").string();
   EXPECT_EQ(shell(resume), 0) << errors();
   EXPECT_NE(errors().find("warning"), std::string::npos) << errors();
   ASSERT_EQ(shell(command("whole")), 0) << errors();

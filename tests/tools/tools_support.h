@@ -31,13 +31,15 @@ struct Outcome {
 };
 
 /// Runs build/bin/<program> with arguments, e.g. run("sagcl-eval", {"--help"}).
-inline Outcome run(const std::string& program, const std::vector<std::string>& arguments, const std::string& environment = "") {
+inline Outcome run(const std::string& program, const std::vector<std::string>& arguments,
+                   const std::string& environment = "") {
   Scratch folder;
   std::string command = environment + " " + tools::shell_quoted(std::string(SAGCL_BINARY_DIR) + "/bin/" + program);
   for (const auto& a : arguments) command += " " + tools::shell_quoted(a);
   command += " >" + (folder / "out").string() + " 2>" + (folder / "err").string() + " </dev/null";
   const int status = std::system(command.c_str());
-  return {WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), content_of(folder / "out"), content_of(folder / "err")};
+  return {WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), content_of(folder / "out"),
+          content_of(folder / "err")};
 }
 
 inline testing::AssertionResult contains(const std::string& text, const std::string& part) {
@@ -46,7 +48,8 @@ inline testing::AssertionResult contains(const std::string& text, const std::str
 }
 
 /// A mask u8 [D, H, W] with `value` in the box [from, to).
-inline Tensor box(const engine::Shape& shape, std::vector<std::int64_t> from, std::vector<std::int64_t> to, std::uint8_t value = 1) {
+inline Tensor box(const engine::Shape& shape, std::vector<std::int64_t> from, std::vector<std::int64_t> to,
+                  std::uint8_t value = 1) {
   Tensor t = Tensor::zeros(shape, engine::Dtype::u8);
   for (std::int64_t z = from[0]; z < to[0]; ++z)
     for (std::int64_t y = from[1]; y < to[1]; ++y)

@@ -9,7 +9,7 @@
 /// Measurements of sagcl-bench: single operations at the sizes of the networks' layers, and whole training steps.
 namespace sagcl::tools {
 
-double median(std::vector<double> values);         ///< UsageError for none
+double median(std::vector<double> values);          ///< UsageError for none
 double seconds_of(const std::function<void()>& f);  ///< wall clock
 
 /// One operation with inputs that all want gradients.
@@ -20,7 +20,8 @@ struct BenchCase {
   double flops = 0;  ///< multiplications and additions of a forward; 0 where memory, not arithmetic, is the limit
 };
 
-/// Every family of operations at the sizes at which the networks and the method use it: V-Net 64x64x48, U-Net 256x256 with 4 images.
+/// Every family of operations at the sizes at which the networks and the method use it: V-Net 64x64x48, U-Net 256x256 with 4
+/// images.
 std::vector<BenchCase> layer_cases();
 
 struct CaseTiming {

@@ -40,12 +40,14 @@ Tensor labels_for(const Variable& like) {
   return labels.to(like.value().device());
 }
 
-BenchCase conv_case(std::int64_t n, const engine::Extents& size, std::int64_t in, std::int64_t out, std::int64_t depth_of_kernel, std::int64_t k,
-                    std::int64_t stride) {
+BenchCase conv_case(std::int64_t n, const engine::Extents& size, std::int64_t in, std::int64_t out,
+                    std::int64_t depth_of_kernel, std::int64_t k, std::int64_t stride) {
   const bool flat = depth_of_kernel == 1 && size[0] == 1;
   const std::int64_t p = stride == 1 ? k / 2 : 0;
   const ops::ConvSpec spec{.stride = {{flat ? 1 : stride, stride, stride}}, .padding = {{flat ? 0 : p, p, p}}};
-  const double places = double(size.volume()) / (stride == 1 ? 1 : flat ? double(stride * stride) : double(stride * stride * stride));
+  const double places = double(size.volume()) / (stride == 1 ? 1
+                                                 : flat      ? double(stride * stride)
+                                                             : double(stride * stride * stride));
   return {fmt::format("conv/{}x{} k{} s{} {}->{}", n, engine::to_string(size), k, stride, in, out),
           {{n, size[0], size[1], size[2], in}, {out, depth_of_kernel, k, k, in}, {out}},
           [spec](const Inputs& v) { return ops::conv(v[0], v[1], v[2], spec); },
@@ -60,29 +62,41 @@ void add_volumes(std::vector<BenchCase>& cases) {
   cases.push_back(conv_case(1, {{64, 64, 48}}, 1, 16, 3, 3, 1));
   cases.push_back(conv_case(1, {{64, 64, 48}}, 16, 32, 2, 2, 2));
   cases.push_back(conv_case(1, {{64, 64, 48}}, 16, 2, 1, 1, 1));
-  cases.push_back({"conv_transposed/1x32x32x24 k2 s2 32->16", {{1, 32, 32, 24, 32}, {32, 2, 2, 2, 16}, {16}},
-                   [](const Inputs& v) { return ops::conv_transposed(v[0], v[1], v[2], {.stride = {{2, 2, 2}}}); }, 2.0 * 32 * 32 * 24 * 8 * 32 * 16});
+  cases.push_back({"conv_transposed/1x32x32x24 k2 s2 32->16",
+                   {{1, 32, 32, 24, 32}, {32, 2, 2, 2, 16}, {16}},
+                   [](const Inputs& v) {
+                     return ops::conv_transposed(v[0], v[1], v[2], {.stride = {{2, 2, 2}}});
+                   },
+                   2.0 * 32 * 32 * 24 * 8 * 32 * 16});
   const Shape volume{1, 64, 64, 48, 16};
   cases.push_back({"batch_norm+relu/1x64x64x48x16", {volume, {16}, {16}}, [](const Inputs& v) {
                      ops::RunningStatistics running{Tensor::zeros({16}, engine::Dtype::f32, v[0].value().device()),
                                                     Tensor::full({16}, 1, engine::Dtype::f32, v[0].value().device())};
                      return ops::batch_norm(v[0], v[1], v[2], running, {.slope = 0});
                    }});
-  cases.push_back({"instance_norm/1x64x64x48x16", {volume, {16}, {16}}, [](const Inputs& v) { return ops::instance_norm(v[0], v[1], v[2]); }});
+  cases.push_back({"instance_norm/1x64x64x48x16", {volume, {16}, {16}}, [](const Inputs& v) {
+                     return ops::instance_norm(v[0], v[1], v[2]);
+                   }});
   cases.push_back({"add/1x64x64x48x16", {volume, volume}, [](const Inputs& v) { return ops::add(v[0], v[1]); }});
-  cases.push_back({"channel_dropout/1x64x64x48x16", {volume}, [](const Inputs& v) { return ops::channel_dropout(v[0], 0.5, key()); }});
+  cases.push_back(
+      {"channel_dropout/1x64x64x48x16", {volume}, [](const Inputs& v) { return ops::channel_dropout(v[0], 0.5, key()); }});
 }
 
 void add_images(std::vector<BenchCase>& cases) {
   const std::int64_t channels[] = {16, 32, 64, 128, 256};
-  for (int stage = 0; stage < 5; ++stage) cases.push_back(conv_case(4, {{1, 256 >> stage, 256 >> stage}}, channels[stage], channels[stage], 1, 3, 1));
+  for (int stage = 0; stage < 5; ++stage)
+    cases.push_back(conv_case(4, {{1, 256 >> stage, 256 >> stage}}, channels[stage], channels[stage], 1, 3, 1));
   const Shape image{4, 1, 256, 256, 16};
-  cases.push_back({"max_pool/4x1x256x256x16", {image}, [](const Inputs& v) { return ops::max_pool(v[0], {.window = {{1, 2, 2}}, .stride = {{1, 2, 2}}}); }});
-  cases.push_back({"resize bilinear/4x1x128x128x16", {{4, 1, 128, 128, 16}},
-                   [](const Inputs& v) { return ops::resize(v[0], {.out = {{1, 256, 256}}, .align_corners = true}); }});
+  cases.push_back({"max_pool/4x1x256x256x16", {image}, [](const Inputs& v) {
+                     return ops::max_pool(v[0], {.window = {{1, 2, 2}}, .stride = {{1, 2, 2}}});
+                   }});
+  cases.push_back({"resize bilinear/4x1x128x128x16", {{4, 1, 128, 128, 16}}, [](const Inputs& v) {
+                     return ops::resize(v[0], {.out = {{1, 256, 256}}, .align_corners = true});
+                   }});
   cases.push_back({"concat/4x1x256x256x16", {image, image}, [](const Inputs& v) { return ops::concat({v[0], v[1]}, -1); }});
   cases.push_back({"dropout/4x1x256x256x16", {image}, [](const Inputs& v) { return ops::dropout(v[0], 0.05, key()); }});
-  cases.push_back({"global_average_pool/4x1x256x256x16", {image}, [](const Inputs& v) { return ops::global_average_pool(v[0]); }});
+  cases.push_back(
+      {"global_average_pool/4x1x256x256x16", {image}, [](const Inputs& v) { return ops::global_average_pool(v[0]); }});
 }
 
 void add_losses(std::vector<BenchCase>& cases) {
@@ -96,12 +110,16 @@ void add_losses(std::vector<BenchCase>& cases) {
                      if (!labels.defined()) labels = labels_for(v[0]);
                      return ops::dice_loss(ops::softmax(v[0]), labels);
                    }});
-  cases.push_back({"pairwise_distance/4x8 of 12288", {{4, 8, 12288}, {4, 8, 12288}},
-                   [](const Inputs& v) { return ops::pairwise_distance(v[0], v[1], ops::Metric::squared_l2); }, 3.0 * 4 * 8 * 8 * 12288});
+  cases.push_back({"pairwise_distance/4x8 of 12288",
+                   {{4, 8, 12288}, {4, 8, 12288}},
+                   [](const Inputs& v) { return ops::pairwise_distance(v[0], v[1], ops::Metric::squared_l2); },
+                   3.0 * 4 * 8 * 8 * 12288});
   cases.push_back({"nuclear_norm/4x8x8", {{4, 8, 8}}, [](const Inputs& v) { return ops::nuclear_norm(v[0]); }});
   cases.push_back({"nuclear_norm/1x128x128", {{1, 128, 128}}, [](const Inputs& v) { return ops::nuclear_norm(v[0]); }});
-  cases.push_back({"matmul/64x128 by 4096x128", {{64, 128}, {4096, 128}},
-                   [](const Inputs& v) { return ops::matmul(v[0], v[1], {.transpose_b = true}); }, 2.0 * 64 * 128 * 4096});
+  cases.push_back({"matmul/64x128 by 4096x128",
+                   {{64, 128}, {4096, 128}},
+                   [](const Inputs& v) { return ops::matmul(v[0], v[1], {.transpose_b = true}); },
+                   2.0 * 64 * 128 * 4096});
   cases.push_back({"l2_normalize/4096x128", {{4096, 128}}, [](const Inputs& v) { return ops::l2_normalize(v[0]); }});
 }
 

@@ -36,7 +36,8 @@ Tensor random_values(const engine::Shape& shape, engine::Generator& random, engi
 double repeated(double seconds, const std::function<void()>& f) {
   f();
   std::vector<double> times;
-  for (double sum = 0; times.size() < 3 || (sum < seconds && times.size() < 1000);) times.push_back(seconds_of(f)), sum += times.back();
+  for (double sum = 0; times.size() < 3 || (sum < seconds && times.size() < 1000);)
+    times.push_back(seconds_of(f)), sum += times.back();
   return median(std::move(times));
 }
 

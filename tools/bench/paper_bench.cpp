@@ -1,7 +1,7 @@
 #include "tools/bench/paper_bench.h"
 
-#include <spawn.h>
 #include <fcntl.h>
+#include <spawn.h>
 #include <sys/wait.h>
 
 #include <algorithm>
@@ -11,9 +11,9 @@
 
 #include "engine/safetensors.h"
 #include "tools/programs/program.h"
+#include "tools/programs/signals.h"
 #include "tools/run/run_folder.h"
 #include "tools/run/run_state.h"
-#include "tools/programs/signals.h"
 
 extern char** environ;
 
@@ -45,8 +45,8 @@ int run_program_to(const fs::path& log, const std::vector<std::string>& command)
 }
 
 /// What starts one run.
-std::vector<std::string> command_of(const PaperBench& bench, const PaperRow& row, const std::string& labeled, const std::string& seed,
-                                    const fs::path& run) {
+std::vector<std::string> command_of(const PaperBench& bench, const PaperRow& row, const std::string& labeled,
+                                    const std::string& seed, const fs::path& run) {
   std::vector<std::string> command = {bench.train.string()};
   command.insert(command.end(), bench.arguments.begin(), bench.arguments.end());
   command.insert(command.end(), row.arguments.begin(), row.arguments.end());
@@ -55,7 +55,8 @@ std::vector<std::string> command_of(const PaperBench& bench, const PaperRow& row
 }
 
 /// One run, started, resumed or left alone.
-int run_once(const PaperBench& bench, const PaperRow& row, const std::string& labeled, const std::string& seed, const fs::path& run) {
+int run_once(const PaperBench& bench, const PaperRow& row, const std::string& labeled, const std::string& seed,
+             const fs::path& run) {
   const std::string state = read_status(run).state;
   if (state == "finished" || state == "failed") return exit_ok;
   make_folder(run.parent_path());
@@ -92,8 +93,8 @@ int run_paper_table(const PaperBench& bench) {
   for (const std::string& id : bench.rows) {
     std::vector<std::string> ids;
     for (const PaperRow& row : table.rows) ids.push_back(row.id);
-    require<UsageError>(std::count(ids.begin(), ids.end(), id) > 0, "Table {} has no row '{}'{}; its rows: {}", table.number, id,
-                        did_you_mean(id, ids), fmt::join(ids, ", "));
+    require<UsageError>(std::count(ids.begin(), ids.end(), id) > 0, "Table {} has no row '{}'{}; its rows: {}", table.number,
+                        id, did_you_mean(id, ids), fmt::join(ids, ", "));
   }
   if (!bench.list) make_folder(bench.out);
   catch_signals();
@@ -108,11 +109,13 @@ int run_paper_table(const PaperBench& bench) {
         const fs::path run = bench.out / row->id / fmt::format("labeled-{}-seed-{}", labeled, seed);
         if (bench.list) {
           std::string line;
-          for (const std::string& word : command_of(bench, *row, labeled, seed, run)) line += (line.empty() ? "" : " ") + shell_quoted(word);
+          for (const std::string& word : command_of(bench, *row, labeled, seed, run))
+            line += (line.empty() ? "" : " ") + shell_quoted(word);
           fmt::print("{}\n", line);
           continue;
         }
-        say(fmt::format("run {} of {}: Table {}, {} ({}), labels {}, seed {}", ++done, all, table.number, row->id, row->name, labeled, seed));
+        say(fmt::format("run {} of {}: Table {}, {} ({}), labels {}, seed {}", ++done, all, table.number, row->id, row->name,
+                        labeled, seed));
         const int code = run_once(bench, *row, labeled, seed, run);
         if (code != exit_ok) {
           say(fmt::format("{} ended with exit code {}; the same command goes on from here", run.string(), code));

@@ -7,18 +7,20 @@
 namespace sagcl::tools {
 
 /// Dice and Jaccard in per cent, HD95 and ASD in the table's unit.
-struct Figures { double dice = 0, jaccard = 0, hd95 = 0, asd = 0; };
+struct Figures {
+  double dice = 0, jaccard = 0, hd95 = 0, asd = 0;
+};
 
 struct PaperRow {
-  std::string id;                        ///< folder name: "ua-mt", "row03"
-  std::string name;                      ///< "L2, nuclear norm, A_ii"
-  std::vector<std::string> arguments;    ///< of sagcl-train
-  Figures at_5, at_10;                   ///< printed, at 5 and 10 per cent of the labels
+  std::string id;                      ///< folder name: "ua-mt", "row03"
+  std::string name;                    ///< "L2, nuclear norm, A_ii"
+  std::vector<std::string> arguments;  ///< of sagcl-train
+  Figures at_5, at_10;                 ///< printed, at 5 and 10 per cent of the labels
 };
 
 struct PaperTable {
-  std::string number;   ///< "IV"
-  std::string title;    ///< "ablation of losses, on ACDC"
+  std::string number;  ///< "IV"
+  std::string title;   ///< "ablation of losses, on ACDC"
   std::vector<PaperRow> rows;
 };
 

@@ -15,15 +15,18 @@ using engine::Tensor;
 
 namespace {
 
-struct Parts { double forward, backward, optimiser; };
+struct Parts {
+  double forward, backward, optimiser;
+};
 
 }  // namespace
 
 StepTiming time_step(const StepSpec& spec) {
   const bool flat = spec.net == "unet";
-  engine::require<engine::UsageError>(spec.shape.size() == (flat ? 2u : 3u), "--shape: {} needs {} extents, got {}", spec.net, flat ? 2 : 3,
-                                      spec.shape.size());
-  const std::int64_t d = flat ? 1 : spec.shape[0], h = spec.shape[flat ? 0 : 1], w = spec.shape[flat ? 1 : 2], classes = flat ? 4 : 2;
+  engine::require<engine::UsageError>(spec.shape.size() == (flat ? 2u : 3u), "--shape: {} needs {} extents, got {}",
+                                      spec.net, flat ? 2 : 3, spec.shape.size());
+  const std::int64_t d = flat ? 1 : spec.shape[0], h = spec.shape[flat ? 0 : 1], w = spec.shape[flat ? 1 : 2],
+                     classes = flat ? 4 : 2;
   engine::Generator weights(0, "weights"), values(0, "values");
   const auto net = layers::make_segmenter(spec.net, {.in_channels = 1, .classes = classes, .width = spec.width}, weights);
   layers::move_to(*net, spec.device);
@@ -61,8 +64,12 @@ StepTiming time_step(const StepSpec& spec) {
     forward.push_back(p.forward), backward.push_back(p.backward), optimiser.push_back(p.optimiser);
     total.push_back(p.forward + p.backward + p.optimiser);
   }
-  StepTiming t{.parameters = layers::count_parameters(*net), .forward = median(forward), .backward = median(backward), .optimiser = median(optimiser),
-               .step_median = median(total), .step_min = *std::min_element(total.begin(), total.end())};
+  StepTiming t{.parameters = layers::count_parameters(*net),
+               .forward = median(forward),
+               .backward = median(backward),
+               .optimiser = median(optimiser),
+               .step_median = median(total),
+               .step_min = *std::min_element(total.begin(), total.end())};
   t.allocator_peak_mib = double(allocator.statistics().peak) / (1 << 20);
   t.peak_mib = spec.device.is_cpu() ? peak_resident_mib() : t.allocator_peak_mib;
   return t;

@@ -14,13 +14,13 @@ namespace sagcl::tools {
 namespace {
 
 constexpr double undefined = std::numeric_limits<double>::quiet_NaN();
-constexpr double Scores::* fields[] = {&Scores::dice, &Scores::jaccard, &Scores::hd95, &Scores::asd, &Scores::assd};
+constexpr double Scores::*fields[] = {&Scores::dice, &Scores::jaccard, &Scores::hd95, &Scores::asd, &Scores::assd};
 
 /// Field by field, the mean over what is defined.
 template <class Each>
 Scores mean_of(std::size_t n, Each&& each) {
   Scores mean;
-  for (double Scores::* field : fields) {
+  for (double Scores::*field : fields) {
     double sum = 0, count = 0;
     for (std::size_t i = 0; i < n; ++i)
       if (const double v = each(i).*field; std::isfinite(v)) sum += v, ++count;
@@ -67,17 +67,22 @@ Tensor annotated_part(const Tensor& mask, const Tensor& reference) {
 
 }  // namespace
 
-void add_case(Evaluation& e, const std::string& id, const Tensor& prediction, const Tensor& reference, const std::array<double, 3>& spacing) {
+void add_case(Evaluation& e, const std::string& id, const Tensor& prediction, const Tensor& reference,
+              const std::array<double, 3>& spacing) {
   engine::require(prediction.shape() == reference.shape(), "case {}: the prediction has extents {}, the reference {}", id,
                   prediction.shape(), reference.shape());
   const Tensor p = without_depth_of_one(annotated_part(prediction, reference)),
                r = without_depth_of_one(annotated_part(reference, reference));
-  const semiagcl::MetricSpec spec{.spacing = e.unit == "mm" ? spacing : std::array<double, 3>{1, 1, 1}, .empty = semiagcl::EmptyRule::undefined};
+  const semiagcl::MetricSpec spec{.spacing = e.unit == "mm" ? spacing : std::array<double, 3>{1, 1, 1},
+                                  .empty = semiagcl::EmptyRule::undefined};
   CaseResult result{id, {}};
   for (std::size_t k = 1; k <= e.classes.size(); ++k) {
-    const semiagcl::Scores s = semiagcl::score(semiagcl::mask_of(p, std::int64_t(k)), semiagcl::mask_of(r, std::int64_t(k)), spec);
-    const char* status = s.empty_prediction && s.empty_truth ? "both_empty" : s.empty_prediction ? "empty_prediction"
-                         : s.empty_truth ? "empty_reference" : "ok";
+    const semiagcl::Scores s =
+        semiagcl::score(semiagcl::mask_of(p, std::int64_t(k)), semiagcl::mask_of(r, std::int64_t(k)), spec);
+    const char* status = s.empty_prediction && s.empty_truth ? "both_empty"
+                         : s.empty_prediction                ? "empty_prediction"
+                         : s.empty_truth                     ? "empty_reference"
+                                                             : "ok";
     result.classes.push_back({{s.dice, s.jaccard, s.hd95, s.asd, s.assd}, status});
   }
   e.cases.push_back(std::move(result));
@@ -98,16 +103,19 @@ void summarise(Evaluation& e) {
 std::string to_text(const Evaluation& e) {
   TextTable table({"case", "class", "Dice %", "Jaccard %", "HD95", "ASD", "ASSD", ""});
   const auto row = [&](const std::string& id, const std::string& name, const Scores& s, const std::string& note) {
-    table.row({id, name, number(100 * s.dice), number(100 * s.jaccard), number(s.hd95), number(s.asd), number(s.assd), note});
+    table.row(
+        {id, name, number(100 * s.dice), number(100 * s.jaccard), number(s.hd95), number(s.asd), number(s.assd), note});
   };
   for (const CaseResult& c : e.cases)
     for (std::size_t k = 0; k < c.classes.size(); ++k)
       row(k == 0 ? c.id : "", e.classes[k], c.classes[k].scores, c.classes[k].status == "ok" ? "" : c.classes[k].status);
   table.rule();
-  for (std::size_t k = 0; k < e.mean.size(); ++k) row(k == 0 ? fmt::format("mean of {}", e.cases.size()) : "", e.classes[k], e.mean[k],
-                                                    e.in_no_mask(k) ? "in no mask: not in the mean" : "");
+  for (std::size_t k = 0; k < e.mean.size(); ++k)
+    row(k == 0 ? fmt::format("mean of {}", e.cases.size()) : "", e.classes[k], e.mean[k],
+        e.in_no_mask(k) ? "in no mask: not in the mean" : "");
   if (e.mean.size() > 1) row("", "all classes", e.foreground_mean, "");
-  return table.text() + fmt::format("distances in {}; empty predictions: {}\n", e.unit == "mm" ? "mm" : "voxels", e.empty_predictions);
+  return table.text() +
+         fmt::format("distances in {}; empty predictions: {}\n", e.unit == "mm" ? "mm" : "voxels", e.empty_predictions);
 }
 
 }  // namespace sagcl::tools

@@ -27,24 +27,26 @@ struct CaseResult {
   double foreground_dice() const;    ///< mean over the classes
 };
 
-/// What evaluation.json holds. Means of Dice and Jaccard are over all cases: an empty prediction counts as 0, both masks empty
-/// as 1; but a class that no mask of any case holds does not count in the mean of all classes. Means of distances are over the
-/// cases that have one (a 0 would reward an empty prediction); the number of empty predictions is always printed beside them.
+/// What evaluation.json holds. Means of Dice and Jaccard are over all cases: an empty prediction counts as 0, both masks
+/// empty as 1; but a class that no mask of any case holds does not count in the mean of all classes. Means of distances are
+/// over the cases that have one (a 0 would reward an empty prediction); the number of empty predictions is always printed
+/// beside them.
 struct Evaluation {
-  std::string unit = "voxel";           ///< of the distances: "voxel" or "mm"
-  std::vector<std::string> classes;     ///< names of the foreground classes
+  std::string unit = "voxel";        ///< of the distances: "voxel" or "mm"
+  std::vector<std::string> classes;  ///< names of the foreground classes
   std::vector<CaseResult> cases;
-  std::vector<Scores> mean;             ///< per class
-  Scores foreground_mean;               ///< mean over the classes that occur
-  std::int64_t empty_predictions = 0;   ///< (case, class) pairs where the reference has the class and the prediction does not
+  std::vector<Scores> mean;  ///< per class
+  Scores foreground_mean;    ///< mean over the classes that occur
+  /// (case, class) pairs where the reference has the class and the prediction does not
+  std::int64_t empty_predictions = 0;
 
   bool in_no_mask(std::size_t k) const;  ///< class k (0 is the first of `classes`) is in no mask of any case
   /// Positions of the worst, the median and the best case by foreground Dice; empty if there are no cases.
   std::vector<std::size_t> by_dice() const;  ///< all positions, worst first
 };
 
-/// Compares class k = 1 .. K of two masks, u8 [D, H, W]; voxels that are datasets::not_annotated in the reference are background
-/// in both. `spacing` along D, H, W is used where evaluation.unit is "mm".
+/// Compares class k = 1 .. K of two masks, u8 [D, H, W]; voxels that are datasets::not_annotated in the reference are
+/// background in both. `spacing` along D, H, W is used where evaluation.unit is "mm".
 /// ShapeError if the extents differ.
 void add_case(Evaluation& evaluation, const std::string& id, const Tensor& prediction, const Tensor& reference,
               const std::array<double, 3>& spacing);

@@ -17,8 +17,11 @@ namespace {
 Json number_or_null(double value) { return std::isfinite(value) ? Json(value) : Json(nullptr); }
 
 Json to_object(const Scores& s) {
-  return {{"dice", number_or_null(s.dice)}, {"jaccard", number_or_null(s.jaccard)}, {"hd95", number_or_null(s.hd95)},
-          {"asd", number_or_null(s.asd)},   {"assd", number_or_null(s.assd)}};
+  return {{"dice", number_or_null(s.dice)},
+          {"jaccard", number_or_null(s.jaccard)},
+          {"hd95", number_or_null(s.hd95)},
+          {"asd", number_or_null(s.asd)},
+          {"assd", number_or_null(s.assd)}};
 }
 
 const Json& member(const Json& object, const char* key, const std::string& name) {
@@ -45,7 +48,8 @@ double number(const Json& object, const char* key, const std::string& name) {
 }
 
 Scores scores(const Json& o, const std::string& name) {
-  return {number(o, "dice", name), number(o, "jaccard", name), number(o, "hd95", name), number(o, "asd", name), number(o, "assd", name)};
+  return {number(o, "dice", name), number(o, "jaccard", name), number(o, "hd95", name), number(o, "asd", name),
+          number(o, "assd", name)};
 }
 
 }  // namespace
@@ -72,14 +76,16 @@ std::string to_json(const Evaluation& e) {
   return json_text(json, 1) + "\n";
 }
 
-void write_evaluation(const std::filesystem::path& file, const Evaluation& e) { engine::write_file_atomically(file, to_json(e)); }
+void write_evaluation(const std::filesystem::path& file, const Evaluation& e) {
+  engine::write_file_atomically(file, to_json(e));
+}
 
 Evaluation parse_evaluation(const std::string& content, const std::string& name) {
   const Json json = Json::parse(content, nullptr, false);
   require<DataError>(json.is_object(), "{}: this is not a JSON object", name);
   const Json& version = member(json, "schema_version", name);
-  require<DataError>(version.is_number_integer() && version.get<int>() == 1, "{}: schema_version is {}, this program reads 1", name,
-                     version.dump());
+  require<DataError>(version.is_number_integer() && version.get<int>() == 1,
+                     "{}: schema_version is {}, this program reads 1", name, version.dump());
   Evaluation e;
   e.unit = text(json, "unit", name);
   for (const Json& c : array(json, "classes", name)) {
@@ -94,8 +100,8 @@ Evaluation parse_evaluation(const std::string& content, const std::string& name)
     e.cases.push_back(std::move(one));
   }
   for (const Json& s : array(json, "mean", name)) e.mean.push_back(scores(s, name));
-  require<DataError>(e.mean.size() == e.classes.size(), "{}: 'mean' has {} entries, the file names {} classes", name, e.mean.size(),
-                     e.classes.size());
+  require<DataError>(e.mean.size() == e.classes.size(), "{}: 'mean' has {} entries, the file names {} classes", name,
+                     e.mean.size(), e.classes.size());
   e.foreground_mean = scores(member(json, "foreground_mean", name), name);
   const Json& empty = member(json, "empty_predictions", name);
   require<DataError>(empty.is_number_integer(), "{}: 'empty_predictions' must be a whole number", name);

@@ -1,11 +1,11 @@
 #include "tools/evaluate/prediction.h"
 
 #include "datasets/formats/formats.h"
-#include "datasets/load.h"
 #include "datasets/formats/nifti.h"
-#include "datasets/normalise.h"
 #include "datasets/formats/plane_file.h"
 #include "datasets/formats/png.h"
+#include "datasets/load.h"
+#include "datasets/normalise.h"
 #include "semiagcl/evaluation/inference.h"
 #include "tools/programs/program.h"
 

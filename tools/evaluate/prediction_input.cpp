@@ -5,10 +5,10 @@
 #include <iterator>
 #include <map>
 
-#include "datasets/layouts/folder.h"
 #include "datasets/formats/formats.h"
-#include "datasets/layouts/layouts.h"
 #include "datasets/formats/png.h"
+#include "datasets/layouts/folder.h"
+#include "datasets/layouts/layouts.h"
 #include "datasets/text.h"
 #include "engine/error.h"
 
@@ -48,8 +48,7 @@ bool are_channels(const Files& files, const InputOptions& options) {
   for (const auto& [name, file] : files)
     if (channel_in(name)) try {
         return holds_one_channel(file);
-      } catch (const DataError&) {
-      }
+      } catch (const DataError&) {}
   return false;
 }
 

@@ -20,11 +20,11 @@ struct PredictionInput {
   std::vector<std::string> notes;
 };
 
-/// The images of a file or a folder. Of a data set in a known layout (datasets/layouts/layouts.h) the test part or, without one, all
-/// cases; its labels are not read. In another folder every file is a case, but for a network of several channels where files
-/// hold one each and are named CASE_0000, CASE_0001, ...: then these are the channels of a case, and every case must have
-/// them all. Where every name ends in _0000, as nnU-Net names images of one file, masks are named without it. MissingInput
-/// where there is no image; DataError that names the file and what to do where names do not fit.
+/// The images of a file or a folder. Of a data set in a known layout (datasets/layouts/layouts.h) the test part or, without
+/// one, all cases; its labels are not read. In another folder every file is a case, but for a network of several channels
+/// where files hold one each and are named CASE_0000, CASE_0001, ...: then these are the channels of a case, and every case
+/// must have them all. Where every name ends in _0000, as nnU-Net names images of one file, masks are named without it.
+/// MissingInput where there is no image; DataError that names the file and what to do where names do not fit.
 PredictionInput find_images(const std::filesystem::path& input, const InputOptions& options);
 
 }  // namespace sagcl::tools

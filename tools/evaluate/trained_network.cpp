@@ -6,8 +6,8 @@
 
 #include "layers/weights.h"
 #include "semiagcl/training/checkpoint.h"
-#include "tools/run/config.h"
 #include "tools/programs/program.h"
+#include "tools/run/config.h"
 
 namespace sagcl::tools {
 
@@ -19,8 +19,10 @@ namespace {
 
 const std::string& note(const engine::TensorFile& content, const char* name, const std::string& source) {
   const auto found = content.notes.find(name);
-  require<DataError>(found != content.notes.end(), "{}: has no note '{}', so it is not a checkpoint of sagcl-train; give a file from "
-                     "the folder checkpoints of a run", source, name);
+  require<DataError>(found != content.notes.end(),
+                     "{}: has no note '{}', so it is not a checkpoint of sagcl-train; give a file from "
+                     "the folder checkpoints of a run",
+                     source, name);
   return found->second;
 }
 
@@ -28,14 +30,16 @@ std::int64_t whole_number(const engine::TensorFile& content, const char* name, c
   const std::string& text = note(content, name, source);
   std::int64_t value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  require<DataError>(error == std::errc() && end == text.data() + text.size() && value >= 0 && value < (std::int64_t(1) << 40),
-                     "{}: note '{}' = '{}' is not a whole number", source, name, text);
+  require<DataError>(
+      error == std::errc() && end == text.data() + text.size() && value >= 0 && value < (std::int64_t(1) << 40),
+      "{}: note '{}' = '{}' is not a whole number", source, name, text);
   return value;
 }
 
 std::vector<std::string> class_names(const engine::TensorFile& content, const std::string& source) {
   const auto json = nlohmann::json::parse(note(content, "classes", source), nullptr, false);
-  require<DataError>(json.is_array() && json.size() >= 2 && json.size() <= 256, "{}: note 'classes' is not a list of 2 to 256 names", source);
+  require<DataError>(json.is_array() && json.size() >= 2 && json.size() <= 256,
+                     "{}: note 'classes' is not a list of 2 to 256 names", source);
   std::vector<std::string> names;
   for (const auto& name : json) {
     require<DataError>(name.is_string(), "{}: note 'classes' holds something that is not a name", source);
@@ -73,14 +77,18 @@ TrainedNetwork network_from(const engine::TensorFile& content, const std::string
   t.classes = class_names(content, source);
   t.channels = whole_number(content, "channels", source);
   t.step = whole_number(content, "step", source);
-  require<DataError>(t.channels >= 1 && t.channels <= 1024, "{}: note 'channels' = {} is not between 1 and 1024", source, t.channels);
-  const bool by_run = t.settings.method.evaluated == semiagcl::Evaluated::teacher && has_any(content, semiagcl::checkpoint::teacher);
+  require<DataError>(t.channels >= 1 && t.channels <= 1024, "{}: note 'channels' = {} is not between 1 and 1024", source,
+                     t.channels);
+  const bool by_run =
+      t.settings.method.evaluated == semiagcl::Evaluated::teacher && has_any(content, semiagcl::checkpoint::teacher);
   t.which = !which.empty() ? which : by_run ? "teacher" : "student";
-  require<engine::UsageError>(has_any(content, t.which + "/"), "{}: holds no {}: the method {} has none at step {}; use --network student",
-                              source, t.which, t.settings.train.method, t.step);
+  require<engine::UsageError>(has_any(content, t.which + "/"),
+                              "{}: holds no {}: the method {} has none at step {}; use --network student", source, t.which,
+                              t.settings.train.method, t.step);
   engine::Generator random(0, "weights");  // every weight is replaced
-  t.network = layers::make_segmenter(t.settings.network.name,
-                                     {.in_channels = t.channels, .classes = std::int64_t(t.classes.size()), .width = t.settings.network.width}, random);
+  t.network = layers::make_segmenter(
+      t.settings.network.name,
+      {.in_channels = t.channels, .classes = std::int64_t(t.classes.size()), .width = t.settings.network.width}, random);
   layers::load(*t.network, t.which + "/", content, source);
   return t;
 }

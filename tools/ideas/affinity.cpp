@@ -3,10 +3,10 @@
 #include "ops/nuclear_norm.h"
 #include "semiagcl/affinity.h"
 #include "semiagcl/evaluation/inference.h"
-#include "tools/report/html.h"
 #include "tools/ideas/ideas.h"
-#include "tools/report/overlay.h"
 #include "tools/ideas/picture.h"
+#include "tools/report/html.h"
+#include "tools/report/overlay.h"
 
 namespace sagcl::tools {
 

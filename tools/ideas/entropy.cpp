@@ -1,11 +1,11 @@
 #include <fmt/format.h>
 
 #include "semiagcl/sampling.h"
+#include "tools/ideas/ideas.h"
+#include "tools/ideas/picture.h"
 #include "tools/report/contour.h"
 #include "tools/report/html.h"
-#include "tools/ideas/ideas.h"
 #include "tools/report/overlay.h"
-#include "tools/ideas/picture.h"
 
 namespace sagcl::tools {
 

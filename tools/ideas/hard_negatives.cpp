@@ -39,7 +39,9 @@ Anchors anchors(Subject& s) {
 }
 
 /// Those rows of a tensor [2 n, …] that belong to the anchors of class gland.
-Tensor of_glands(const Tensor& rows, const Anchors& a) { return ops::slice(Variable(rows), 0, gland * a.n, a.counted).value(); }
+Tensor of_glands(const Tensor& rows, const Anchors& a) {
+  return ops::slice(Variable(rows), 0, gland * a.n, a.counted).value();
+}
 
 /// q·n for anchors [B,dim] with their own negatives [B,M,dim].
 std::vector<double> similarities(const Tensor& q, const Tensor& negatives) {

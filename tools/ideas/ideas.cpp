@@ -11,8 +11,8 @@
 #include "semiagcl/evaluation/inference.h"
 #include "semiagcl/training/checkpoint.h"
 #include "semiagcl/training/trainer.h"
-#include "tools/run/config.h"
 #include "tools/programs/progress.h"
+#include "tools/run/config.h"
 #include "tools/run/run_data.h"
 
 namespace sagcl::tools {

@@ -19,12 +19,12 @@ using engine::Tensor;
 /// images are f32 [N,1,128,128,3] in [0,1].
 struct Subject {
   semiagcl::RunSettings settings;
-  Tensor tile;                                              ///< held out, N = 1
-  Tensor truth;                                             ///< its label, u8 [1,128,128]
-  Tensor training;                                          ///< the unlabelled training tiles
+  Tensor tile;      ///< held out, N = 1
+  Tensor truth;     ///< its label, u8 [1,128,128]
+  Tensor training;  ///< the unlabelled training tiles
   std::unique_ptr<layers::Segmenter> untrained, student, teacher;
-  std::unique_ptr<layers::ProjectionHead> head;             ///< the student's
-  std::unique_ptr<semiagcl::MemoryBank> bank;               ///< as the last step left it
+  std::unique_ptr<layers::ProjectionHead> head;  ///< the student's
+  std::unique_ptr<semiagcl::MemoryBank> bank;    ///< as the last step left it
 };
 
 /// Trains for `steps`, at least 2; the folder is data/glands or a copy.
@@ -37,12 +37,14 @@ Tensor probabilities(layers::Segmenter& network, const Tensor& images);
 Tensor noisy(const Tensor& images, double deviation, std::uint64_t draw = 0);
 
 /// One picture: its file name and the SVG.
-struct IdeaPicture { std::string file, svg; };
+struct IdeaPicture {
+  std::string file, svg;
+};
 
-IdeaPicture affinity_picture(Subject& subject);          ///< Eq. 2: A before and after training, and under noise
-IdeaPicture nuclear_norm_picture(Subject& subject);      ///< Eq. 3: the loss against noise, singular values, a descent
-IdeaPicture hard_negatives_picture(Subject& subject);    ///< Eq. 6: similarities of mixed negatives, stored affinities
-IdeaPicture entropy_picture(Subject& subject);           ///< Eq. 1: the patches each score chooses
+IdeaPicture affinity_picture(Subject& subject);        ///< Eq. 2: A before and after training, and under noise
+IdeaPicture nuclear_norm_picture(Subject& subject);    ///< Eq. 3: the loss against noise, singular values, a descent
+IdeaPicture hard_negatives_picture(Subject& subject);  ///< Eq. 6: similarities of mixed negatives, stored affinities
+IdeaPicture entropy_picture(Subject& subject);         ///< Eq. 1: the patches each score chooses
 
 /// The tile with its patch grid as inline SVG.
 std::string tile_with_grid(const Subject& subject, double side);

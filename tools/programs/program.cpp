@@ -84,8 +84,9 @@ int exit_code_of_current_exception(std::string& message) {
     message = "stopped before there was anything to save";
     return stop_exit_code();
   } catch (const std::bad_alloc&) {
-    message = "no memory is left: use fewer or smaller images (in training also a smaller batch or patch), or a machine "
-              "with more";
+    message =
+        "no memory is left: use fewer or smaller images (in training also a smaller batch or patch), or a machine "
+        "with more";
     return exit_no_memory;
   } catch (const fs::filesystem_error& e) {
     message = e.what();

@@ -39,8 +39,13 @@ std::string duration_text(double seconds) {
 Progress::Progress(ProgressSpec spec, std::FILE* out) : Progress(std::move(spec), out, redraws(out)) {}
 
 Progress::Progress(ProgressSpec spec, std::FILE* out, bool terminal)
-    : spec_(std::move(spec)), out_(out), terminal_(terminal), done_(spec_.start), printed_step_(spec_.start),
-      begun_(Clock::now()), printed_at_(begun_) {}
+    : spec_(std::move(spec)),
+      out_(out),
+      terminal_(terminal),
+      done_(spec_.start),
+      printed_step_(spec_.start),
+      begun_(Clock::now()),
+      printed_at_(begun_) {}
 
 Progress::~Progress() { finish(); }
 

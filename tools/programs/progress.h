@@ -7,11 +7,11 @@
 namespace sagcl::tools {
 
 struct ProgressSpec {
-  std::string label;               ///< "train", "predict"
-  std::int64_t total = 0;          ///< steps in all
-  std::int64_t start = 0;          ///< steps that were already done, e.g. before a resume
-  double every_seconds = 10;       ///< off a terminal: a line at least this often …
-  std::int64_t every_steps = 0;    ///< … and after so many steps; 0 means by time alone
+  std::string label;             ///< "train", "predict"
+  std::int64_t total = 0;        ///< steps in all
+  std::int64_t start = 0;        ///< steps that were already done, e.g. before a resume
+  double every_seconds = 10;     ///< off a terminal: a line at least this often …
+  std::int64_t every_steps = 0;  ///< … and after so many steps; 0 means by time alone
 };
 
 /// How far the work is. On a terminal one redrawn line with the time to go; elsewhere (a log file, SLURM) plain lines.

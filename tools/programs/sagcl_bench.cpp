@@ -9,10 +9,10 @@
 #include "tests/support/op_cases.h"
 #include "tools/bench/bench.h"
 #include "tools/bench/paper_bench.h"
-#include "tools/run/config.h"
 #include "tools/programs/json_text.h"
 #include "tools/programs/program.h"
 #include "tools/programs/text_table.h"
+#include "tools/run/config.h"
 #include "tools/run/run_data.h"
 
 // sagcl-bench: how long operations and training steps take, and how much memory they need.
@@ -61,8 +61,11 @@ int operations(const Options& o, engine::Device device) {
   }
   engine::require<engine::UsageError>(!rows.empty(), "--filter {}: no operation has this in its name", o.filter);
   fmt::print("{}", table.text());
-  write_json(o, {{"schema_version", 1}, {"threads", engine::threads()}, {"device", engine::to_string(device)},
-                 {"precision", engine::to_string(engine::precision())}, {"ops", rows}});
+  write_json(o, {{"schema_version", 1},
+                 {"threads", engine::threads()},
+                 {"device", engine::to_string(device)},
+                 {"precision", engine::to_string(engine::precision())},
+                 {"ops", rows}});
   return tools::exit_ok;
 }
 
@@ -77,13 +80,26 @@ int step(Options o, engine::Device device) {
   table.row({"step", tools::number(t.step_median, 4)});
   table.row({"fastest step", tools::number(t.step_min, 4)});
   // One line of JSON first, so that a script can read the same line from either framework.
-  const Json json = {{"sagcl", SAGCL_VERSION}, {"net", o.step.net}, {"shape", o.step.shape}, {"batch", o.step.batch}, {"threads", engine::threads()},
-                     {"channels_last", true}, {"precision", engine::to_string(engine::precision())}, {"compile", false}, {"device", engine::to_string(device)},
-                     {"parameters", t.parameters}, {"forward", rounded(t.forward)}, {"backward", rounded(t.backward)},
-                     {"optimiser", rounded(t.optimiser)}, {"step_median", rounded(t.step_median)}, {"step_min", rounded(t.step_min)},
-                     {"peak_MiB", std::int64_t(t.peak_mib)}, {"allocator_MiB", std::int64_t(t.allocator_peak_mib)}};
+  const Json json = {{"sagcl", SAGCL_VERSION},
+                     {"net", o.step.net},
+                     {"shape", o.step.shape},
+                     {"batch", o.step.batch},
+                     {"threads", engine::threads()},
+                     {"channels_last", true},
+                     {"precision", engine::to_string(engine::precision())},
+                     {"compile", false},
+                     {"device", engine::to_string(device)},
+                     {"parameters", t.parameters},
+                     {"forward", rounded(t.forward)},
+                     {"backward", rounded(t.backward)},
+                     {"optimiser", rounded(t.optimiser)},
+                     {"step_median", rounded(t.step_median)},
+                     {"step_min", rounded(t.step_min)},
+                     {"peak_MiB", std::int64_t(t.peak_mib)},
+                     {"allocator_MiB", std::int64_t(t.allocator_peak_mib)}};
   fmt::print("{}\n", tools::json_text(json));
-  tools::say(table.text() + fmt::format("{} parameters; peak {:.0f} MiB, of it {:.0f} MiB tensors", t.parameters, t.peak_mib, t.allocator_peak_mib));
+  tools::say(table.text() + fmt::format("{} parameters; peak {:.0f} MiB, of it {:.0f} MiB tensors", t.parameters, t.peak_mib,
+                                        t.allocator_peak_mib));
   write_json(o, json);
   return tools::exit_ok;
 }
@@ -105,12 +121,23 @@ int method(const Options& o, engine::Device device) {
   trainer.reports();
   engine::allocator(device).reset_peak();
   std::vector<double> times;
-  for (std::int64_t i = 0; i < o.step.steps; ++i) times.push_back(tools::seconds_of([&] { trainer.advance(), trainer.reports(); }));
+  for (std::int64_t i = 0; i < o.step.steps; ++i)
+    times.push_back(tools::seconds_of([&] { trainer.advance(), trainer.reports(); }));
   const double peak = double(engine::allocator(device).statistics().peak) / (1 << 20), resident = tools::peak_resident_mib();
-  const Json json = {{"sagcl", SAGCL_VERSION}, {"method", s.train.method}, {"preset", o.preset}, {"net", s.network.name}, {"width", s.network.width},
-                     {"crop", s.train.patch}, {"batch", s.train.batch}, {"threads", engine::threads()}, {"device", engine::to_string(device)},
-                     {"precision", engine::to_string(engine::precision())}, {"step_med", rounded(tools::median(times))}, {"step_min", rounded(*std::min_element(times.begin(), times.end()))},
-                     {"peak_MiB", std::int64_t(device.is_cpu() ? resident : peak)}, {"allocator_MiB", std::int64_t(peak)}};
+  const Json json = {{"sagcl", SAGCL_VERSION},
+                     {"method", s.train.method},
+                     {"preset", o.preset},
+                     {"net", s.network.name},
+                     {"width", s.network.width},
+                     {"crop", s.train.patch},
+                     {"batch", s.train.batch},
+                     {"threads", engine::threads()},
+                     {"device", engine::to_string(device)},
+                     {"precision", engine::to_string(engine::precision())},
+                     {"step_med", rounded(tools::median(times))},
+                     {"step_min", rounded(*std::min_element(times.begin(), times.end()))},
+                     {"peak_MiB", std::int64_t(device.is_cpu() ? resident : peak)},
+                     {"allocator_MiB", std::int64_t(peak)}};
   fmt::print("{}\n", tools::json_text(json));
   write_json(o, json);
   return tools::exit_ok;
@@ -133,18 +160,26 @@ void add_step_options(CLI::App* sub, Options& o) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  CLI::App app("Measures operations (ops), one training step of a network (step), steps of a whole method\n(method), or runs the tables of the paper (paper).");
+  CLI::App app(
+      "Measures operations (ops), one training step of a network (step), steps of a whole method\n(method), or runs the "
+      "tables of the paper (paper).");
   Options o;
   app.require_subcommand(1);
   CLI::App* ops_command = app.add_subcommand("ops", "every family of operations at the sizes of the networks' layers");
   ops_command->add_option("--filter", o.filter, "only names that contain this");
-  ops_command->add_option("--seconds", o.seconds, "time per operation")->check(CLI::Range(0.0, 3600.0))->capture_default_str();
+  ops_command->add_option("--seconds", o.seconds, "time per operation")
+      ->check(CLI::Range(0.0, 3600.0))
+      ->capture_default_str();
   ops_command->add_flag("--cases", o.cases, "the small cases of the tests instead");
   CLI::App* step_command = app.add_subcommand("step", "forward, cross-entropy, backward and Adam on random values");
-  step_command->add_option("--net", o.step.net, "vnet or unet")->check(CLI::IsMember({"vnet", "unet"}))->capture_default_str();
+  step_command->add_option("--net", o.step.net, "vnet or unet")
+      ->check(CLI::IsMember({"vnet", "unet"}))
+      ->capture_default_str();
   step_command->add_option("--shape", o.step.shape, "D,H,W for vnet, H,W for unet")->delimiter(',')->capture_default_str();
   step_command->add_option("--batch", o.step.batch, "images per step")->check(CLI::Range(1, 4096))->capture_default_str();
-  step_command->add_option("--width", o.step.width, "channels of the first stage")->check(CLI::Range(1, 256))->capture_default_str();
+  step_command->add_option("--width", o.step.width, "channels of the first stage")
+      ->check(CLI::Range(1, 256))
+      ->capture_default_str();
   add_step_options(step_command, o);
   CLI::App* method_command = app.add_subcommand("method", "whole training steps on a data set, batches included");
   method_command->add_option("--preset", o.preset, "settings")->capture_default_str();
@@ -152,14 +187,18 @@ int main(int argc, char** argv) {
   method_command->add_option("--method", o.method, "e.g. supervised (default: the preset's)");
   method_command->add_option("--set", o.set, "one setting, key=value; may be repeated")->allow_extra_args(false);
   add_step_options(method_command, o);
-  CLI::App* paper_command = app.add_subcommand("paper", "runs rows of a table of the paper on a data set, beside what was printed; resumes where it stopped");
+  CLI::App* paper_command = app.add_subcommand(
+      "paper", "runs rows of a table of the paper on a data set, beside what was printed; resumes where it stopped");
   tools::PaperBench paper;
   paper_command->add_option("table", paper.table, "I, II, III: methods; IV: losses; V: what ranks the patches")->required();
   paper_command->add_option("--data", o.data, "folder of the data set")->required()->type_name("DIR");
   paper_command->add_option("--out", paper.out, "folder for the runs and the table")->required()->type_name("DIR");
   paper_command->add_option("--preset", o.preset, "settings shared by all rows")->capture_default_str();
-  paper_command->add_option("--rows", paper.rows, "ids of rows, e.g. row01,row03 or supervised (default: all)")->delimiter(',');
-  paper_command->add_option("--labeled", paper.labeled, "shares or counts of labelled cases")->delimiter(',')->capture_default_str();
+  paper_command->add_option("--rows", paper.rows, "ids of rows, e.g. row01,row03 or supervised (default: all)")
+      ->delimiter(',');
+  paper_command->add_option("--labeled", paper.labeled, "shares or counts of labelled cases")
+      ->delimiter(',')
+      ->capture_default_str();
   paper_command->add_option("--seeds", paper.seeds, "seeds, each a run")->delimiter(',')->capture_default_str();
   paper_command->add_option("--set", o.set, "one setting of all rows, key=value; may be repeated")->allow_extra_args(false);
   paper_command->add_option("--threads", o.threads, "CPU threads of a run (default: all)")->check(CLI::Range(1, 1024));
@@ -171,16 +210,17 @@ int main(int argc, char** argv) {
     sub->add_option("--precision", o.precision, "of convolutions: auto, fp32, tf32 or bf16")->capture_default_str();
     sub->add_option("--json", o.json, "also write the figures to this file")->type_name("FILE");
   }
-  return tools::run_program(app, argc, argv,
-                            "  sagcl-bench ops --filter conv --threads 1\n"
-                            "  sagcl-bench step --net vnet --shape 112,112,80 --batch 1 --threads 2 --steps 5\n"
-                            "  sagcl-bench method --preset hippocampus --data data/hippocampus --threads 2 --steps 10\n"
-                            "  sagcl-bench paper IV --preset hippocampus --data data/hippocampus --seeds 0,1 --out runs/table-IV\n",
-                            [&] {
-                              if (paper_command->parsed()) return paper_table(o, paper);
-                              if (o.threads > 0) engine::set_threads(o.threads);
-                              const engine::DeviceChoice device = engine::resolve_device(o.device, o.precision);
-                              if (ops_command->parsed()) return operations(o, device.device);
-                              return step_command->parsed() ? step(o, device.device) : method(o, device.device);
-                            });
+  return tools::run_program(
+      app, argc, argv,
+      "  sagcl-bench ops --filter conv --threads 1\n"
+      "  sagcl-bench step --net vnet --shape 112,112,80 --batch 1 --threads 2 --steps 5\n"
+      "  sagcl-bench method --preset hippocampus --data data/hippocampus --threads 2 --steps 10\n"
+      "  sagcl-bench paper IV --preset hippocampus --data data/hippocampus --seeds 0,1 --out runs/table-IV\n",
+      [&] {
+        if (paper_command->parsed()) return paper_table(o, paper);
+        if (o.threads > 0) engine::set_threads(o.threads);
+        const engine::DeviceChoice device = engine::resolve_device(o.device, o.precision);
+        if (ops_command->parsed()) return operations(o, device.device);
+        return step_command->parsed() ? step(o, device.device) : method(o, device.device);
+      });
 }

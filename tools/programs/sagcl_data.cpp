@@ -6,9 +6,9 @@
 #include "datasets/convert.h"
 #include "datasets/split.h"
 #include "engine/safetensors.h"
+#include "tools/programs/program.h"
 #include "tools/report/html.h"
 #include "tools/report/overlay.h"
-#include "tools/programs/program.h"
 #include "tools/run/run_data.h"
 
 // sagcl-data: looks at data sets, converts and divides them.

@@ -24,17 +24,22 @@ int evaluate(const Options& o) {
   if (o.threads > 0) engine::set_threads(o.threads);
   tools::MaskRules rules;
   if (!o.map.empty()) rules.map = datasets::parse_label_rule(o.map);
-  if (!o.prediction_map.empty()) rules.predictions = datasets::parse_label_rule(o.prediction_map == "classes" ? "" : o.prediction_map);
+  if (!o.prediction_map.empty())
+    rules.predictions = datasets::parse_label_rule(o.prediction_map == "classes" ? "" : o.prediction_map);
   tools::MaskPairs masks = tools::match_masks(o.predictions, o.references, rules);
   const bool named = !masks.names.empty() && o.names.empty() && o.classes == 0;
-  const std::int64_t classes = named ? std::int64_t(masks.names.size()) : o.classes ? o.classes : tools::count_classes(masks);
+  const std::int64_t classes = named       ? std::int64_t(masks.names.size())
+                               : o.classes ? o.classes
+                                           : tools::count_classes(masks);
   tools::settle_rules(masks, rules, classes);
   engine::require<engine::UsageError>(o.names.empty() || std::int64_t(o.names.size()) == classes - 1,
                                       "--names gives {} names for {} foreground classes", o.names.size(), classes - 1);
   tools::Evaluation result;
   result.unit = o.unit;
   for (std::int64_t c = 1; c < classes; ++c)
-    result.classes.push_back(named ? masks.names[std::size_t(c)] : o.names.empty() ? std::to_string(c) : o.names[std::size_t(c - 1)]);
+    result.classes.push_back(named             ? masks.names[std::size_t(c)]
+                             : o.names.empty() ? std::to_string(c)
+                                               : o.names[std::size_t(c - 1)]);
   {
     tools::Progress progress({.label = "compare", .total = std::int64_t(masks.pairs.size())});
     for (const auto& pair : masks.pairs) {
@@ -55,19 +60,26 @@ int evaluate(const Options& o) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  CLI::App app("Compares two folders of segmentation masks (NIfTI, NRRD, PNG, HDF5 or NumPy), matched by name: Dice, Jaccard, HD95, ASD and ASSD of\n"
-               "every class and case, with MedPy's definitions. The table goes to standard output.");
+  CLI::App app(
+      "Compares two folders of segmentation masks (NIfTI, NRRD, PNG, HDF5 or NumPy), matched by name: Dice, Jaccard, HD95, "
+      "ASD and ASSD of\n"
+      "every class and case, with MedPy's definitions. The table goes to standard output.");
   Options o;
   app.add_option("--pred", o.predictions, "folder of predicted masks")->required()->type_name("DIR");
-  app.add_option("--ref", o.references, "folder of reference masks, or a data set (its labels)")->required()->type_name("DIR");
+  app.add_option("--ref", o.references, "folder of reference masks, or a data set (its labels)")
+      ->required()
+      ->type_name("DIR");
   app.add_option("--json", o.json, "also write the figures to this file")->type_name("FILE");
-  app.add_option("--unit", o.unit, "of the distances; mm uses the reference's voxel sizes")->check(CLI::IsMember({"voxel", "mm"}))
+  app.add_option("--unit", o.unit, "of the distances; mm uses the reference's voxel sizes")
+      ->check(CLI::IsMember({"voxel", "mm"}))
       ->capture_default_str();
   app.add_option("--classes", o.classes, "number of classes, background included (default: what the masks hold)")
       ->check(CLI::Range(std::int64_t(2), std::int64_t(255)));
   app.add_option("--names", o.names, "names of the foreground classes, separated by commas")->delimiter(',');
-  app.add_option("--map", o.map, "what stored values mean: 0:0,255:1 (value:class), cut:128, or instances; a folder whose masks hold\n"
-                 "classes already is taken as it is")->type_name("RULE");
+  app.add_option("--map", o.map,
+                 "what stored values mean: 0:0,255:1 (value:class), cut:128, or instances; a folder whose masks hold\n"
+                 "classes already is taken as it is")
+      ->type_name("RULE");
   app.add_option("--pred-map", o.prediction_map, "the same for the predictions alone, or 'classes'")->type_name("RULE");
   app.add_option("--threads", o.threads, "CPU threads (default: all)")->check(CLI::Range(1, 1024));
   return tools::run_program(app, argc, argv,

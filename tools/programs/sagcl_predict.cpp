@@ -109,9 +109,7 @@ class Predictions {
         } else if (cases.size() > 1) {
           progress.message("failed: " + failures.back());
         }
-      } catch (const engine::OutOfMemory& e) {
-        fail_for_memory(one, device_, e.what());
-      } catch (const std::bad_alloc&) {
+      } catch (const engine::OutOfMemory& e) { fail_for_memory(one, device_, e.what()); } catch (const std::bad_alloc&) {
         fail_for_memory(one, engine::Device::cpu(), "the system gives none");
       }
       progress.update(++done, one.id);

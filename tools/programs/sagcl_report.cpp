@@ -7,8 +7,9 @@
 using namespace sagcl;
 
 int main(int argc, char** argv) {
-  CLI::App app("Writes report.html into a run folder: figures, curves, pictures, tables, settings. It needs neither network nor\n"
-               "JavaScript. The file's path goes to standard output.");
+  CLI::App app(
+      "Writes report.html into a run folder: figures, curves, pictures, tables, settings. It needs neither network nor\n"
+      "JavaScript. The file's path goes to standard output.");
   std::string run;
   std::vector<std::string> compare;
   tools::ReportSpec spec;

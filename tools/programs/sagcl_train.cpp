@@ -5,13 +5,13 @@
 #include "engine/parallel.h"
 #include "engine/safetensors.h"
 #include "semiagcl/training/training_method.h"
+#include "tools/programs/program.h"
+#include "tools/programs/signals.h"
+#include "tools/report/report.h"
 #include "tools/run/config.h"
 #include "tools/run/processes.h"
-#include "tools/programs/program.h"
-#include "tools/report/report.h"
 #include "tools/run/run_lock.h"
 #include "tools/run/run_state.h"
-#include "tools/programs/signals.h"
 #include "tools/run/training_run.h"
 
 namespace {
@@ -45,9 +45,11 @@ Settings settings_of(const Flags& f, tools::RunState state) {
   if (state != tools::RunState::none) {
     const std::filesystem::path saved = std::filesystem::path(f.out) / "config.toml";
     tools::apply_toml(s, engine::read_file(saved), saved.string());
-    engine::require<engine::DataError>(!s.data.folder.empty(),
-                                       "{}: is not whole, it names no data.folder; put it back (checkpoints hold it as their "
-                                       "note 'config'), or start a new run in another folder", saved.string());
+    engine::require<engine::DataError>(
+        !s.data.folder.empty(),
+        "{}: is not whole, it names no data.folder; put it back (checkpoints hold it as their "
+        "note 'config'), or start a new run in another folder",
+        saved.string());
   }
   const semiagcl::RunSettings before = s;
   if (!f.preset.empty()) {
@@ -68,8 +70,10 @@ Settings settings_of(const Flags& f, tools::RunState state) {
   for (const std::string& assignment : f.set) tools::apply_assignment(s, assignment);
   if (state != tools::RunState::none) {
     const std::string changed = tools::differences(tools::with_what_may_change(before, s), s);
-    engine::require<UsageError>(changed.empty(), "--resume continues the run as it was, but these settings differ (run | now):\n{}"
-                                "leave the flags out, or start a new run in another folder", changed);
+    engine::require<UsageError>(changed.empty(),
+                                "--resume continues the run as it was, but these settings differ (run | now):\n{}"
+                                "leave the flags out, or start a new run in another folder",
+                                changed);
   }
   tools::check(s);
   return {s, state == tools::RunState::none ? "" : tools::differences(before, s)};
@@ -129,22 +133,32 @@ int run(const Flags& f, const std::string& command, engine::Communicator& ranks)
   if (fresh && !settings.train.weights.empty()) tools::require_file(settings.train.weights, "--weights");
   if (f.threads > 0) engine::set_threads(f.threads);
   else tools::share_cores(ranks);
-  return tools::train({.settings = settings, .out = f.out, .split = f.split, .state = state, .changes = changes,
-                       .dry_run = f.dry_run, .no_report = f.no_report, .device = f.device, .command = command,
-                       .stop_after = f.stop_after}, ranks);
+  return tools::train({.settings = settings,
+                       .out = f.out,
+                       .split = f.split,
+                       .state = state,
+                       .changes = changes,
+                       .dry_run = f.dry_run,
+                       .no_report = f.no_report,
+                       .device = f.device,
+                       .command = command,
+                       .stop_after = f.stop_after},
+                      ranks);
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  CLI::App app("Trains a segmentation network from few labels and many unlabelled images, and reports on test cases.", "sagcl-train");
+  CLI::App app("Trains a segmentation network from few labels and many unlabelled images, and reports on test cases.",
+               "sagcl-train");
   Flags f;
   app.add_option("--preset", f.preset, "settings that come with the program (see --list-presets)");
   app.add_option("--config", f.config, "settings from a TOML file");
   app.add_option("--data", f.data, "folder of the images and labels");
   app.add_option("--out", f.out, "folder to write the run to");
   app.add_option("--split", f.split, "division of the data written by sagcl-data split (or a run's split.json)");
-  app.add_option("--weights", f.weights, "start from the weights in this file: a run's checkpoint, or safetensors in PyTorch's order");
+  app.add_option("--weights", f.weights,
+                 "start from the weights in this file: a run's checkpoint, or safetensors in PyTorch's order");
   app.add_option("--method", f.method, "how to train (see --list-methods)");
   app.add_option("--labeled", f.labeled, "labelled training cases: a count, a share, or ids a,b,c");
   app.add_option("--seed", f.seed, "of weights, crops, augmentation and dropout");
@@ -153,8 +167,9 @@ int main(int argc, char** argv) {
   app.add_option("--precision", f.precision, "of convolutions: auto (a GPU: tf32, the CPU: fp32), fp32, tf32 or bf16");
   app.add_option("--threads", f.threads, "CPU threads (default: all)")->check(CLI::Range(1, 1024));
   app.add_option("--stop-after", f.stop_after, "save and leave after so many steps, to be continued with --resume");
-  app.add_flag("--resume", f.resume, "go on with the run in --out from its newest checkpoint, bit for bit; begin it if there is "
-                                     "none");
+  app.add_flag("--resume", f.resume,
+               "go on with the run in --out from its newest checkpoint, bit for bit; begin it if there is "
+               "none");
   app.add_flag("--dry-run", f.dry_run, "check settings and data, time a step, write nothing");
   app.add_flag("--no-report", f.no_report, "leave report.html out");
   app.add_flag("--print-config", f.print_config, "print the resolved settings and leave");
@@ -162,13 +177,14 @@ int main(int argc, char** argv) {
   app.add_flag("--list-presets", f.list_presets, "names of the presets");
   std::string command;
   for (int i = 0; i < argc; ++i) command += (i ? " " : "") + tools::shell_quoted(argv[i]);
-  return tools::run_program(app, argc, argv,
-                            "  sagcl-train --preset hippocampus --data data/hippocampus --out runs/first\n"
-                            "  sagcl-train --preset hippocampus --data DIR --out runs/b --method supervised --labeled 8 --set train.steps=1000\n"
-                            "  sagcl-train --resume --out runs/first\n"
-                            "  mpirun -np 2 sagcl-train --preset la --data DIR --out runs/c --set train.shards=2",
-                            [&] {
-                              const auto body = [&](engine::Communicator& ranks) { return run(f, command, ranks); };
-                              return tools::run_in_processes("sagcl-train", body);
-                            });
+  return tools::run_program(
+      app, argc, argv,
+      "  sagcl-train --preset hippocampus --data data/hippocampus --out runs/first\n"
+      "  sagcl-train --preset hippocampus --data DIR --out runs/b --method supervised --labeled 8 --set train.steps=1000\n"
+      "  sagcl-train --resume --out runs/first\n"
+      "  mpirun -np 2 sagcl-train --preset la --data DIR --out runs/c --set train.shards=2",
+      [&] {
+        const auto body = [&](engine::Communicator& ranks) { return run(f, command, ranks); };
+        return tools::run_in_processes("sagcl-train", body);
+      });
 }

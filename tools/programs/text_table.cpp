@@ -17,8 +17,8 @@ std::size_t width(const std::string& s) {
 }  // namespace
 
 void TextTable::row(std::vector<std::string> cells) {
-  engine::require<engine::UsageError>(cells.size() == header_.size(), "a table row has {} cells, its header {}", cells.size(),
-                                      header_.size());
+  engine::require<engine::UsageError>(cells.size() == header_.size(), "a table row has {} cells, its header {}",
+                                      cells.size(), header_.size());
   rows_.push_back(std::move(cells));
 }
 
@@ -45,6 +45,8 @@ std::string TextTable::text() const {
   return out;
 }
 
-std::string number(double value, int decimals) { return std::isfinite(value) ? fmt::format("{:.{}f}", value, decimals) : "-"; }
+std::string number(double value, int decimals) {
+  return std::isfinite(value) ? fmt::format("{:.{}f}", value, decimals) : "-";
+}
 
 }  // namespace sagcl::tools

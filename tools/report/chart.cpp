@@ -13,7 +13,8 @@ namespace sagcl::tools {
 using Points = std::vector<std::pair<double, double>>;
 
 const std::vector<std::string>& palette() {
-  static const std::vector<std::string> colours = {"#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7a5195", "#555555"};
+  static const std::vector<std::string> colours = {"#0072b2", "#d55e00", "#009e73", "#cc79a7",
+                                                   "#e69f00", "#56b4e9", "#7a5195", "#555555"};
   return colours;
 }
 
@@ -33,7 +34,9 @@ std::vector<double> round_ticks(double low, double high, int count) {
 
 namespace {
 
-struct Range { double low = std::numeric_limits<double>::infinity(), high = -std::numeric_limits<double>::infinity(); };
+struct Range {
+  double low = std::numeric_limits<double>::infinity(), high = -std::numeric_limits<double>::infinity();
+};
 
 void widen(Range& r, double v) {
   if (std::isfinite(v)) r.low = std::min(r.low, v), r.high = std::max(r.high, v);
@@ -69,7 +72,8 @@ Points running_mean(const Points& all) {
   return out;
 }
 
-/// The y range: all of the bold lines, and of faint ones the inner 98 per cent, so that a first spike does not flatten the rest.
+/// The y range: all of the bold lines, and of faint ones the inner 98 per cent, so that a first spike does not flatten the
+/// rest.
 Range y_range(const Chart& chart) {
   Range r;
   for (const Series& s : chart.series) {
@@ -95,7 +99,8 @@ struct Frame {
   double py(double v) const { return bottom - (std::clamp(v, y.low, y.high) - y.low) / (y.high - y.low) * (bottom - top); }
 };
 
-std::string polyline(const Frame& f, const Points& points, double factor, const std::string& colour, double width, double opacity) {
+std::string polyline(const Frame& f, const Points& points, double factor, const std::string& colour, double width,
+                     double opacity) {
   std::string path;
   bool open = false;
   for (const auto& [x, y] : points) {
@@ -106,24 +111,32 @@ std::string polyline(const Frame& f, const Points& points, double factor, const 
     path += fmt::format("{}{} {}", open ? 'L' : 'M', coordinate(f.px(x)), coordinate(f.py(y * factor)));
     open = true;
   }
-  return fmt::format("<path d=\"{}\" fill=\"none\" stroke=\"{}\" stroke-width=\"{}\" stroke-opacity=\"{}\" stroke-linejoin=\"round\"/>",
-                     path, colour, width, opacity);
+  return fmt::format(
+      "<path d=\"{}\" fill=\"none\" stroke=\"{}\" stroke-width=\"{}\" stroke-opacity=\"{}\" stroke-linejoin=\"round\"/>",
+      path, colour, width, opacity);
 }
 
 std::string axes(const Chart& chart, const Frame& f) {
   std::string out;
   for (double t : round_ticks(f.y.low, f.y.high, 5))
-    out += fmt::format("<line x1=\"{0}\" x2=\"{1}\" y1=\"{2}\" y2=\"{2}\" stroke=\"#e6e6e6\"/><text x=\"{3}\" y=\"{4}\" text-anchor=\"end\">{5:g}</text>",
-                       coordinate(f.left), coordinate(f.right), coordinate(f.py(t)), coordinate(f.left - 6), coordinate(f.py(t) + 3.5), t);
+    out += fmt::format(
+        "<line x1=\"{0}\" x2=\"{1}\" y1=\"{2}\" y2=\"{2}\" stroke=\"#e6e6e6\"/><text x=\"{3}\" y=\"{4}\" "
+        "text-anchor=\"end\">{5:g}</text>",
+        coordinate(f.left), coordinate(f.right), coordinate(f.py(t)), coordinate(f.left - 6), coordinate(f.py(t) + 3.5), t);
   for (double t : round_ticks(f.x.low, f.x.high, 6))
-    out += fmt::format("<text x=\"{}\" y=\"{}\" text-anchor=\"middle\">{:g}</text>", coordinate(f.px(t)), coordinate(f.bottom + 15), t);
-  out += fmt::format("<line x1=\"{0}\" x2=\"{1}\" y1=\"{2}\" y2=\"{2}\" stroke=\"#999\"/>", coordinate(f.left), coordinate(f.right), coordinate(f.bottom));
-  out += fmt::format("<text x=\"{}\" y=\"{}\" text-anchor=\"end\" fill=\"#777\">{}</text>", coordinate(f.right), coordinate(f.bottom + 29), escaped(chart.x_label));
+    out += fmt::format("<text x=\"{}\" y=\"{}\" text-anchor=\"middle\">{:g}</text>", coordinate(f.px(t)),
+                       coordinate(f.bottom + 15), t);
+  out += fmt::format("<line x1=\"{0}\" x2=\"{1}\" y1=\"{2}\" y2=\"{2}\" stroke=\"#999\"/>", coordinate(f.left),
+                     coordinate(f.right), coordinate(f.bottom));
+  out += fmt::format("<text x=\"{}\" y=\"{}\" text-anchor=\"end\" fill=\"#777\">{}</text>", coordinate(f.right),
+                     coordinate(f.bottom + 29), escaped(chart.x_label));
   out += fmt::format("<text x=\"4\" y=\"{}\" fill=\"#777\">{}</text>", coordinate(f.top - 8), escaped(chart.y_label));
   for (const auto& [x, word] : chart.marks)
-    out += fmt::format("<line x1=\"{0}\" x2=\"{0}\" y1=\"{1}\" y2=\"{2}\" stroke=\"#999\" stroke-dasharray=\"3 3\"/>"
-                       "<text x=\"{3}\" y=\"{4}\" fill=\"#777\">{5}</text>", coordinate(f.px(x)), coordinate(f.top), coordinate(f.bottom),
-                       coordinate(f.px(x) + 4), coordinate(f.top + 10), escaped(word));
+    out += fmt::format(
+        "<line x1=\"{0}\" x2=\"{0}\" y1=\"{1}\" y2=\"{2}\" stroke=\"#999\" stroke-dasharray=\"3 3\"/>"
+        "<text x=\"{3}\" y=\"{4}\" fill=\"#777\">{5}</text>",
+        coordinate(f.px(x)), coordinate(f.top), coordinate(f.bottom), coordinate(f.px(x) + 4), coordinate(f.top + 10),
+        escaped(word));
   return out;
 }
 
@@ -133,8 +146,11 @@ std::string legend(const Chart& chart, const Frame& f) {
   double x = f.right;
   for (auto s = chart.series.rbegin(); s != chart.series.rend(); ++s) {
     x -= 6.6 * double(s->name.size()) + 26;
-    out += fmt::format("<line x1=\"{0}\" x2=\"{1}\" y1=\"{2}\" y2=\"{2}\" stroke=\"{3}\" stroke-width=\"3\"/><text x=\"{4}\" y=\"{5}\">{6}</text>",
-                       coordinate(x), coordinate(x + 14), coordinate(f.top - 12), s->colour, coordinate(x + 18), coordinate(f.top - 8), escaped(s->name));
+    out += fmt::format(
+        "<line x1=\"{0}\" x2=\"{1}\" y1=\"{2}\" y2=\"{2}\" stroke=\"{3}\" stroke-width=\"3\"/><text x=\"{4}\" "
+        "y=\"{5}\">{6}</text>",
+        coordinate(x), coordinate(x + 14), coordinate(f.top - 12), s->colour, coordinate(x + 18), coordinate(f.top - 8),
+        escaped(s->name));
   }
   return out;
 }
@@ -146,10 +162,14 @@ std::string line_chart(const Chart& chart) {
   std::size_t points = 0;
   for (const Series& s : chart.series)
     for (const auto& p : s.points) widen(f.x, p.first), points += std::isfinite(p.second);
-  std::string out = fmt::format("<svg class=\"chart\" viewBox=\"0 0 {0} {1}\" width=\"{0}\" height=\"{1}\" role=\"img\" aria-label=\"{2}\">"
-                                "<text x=\"4\" y=\"14\" class=\"title\">{2}</text>", chart.width, chart.height, escaped(chart.title));
+  std::string out = fmt::format(
+      "<svg class=\"chart\" viewBox=\"0 0 {0} {1}\" width=\"{0}\" height=\"{1}\" role=\"img\" aria-label=\"{2}\">"
+      "<text x=\"4\" y=\"14\" class=\"title\">{2}</text>",
+      chart.width, chart.height, escaped(chart.title));
   if (points == 0)
-    return out + fmt::format("<text x=\"{}\" y=\"{}\" text-anchor=\"middle\" fill=\"#777\">no values in this run</text></svg>", chart.width / 2, chart.height / 2);
+    return out +
+           fmt::format("<text x=\"{}\" y=\"{}\" text-anchor=\"middle\" fill=\"#777\">no values in this run</text></svg>",
+                       chart.width / 2, chart.height / 2);
   for (const auto& mark : chart.marks) widen(f.x, mark.first);
   if (!(f.x.high > f.x.low)) f.x = {f.x.low - 1, f.x.high + 1};
   out += axes(chart, f) + legend(chart, f);
@@ -163,8 +183,9 @@ std::string line_chart(const Chart& chart) {
     if (s.points.size() <= 40)
       for (const auto& [x, y] : s.points)
         if (std::isfinite(y))
-          out += fmt::format("<circle cx=\"{}\" cy=\"{}\" r=\"3\" fill=\"{}\"><title>{} {:g}: {:.4g}</title></circle>", coordinate(f.px(x)),
-                             coordinate(f.py(y * chart.factor)), s.colour, escaped(s.name), x, y * chart.factor);
+          out += fmt::format("<circle cx=\"{}\" cy=\"{}\" r=\"3\" fill=\"{}\"><title>{} {:g}: {:.4g}</title></circle>",
+                             coordinate(f.px(x)), coordinate(f.py(y * chart.factor)), s.colour, escaped(s.name), x,
+                             y * chart.factor);
   }
   return out + "</svg>\n";
 }
@@ -174,14 +195,19 @@ std::string bar_chart(const std::string& title, const std::vector<Bar>& bars, do
   for (const Bar& b : bars) longest = std::max(longest, b.name.size());
   const double left = std::min(7.0 * double(longest) + 14, 0.45 * width), room = width - left - 130, line = 26;
   const double height = 24 + line * double(bars.size());
-  std::string out = fmt::format("<svg class=\"chart\" viewBox=\"0 0 {0} {1}\" width=\"{0}\" height=\"{1}\" role=\"img\" aria-label=\"{2}\">"
-                                "<text x=\"4\" y=\"14\" class=\"title\">{2}</text>", width, coordinate(height), escaped(title));
+  std::string out = fmt::format(
+      "<svg class=\"chart\" viewBox=\"0 0 {0} {1}\" width=\"{0}\" height=\"{1}\" role=\"img\" aria-label=\"{2}\">"
+      "<text x=\"4\" y=\"14\" class=\"title\">{2}</text>",
+      width, coordinate(height), escaped(title));
   double y = 24;
   for (const Bar& b : bars) {
     const double length = std::isfinite(b.value) && largest > 0 ? std::max(0.0, b.value / largest) * room : 0;
-    out += fmt::format("<text x=\"{}\" y=\"{}\" text-anchor=\"end\">{}</text><rect x=\"{}\" y=\"{}\" width=\"{}\" height=\"18\" rx=\"2\" fill=\"{}\"/>"
-                       "<text x=\"{}\" y=\"{}\">{}</text>", coordinate(left - 8), coordinate(y + 13), escaped(b.name), coordinate(left), coordinate(y),
-                       coordinate(length), b.colour, coordinate(left + length + 6), coordinate(y + 13), escaped(b.text));
+    out += fmt::format(
+        "<text x=\"{}\" y=\"{}\" text-anchor=\"end\">{}</text><rect x=\"{}\" y=\"{}\" width=\"{}\" height=\"18\" rx=\"2\" "
+        "fill=\"{}\"/>"
+        "<text x=\"{}\" y=\"{}\">{}</text>",
+        coordinate(left - 8), coordinate(y + 13), escaped(b.name), coordinate(left), coordinate(y), coordinate(length),
+        b.colour, coordinate(left + length + 6), coordinate(y + 13), escaped(b.text));
     y += line;
   }
   return out + "</svg>\n";

@@ -18,8 +18,8 @@ struct Series {
 struct Chart {
   std::string title, x_label, y_label;
   std::vector<Series> series;
-  double factor = 1;               ///< y values are shown times this, e.g. 100 for per cent
-  bool from_zero = false;          ///< the y axis starts at 0
+  double factor = 1;                                  ///< y values are shown times this, e.g. 100 for per cent
+  bool from_zero = false;                             ///< the y axis starts at 0
   std::vector<std::pair<double, std::string>> marks;  ///< vertical lines with a word, e.g. the end of the warm-up
   int width = 460, height = 250;
 };

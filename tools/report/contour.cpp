@@ -10,7 +10,9 @@ namespace sagcl::tools {
 
 namespace {
 
-struct Side { std::int64_t x0, y0, x1, y1; };  // from corner to corner, the class on the left
+struct Side {
+  std::int64_t x0, y0, x1, y1;
+};  // from corner to corner, the class on the left
 
 std::vector<Side> sides_of(const ClassPlane& p, std::uint8_t which) {
   std::vector<Side> sides;
@@ -40,7 +42,8 @@ std::string outline(const ClassPlane& plane, std::uint8_t which) {
     bool open = false;
     for (;;) {
       const Side& s = sides[current];
-      path += fmt::format("{}{} {}", open ? 'L' : 'M', coordinate(double(s.x0 + s.x1) / 2), coordinate(double(s.y0 + s.y1) / 2));
+      path +=
+          fmt::format("{}{} {}", open ? 'L' : 'M', coordinate(double(s.x0 + s.x1) / 2), coordinate(double(s.y0 + s.y1) / 2));
       open = true;
       const auto next = starting.find({s.x1, s.y1});
       if (next == starting.end()) break;  // back at the first side

@@ -14,9 +14,9 @@ struct ClassPlane {
   }
 };
 
-/// The outline of a class as SVG path data in pixel units (pixel (y, x) covers the square from (x, y) to (x + 1, y + 1)): the
-/// borders between pixels, followed with the class on the left and drawn through the middles of their sides, which turns stairs
-/// into slopes. Empty if the class is not in the plane.
+/// The outline of a class as SVG path data in pixel units (pixel (y, x) covers the square from (x, y) to (x + 1, y + 1)):
+/// the borders between pixels, followed with the class on the left and drawn through the middles of their sides, which turns
+/// stairs into slopes. Empty if the class is not in the plane.
 std::string outline(const ClassPlane& plane, std::uint8_t which);
 
 }  // namespace sagcl::tools

@@ -12,20 +12,24 @@ namespace {
 
 /// What the short names of metrics.jsonl stand for; an unknown one stands for itself.
 std::string long_name(const std::string& key) {
-  static const std::map<std::string, std::string> names = {
-      {"sup", "L_sup: supervised (cross-entropy and Dice)"}, {"reg", "L_reg: consistency with the teacher"},
-      {"pl", "L_PL: affinity graph (Eq. 3)"},                {"rw", "L_RW: reweighted contrast (Eq. 7)"},
-      {"ramp", "ramp-up of the unsupervised weights"},       {"lr", "learning rate"},
-      {"theta", "threshold θ of hard negatives"},            {"a_ii", "mean affinity A_ii"}};
+  static const std::map<std::string, std::string> names = {{"sup", "L_sup: supervised (cross-entropy and Dice)"},
+                                                           {"reg", "L_reg: consistency with the teacher"},
+                                                           {"pl", "L_PL: affinity graph (Eq. 3)"},
+                                                           {"rw", "L_RW: reweighted contrast (Eq. 7)"},
+                                                           {"ramp", "ramp-up of the unsupervised weights"},
+                                                           {"lr", "learning rate"},
+                                                           {"theta", "threshold θ of hard negatives"},
+                                                           {"a_ii", "mean affinity A_ii"}};
   const auto found = names.find(key);
   return found == names.end() ? key : found->second;
 }
 
 /// One chart per key of `member`, in the order in which the method introduces them, then by name.
-std::vector<std::string> keys_of(const RunRecord& run, std::map<std::string, double> TrainPoint::* member) {
+std::vector<std::string> keys_of(const RunRecord& run, std::map<std::string, double> TrainPoint::*member) {
   std::vector<std::string> keys;
   for (const char* first : {"sup", "reg", "pl", "rw", "ramp", "lr"})
-    if (std::any_of(run.train.begin(), run.train.end(), [&](const TrainPoint& p) { return (p.*member).count(first) > 0; })) keys.push_back(first);
+    if (std::any_of(run.train.begin(), run.train.end(), [&](const TrainPoint& p) { return (p.*member).count(first) > 0; }))
+      keys.push_back(first);
   std::map<std::string, bool> seen;
   for (const auto& k : keys) seen[k] = true;
   for (const TrainPoint& p : run.train)
@@ -34,20 +38,28 @@ std::vector<std::string> keys_of(const RunRecord& run, std::map<std::string, dou
   return keys;
 }
 
-Chart term_chart(const RunRecord& run, std::map<std::string, double> TrainPoint::* member, const std::string& key, const std::string& colour, bool smooth) {
+Chart term_chart(const RunRecord& run, std::map<std::string, double> TrainPoint::*member, const std::string& key,
+                 const std::string& colour, bool smooth) {
   Chart chart{.title = long_name(key), .x_label = "step", .y_label = "", .series = {}, .marks = {}};
   Series s{.name = key, .colour = colour, .points = {}, .smooth = smooth};
   for (const TrainPoint& p : run.train)
-    if (const auto found = (p.*member).find(key); found != (p.*member).end()) s.points.push_back({double(p.step), found->second});
+    if (const auto found = (p.*member).find(key); found != (p.*member).end())
+      s.points.push_back({double(p.step), found->second});
   chart.series.push_back(std::move(s));
   return chart;
 }
 
 /// On the validation cases; of a run that has none, on the test cases.
 Chart dice_chart(const RunRecord& run) {
-  const bool validated = std::any_of(run.validation.begin(), run.validation.end(), [](const auto& p) { return p.cases == "validation"; });
+  const bool validated =
+      std::any_of(run.validation.begin(), run.validation.end(), [](const auto& p) { return p.cases == "validation"; });
   const std::string cases = validated ? "validation" : "test";
-  Chart chart{.title = "Mean foreground Dice, " + cases + " cases", .x_label = "step", .y_label = "per cent", .series = {}, .factor = 100, .marks = {}};
+  Chart chart{.title = "Mean foreground Dice, " + cases + " cases",
+              .x_label = "step",
+              .y_label = "per cent",
+              .series = {},
+              .factor = 100,
+              .marks = {}};
   std::map<std::string, Series> series;
   for (const ValidationPoint& p : run.validation) {
     if (p.cases != cases) continue;
@@ -65,13 +77,21 @@ std::string evaluated(const RunRecord& run) {
 }
 
 Chart per_class_chart(const RunRecord& run) {
-  Chart chart{.title = "Validation Dice per class (" + evaluated(run) + ")", .x_label = "step", .y_label = "per cent", .series = {}, .factor = 100, .marks = {}};
+  Chart chart{.title = "Validation Dice per class (" + evaluated(run) + ")",
+              .x_label = "step",
+              .y_label = "per cent",
+              .series = {},
+              .factor = 100,
+              .marks = {}};
   for (const ValidationPoint& p : run.validation) {
     if (p.network != evaluated(run) || p.cases != "validation") continue;
     for (std::size_t k = 0; k < p.per_class.size(); ++k) {
       if (chart.series.size() <= k) {
         const bool named = run.evaluation && k < run.evaluation->classes.size();
-        chart.series.push_back({named ? run.evaluation->classes[k] : "class " + std::to_string(k + 1), palette()[(k + 2) % palette().size()], {}, false});
+        chart.series.push_back({named ? run.evaluation->classes[k] : "class " + std::to_string(k + 1),
+                                palette()[(k + 2) % palette().size()],
+                                {},
+                                false});
       }
       chart.series[k].points.push_back({double(p.step), p.per_class[k]});
     }
@@ -82,7 +102,8 @@ Chart per_class_chart(const RunRecord& run) {
 }  // namespace
 
 std::string curves_section(const RunRecord& run) {
-  if (run.train.empty() && run.validation.empty()) return "<section><h2>Curves</h2><p class=\"quiet\">metrics.jsonl has no steps yet.</p></section>\n";
+  if (run.train.empty() && run.validation.empty())
+    return "<section><h2>Curves</h2><p class=\"quiet\">metrics.jsonl has no steps yet.</p></section>\n";
   std::vector<std::pair<double, std::string>> marks;
   const std::int64_t warm_up = semiagcl::warm_up_steps(run.settings.train.steps, run.settings.method);
   if (warm_up > 0 && warm_up < run.steps()) marks.push_back({double(warm_up), "method starts"});
@@ -100,8 +121,10 @@ std::string curves_section(const RunRecord& run) {
   for (const TrainPoint& p : run.train) total.series[0].points.push_back({double(p.step), p.loss});
   draw(std::move(total));
   std::size_t colour = 0;
-  for (const auto& key : keys_of(run, &TrainPoint::terms)) draw(term_chart(run, &TrainPoint::terms, key, palette()[colour++ % palette().size()], true));
-  for (const auto& key : keys_of(run, &TrainPoint::other)) draw(term_chart(run, &TrainPoint::other, key, palette()[6], false));
+  for (const auto& key : keys_of(run, &TrainPoint::terms))
+    draw(term_chart(run, &TrainPoint::terms, key, palette()[colour++ % palette().size()], true));
+  for (const auto& key : keys_of(run, &TrainPoint::other))
+    draw(term_chart(run, &TrainPoint::other, key, palette()[6], false));
   return out + "</div></section>\n";
 }
 

@@ -18,7 +18,9 @@ const std::vector<std::string>& class_colours() {
 namespace {
 
 /// Rows and columns of a plane across `axis`, as axes of the volume.
-struct PlaneAxes { int row, column; };
+struct PlaneAxes {
+  int row, column;
+};
 PlaneAxes axes_across(int axis) { return axis == 0 ? PlaneAxes{1, 2} : axis == 1 ? PlaneAxes{0, 2} : PlaneAxes{0, 1}; }
 
 /// Index in [D, H, W] of the pixel (r, c) of a plane.
@@ -29,7 +31,8 @@ std::int64_t voxel_at(const engine::Shape& s, int axis, std::int64_t position, s
   return (p[0] * s[1] + p[1]) * s[2] + p[2];
 }
 
-/// Grey values that become black and white: the 0.5th and 99.5th percentile, so that a few bright voxels do not darken the rest.
+/// Grey values that become black and white: the 0.5th and 99.5th percentile, so that a few bright voxels do not darken the
+/// rest.
 std::pair<float, float> grey_window(const Tensor& image) {
   const float* p = image.data<float>();
   const std::int64_t stride = std::max<std::int64_t>(1, image.size() / 200000);
@@ -49,7 +52,8 @@ std::array<double, 3> centre_of(const Tensor& mask, bool& found) {
   for (std::int64_t i = 0; i < mask.size(); ++i)
     if (p[i]) sum[0] += double(i / (s[1] * s[2])), sum[1] += double(i / s[2] % s[1]), sum[2] += double(i % s[2]), ++n;
   found = n > 0;
-  for (int a = 0; a < 3; ++a) sum[std::size_t(a)] = (found ? sum[std::size_t(a)] / n : 0.5 * double(s[a] - 1)) / double(s[a]);
+  for (int a = 0; a < 3; ++a)
+    sum[std::size_t(a)] = (found ? sum[std::size_t(a)] / n : 0.5 * double(s[a] - 1)) / double(s[a]);
   return sum;  // as shares of the extents
 }
 
@@ -60,13 +64,16 @@ std::int64_t position_in(const Tensor& t, int axis, double share) {
 std::string class_paths(const Tensor& mask, int axis, double share, double width, double height, bool area) {
   const ClassPlane plane = plane_of(mask, axis, position_in(mask, axis, share));
   const int largest = plane.classes.empty() ? 0 : *std::max_element(plane.classes.begin(), plane.classes.end());
-  std::string out = fmt::format("<g transform=\"scale({:.5f} {:.5f})\">", width / double(plane.width), height / double(plane.height));
+  std::string out =
+      fmt::format("<g transform=\"scale({:.5f} {:.5f})\">", width / double(plane.width), height / double(plane.height));
   for (int k = 1; k <= largest; ++k) {
     const std::string path = outline(plane, std::uint8_t(k));
     if (path.empty()) continue;
     const std::string& colour = class_colours()[std::size_t(k - 1) % class_colours().size()];
     out += area ? fmt::format("<path d=\"{}\" fill=\"{}\" fill-opacity=\"0.38\"/>", path, colour)
-                : fmt::format("<path d=\"{}\" fill=\"none\" stroke=\"{}\" stroke-width=\"2\" vector-effect=\"non-scaling-stroke\"/>", path, colour);
+                : fmt::format(
+                      "<path d=\"{}\" fill=\"none\" stroke=\"{}\" stroke-width=\"2\" vector-effect=\"non-scaling-stroke\"/>",
+                      path, colour);
   }
   return out + "</g>";
 }
@@ -79,8 +86,9 @@ std::string figure(const OverlayCase& one, int axis, double share, double pixels
   const std::int64_t position = position_in(one.image, axis, share);
   static const char* names[] = {"z", "y", "x"};
   const std::string caption = s[0] == 1 ? "" : fmt::format("{} = {}", names[axis], position);
-  std::string out = fmt::format("<figure><svg viewBox=\"0 0 {0} {1}\" width=\"{0}\" height=\"{1}\"><g{2}>", coordinate(width), coordinate(height),
-                                one.upside_down ? fmt::format(" transform=\"translate(0 {}) scale(1 -1)\"", coordinate(height)) : "");
+  std::string out = fmt::format(
+      "<figure><svg viewBox=\"0 0 {0} {1}\" width=\"{0}\" height=\"{1}\"><g{2}>", coordinate(width), coordinate(height),
+      one.upside_down ? fmt::format(" transform=\"translate(0 {}) scale(1 -1)\"", coordinate(height)) : "");
   out += fmt::format("<image href=\"{}\" width=\"{}\" height=\"{}\" preserveAspectRatio=\"none\"/>",
                      png_data_uri(plane_png(one.image, axis, position)), coordinate(width), coordinate(height));
   out += class_paths(one.truth, axis, share, width, height, true);
@@ -96,7 +104,8 @@ std::string plane_png(const Tensor& image, int axis, std::int64_t position) {
   const bool colour = s[3] == 3;
   const auto [low, high] = colour ? std::pair{0.f, 255.f} : grey_window(image);
   const std::int64_t height = s[a.row], width = s[a.column], channels = colour ? 3 : 1;
-  Tensor pixels = colour ? Tensor::empty({height, width, 3}, engine::Dtype::u8) : Tensor::empty({height, width}, engine::Dtype::u8);
+  Tensor pixels =
+      colour ? Tensor::empty({height, width, 3}, engine::Dtype::u8) : Tensor::empty({height, width}, engine::Dtype::u8);
   auto* out = pixels.data<std::uint8_t>();
   const float* in = image.data<float>();
   for (std::int64_t r = 0; r < height; ++r)

@@ -11,13 +11,14 @@ namespace sagcl::tools {
 
 using engine::Tensor;
 
-/// One case as a picture: the image, and classes of truth and prediction on it. The masks may have other extents than the image (a
-/// run that works at another size); they are drawn over the same place.
+/// One case as a picture: the image, and classes of truth and prediction on it. The masks may have other extents than the
+/// image (a run that works at another size); they are drawn over the same place.
 struct OverlayCase {
-  Tensor image;                                ///< f32 [D, H, W, C], C = 1 or 3; of more channels the first is shown
-  Tensor prediction, truth;                    ///< u8 [D, H, W]
-  std::array<double, 3> spacing = {1, 1, 1};   ///< along D, H, W
-  bool upside_down = false;                    ///< draw rows from the bottom up, as volumes with y towards the front are seen
+  Tensor image;                               ///< f32 [D, H, W, C], C = 1 or 3; of more channels the first is shown
+  Tensor prediction, truth;                   ///< u8 [D, H, W]
+  std::array<double, 3> spacing = {1, 1, 1};  ///< along D, H, W
+  /// draw rows from the bottom up, as volumes with y towards the front are seen
+  bool upside_down = false;
 };
 
 /// Colours of the foreground classes on grey and coloured images, class 1 first.

@@ -1,12 +1,12 @@
 #include "datasets/formats/formats.h"
 #include "datasets/load.h"
 #include "datasets/split.h"
+#include "tools/programs/program.h"
+#include "tools/programs/text_table.h"
 #include "tools/report/html.h"
 #include "tools/report/overlay.h"
-#include "tools/programs/program.h"
 #include "tools/report/report.h"
 #include "tools/run/run_data.h"
-#include "tools/programs/text_table.h"
 
 // The pictures of the report: best, median and worst test case.
 namespace sagcl::tools {
@@ -40,8 +40,10 @@ std::string legend(const std::vector<std::string>& classes) {
   std::string out = "<p class=\"legend\">";
   for (std::size_t k = 0; k < classes.size(); ++k) {
     const std::string& colour = class_colours()[k % class_colours().size()];
-    out += fmt::format("<span><i style=\"background:{0}66\"></i>{1}, truth</span><span><i style=\"border:2px solid {0};height:11px\"></i>{1}, predicted</span>",
-                       colour, escaped(classes[k]));
+    out += fmt::format(
+        "<span><i style=\"background:{0}66\"></i>{1}, truth</span><span><i style=\"border:2px solid "
+        "{0};height:11px\"></i>{1}, predicted</span>",
+        colour, escaped(classes[k]));
   }
   return out + "</p>";
 }
@@ -53,12 +55,14 @@ std::string overlays_section(const RunRecord& run) {
   const Evaluation& e = *run.evaluation;
   const std::vector<std::size_t> order = e.by_dice();
   std::string out = "<section><h2>Predictions on test cases</h2>" + legend(e.classes);
-  const std::pair<const char*, std::size_t> chosen[] = {{"Best", order.back()}, {"Median", order[order.size() / 2]}, {"Worst", order.front()}};
+  const std::pair<const char*, std::size_t> chosen[] = {
+      {"Best", order.back()}, {"Median", order[order.size() / 2]}, {"Worst", order.front()}};
   try {
     const datasets::Dataset data = open_data(run.settings);
     for (const auto& [word, i] : chosen) {
       const CaseResult& c = e.cases[i];
-      out += fmt::format("<h3>{} case: {}, Dice {} %</h3><div class=\"figures\">", word, escaped(c.id), number(100 * c.foreground_dice(), 1));
+      out += fmt::format("<h3>{} case: {}, Dice {} %</h3><div class=\"figures\">", word, escaped(c.id),
+                         number(100 * c.foreground_dice(), 1));
       for (const std::string& figure : overlay_figures(load_case(run, data, c.id))) out += figure;
       out += "</div>\n";
       if (e.cases.size() == 1) break;

@@ -3,10 +3,10 @@
 #include <cmath>
 
 #include "engine/safetensors.h"
-#include "tools/report/html.h"
 #include "tools/programs/program.h"
 #include "tools/programs/progress.h"
 #include "tools/programs/text_table.h"
+#include "tools/report/html.h"
 
 // The page and its head; the sections are in report_tables.cpp, report_curves.cpp and report_overlays.cpp.
 namespace sagcl::tools {
@@ -71,7 +71,9 @@ std::string key_figures(const RunRecord& run) {
     out += card(fmt::format("{}", e.cases.size()), "test cases");
     if (e.empty_predictions) out += card(fmt::format("{}", e.empty_predictions), "empty predictions");
   }
-  if (run.labelled) out += card(fmt::format("{} of {}", *run.labelled, *run.labelled + run.unlabelled.value_or(0)), "training cases labelled");
+  if (run.labelled)
+    out +=
+        card(fmt::format("{} of {}", *run.labelled, *run.labelled + run.unlabelled.value_or(0)), "training cases labelled");
   out += card(fmt::format("{}", run.steps()), "training steps");
   if (std::isfinite(run.seconds())) out += card(duration_text(run.seconds()), "training time");
   out += card(fmt::format("{}", run.settings.train.seed), "seed");
@@ -84,10 +86,14 @@ std::string report_page(const fs::path& folder, const ReportSpec& spec) {
     if (!fs::equivalent(other, folder)) runs.push_back(read_run(other));
   const RunRecord& run = runs[0];
   const std::string title = fmt::format("{} · {}", dataset_name(run), run_label(run));
-  std::string page = "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">"
-                     "<title>" + escaped(title) + "</title><style>" + report_style + "</style></head><body><main>\n";
+  std::string page =
+      "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" "
+      "content=\"width=device-width,initial-scale=1\">"
+      "<title>" +
+      escaped(title) + "</title><style>" + report_style + "</style></head><body><main>\n";
   page += "<h1>" + escaped(title) + "</h1><p class=\"quiet\">" + escaped(run.settings.network.name) + " of width " +
-          std::to_string(run.settings.network.width) + ", method settings " + escaped(run.settings.method.preset) + ", run folder " + escaped(run.name()) + "</p>\n";
+          std::to_string(run.settings.network.width) + ", method settings " + escaped(run.settings.method.preset) +
+          ", run folder " + escaped(run.name()) + "</p>\n";
   const std::string& expectation = spec.expectation.empty() ? run.settings.expectation : spec.expectation;
   if (!expectation.empty()) page += "<p class=\"expectation\">" + escaped(expectation) + "</p>\n";
   page += key_figures(run);
@@ -96,7 +102,9 @@ std::string report_page(const fs::path& folder, const ReportSpec& spec) {
   page += curves_section(run);
   if (run.evaluation) page += cases_section(*run.evaluation);
   page += details_section(run);
-  page += fmt::format("<footer>Written by sagcl {}. Dice and Jaccard in per cent; distances with MedPy's definitions.</footer>\n", SAGCL_VERSION);
+  page += fmt::format(
+      "<footer>Written by sagcl {}. Dice and Jaccard in per cent; distances with MedPy's definitions.</footer>\n",
+      SAGCL_VERSION);
   return page + "</main></body></html>\n";
 }
 

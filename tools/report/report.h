@@ -8,12 +8,13 @@
 namespace sagcl::tools {
 
 struct ReportSpec {
-  std::vector<std::filesystem::path> compare;  ///< other run folders for the comparison table, in order, behind the run itself
-  std::string expectation;                     ///< one sentence on what to expect; empty: that of the run's settings
+  /// other run folders for the comparison table, in order, behind the run itself
+  std::vector<std::filesystem::path> compare;
+  std::string expectation;  ///< one sentence on what to expect; empty: that of the run's settings
 };
 
-/// Writes <run>/report.html, one file that needs neither network nor JavaScript: key figures, comparison of runs, curves of every
-/// loss term and of the validation Dice, overlays of the best, median and worst test case, a table of all cases,
+/// Writes <run>/report.html, one file that needs neither network nor JavaScript: key figures, comparison of runs, curves of
+/// every loss term and of the validation Dice, overlays of the best, median and worst test case, a table of all cases,
 /// settings, environment and command. Parts that the run does not have are left out or said to be missing. Returns the file.
 /// Throws what read_run throws, IoError if the file cannot be written.
 std::filesystem::path write_report(const std::filesystem::path& run, const ReportSpec& spec = {});
@@ -23,7 +24,8 @@ std::string report_page(const std::filesystem::path& run, const ReportSpec& spec
 
 // Its sections, each a piece of HTML.
 std::string key_figures(const RunRecord& run);
-std::string comparison_text(const std::vector<RunRecord>& runs);  ///< the comparison as plain text: foreground means on the test cases
+/// the comparison as plain text: foreground means on the test cases
+std::string comparison_text(const std::vector<RunRecord>& runs);
 std::string comparison_section(const std::vector<RunRecord>& runs);
 std::string curves_section(const RunRecord& run);
 std::string overlays_section(const RunRecord& run);

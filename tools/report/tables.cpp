@@ -1,18 +1,20 @@
 #include <algorithm>
 #include <cmath>
 
+#include "tools/programs/progress.h"
+#include "tools/programs/text_table.h"
 #include "tools/report/chart.h"
 #include "tools/report/html.h"
-#include "tools/programs/progress.h"
 #include "tools/report/report.h"
-#include "tools/programs/text_table.h"
 
 // The tables of the report: comparison of runs, all cases, settings and environment.
 namespace sagcl::tools {
 
 namespace {
 
-std::string cell(const std::string& text, bool bad = false) { return (bad ? "<td class=\"bad\">" : "<td>") + escaped(text) + "</td>"; }
+std::string cell(const std::string& text, bool bad = false) {
+  return (bad ? "<td class=\"bad\">" : "<td>") + escaped(text) + "</td>";
+}
 
 std::string percent(double v, int decimals = 1) { return number(100 * v, decimals); }
 
@@ -33,8 +35,8 @@ std::vector<std::string> common_classes(const std::vector<RunRecord>& runs) {
 
 std::string comparison_row(const RunRecord& run, const std::vector<std::string>& classes, bool first) {
   std::string row = (first ? "<tr class=\"this\"><td>" : "<tr><td>") + escaped(run.name()) + "</td>";
-  row += cell(run.settings.train.method) + cell(run.labelled ? std::to_string(*run.labelled) : "-") + cell(std::to_string(run.steps())) +
-         cell(std::to_string(run.settings.train.seed));
+  row += cell(run.settings.train.method) + cell(run.labelled ? std::to_string(*run.labelled) : "-") +
+         cell(std::to_string(run.steps())) + cell(std::to_string(run.settings.train.seed));
   row += cell(seconds_text(run.seconds()));
   if (run.evaluation) {
     const Evaluation& e = *run.evaluation;
@@ -62,8 +64,11 @@ std::string comparison_section(const std::vector<RunRecord>& runs) {
       largest = std::max(largest, dice);
     }
   if (!bars.empty()) out += bar_chart("Mean foreground Dice on the test cases", bars, largest);
-  out += "<div class=\"scroll\"><table class=\"dense\"><thead><tr><th rowspan=\"2\">run</th><th rowspan=\"2\">method</th><th rowspan=\"2\">labels</th>"
-         "<th rowspan=\"2\">steps</th><th rowspan=\"2\">seed</th><th rowspan=\"2\">time</th><th rowspan=\"2\">empty</th><th colspan=\"4\" class=\"group\">foreground mean</th>";
+  out +=
+      "<div class=\"scroll\"><table class=\"dense\"><thead><tr><th rowspan=\"2\">run</th><th rowspan=\"2\">method</th><th "
+      "rowspan=\"2\">labels</th>"
+      "<th rowspan=\"2\">steps</th><th rowspan=\"2\">seed</th><th rowspan=\"2\">time</th><th rowspan=\"2\">empty</th><th "
+      "colspan=\"4\" class=\"group\">foreground mean</th>";
   if (classes.size() > 1)
     for (const auto& c : classes) out += "<th colspan=\"4\" class=\"group\">" + escaped(c) + "</th>";
   out += "</tr><tr>";
@@ -79,23 +84,25 @@ std::string comparison_text(const std::vector<RunRecord>& runs) {
     const Scores none{.dice = NAN, .jaccard = NAN, .hd95 = NAN, .asd = NAN, .assd = NAN};
     const Scores& mean = r.evaluation ? r.evaluation->foreground_mean : none;
     table.row({r.name(), r.settings.train.method, r.labelled ? std::to_string(*r.labelled) : "-", std::to_string(r.steps()),
-               std::to_string(r.settings.train.seed), number(100 * mean.dice, 1), number(100 * mean.jaccard, 1), number(mean.hd95),
-               number(mean.asd), duration_text(r.seconds())});
+               std::to_string(r.settings.train.seed), number(100 * mean.dice, 1), number(100 * mean.jaccard, 1),
+               number(mean.hd95), number(mean.asd), duration_text(r.seconds())});
   }
   return table.text();
 }
 
 std::string cases_section(const Evaluation& e) {
-  std::string out = fmt::format("<section><h2>All {} test cases</h2><p class=\"quiet\">Dice and Jaccard in per cent, distances in {}s; "
-                                "worst first. Empty predictions: {}.</p><div class=\"scroll\"><table><thead><tr><th rowspan=\"2\">case</th>",
-                                e.cases.size(), e.unit, e.empty_predictions);
+  std::string out = fmt::format(
+      "<section><h2>All {} test cases</h2><p class=\"quiet\">Dice and Jaccard in per cent, distances in {}s; "
+      "worst first. Empty predictions: {}.</p><div class=\"scroll\"><table><thead><tr><th rowspan=\"2\">case</th>",
+      e.cases.size(), e.unit, e.empty_predictions);
   if (e.classes.size() > 1) out += "<th rowspan=\"2\">mean Dice</th>";
   for (const auto& c : e.classes) out += "<th colspan=\"5\" class=\"group\">" + escaped(c) + "</th>";
   out += "</tr><tr>";
   for (std::size_t k = 0; k < e.classes.size(); ++k) out += std::string(score_heads) + "<th>ASSD</th>";
   out += "</tr></thead><tbody>\n";
   const auto bar = [](double dice) {
-    return fmt::format("<td><span class=\"bar\" style=\"width:{}px\"></span>{}</td>", coordinate(60 * std::max(0.0, dice)), percent(dice));
+    return fmt::format("<td><span class=\"bar\" style=\"width:{}px\"></span>{}</td>", coordinate(60 * std::max(0.0, dice)),
+                       percent(dice));
   };
   for (std::size_t i : e.by_dice()) {
     const CaseResult& c = e.cases[i];
@@ -105,7 +112,12 @@ std::string cases_section(const Evaluation& e) {
       out += e.classes.size() > 1 ? cell(percent(k.scores.dice)) : bar(k.scores.dice);
       out += cell(percent(k.scores.jaccard));
       if (k.status == "ok") out += cell(number(k.scores.hd95)) + cell(number(k.scores.asd)) + cell(number(k.scores.assd));
-      else out += "<td class=\"bad\" colspan=\"3\">" + escaped(k.status == "empty_prediction" ? "nothing predicted" : k.status == "empty_reference" ? "not in the truth" : "both empty") + "</td>";
+      else
+        out += "<td class=\"bad\" colspan=\"3\">" +
+               escaped(k.status == "empty_prediction"  ? "nothing predicted"
+                       : k.status == "empty_reference" ? "not in the truth"
+                                                       : "both empty") +
+               "</td>";
     }
     out += "</tr>\n";
   }
@@ -119,7 +131,9 @@ std::string details_section(const RunRecord& run) {
   const auto table = [](const char* head, const Table& rows) {
     if (rows.empty()) return std::string();
     std::string out = fmt::format("<details><summary>{}</summary><table>", head);
-    for (const auto& [name, value] : rows) out += "<tr><td>" + escaped(name) + "</td><td style=\"text-align:left;white-space:normal\">" + escaped(value) + "</td></tr>";
+    for (const auto& [name, value] : rows)
+      out += "<tr><td>" + escaped(name) + "</td><td style=\"text-align:left;white-space:normal\">" + escaped(value) +
+             "</td></tr>";
     return out + "</table></details>";
   };
   std::string out = "<section><h2>How it was made</h2>";

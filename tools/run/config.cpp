@@ -46,7 +46,9 @@ T number(const std::string& key, const std::string& text) {
 // Text to field, field to TOML. One pair per type a setting can have.
 void read(const std::string&, const std::string& text, std::string& field) { field = text; }
 void read(const std::string& key, const std::string& text, std::int64_t& field) { field = number<std::int64_t>(key, text); }
-void read(const std::string& key, const std::string& text, std::uint64_t& field) { field = number<std::uint64_t>(key, text); }
+void read(const std::string& key, const std::string& text, std::uint64_t& field) {
+  field = number<std::uint64_t>(key, text);
+}
 void read(const std::string& key, const std::string& text, double& field) { field = number<double>(key, text); }
 void read(const std::string& key, const std::string& text, bool& field) {
   require<UsageError>(text == "true" || text == "false", "{} = '{}': expected true or false", key, text);
@@ -87,9 +89,7 @@ std::string without_toml(const std::string& key, const std::string& typed) {
   if (first == '\'') return text.substr(1, text.size() - 2);
   try {
     return toml::parse("value = " + text)["value"].value<std::string>().value_or(typed);
-  } catch (const toml::parse_error& e) {
-    fail<UsageError>("{} = {}: {}", key, text, e.description());
-  }
+  } catch (const toml::parse_error& e) { fail<UsageError>("{} = {}: {}", key, text, e.description()); }
 }
 
 std::string shown(const std::string& v) { return quoted(v); }
@@ -146,9 +146,7 @@ void set(RunSettings& s, const std::string& key, const std::string& text, const 
     known = true;
   }
   require<UsageError>(known, "unknown key {}{}", key, did_you_mean(key, names));
-} catch (const UsageError& e) {
-  fail<UsageError>("{}{}", where, e.what());
-}
+} catch (const UsageError& e) { fail<UsageError>("{}{}", where, e.what()); }
 
 std::string as_text(const toml::node& node, const std::string& key) {
   if (const auto v = node.value_exact<std::string>()) return *v;
@@ -162,7 +160,9 @@ std::string as_text(const toml::node& node, const std::string& key) {
   return text;
 }
 
-struct Entry { std::string key, text, where; };
+struct Entry {
+  std::string key, text, where;
+};
 
 void flatten(const toml::table& table, const std::string& prefix, const std::string& name, std::vector<Entry>& entries) {
   for (const auto& [key, node] : table) {
@@ -209,16 +209,15 @@ void apply_toml(RunSettings& settings, const std::string& text, const std::strin
   std::vector<Entry> entries;
   try {
     flatten(toml::parse(text, name), "", name, entries);
-  } catch (const toml::parse_error& e) {
-    fail<UsageError>("{}:{}: {}", name, e.source().begin.line, e.description());
-  }
+  } catch (const toml::parse_error& e) { fail<UsageError>("{}:{}: {}", name, e.source().begin.line, e.description()); }
   std::stable_partition(entries.begin(), entries.end(), [](const Entry& e) { return e.key == "method.preset"; });
   for (const Entry& e : entries) set(settings, e.key, e.text, e.where);
 }
 
 void apply_assignment(RunSettings& settings, const std::string& assignment) {
   const std::size_t equals = assignment.find('=');
-  require<UsageError>(equals != std::string::npos && equals > 0, "--set {}: expected key=value, e.g. --set train.steps=1000", assignment);
+  require<UsageError>(equals != std::string::npos && equals > 0, "--set {}: expected key=value, e.g. --set train.steps=1000",
+                      assignment);
   const std::string key = assignment.substr(0, equals);
   set(settings, key, without_toml("--set " + key, assignment.substr(equals + 1)), "--set ");
 }

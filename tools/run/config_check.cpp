@@ -23,11 +23,12 @@ void check_stride(const RunSettings& s) {
   require<UsageError>(stride.size() == 3, "evaluation.stride = [{}]: expected three numbers D, H, W or []",
                       fmt::join(stride, ", "));
   for (std::size_t a = 0; a < 3; ++a)
-    require<UsageError>(stride[a] >= 1 && stride[a] <= patch[a],
-                        "evaluation.stride = [{}]: with windows of train.patch = [{}], {} must lie in 1 to {}, or voxels are "
-                        "left out. Use e.g. --set evaluation.stride={},{},{}; [] predicts the whole volume at once",
-                        fmt::join(stride, ", "), fmt::join(patch, ", "), stride[a], patch[a], (patch[0] + 1) / 2,
-                        (patch[1] + 1) / 2, (patch[2] + 1) / 2);
+    require<UsageError>(
+        stride[a] >= 1 && stride[a] <= patch[a],
+        "evaluation.stride = [{}]: with windows of train.patch = [{}], {} must lie in 1 to {}, or voxels are "
+        "left out. Use e.g. --set evaluation.stride={},{},{}; [] predicts the whole volume at once",
+        fmt::join(stride, ", "), fmt::join(patch, ", "), stride[a], patch[a], (patch[0] + 1) / 2, (patch[1] + 1) / 2,
+        (patch[2] + 1) / 2);
 }
 
 /// What config.toml will hold can be read back.
@@ -41,8 +42,10 @@ void check_text(const RunSettings& s) {
     try {
       (void)toml::parse(line);
     } catch (const toml::parse_error&) {
-      fail<UsageError>("{}{}: is not UTF-8 text, so config.toml cannot hold it. Rename the file or folder, or give a symbolic "
-                       "link with a plain name (ln -s)", section, line);
+      fail<UsageError>(
+          "{}{}: is not UTF-8 text, so config.toml cannot hold it. Rename the file or folder, or give a symbolic "
+          "link with a plain name (ln -s)",
+          section, line);
     }
   }
 }
@@ -59,30 +62,36 @@ void check(const RunSettings& s) {
   at_least("train.compare_every", s.train.compare_every, 1);
   at_least("network.width", s.network.width, 1);
   at_least("evaluation.checkpoint_every", s.evaluation.checkpoint_every, 1);
-  require<UsageError>(s.train.patch.size() == 3, "train.patch = [{}]: expected three extents D, H, W", fmt::join(s.train.patch, ", "));
+  require<UsageError>(s.train.patch.size() == 3, "train.patch = [{}]: expected three extents D, H, W",
+                      fmt::join(s.train.patch, ", "));
   const bool flat = s.network.name == "unet";
   for (std::size_t a = 0; a < 3; ++a) {
     const std::int64_t extent = s.train.patch[a];
     if (flat && a == 0) require<UsageError>(extent == 1, "train.patch: images have depth 1, got {}", extent);
-    else require<UsageError>(extent >= 16 && extent % 16 == 0, "train.patch: {} is not a multiple of 16; the network halves it four times", extent);
+    else
+      require<UsageError>(extent >= 16 && extent % 16 == 0,
+                          "train.patch: {} is not a multiple of 16; the network halves it four times", extent);
     const bool encodes_patches = s.train.method == "semi-agcl" && s.method.mixing != semiagcl::Mixing::none &&
                                  s.method.embedding == semiagcl::Embedding::patch && !(flat && a == 0);
-    require<UsageError>(!encodes_patches || extent / s.method.patch_grid[int(a)] >= 16,
-                        "method.patch_grid: {} patches leave {} voxels of an extent of {}; the encoder halves a patch four times and "
-                        "needs 16. Use fewer patches, a larger train.patch, or method.embedding=roi",
-                        s.method.patch_grid[int(a)], extent / s.method.patch_grid[int(a)], extent);
-    require<UsageError>(extent % s.method.patch_grid[int(a)] == 0, "method.patch_grid: {} patches do not divide an extent of {}",
-                        s.method.patch_grid[int(a)], extent);
+    require<UsageError>(
+        !encodes_patches || extent / s.method.patch_grid[int(a)] >= 16,
+        "method.patch_grid: {} patches leave {} voxels of an extent of {}; the encoder halves a patch four times and "
+        "needs 16. Use fewer patches, a larger train.patch, or method.embedding=roi",
+        s.method.patch_grid[int(a)], extent / s.method.patch_grid[int(a)], extent);
+    require<UsageError>(extent % s.method.patch_grid[int(a)] == 0,
+                        "method.patch_grid: {} patches do not divide an extent of {}", s.method.patch_grid[int(a)], extent);
   }
-  require<UsageError>(s.data.resize_order == 0 || s.data.resize_order == 1, "data.resize_order = {}: choose 0 (nearest) or 1 (bilinear)",
-                      s.data.resize_order);
+  require<UsageError>(s.data.resize_order == 0 || s.data.resize_order == 1,
+                      "data.resize_order = {}: choose 0 (nearest) or 1 (bilinear)", s.data.resize_order);
   datasets::parse_label_rule(s.data.label_map);
   require<UsageError>(s.train.learning_rate > 0, "train.learning_rate = {}: must be positive", s.train.learning_rate);
   require<UsageError>(s.train.unlabelled == "half" || s.train.unlabelled == "beside",
                       "train.unlabelled = '{}': choose half or beside", s.train.unlabelled);
-  require<UsageError>(s.train.optimizer == "adam" || s.train.optimizer == "sgd", "train.optimizer = '{}': choose adam or sgd", s.train.optimizer);
+  require<UsageError>(s.train.optimizer == "adam" || s.train.optimizer == "sgd",
+                      "train.optimizer = '{}': choose adam or sgd", s.train.optimizer);
   if (s.train.precision != "auto") (void)engine::precision_from(s.train.precision);
-  require<UsageError>(s.mix.box > 0 && s.mix.box < 1, "mix.box = {}: choose a share of the crop's sides between 0 and 1", s.mix.box);
+  require<UsageError>(s.mix.box > 0 && s.mix.box < 1, "mix.box = {}: choose a share of the crop's sides between 0 and 1",
+                      s.mix.box);
   require<UsageError>(s.mix.unlabelled_weight >= 0 && s.mix.unlabelled_weight < 1e6,
                       "mix.unlabelled_weight = {}: must be 0 or more", s.mix.unlabelled_weight);
   check_stride(s);

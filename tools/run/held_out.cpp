@@ -20,9 +20,7 @@ Sample HeldOut::load(const std::string& id) const {
   try {
     return std::move(
         datasets::load_samples(data_.dataset, {id}, datasets::normalisation_named(settings_.data.normalise), true).front());
-  } catch (const OutOfMemory&) {
-    no_room();
-  } catch (const std::bad_alloc&) {
+  } catch (const OutOfMemory&) { no_room(); } catch (const std::bad_alloc&) {
     no_room();
   }
   return {};  // not reached

@@ -4,9 +4,9 @@
 
 #include "layers/segmenter.h"
 #include "tools/evaluate/evaluation.h"
+#include "tools/programs/signals.h"
 #include "tools/run/run_data.h"
 #include "tools/run/run_folder.h"
-#include "tools/programs/signals.h"
 
 namespace sagcl::tools {
 

@@ -123,9 +123,7 @@ Trial try_evaluation(Sample sample, const RunSettings& s, const HeldOut& held_ou
     add_case(evaluation, sample.id, trial.prediction, sample.label, sample.geometry.spacing);
     summarise(evaluation);
     return trial;
-  } catch (const OutOfMemory& e) {
-    no_room(e.what());
-  } catch (const std::bad_alloc&) {
+  } catch (const OutOfMemory& e) { no_room(e.what()); } catch (const std::bad_alloc&) {
     no_room("the machine has no more");
   }
   return {};  // not reached
@@ -139,8 +137,10 @@ std::optional<Trial> look_ahead(const RunData& data, const RunSettings& s, const
   for (const Sample& sample : data.training.labelled) labelled.add(sample.label);
   labelled.warn("labelled", "it cannot be learnt; label one that does, or choose other cases (--labeled)");
   if (s.evaluation.every > 0 && data.split.validation.empty())
-    say(fmt::format("warning: evaluation.every = {}, but no validation cases are set aside (data.validation): nothing is "
-                    "measured on the way", s.evaluation.every));
+    say(
+        fmt::format("warning: evaluation.every = {}, but no validation cases are set aside (data.validation): nothing is "
+                    "measured on the way",
+                    s.evaluation.every));
   Reading reading(data, held_out);
   reading.part("validation", data.split.validation, "its Dice on them says nothing");
   reading.part("test", data.split.test, "its figures say nothing");
@@ -152,7 +152,9 @@ std::optional<Trial> look_ahead(const RunData& data, const RunSettings& s, const
 Need checkpoints_to_come(const std::filesystem::path& run, const RunSettings& s, const engine::TensorFile& now) {
   std::size_t all = 0, student = 0, teacher = 0;
   for (const auto& [name, t] : now.tensors)
-    (name.starts_with(semiagcl::checkpoint::student) ? student : name.starts_with(semiagcl::checkpoint::teacher) ? teacher : all) += t.bytes();
+    (name.starts_with(semiagcl::checkpoint::student)   ? student
+     : name.starts_with(semiagcl::checkpoint::teacher) ? teacher
+                                                       : all) += t.bytes();
   if (teacher == 0 && s.train.method != "supervised")
     teacher = student;  // it comes at the end of the warm-up, with smaller parts
   all += student + teacher;

@@ -34,8 +34,10 @@ engine::DeviceChoice device_of_process(const std::string& wanted, const std::str
   const engine::DeviceChoice choice = engine::resolve_device(wanted, precision, ranks.local_rank());
   const bool cpu = choice.device == engine::Device::cpu();
   const bool all_cpu = !engine::any(ranks, !cpu), no_cpu = !engine::any(ranks, cpu);
-  engine::require<engine::UsageError>(all_cpu || no_cpu, "some processes have a GPU and others have none (here: {}): start as "
-                                      "many on each machine as it has GPUs, or use --device cpu", choice.text);
+  engine::require<engine::UsageError>(all_cpu || no_cpu,
+                                      "some processes have a GPU and others have none (here: {}): start as "
+                                      "many on each machine as it has GPUs, or use --device cpu",
+                                      choice.text);
   return choice;
 }
 

@@ -13,8 +13,7 @@ int run_in_processes(const std::string& program, const std::function<int(engine:
 
 /// This process's device: "auto" and "cuda" give every process of a machine a GPU of its own. UsageError if some processes
 /// would train on GPUs and others not.
-engine::DeviceChoice device_of_process(const std::string& wanted, const std::string& precision,
-                                       engine::Communicator& ranks);
+engine::DeviceChoice device_of_process(const std::string& wanted, const std::string& precision, engine::Communicator& ranks);
 
 /// Divides the machine's cores among its processes, unless mpirun has bound each of them to its own.
 void share_cores(const engine::Communicator& ranks);

@@ -35,8 +35,8 @@ Amount amount_of(const std::string& key, const std::string& text) {
     ids.push_back(text.substr(begin, comma - begin));
     begin = comma + 1;
   }
-  require<UsageError>(std::find(ids.begin(), ids.end(), "") == ids.end(), "{} = '{}': expected a count, a share or ids a,b,c",
-                      key, text);
+  require<UsageError>(std::find(ids.begin(), ids.end(), "") == ids.end(),
+                      "{} = '{}': expected a count, a share or ids a,b,c", key, text);
   return ids;
 }
 
@@ -109,9 +109,7 @@ void load_training(RunData& data, const RunSettings& s) {
   try {
     data.training.labelled = load_resized(data, data.split.labelled, s, true, footprint);
     data.training.unlabelled = load_resized(data, data.split.unlabelled, s, false, footprint);
-  } catch (const engine::OutOfMemory&) {
-    no_room();
-  } catch (const std::bad_alloc&) {
+  } catch (const engine::OutOfMemory&) { no_room(); } catch (const std::bad_alloc&) {
     no_room();
   }
 }

@@ -8,8 +8,8 @@
 
 #include "datasets/split.h"
 #include "engine/safetensors.h"
-#include "tools/run/config.h"
 #include "tools/programs/program.h"
+#include "tools/run/config.h"
 
 namespace sagcl::tools {
 
@@ -64,7 +64,11 @@ TrainPoint train_point(const Json& line) {
 ValidationPoint validation_point(const Json& line, const std::string& where) {
   require<DataError>(line.contains("network") && line["network"].is_string() && line.contains("dice"),
                      "{}: a validation line needs 'network' and 'dice'", where);
-  ValidationPoint p{line["step"].get<std::int64_t>(), line["network"].get<std::string>(), number_or_nan(line["dice"]), {}, line["phase"].get<std::string>()};
+  ValidationPoint p{line["step"].get<std::int64_t>(),
+                    line["network"].get<std::string>(),
+                    number_or_nan(line["dice"]),
+                    {},
+                    line["phase"].get<std::string>()};
   if (line.contains("per_class") && line["per_class"].is_array())
     for (const Json& v : line["per_class"]) p.per_class.push_back(number_or_nan(v));
   return p;
@@ -82,8 +86,9 @@ void parse_metrics(const std::string& text, const std::string& name, std::vector
     const std::string where = fmt::format("{}:{}", name, number);
     const Json line = Json::parse(text.begin() + std::ptrdiff_t(begin), text.begin() + std::ptrdiff_t(end), nullptr, false);
     begin = end + 1;
-    require<DataError>(line.is_object() && line.contains("step") && line["step"].is_number_integer() && line.contains("phase") &&
-                       line["phase"].is_string(), "{}: this line is not a JSON object with 'step' and 'phase'; remove it", where);
+    require<DataError>(line.is_object() && line.contains("step") && line["step"].is_number_integer() &&
+                           line.contains("phase") && line["phase"].is_string(),
+                       "{}: this line is not a JSON object with 'step' and 'phase'; remove it", where);
     const std::int64_t step = line["step"].get<std::int64_t>();
     if (line["phase"] == "train") {
       while (!train.empty() && train.back().step >= step) train.pop_back();
@@ -91,13 +96,16 @@ void parse_metrics(const std::string& text, const std::string& name, std::vector
       train.push_back(train_point(line));
     } else if (line["phase"] == "validation" || line["phase"] == "test") {
       ValidationPoint p = validation_point(line, where);
-      std::erase_if(validation, [&](const auto& v) { return v.step >= step && v.network == p.network && v.cases == p.cases; });
+      std::erase_if(validation,
+                    [&](const auto& v) { return v.step >= step && v.network == p.network && v.cases == p.cases; });
       validation.push_back(std::move(p));
     }
   }
 }
 
-std::string RunRecord::name() const { return (folder.filename().empty() ? folder.parent_path() : folder).filename().string(); }
+std::string RunRecord::name() const {
+  return (folder.filename().empty() ? folder.parent_path() : folder).filename().string();
+}
 
 std::int64_t RunRecord::steps() const { return train.empty() ? 0 : train.back().step; }
 
@@ -116,7 +124,8 @@ RunRecord read_run(const fs::path& folder) {
   RunRecord run;
   run.folder = folder;
   const auto config = text_if_there(folder / "config.toml");
-  require<engine::MissingInput>(config.has_value(), "{}: no config.toml, so this is not a run folder; give the folder named by --out",
+  require<engine::MissingInput>(config.has_value(),
+                                "{}: no config.toml, so this is not a run folder; give the folder named by --out",
                                 folder.string());
   run.config = *config;
   apply_toml(run.settings, run.config, (folder / "config.toml").string());

@@ -17,17 +17,17 @@
 ///   checkpoints/       *.safetensors                          predictions/    <case>.nii.gz or <case>.png
 ///   metrics.jsonl      a line per training step:
 ///     {"step":n,"phase":"train","loss":…,"terms":{"sup":…,"reg":…,"pl":…,"rw":…},"ramp":…,"lr":…,"theta":…,"a_ii":…,"seconds":…}
-///     and per validation: {"step":n,"phase":"validation","network":"student"|"teacher","dice":mean foreground,"per_class":[…]};
-///     after the last step also with "phase":"test", on the test cases; and {"step":n,"phase":"note","text":…} where
-///     something was changed when the run went on
+///     and per validation: {"step":n,"phase":"validation","network":"student"|"teacher","dice":mean
+///     foreground,"per_class":[…]}; after the last step also with "phase":"test", on the test cases; and
+///     {"step":n,"phase":"note","text":…} where something was changed when the run went on
 ///   lock               while a process writes the folder (run_lock.h)
 namespace sagcl::tools {
 
 struct TrainPoint {
   std::int64_t step = 0;
-  double loss = 0, seconds = 0;             ///< seconds: of this one step
-  std::map<std::string, double> terms;      ///< unweighted loss terms
-  std::map<std::string, double> other;      ///< every other number of the line: ramp, lr, theta, …
+  double loss = 0, seconds = 0;         ///< seconds: of this one step
+  std::map<std::string, double> terms;  ///< unweighted loss terms
+  std::map<std::string, double> other;  ///< every other number of the line: ramp, lr, theta, …
 };
 
 struct ValidationPoint {
@@ -43,21 +43,21 @@ using Table = std::vector<std::pair<std::string, std::string>>;  ///< name, valu
 struct RunRecord {
   std::filesystem::path folder;
   semiagcl::RunSettings settings;
-  std::string config, command;           ///< the texts as they are
-  Table environment, status;             ///< flattened: "cpu.model"
+  std::string config, command;  ///< the texts as they are
+  Table environment, status;    ///< flattened: "cpu.model"
   std::vector<TrainPoint> train;
   std::vector<ValidationPoint> validation;
   std::optional<Evaluation> evaluation;
   std::optional<std::int64_t> labelled, unlabelled, test;  ///< cases, from split.json
 
-  std::string name() const;      ///< of the folder
-  std::int64_t steps() const;    ///< done
-  double seconds() const;        ///< of training: from the status, else from the steps; NaN if neither says
+  std::string name() const;    ///< of the folder
+  std::int64_t steps() const;  ///< done
+  double seconds() const;      ///< of training: from the status, else from the steps; NaN if neither says
 };
 
-/// Reads what is there. config.toml must be (MissingInput); every other part may be absent, but what is there must be readable:
-/// DataError names the file and the line. A last line of metrics.jsonl that was cut off is passed over, and where a resumed run
-/// wrote a step again the later line counts.
+/// Reads what is there. config.toml must be (MissingInput); every other part may be absent, but what is there must be
+/// readable: DataError names the file and the line. A last line of metrics.jsonl that was cut off is passed over, and where
+/// a resumed run wrote a step again the later line counts.
 RunRecord read_run(const std::filesystem::path& folder);
 
 /// metrics.jsonl alone.

@@ -92,9 +92,7 @@ Checkpoint newest_checkpoint(const fs::path& run) {
   const std::vector<fs::path> files = checkpoint_files(run);
   for (const auto& file : files) try {
       return {file, engine::read_safetensors(file)};
-    } catch (const DataError& e) {
-      say(fmt::format("warning: {}; trying the checkpoint before it", e.what()));
-    }
+    } catch (const DataError& e) { say(fmt::format("warning: {}; trying the checkpoint before it", e.what())); }
   engine::fail<DataError>("{}: none of its {} checkpoints can be read; restore one, or start a new run in another folder",
                           (run / "checkpoints").string(), files.size());
 }

@@ -83,11 +83,12 @@ void RunWriter::note(std::int64_t step, const std::string& text) {
 void RunWriter::line(const std::string& text) {
   metrics_ << text << '\n' << std::flush;
   engine::require<engine::IoError>(metrics_.good(), "{}: writing failed; free some space, then continue with --resume",
-                                     (folder_ / "metrics.jsonl").string());
+                                   (folder_ / "metrics.jsonl").string());
 }
 
 void RunWriter::train(const semiagcl::StepReport& r) {
-  Json j = {{"step", r.step}, {"phase", "train"}, {"loss", number(r.values.loss)}, {"terms", Json::object()}, {"ramp", r.ramp}, {"lr", r.learning_rate}};
+  Json j = {{"step", r.step},          {"phase", "train"}, {"loss", number(r.values.loss)},
+            {"terms", Json::object()}, {"ramp", r.ramp},   {"lr", r.learning_rate}};
   for (const auto& [name, value] : r.values.terms) j["terms"][name] = number(value);
   for (const auto& [name, value] : r.values.observations) j[name] = number(value);
   j["seconds"] = r.seconds;
@@ -95,8 +96,8 @@ void RunWriter::train(const semiagcl::StepReport& r) {
 }
 
 void RunWriter::validation(const ValidationPoint& p) {
-  line(json_text(Json{{"step", p.step}, {"phase", p.cases}, {"network", p.network}, {"dice", number(p.dice)},
-                      {"per_class", p.per_class}}));
+  line(json_text(Json{
+      {"step", p.step}, {"phase", p.cases}, {"network", p.network}, {"dice", number(p.dice)}, {"per_class", p.per_class}}));
 }
 
 void RunWriter::checkpoint(std::int64_t step, const engine::TensorFile& content) {
@@ -119,14 +120,16 @@ std::filesystem::path RunWriter::prediction(const datasets::Sample& sample, cons
   }
   engine::Tensor pixels = mask.reshape({mask.shape()[1], mask.shape()[2]}).clone();
   if (dataset.labels.threshold > 0)  // masks that were cut at a threshold are written black and white again
-    for (std::int64_t i = 0; i < pixels.size(); ++i) pixels.data<std::uint8_t>()[i] = pixels.data<std::uint8_t>()[i] ? 255 : 0;
+    for (std::int64_t i = 0; i < pixels.size(); ++i)
+      pixels.data<std::uint8_t>()[i] = pixels.data<std::uint8_t>()[i] ? 255 : 0;
   datasets::write_png(base + ".png", pixels);
   return base + ".png";
 }
 
 void RunWriter::status(const std::string& state, std::int64_t step, double seconds, const std::string& reason) {
-  Json j = {{"schema_version", 1}, {"state", state}, {"step", step}, {"checkpoints", checkpoint_files(folder_).size()},
-            {"seconds", seconds}, {"peak_MiB", std::int64_t(peak_resident_mib())}};
+  Json j = {{"schema_version", 1}, {"state", state},
+            {"step", step},        {"checkpoints", checkpoint_files(folder_).size()},
+            {"seconds", seconds},  {"peak_MiB", std::int64_t(peak_resident_mib())}};
   if (!reason.empty()) j["reason"] = reason;
   engine::write_file_atomically(folder_ / "status.json", json_text(j, 2) + "\n");
 }

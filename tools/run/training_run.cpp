@@ -3,16 +3,16 @@
 #include <algorithm>
 
 #include "engine/parallel.h"
-#include "tools/run/config.h"
 #include "tools/programs/json_text.h"
-#include "tools/run/preflight.h"
-#include "tools/run/processes.h"
 #include "tools/programs/program.h"
 #include "tools/programs/progress.h"
+#include "tools/programs/signals.h"
 #include "tools/report/report.h"
+#include "tools/run/config.h"
+#include "tools/run/preflight.h"
+#include "tools/run/processes.h"
 #include "tools/run/run_data.h"
 #include "tools/run/run_writer.h"
-#include "tools/programs/signals.h"
 
 namespace sagcl::tools {
 
@@ -20,8 +20,8 @@ using datasets::Sample;
 using engine::DataError;
 using engine::require;
 using engine::Tensor;
-using semiagcl::RunSettings;
 using semiagcl::EvaluationSettings;
+using semiagcl::RunSettings;
 using semiagcl::StepReport;
 using semiagcl::Trainer;
 
@@ -30,7 +30,8 @@ namespace {
 class Session {
  public:
   Session(const TrainOptions& options, engine::Communicator& ranks)
-      : options_(options), ranks_(ranks),
+      : options_(options),
+        ranks_(ranks),
         choice_(device_of_process(options.device, options.settings.train.precision, ranks)),
         gpus_(engine::connect_devices(ranks, choice_.device)),
         data_(load_run_data(options.settings, split_to_use(options.out, options.state, options.split),
@@ -75,20 +76,22 @@ class Session {
 void Session::introduce() const {
   const auto& s = options_.settings;
   say(fmt::format("data     {}: {} labelled, {} unlabelled, {} validation, {} test cases; classes {}", data_.dataset.name,
-                  data_.split.labelled.size(), data_.split.unlabelled.size(), data_.split.validation.size(), data_.split.test.size(),
-                  fmt::join(data_.dataset.classes, ", ")));
+                  data_.split.labelled.size(), data_.split.unlabelled.size(), data_.split.validation.size(),
+                  data_.split.test.size(), fmt::join(data_.dataset.classes, ", ")));
   const std::int64_t count = layers::count_parameters(const_cast<Trainer&>(trainer_).student());
   say(fmt::format("network  {} of width {}: {} parameters; patch {}, batch {}", s.network.name, s.network.width, count,
                   fmt::join(s.train.patch, "x"), s.train.batch));
   std::vector<std::string> phases;
   for (std::size_t i = 0; i < trainer_.phases().size(); ++i)
-    if (const semiagcl::Phase& phase = trainer_.phases()[i]; phase.steps > 0) phases.push_back(fmt::format("{} {}", phase.steps, phase.name));
+    if (const semiagcl::Phase& phase = trainer_.phases()[i]; phase.steps > 0)
+      phases.push_back(fmt::format("{} {}", phase.steps, phase.name));
   say(fmt::format("method   {}: {} steps ({}), {} at {}, seed {}", s.train.method, s.train.steps, fmt::join(phases, ", "),
                   s.train.optimizer, s.train.learning_rate, s.train.seed));
   if (!s.train.weights.empty()) say("weights  " + s.train.weights);
   say(fmt::format("device   {}, {} threads", choice_.text, engine::threads()));
   if (s.train.shards > 1)
-    say(fmt::format("shards   {} of {} samples, {} processes", s.train.shards, s.train.batch / s.train.shards, ranks_.size()));
+    say(fmt::format("shards   {} of {} samples, {} processes", s.train.shards, s.train.batch / s.train.shards,
+                    ranks_.size()));
 }
 
 /// One real step, nothing written.
@@ -96,8 +99,9 @@ int Session::dry_run() {
   double first = 0;
   for (int i = 0; i < 2 && !trainer_.finished(); ++i) trainer_.advance(), first = trainer_.reports().back().seconds;
   const auto memory = engine::allocator(choice_.device).statistics();
-  say(fmt::format("dry run: about {:.2f} s per step, {} for all {} steps; {:.0f} MiB at the peak; nothing was written", first,
-                  duration_text(first * double(options_.settings.train.steps)), options_.settings.train.steps, double(memory.peak) / (1 << 20)));
+  say(fmt::format("dry run: about {:.2f} s per step, {} for all {} steps; {:.0f} MiB at the peak; nothing was written",
+                  first, duration_text(first * double(options_.settings.train.steps)), options_.settings.train.steps,
+                  double(memory.peak) / (1 << 20)));
   return exit_ok;
 }
 
@@ -118,10 +122,11 @@ void Session::restore() {
     RunSettings trained;
     apply_toml(trained, config->second, checkpoint.file.string() + " (note 'config')");
     const std::string changed = differences(with_what_may_change(trained, options_.settings), options_.settings);
-    require<DataError>(changed.empty(),
-                       "{}: its settings are not those that {} was trained with (trained | now):\n{}put config.toml back; the "
-                       "checkpoint holds it as its note 'config'",
-                       (options_.out / "config.toml").string(), checkpoint.file.string(), changed);
+    require<DataError>(
+        changed.empty(),
+        "{}: its settings are not those that {} was trained with (trained | now):\n{}put config.toml back; the "
+        "checkpoint holds it as its note 'config'",
+        (options_.out / "config.toml").string(), checkpoint.file.string(), changed);
   }
   say(fmt::format("resumed  {} at step {}", checkpoint.file.string(), trainer_.steps_done()));
 }
@@ -246,7 +251,8 @@ int Session::conclude() {
   return exit_ok;
 }
 
-/// Whether the losses are looked at after this step. To look is to wait for the device; only the CPU has nothing to wait for.
+/// Whether the losses are looked at after this step. To look is to wait for the device; only the CPU has nothing to wait
+/// for.
 bool Session::due(std::int64_t step) const {
   const EvaluationSettings& e = options_.settings.evaluation;
   return choice_.device.is_cpu() || trainer_.finished() || step % 10 == 0 || (e.every > 0 && step % e.every == 0) ||

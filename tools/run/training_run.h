@@ -13,14 +13,14 @@ namespace sagcl::tools {
 struct TrainOptions {
   semiagcl::RunSettings settings;
   std::filesystem::path out;
-  std::filesystem::path split;     ///< a split.json to train on; empty: divide as the settings say
-  RunState state = RunState::none; ///< of `out`
-  std::string changes;             ///< settings that differ from those of the run so far, a line each (with_what_may_change)
+  std::filesystem::path split;      ///< a split.json to train on; empty: divide as the settings say
+  RunState state = RunState::none;  ///< of `out`
+  std::string changes;  ///< settings that differ from those of the run so far, a line each (with_what_may_change)
   bool dry_run = false;
   bool no_report = false;
   std::string device = "auto";
-  std::string command;             ///< as typed, for command.txt
-  std::int64_t stop_after = 0;     ///< leave after so many steps of this call, as if interrupted; 0 never
+  std::string command;          ///< as typed, for command.txt
+  std::int64_t stop_after = 0;  ///< leave after so many steps of this call, as if interrupted; 0 never
 };
 
 /// Begins a run or goes on with it, looks ahead (preflight.h), trains, saves, evaluates and reports; returns the exit code

@@ -2,8 +2,8 @@
 
 #include <array>
 #include <map>
-#include <tuple>
 #include <oneapi/dnnl/dnnl.hpp>
+#include <tuple>
 
 #include "engine/parallel.h"
 

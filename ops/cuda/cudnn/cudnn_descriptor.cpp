@@ -4,7 +4,8 @@
 namespace sagcl::ops::cuda {
 
 void check(cudnnStatus_t status, const char* what) {
-  if (status == CUDNN_STATUS_SUCCESS) [[likely]] return;
+  if (status == CUDNN_STATUS_SUCCESS) [[likely]]
+    return;
   if (status == CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED) fail_out_of_memory(what);
   char text[1024] = "";
   cudnnGetLastErrorString(text, sizeof text);

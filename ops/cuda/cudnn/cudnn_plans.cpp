@@ -57,18 +57,27 @@ struct Attributes {
 
 Attributes attributes(Pass pass) {
   if (pass == Pass::forward)
-    return {CUDNN_BACKEND_OPERATION_CONVOLUTION_FORWARD_DESCRIPTOR, CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_X,
-            CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_W, CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_Y,
-            CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_CONV_DESC, CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_ALPHA,
+    return {CUDNN_BACKEND_OPERATION_CONVOLUTION_FORWARD_DESCRIPTOR,
+            CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_X,
+            CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_W,
+            CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_Y,
+            CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_CONV_DESC,
+            CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_ALPHA,
             CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_BETA};
   if (pass == Pass::data)
-    return {CUDNN_BACKEND_OPERATION_CONVOLUTION_BACKWARD_DATA_DESCRIPTOR, CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_DX,
-            CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_W, CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_DY,
-            CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_CONV_DESC, CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_ALPHA,
+    return {CUDNN_BACKEND_OPERATION_CONVOLUTION_BACKWARD_DATA_DESCRIPTOR,
+            CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_DX,
+            CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_W,
+            CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_DY,
+            CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_CONV_DESC,
+            CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_ALPHA,
             CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_BETA};
-  return {CUDNN_BACKEND_OPERATION_CONVOLUTION_BACKWARD_FILTER_DESCRIPTOR, CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_X,
-          CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_DW, CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_DY,
-          CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_CONV_DESC, CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_ALPHA,
+  return {CUDNN_BACKEND_OPERATION_CONVOLUTION_BACKWARD_FILTER_DESCRIPTOR,
+          CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_X,
+          CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_DW,
+          CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_DY,
+          CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_CONV_DESC,
+          CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_ALPHA,
           CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_BETA};
 }
 
@@ -88,8 +97,8 @@ Graph describe(const PlanRequest& r, const Target& target) {
   const Descriptor& x = out.keep(tensor(id_x, g.N, g.C, spatial(g.in, flat), type));
   const Descriptor& w = out.keep(tensor(id_w, g.O, g.C, spatial(g.kernel, flat), type));
   const Descriptor& y = out.keep(tensor(id_y, g.N, g.O, spatial(g.out, flat), type));
-  const Descriptor& product = r.bias ? out.keep(tensor(id_product, g.N, g.O, spatial(g.out, flat), CUDNN_DATA_FLOAT, true))
-                                     : y;
+  const Descriptor& product =
+      r.bias ? out.keep(tensor(id_product, g.N, g.O, spatial(g.out, flat), CUDNN_DATA_FLOAT, true)) : y;
   auto conv = std::make_shared<Descriptor>(a.operation);
   conv->set(a.x, x).set(a.w, w).set(a.y, product).set(a.convolution, out.keep(convolution(g, flat)));
   conv->set(a.alpha, CUDNN_TYPE_FLOAT, 1.0f).set(a.beta, CUDNN_TYPE_FLOAT, 0.0f);
@@ -208,8 +217,8 @@ std::vector<ConvPlan> conv_plans(const PlanRequest& request, const Target& targe
     ConvPlan plan;
     whole->plan.get_raw(CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE, CUDNN_TYPE_INT64, 1, &plan.workspace);
     if (plan.workspace > workspace_limit) continue;
-    plan.engine = fmt::format("{}:eng{}{}", place, notes.number,
-                              notes.has(CUDNN_NUMERICAL_NOTE_TENSOR_CORE) ? " tensor-core" : "");
+    plan.engine =
+        fmt::format("{}:eng{}{}", place, notes.number, notes.has(CUDNN_NUMERICAL_NOTE_TENSOR_CORE) ? " tensor-core" : "");
     plan.plan = SharedDescriptor(whole, &whole->plan);
     plans.push_back(std::move(plan));
     if (int(plans.size()) == most) break;

@@ -36,8 +36,10 @@ struct Nccl {
     const char* file = named ? named : "libnccl.so.2";
     std::string error;
     void* library = engine::open_library(file, RTLD_NOW | RTLD_LOCAL, error);
-    require<BackendError>(library, "NCCL cannot be loaded: {}; put its folder into LD_LIBRARY_PATH, or name the file in "
-                          "SAGCL_NCCL", error);
+    require<BackendError>(library,
+                          "NCCL cannot be loaded: {}; put its folder into LD_LIBRARY_PATH, or name the file in "
+                          "SAGCL_NCCL",
+                          error);
     const auto find = [&]<class F>(F& f, const char* name) {
       f = reinterpret_cast<F>(dlsym(library, name));
       require<BackendError>(f, "{} has no {}; NCCL 2.7 or later is needed", file, name);

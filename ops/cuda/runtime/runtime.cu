@@ -46,8 +46,10 @@ void CudaRuntime::synchronize() {
 }
 
 void CudaRuntime::require_running(const char* what) const {
-  engine::require<engine::BackendError>(!recording(), "{}: the host cannot wait for work that is being recorded; train.replay = false "
-                                                     "runs it directly", what);
+  engine::require<engine::BackendError>(!recording(),
+                                        "{}: the host cannot wait for work that is being recorded; train.replay = false "
+                                        "runs it directly",
+                                        what);
 }
 
 namespace {
@@ -71,9 +73,7 @@ std::unique_ptr<engine::Recording> CudaRuntime::record(const std::function<void(
   std::exception_ptr failure;
   try {
     work();
-  } catch (...) {
-    failure = std::current_exception();
-  }
+  } catch (...) { failure = std::current_exception(); }
   cudaGraph_t captured = nullptr;
   const cudaError_t status = cudaStreamEndCapture(stream(), &captured);
   const std::unique_ptr<std::remove_pointer_t<cudaGraph_t>, cudaError_t (*)(cudaGraph_t)> graph(captured, cudaGraphDestroy);

@@ -18,7 +18,8 @@ class CudaRuntime final : public engine::DeviceRuntime {
   void fill(void* memory, double value, engine::Dtype dtype, std::int64_t n) override;
   void add_into(void* sum, const void* term, engine::Dtype dtype, std::int64_t n) override;
   engine::CopyQueue* copy_queue() override { return &copies_; }
-  std::unique_ptr<engine::Recording> record(const std::function<void()>& work) override;  ///< a CUDA graph; nullptr with SAGCL_CUDA_SYNC
+  /// a CUDA graph; nullptr with SAGCL_CUDA_SYNC
+  std::unique_ptr<engine::Recording> record(const std::function<void()>& work) override;
 
  private:
   void require_running(const char* what) const;

@@ -28,12 +28,14 @@ bool recording() {
 }
 
 void check(cudaError_t status, const char* what) {
-  if (status == cudaSuccess) [[likely]] return;
+  if (status == cudaSuccess) [[likely]]
+    return;
   if (!allocated(status, what)) fail_out_of_memory(what);
 }
 
 bool allocated(cudaError_t status, const char* what) {
-  if (status == cudaSuccess) [[likely]] return true;
+  if (status == cudaSuccess) [[likely]]
+    return true;
   if (status == cudaErrorMemoryAllocation) {
     cudaGetLastError();  // the next call must not find it
     return false;
