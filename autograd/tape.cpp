@@ -3,6 +3,9 @@
 #include <atomic>
 #include <exception>
 
+#include "engine/devices/device_registry.h"
+#include "engine/operation_name.h"
+
 namespace sagcl::autograd {
 
 using engine::require;

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "autograd/variable.h"
+#include "engine/ranges.h"
 
 namespace sagcl::autograd {
 
@@ -39,7 +40,8 @@ struct TapeOptions {
 ///   Variable loss = criterion(model(x), target);
 ///   tape.backward(loss);                     // walks the list from its end, freeing as it goes
 ///
-/// Without a Tape nothing is recorded. One tape per thread and step: a second one throws, so does a second backward.
+/// Without a Tape nothing is recorded. One tape per thread and step: a second one throws, unless it lives inside a NoGrad
+/// (a gradient beside the step, e.g. of a loss in the images); so does a second backward.
 /// There are no second derivatives: a backward works on Tensors, so it cannot record.
 class Tape {
  public:

@@ -35,7 +35,7 @@ struct GradSlot {
   std::uint64_t tape = 0;  ///< generation of the tape that recorded the value; 0 for a parameter
 };
 
-/// A tensor that may take part in differentiation. It never owns history: keeping a loss keeps its four bytes.
+/// A tensor that may take part in differentiation. It never owns history: keeping a loss keeps its few bytes.
 class Variable {
  public:
   Variable() = default;

@@ -51,6 +51,28 @@ install(CODE [[
   endforeach()
 ]])
 
+# The libraries, for `find_package(sagcl)`: cmake --install BUILD --component development --prefix DIR. Not in the bundle.
+get_property(floors GLOBAL PROPERTY SAGCL_FLOORS)
+foreach(floor ${floors})
+  set_target_properties(sagcl_${floor} PROPERTIES EXPORT_NAME ${floor})
+  install(TARGETS sagcl_${floor} EXPORT sagcl ARCHIVE DESTINATION lib COMPONENT development EXCLUDE_FROM_ALL)
+  install(DIRECTORY ${floor} DESTINATION include/sagcl COMPONENT development EXCLUDE_FROM_ALL FILES_MATCHING PATTERN "*.h"
+          PATTERN cpu EXCLUDE PATTERN cuda EXCLUDE PATTERN mpi EXCLUDE PATTERN hdf5 EXCLUDE)
+endforeach()
+install(TARGETS sagcl_cpu_vendors sagcl_stb EXPORT sagcl COMPONENT development EXCLUDE_FROM_ALL)
+# A program shows its symbols to the plugins, which it looks for in its folder, in ../lib and in SAGCL_PLUGINS.
+target_link_options(sagcl_engine INTERFACE $<INSTALL_INTERFACE:-rdynamic>)
+install(EXPORT sagcl NAMESPACE sagcl:: FILE sagclTargets.cmake DESTINATION lib/cmake/sagcl COMPONENT development EXCLUDE_FROM_ALL)
+foreach(plugin sagcl_cuda sagcl_hdf5 sagcl_mpi)
+  if(TARGET ${plugin})
+    install(TARGETS ${plugin} LIBRARY DESTINATION lib COMPONENT development OPTIONAL EXCLUDE_FROM_ALL)
+  endif()
+endforeach()
+include(CMakePackageConfigHelpers)
+write_basic_package_version_file(${CMAKE_BINARY_DIR}/sagclConfigVersion.cmake COMPATIBILITY SameMinorVersion)
+install(FILES cmake/sagclConfig.cmake ${CMAKE_BINARY_DIR}/sagclConfigVersion.cmake DESTINATION lib/cmake/sagcl
+        COMPONENT development EXCLUDE_FROM_ALL)
+
 set(CPACK_GENERATOR TGZ)
 set(CPACK_PACKAGE_FILE_NAME sagcl-${PROJECT_VERSION}-linux-${CMAKE_SYSTEM_PROCESSOR})
 set(CPACK_STRIP_FILES ON)

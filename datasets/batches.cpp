@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <utility>
 
 namespace sagcl::datasets {
 
@@ -43,23 +44,57 @@ void add_sample(Batch& batch, const Sample& sample, const BatchSpec& spec, std::
   batch.places.push_back(place);
 }
 
-/// The mask of a step: a box of zeros of the given share of every axis that has more than one voxel, somewhere inside.
-Tensor draw_mask(const BatchSpec& spec, std::int64_t step) {
-  require<UsageError>(spec.box > 0 && spec.box <= 1, "batch: a box of {} of the crop; choose a share above 0, at most 1",
-                      spec.box);
-  const Extents& crop = spec.weak.crop;
-  Generator random(spec.seed, "box", std::uint64_t(step));
+/// A box whose sides are a share of the crop's (of an axis of one voxel the whole), somewhere inside. Calls row(first, n)
+/// for every row of n voxels in it.
+template <class Row>
+void draw_box(const Extents& crop, double share, Generator random, Row row) {
+  require<UsageError>(share > 0 && share <= 1, "batch: a box of {} of the crop; choose a share above 0, at most 1", share);
   Extents begin, size;
   for (int a = 0; a < 3; ++a) {
-    size[a] = std::max<std::int64_t>(1, std::int64_t(spec.box * double(crop[a])));
+    size[a] = std::max<std::int64_t>(1, std::int64_t(share * double(crop[a])));
     begin[a] = size[a] < crop[a] ? random.integer(crop[a] - size[a]) : 0;
   }
-  Tensor mask = Tensor::staging({crop[0], crop[1], crop[2]}, Dtype::f32, spec.reader);
-  std::fill_n(mask.data<float>(), mask.size(), 1.0f);
   for (std::int64_t d = begin[0]; d < begin[0] + size[0]; ++d)
-    for (std::int64_t h = begin[1]; h < begin[1] + size[1]; ++h)
-      std::fill_n(mask.data<float>() + (d * crop[1] + h) * crop[2] + begin[2], size[2], 0.0f);
-  return mask;
+    for (std::int64_t h = begin[1]; h < begin[1] + size[1]; ++h) row((d * crop[1] + h) * crop[2] + begin[2], size[2]);
+}
+
+/// A mask for each labelled sample of a shard: 0 in a box, 1 outside.
+Tensor draw_masks(const Batch& batch, const BatchSpec& spec) {
+  const Extents& crop = spec.weak.crop;
+  Tensor masks = Tensor::staging({batch.labelled, crop[0], crop[1], crop[2]}, Dtype::f32, spec.reader);
+  std::fill_n(masks.data<float>(), masks.size(), 1.0f);
+  for (std::int64_t i = 0; i < batch.labelled; ++i) {
+    const std::int64_t number = batch.shard * batch.labelled + i;
+    float* const mask = masks.data<float>() + i * crop.volume();
+    draw_box(crop, spec.mask_box, Generator(spec.seed, "box", std::uint64_t(batch.step)).fork(std::uint64_t(number)),
+             [&](std::int64_t first, std::int64_t n) { std::fill_n(mask + first, n, 0.0f); });
+  }
+  return masks;
+}
+
+/// Swaps a row of n voxels, each of x / voxels values, between samples a and b.
+template <class T>
+void swap_rows(Tensor& x, std::int64_t voxels, std::int64_t a, std::int64_t b, std::int64_t first, std::int64_t n) {
+  const std::int64_t sample = x.size() / x.shape()[0], values = sample / voxels;
+  T* const at = x.data<T>() + first * values;
+  std::swap_ranges(at + a * sample, at + a * sample + n * values, at + b * sample);
+}
+
+/// Labelled copy-paste, see BatchSpec::paste_box.
+void swap_boxes(Batch& batch, const BatchSpec& spec) {
+  const std::int64_t pairs = batch.labelled / 2, voxels = spec.weak.crop.volume();
+  require<UsageError>(pairs >= 1, "batch: boxes are swapped between labelled samples, but a shard has {} of them",
+                      batch.labelled);
+  for (std::int64_t i = 0; i < pairs; ++i) {
+    const std::int64_t j = i + batch.labelled / 2;
+    const Generator random =
+        Generator(spec.seed, "paste", std::uint64_t(batch.step)).fork(std::uint64_t(batch.shard * pairs + i));
+    draw_box(spec.weak.crop, spec.paste_box, random, [&](std::int64_t first, std::int64_t n) {
+      swap_rows<float>(batch.weak, voxels, i, j, first, n);
+      swap_rows<float>(batch.strong, voxels, i, j, first, n);
+      swap_rows<std::int32_t>(batch.label, voxels, i, j, first, n);
+    });
+  }
 }
 
 std::int64_t channels_of(const std::vector<Sample>& labelled, const std::vector<Sample>& unlabelled) {
@@ -98,9 +133,8 @@ Batch make_batch(const std::vector<Sample>& labelled, const std::vector<Sample>&
   batch.labelled = known;
   batch.weak = Tensor::staging({n, crop[0], crop[1], crop[2], channels}, Dtype::f32, spec.reader);
   batch.strong = Tensor::staging(batch.weak.shape(), Dtype::f32, spec.reader);
-  batch.label = Tensor::staging({n, crop[0], crop[1], crop[2]}, Dtype::i32, spec.reader);
-  std::fill_n(batch.label.data<std::int32_t>(), batch.label.size(), -1);
-  if (spec.box != 0) batch.mask = draw_mask(spec, step);
+  batch.label = Tensor::staging({known, crop[0], crop[1], crop[2]}, Dtype::i32, spec.reader);
+  if (spec.mask_box != 0) batch.mask = draw_masks(batch, spec);
   for (std::int64_t j = 0; j < n; ++j) {
     const bool first = j < known;
     const std::vector<Sample>& stream = first ? labelled : unlabelled;
@@ -110,6 +144,7 @@ Batch make_batch(const std::vector<Sample>& labelled, const std::vector<Sample>&
         stream_case(spec.seed, first ? "labelled stream" : "unlabelled stream", std::int64_t(stream.size()), position);
     add_sample(batch, stream[std::size_t(index)], spec, j, first ? within : spec.labelled + within);
   }
+  if (spec.paste_box != 0) swap_boxes(batch, spec);
   return batch;
 }
 

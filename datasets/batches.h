@@ -21,8 +21,12 @@ struct BatchSpec {
   StrongSpec strong;
   bool strong_labelled = true;  ///< false: the strong view of labelled samples is their weak view
   std::uint64_t seed = 0;
-  engine::Device reader = {};    ///< the device the batches will be uploaded to: they lie where it finds them at once
-  double box = 0;                ///< side of the mask's box as a share of the crop's; 0: batches have no mask
+  engine::Device reader = {};  ///< the device the batches will be uploaded to: they lie where it finds them at once
+  double mask_box = 0;         ///< side of the masks' boxes as a share of the crop's; 0: batches have no masks
+  /// Labelled copy-paste: side, as a share of the crop's, of the box that labelled samples i and i + n / 2 of a shard of n
+  /// swap, in both views and the label, drawn for every pair (of an odd n the last stays as it is); 0: none. UsageError if a
+  /// shard has less than two.
+  double paste_box = 0;
   std::int64_t shards = 1;       ///< equal parts of the batch; must divide labelled and unlabelled
   std::int64_t first_shard = 0;  ///< of those this process makes …
   std::int64_t own_shards = 1;   ///< … and how many
@@ -32,9 +36,9 @@ struct BatchSpec {
 struct Batch {
   std::int64_t step = 0, shard = 0;
   std::int64_t labelled = 0;  ///< the first so many samples have labels
-  Tensor weak, strong;        ///< f32 [N, D, H, W, C]; on the host, as label
-  Tensor label;               ///< i32 [N, D, H, W]; -1 (unknown) for unlabelled samples
-  Tensor mask;                ///< f32 [D, H, W]: 0 in a box that is drawn for the step, 1 outside; one for all shards
+  Tensor weak, strong;        ///< f32 [N, D, H, W, C]; on the host, as label and mask
+  Tensor label;               ///< i32 [labelled, D, H, W]; -1 where nobody annotated
+  Tensor mask;                ///< f32 [labelled, D, H, W]: 0 in a box, 1 outside, drawn for every labelled sample
   /// What a batch uploads; a tensor may be undefined.
   static constexpr Tensor Batch::*tensors[] = {&Batch::weak, &Batch::strong, &Batch::label, &Batch::mask};
   std::vector<std::string> ids;   ///< case of each sample
@@ -48,8 +52,8 @@ std::int64_t stream_case(std::uint64_t seed, const char* name, std::int64_t n, s
 /// Batch `step`, a pure function of (samples, spec, step): the labelled stream gives positions step * labelled and
 /// following, the unlabelled one likewise; crops and intensities of sample j draw from Generator(seed, ..., step).fork(j).
 /// Shard s holds the s-th part of the labelled samples and the s-th part of the unlabelled ones: the same samples for any
-/// number of shards. Labels of the `unlabelled` samples are never read. UsageError if a stream that is asked for is empty, a
-/// labelled sample has no label, or the shards do not divide the batch.
+/// number of shards, but pairs of `paste_box` are within a shard. Labels of the `unlabelled` samples are never read.
+/// UsageError if a stream that is asked for is empty, a labelled sample has no label, or the shards do not divide the batch.
 Batch make_batch(const std::vector<Sample>& labelled, const std::vector<Sample>& unlabelled, const BatchSpec& spec,
                  std::int64_t step, std::int64_t shard = 0);
 

@@ -6,7 +6,7 @@
 #include "datasets/formats/json_file.inl"
 #include "datasets/formats/nifti.h"
 #include "datasets/load.h"
-#include "engine/safetensors.h"
+#include "engine/files/atomic_file.h"
 
 namespace sagcl::datasets {
 

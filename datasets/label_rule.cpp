@@ -1,10 +1,11 @@
 #include "datasets/label_rule.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <set>
 #include <string_view>
+
+#include "datasets/text.h"
 
 namespace sagcl::datasets {
 
@@ -145,11 +146,9 @@ std::int64_t LabelRule::classes() const {
 
 LabelRule parse_label_rule(const std::string& text) {
   const auto number = [&]<class T>(std::string_view part, T, const char* kind) {
-    T value{};
-    const auto [end, error] = std::from_chars(part.data(), part.data() + part.size(), value);
-    require<UsageError>(!part.empty() && error == std::errc() && end == part.data() + part.size(),
-                        "label map '{}': '{}' is not a {}; {}", text, part, kind, forms);
-    return value;
+    const std::optional<T> value = number_in<T>(part);
+    require<UsageError>(value.has_value(), "label map '{}': '{}' is not a {}; {}", text, part, kind, forms);
+    return *value;
   };
   LabelRule rule;
   if (text.empty()) return rule;

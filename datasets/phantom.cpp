@@ -4,8 +4,8 @@
 
 #include "datasets/formats/json_file.inl"
 #include "datasets/formats/nifti.h"
+#include "engine/files/atomic_file.h"
 #include "engine/random.h"
-#include "engine/safetensors.h"
 
 namespace sagcl::datasets {
 

@@ -3,7 +3,8 @@
 #include "datasets/formats/json_file.inl"
 #include "datasets/sha256.h"
 #include "datasets/split.h"
-#include "engine/safetensors.h"
+#include "engine/files/atomic_file.h"
+#include "engine/files/read_file.h"
 
 // split.json: the parts by case id, and the hash of every case.
 namespace sagcl::datasets {

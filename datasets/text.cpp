@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "engine/error.h"
-#include "engine/safetensors.h"
+#include "engine/files/read_file.h"
 
 namespace sagcl::datasets {
 

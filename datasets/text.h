@@ -1,5 +1,7 @@
 #pragma once
+#include <charconv>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -13,6 +15,15 @@ std::string read_text(const std::filesystem::path& file);
 /// A file's name as it may stand in JSON, tables and names of results: bytes that are no UTF-8 and control characters become
 /// "%E9"; valid text stays as it is. Names from archives of other systems are often not UTF-8.
 std::string printable(std::string_view name);
+
+/// The number of type T that the whole text is, without blanks or a '+'.
+template <class T>
+std::optional<T> number_in(std::string_view text) {
+  T value{};
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return value;
+}
 
 /// "1 channel", "3 channels".
 std::string counted(std::int64_t count, std::string_view what);

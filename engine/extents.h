@@ -2,7 +2,7 @@
 #include <cstdint>
 #include <string>
 
-#include "engine/philox.h"  // SAGCL_BOTH
+#include "engine/host_device.h"
 
 namespace sagcl::engine {
 

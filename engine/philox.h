@@ -1,11 +1,7 @@
 #pragma once
 #include <cstdint>
 
-#ifdef __CUDACC__
-#define SAGCL_BOTH __host__ __device__
-#else
-#define SAGCL_BOTH
-#endif
+#include "engine/host_device.h"
 
 namespace sagcl::engine {
 

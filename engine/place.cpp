@@ -1,7 +1,5 @@
 #include "engine/place.h"
 
-#include "engine/shape.h"
-
 namespace sagcl::engine {
 
 std::string to_string(Dtype d) {
@@ -14,11 +12,5 @@ std::string to_string(Dtype d) {
 }
 
 std::string to_string(Device d) { return d.is_cpu() ? "cpu" : fmt::format("cuda:{}", d.index); }
-
-std::string to_string(const Shape& shape) {
-  std::string text = "[";
-  for (int a = 0; a < shape.rank(); ++a) text += fmt::format("{}{}", a ? ", " : "", shape[a]);
-  return text + "]";
-}
 
 }  // namespace sagcl::engine

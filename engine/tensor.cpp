@@ -4,6 +4,8 @@
 #include <cmath>
 #include <cstring>
 
+#include "engine/devices/device_registry.h"
+
 namespace sagcl::engine {
 
 Tensor::Tensor(const Shape& shape, Dtype dtype, Device device, CachingAllocator& allocator)

@@ -2,7 +2,8 @@
 #include <memory>
 #include <vector>
 
-#include "engine/memory.h"
+#include "engine/devices/allocator.h"
+#include "engine/devices/buffer.h"
 #include "engine/place.h"
 #include "engine/shape.h"
 

@@ -46,6 +46,17 @@ std::map<std::string, Tensor*> buffers_of(Module& m) {
   return {all.begin(), all.end()};
 }
 
+Frozen::Frozen(Module& m) {
+  for (const auto& [name, p] : parameters_in_order(m)) {
+    trained_.emplace_back(p, *p);
+    *p = p->detach();
+  }
+}
+
+Frozen::~Frozen() {
+  for (auto& [place, parameter] : trained_) *place = parameter;
+}
+
 std::int64_t count_parameters(Module& m) {
   std::int64_t n = 0;
   for (auto& [name, p] : parameters_in_order(m)) n += p->value().size();

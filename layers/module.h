@@ -1,6 +1,8 @@
 #pragma once
 #include <map>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "autograd/tape.h"
 #include "engine/random.h"
@@ -43,6 +45,17 @@ std::map<std::string, Tensor*> buffers_of(Module& m);
 /// The same names in the order in which the modules describe themselves.
 std::vector<std::pair<std::string, Variable*>> parameters_in_order(Module& m);
 std::vector<std::pair<std::string, Tensor*>> buffers_in_order(Module& m);
+
+/// While it exists the parameters of a module are constants: gradients flow through the module and none to it.
+class Frozen {
+ public:
+  explicit Frozen(Module& m);
+  ~Frozen();
+  Frozen(const Frozen&) = delete;
+
+ private:
+  std::vector<std::pair<Variable*, Variable>> trained_;  // where each parameter stands, and what stood there
+};
 
 std::int64_t count_parameters(Module& m);
 

@@ -21,7 +21,7 @@ ProjectionHead::ProjectionHead(std::int64_t in, std::int64_t hidden, std::int64_
     : first_(in, hidden, random), bn_(hidden), second_(hidden, out, random) {}
 
 Variable ProjectionHead::forward(const Variable& x, const Pass& pass) {
-  return ops::l2_normalize(second_.forward(bn_.forward(first_.forward(x), pass)), 1e-8);
+  return ops::l2_normalise(second_.forward(bn_.forward(first_.forward(x), pass)), 1e-8);
 }
 
 void ProjectionHead::describe(Parts& parts) {

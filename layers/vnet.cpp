@@ -9,7 +9,7 @@ namespace {
 
 constexpr std::array<int, 9> units_per_block = {1, 2, 3, 3, 3, 3, 3, 2, 1};
 constexpr std::array<int, 9> level_of_block = {0, 1, 2, 3, 4, 3, 2, 1, 0};
-constexpr double relu = 0;
+constexpr double relu_slope = 0;
 constexpr double dropout = 0.5;
 
 }  // namespace
@@ -26,15 +26,16 @@ VNet::VNet(const SegmenterSpec& spec, engine::Generator& random) : width_(spec.w
     blocks_.emplace_back();
     for (int u = 0; u < units_per_block[b]; ++u)
       blocks_[b].push_back(std::make_unique<ConvUnit>(
-          ConvLayer::Spec{.in = b == 0 && u == 0 ? spec.in_channels : c, .out = c, .padding = {{1, 1, 1}}}, relu, random));
+          ConvLayer::Spec{.in = b == 0 && u == 0 ? spec.in_channels : c, .out = c, .padding = {{1, 1, 1}}}, relu_slope,
+          random));
   }
   const engine::Extents two{{2, 2, 2}};
   for (int l = 0; l < 4; ++l) {
     downs_.push_back(std::make_unique<ConvUnit>(
-        ConvLayer::Spec{.in = channels(l), .out = channels(l + 1), .kernel = two, .stride = two}, relu, random));
+        ConvLayer::Spec{.in = channels(l), .out = channels(l + 1), .kernel = two, .stride = two}, relu_slope, random));
     ups_.push_back(std::make_unique<ConvUnit>(
         ConvLayer::Spec{.in = channels(4 - l), .out = channels(3 - l), .kernel = two, .stride = two, .transposed = true},
-        relu, random));
+        relu_slope, random));
   }
   head_ = std::make_unique<ConvLayer>(ConvLayer::Spec{.in = spec.width, .out = spec.classes, .kernel = {{1, 1, 1}}}, random);
 }

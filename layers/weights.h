@@ -1,7 +1,7 @@
 #pragma once
 #include <filesystem>
 
-#include "engine/safetensors.h"
+#include "engine/files/safetensors.h"
 #include "layers/module.h"
 
 namespace sagcl::layers {

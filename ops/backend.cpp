@@ -1,6 +1,6 @@
 #include "ops/backend.h"
 
-#include "engine/per_device.h"
+#include "engine/devices/per_device.h"
 #include "ops/cpu/cpu_backend.h"
 
 namespace sagcl::ops {

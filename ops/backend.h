@@ -81,7 +81,7 @@ class Backend {
   virtual ~Backend() = default;
 
   // Numbers that change from step to step lie on the device (f64 [1] unless said), so that recorded work can be replayed
-  // with others. `open`, where a function takes one, is such a number or undefined: where it is 0, the function changes
+  // with others. `gate`, where a function takes one, is such a number or undefined: where it is 0, the function changes
   // nothing.
 
   // --- element by element -------------------------------------------------------------------------------------------
@@ -95,8 +95,8 @@ class Backend {
   /// y = min(max(x, low), high), NaN stays; y may be x
   virtual void clamp(const Tensor& x, double low, double high, Tensor& y) = 0;
   virtual void scale_by(const Tensor& factor, const Tensor& x, Tensor& y) = 0;  ///< y = factor x; y may be x
-  /// open = 0 where an element of x is NaN or infinite, else unchanged
-  virtual void close_unless_finite(const Tensor& x, Tensor& open) = 0;
+  /// gate = 0 where an element of x is NaN or infinite, else unchanged
+  virtual void close_unless_finite(const Tensor& x, Tensor& gate) = 0;
   /// x [N, .., C]; its own backward; y may be x
   virtual void dropout(const DropoutSpec& spec, const Tensor& x, Tensor& y) = 0;
 
@@ -152,8 +152,8 @@ class Backend {
 
   // --- rows of vectors, graphs ------------------------------------------------------------------------------------------
   /// rows: y = x / norm, norm = max(|x|, eps)
-  virtual void l2_normalize(double eps, const Tensor& x, Tensor& y, Tensor& norm) = 0;
-  virtual void l2_normalize_backward(double eps, const Tensor& y, const Tensor& norm, const Tensor& dy, Tensor& dx) = 0;
+  virtual void l2_normalise(double eps, const Tensor& x, Tensor& y, Tensor& norm) = 0;
+  virtual void l2_normalise_backward(double eps, const Tensor& y, const Tensor& norm, const Tensor& dy, Tensor& dx) = 0;
   /// a [G,N,D], b [G,M,D] -> d [G,N,M]: Σ (a-b)² or Σ |a-b|, by differences (no Gram trick: it loses digits near 0).
   virtual void pairwise_distance(Metric metric, const Tensor& a, const Tensor& b, Tensor& d) = 0;
   /// da and db where defined; |.| has derivative 0 at 0.
@@ -207,10 +207,10 @@ class Backend {
 
   // --- updates, all parameters in one call ------------------------------------------------------------------------------
   /// rates f64 [2]: lr / (1 - β1^t) and 1 / √(1 - β2^t) for step t = 1, 2, …
-  virtual void adam(const AdamSpec& spec, const Tensor& rates, const Tensor& open, const std::vector<AdamSlot>& slots) = 0;
-  virtual void sgd(const SgdSpec& spec, const Tensor& lr, const Tensor& open, const std::vector<SgdSlot>& slots) = 0;
+  virtual void adam(const AdamSpec& spec, const Tensor& rates, const Tensor& gate, const std::vector<AdamSlot>& slots) = 0;
+  virtual void sgd(const SgdSpec& spec, const Tensor& lr, const Tensor& gate, const std::vector<SgdSlot>& slots) = 0;
   /// t ← α t + (1-α) s
-  virtual void average(const Tensor& alpha, const Tensor& open,
+  virtual void average(const Tensor& alpha, const Tensor& gate,
                        const std::vector<std::pair<Tensor, Tensor>>& teacher_student) = 0;
 };
 

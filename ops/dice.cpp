@@ -1,6 +1,6 @@
 #include "ops/dice.h"
 
-#include "engine/memory.h"
+#include "engine/operation_name.h"
 #include "ops/backend.h"
 #include "ops/labels.h"
 

@@ -1,5 +1,6 @@
 #include "ops/dropout.h"
 
+#include "engine/operation_name.h"
 #include "ops/backend.h"
 #include "ops/checks.h"
 

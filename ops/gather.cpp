@@ -1,6 +1,6 @@
 #include "ops/gather.h"
 
-#include "engine/memory.h"
+#include "engine/operation_name.h"
 #include "ops/backend.h"
 #include "ops/checks.h"
 
@@ -37,20 +37,20 @@ Variable gather(const Variable& x, const Tensor& index) {
   });
 }
 
-Variable l2_normalize(const Variable& x, double eps) {
-  const engine::OperationName name("l2_normalize");
-  checks::defined("l2_normalize", "x", x);
-  checks::floating("l2_normalize", x.value());
-  require(x.shape().rank() >= 1 && x.shape().back() > 0, "l2_normalize: x needs a last axis with elements, got {}",
+Variable l2_normalise(const Variable& x, double eps) {
+  const engine::OperationName name("l2_normalise");
+  checks::defined("l2_normalise", "x", x);
+  checks::floating("l2_normalise", x.value());
+  require(x.shape().rank() >= 1 && x.shape().back() > 0, "l2_normalise: x needs a last axis with elements, got {}",
           x.shape());
-  require<engine::UsageError>(eps > 0, "l2_normalize: eps must be positive, got {}", eps);
+  require<engine::UsageError>(eps > 0, "l2_normalise: eps must be positive, got {}", eps);
   Tensor y = Tensor::empty_like(x.value());
   Tensor norm = Tensor::empty({y.size() / y.shape().back()}, y.dtype(), y.device());
-  backend(y.device()).l2_normalize(eps, x.value(), y, norm);
+  backend(y.device()).l2_normalise(eps, x.value(), y, norm);
 
-  return record("l2_normalize", {x}, y, [y, norm, eps](Tensor dy) -> Gradients {
+  return record("l2_normalise", {x}, y, [y, norm, eps](Tensor dy) -> Gradients {
     Tensor dx = Tensor::empty_like(y);
-    backend(y.device()).l2_normalize_backward(eps, y, norm, dy, dx);
+    backend(y.device()).l2_normalise_backward(eps, y, norm, dy, dx);
     return {dx};
   });
 }

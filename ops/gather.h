@@ -10,6 +10,6 @@ using autograd::Variable;
 Variable gather(const Variable& x, const Tensor& index);
 
 /// Rows scaled to length one: y = x / max(|x|, eps), over the last axis.
-Variable l2_normalize(const Variable& x, double eps = 1e-12);
+Variable l2_normalise(const Variable& x, double eps = 1e-12);
 
 }  // namespace sagcl::ops

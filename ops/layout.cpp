@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "engine/operation_name.h"
 #include "ops/backend.h"
 #include "ops/checks.h"
 

@@ -1,6 +1,6 @@
 #include "ops/matmul.h"
 
-#include "engine/memory.h"
+#include "engine/operation_name.h"
 #include "ops/backend.h"
 #include "ops/checks.h"
 

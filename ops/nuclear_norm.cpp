@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "engine/memory.h"
+#include "engine/operation_name.h"
 #include "ops/backend.h"
 #include "ops/checks.h"
 

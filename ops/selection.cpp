@@ -51,8 +51,8 @@ TopRows top_rows(const Tensor& score, const Tensor& weight, double least, std::i
 
 Tensor choose(const Tensor& mask, const Tensor& a, const Tensor& b) {
   const Shape &m = mask.shape(), &s = a.shape();
-  bool fits = s == b.shape() && s.rank() > m.rank();
-  for (int axis = 0; fits && axis < m.rank(); ++axis) fits = s[axis + 1] == m[axis];
+  bool fits = s == b.shape() && s.rank() >= m.rank();
+  for (int axis = 0; fits && axis < m.rank(); ++axis) fits = s[axis] == m[axis];
   require(fits, "choose: {} and {} by a mask {}", s, b.shape(), m);
   require<engine::DtypeError>(mask.dtype() == Dtype::f32 && a.dtype() == b.dtype(), "choose: {} and {} by a mask of {}",
                               a.dtype(), b.dtype(), mask.dtype());

@@ -24,8 +24,8 @@ struct TopRows {
 /// weight[.,k] >= least come before all others and are counted. weight [M,K].
 TopRows top_rows(const Tensor& score, const Tensor& weight, double least, std::int64_t n);
 
-/// a where mask is not 0, else b: a ⊙ M + b ⊙ (1 - M) for a mask of zeros and ones. mask f32 [D,H,W]; a, b [N,D,H,W,..], any
-/// dtype.
+/// a where mask is not 0, else b: a ⊙ M + b ⊙ (1 - M) for a mask of zeros and ones. mask f32 [N,D,H,W]; a, b [N,D,H,W,..],
+/// any dtype.
 Tensor choose(const Tensor& mask, const Tensor& a, const Tensor& b);
 
 /// Labels (i32 or u8, any shape) -> [.., classes] of `dtype`: 1 where c is the label, a row of zeros for any other label.

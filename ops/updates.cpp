@@ -4,18 +4,18 @@
 
 namespace sagcl::ops {
 
-void adam(const AdamSpec& spec, const Tensor& rates, const Tensor& open, const std::vector<AdamSlot>& slots) {
-  backend(rates.device()).adam(spec, rates, open, slots);
+void adam(const AdamSpec& spec, const Tensor& rates, const Tensor& gate, const std::vector<AdamSlot>& slots) {
+  backend(rates.device()).adam(spec, rates, gate, slots);
 }
 
-void sgd(const SgdSpec& spec, const Tensor& lr, const Tensor& open, const std::vector<SgdSlot>& slots) {
-  backend(lr.device()).sgd(spec, lr, open, slots);
+void sgd(const SgdSpec& spec, const Tensor& lr, const Tensor& gate, const std::vector<SgdSlot>& slots) {
+  backend(lr.device()).sgd(spec, lr, gate, slots);
 }
 
-void average(const Tensor& alpha, const Tensor& open, const std::vector<std::pair<Tensor, Tensor>>& teacher_student) {
-  backend(alpha.device()).average(alpha, open, teacher_student);
+void average(const Tensor& alpha, const Tensor& gate, const std::vector<std::pair<Tensor, Tensor>>& teacher_student) {
+  backend(alpha.device()).average(alpha, gate, teacher_student);
 }
 
-void close_unless_finite(const Tensor& x, Tensor& open) { backend(x.device()).close_unless_finite(x, open); }
+void close_unless_finite(const Tensor& x, Tensor& gate) { backend(x.device()).close_unless_finite(x, gate); }
 
 }  // namespace sagcl::ops

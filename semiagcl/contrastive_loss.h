@@ -12,8 +12,8 @@ struct Contrast {
   /// [B, R]: how much each key counts as k⁺ of each anchor; 1 / number at its positives is their mean
   Tensor weights = {};
   Tensor own = {};     ///< [B, M, dim] negatives of each anchor: H of Eq. 7; or undefined
-  Tensor shared = {};  ///< [M, dim] negatives common to all anchors: Q of Eq. 4; or undefined
-  /// [B, M] added to q·n/τ of the shared ones: 0, or -1e30 to leave one out; or undefined. Needs `own`
+  Tensor shared = {};  ///< [Q, dim] negatives common to all anchors: Q of Eq. 4; or undefined
+  /// [B, Q] added to q·n/τ of the shared ones: 0, or -1e30 to leave one out; or undefined. Needs `own`
   Tensor shared_mask = {};
   double tau = 0.2;  ///< temperature τ
 };

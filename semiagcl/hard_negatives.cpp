@@ -19,7 +19,8 @@ Closest closest_keys(const Tensor& anchors, const MemoryBank& bank, std::int64_t
   const auto places = [&](const engine::Shape& shape) { return Tensor::empty(shape, engine::Dtype::i32, anchors.device()); };
   const std::int64_t B = anchors.shape()[0];
   Closest closest{places({B, std::min(n_closest, slots)}), places({B}), places({B})};
-  // Departs from the paper: it does not say what happens when no key lies below θ; then all the closest may be drawn.
+  // Departs from the paper: it does not say what happens when fewer than two keys lie at or below θ; then all the closest
+  // may be drawn.
   paper_backend(anchors.device()).closest_keys(ring, bank.theta(), similarity, closest);
   return closest;
 }

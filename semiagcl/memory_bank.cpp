@@ -48,7 +48,7 @@ void check_keys(const Tensor& keys, const Picks& picks, const Tensor& affinity) 
 
 }  // namespace
 
-void MemoryBank::store(const Tensor& keys, const Picks& picks, const Tensor& affinity, const Tensor& open) {
+void MemoryBank::store(const Tensor& keys, const Picks& picks, const Tensor& affinity, const Tensor& gate) {
   const engine::Shape &all = ring_.keys.shape(), &p = picks.patch.shape();
   require(p.rank() == 2 && p[0] == all[0] && picks.counted.shape() == engine::Shape{all[0]},
           "MemoryBank: picks {} and counted {}, expected [{}, n] and [{}]", p, picks.counted.shape(), all[0], all[0]);
@@ -58,17 +58,17 @@ void MemoryBank::store(const Tensor& keys, const Picks& picks, const Tensor& aff
   require<engine::DtypeError>(keys.dtype() == ring_.keys.dtype() && affinity.dtype() == ring_.keys.dtype(),
                               "MemoryBank: keys {} and affinities {} for a bank of {}", keys.dtype(), affinity.dtype(),
                               ring_.keys.dtype());
-  if (keys.device().is_cpu() && !(open.defined() && open.item() == 0)) check_keys(keys, picks, affinity);
-  paper_backend(keys.device()).store_keys(keys, picks.patch, picks.counted, affinity, open, ring_);
+  if (keys.device().is_cpu() && !(gate.defined() && gate.item() == 0)) check_keys(keys, picks, affinity);
+  paper_backend(keys.device()).store_keys(keys, picks.patch, picks.counted, affinity, gate, ring_);
 }
 
-void MemoryBank::update_threshold(const Tensor& open) {
+void MemoryBank::update_threshold(const Tensor& gate) {
   if (!m_.dynamic_threshold) return;
   const Tensor median = ops::quantiles(ring_.affinity.reshape({1, ring_.affinity.size()}), {0.5});
   // Departs from the paper: it names a dynamic threshold θ in (0,1) and gives neither value nor rule.
   paper_backend(threshold_.device())
       .move_threshold(m_.threshold_decay, m_.threshold_from_first, m_.threshold_low, m_.threshold_high, median.reshape({1}),
-                      open, threshold_);
+                      gate, threshold_);
 }
 
 Tensor MemoryBank::theta() const { return ops::slice(Variable(threshold_), 0, 0, 1).value(); }
@@ -114,18 +114,19 @@ std::map<std::string, Tensor> MemoryBank::state() const {
 void MemoryBank::load(const std::map<std::string, Tensor>& saved) {
   for (const auto& [name, part] : parts()) {
     auto found = saved.find(name);
-    require<UsageError>(found != saved.end(), "MemoryBank: the saved state has no {}", name);
-    require<UsageError>(found->second.shape() == part.shape(),
-                        "MemoryBank: saved {} is {}, this bank's is {}; bank_size, projection_dim and classes must agree",
-                        name, found->second.shape(), part.shape());
+    require<engine::DataError>(found != saved.end(), "MemoryBank: the saved state has no {}", name);
+    require<engine::DataError>(
+        found->second.shape() == part.shape(),
+        "MemoryBank: saved {} is {}, this bank's is {}; bank_size, projection_dim and classes must agree", name,
+        found->second.shape(), part.shape());
   }
   const std::int64_t size = ring_.keys.shape()[1];
   const auto count = saved.at("count").to_vector<std::int32_t>(), next = saved.at("next").to_vector<std::int32_t>();
   std::vector<double> affinity = saved.at("affinity").to_doubles();
   for (std::size_t k = 0; k < count.size(); ++k) {
-    require<UsageError>(count[k] >= 0 && count[k] <= size && next[k] >= 0 && next[k] < size,
-                        "MemoryBank: saved count {} and position {} of class {} do not fit a bank of {}", count[k], next[k],
-                        k, size);
+    require<engine::DataError>(count[k] >= 0 && count[k] <= size && next[k] >= 0 && next[k] < size,
+                               "MemoryBank: saved count {} and position {} of class {} do not fit a bank of {}", count[k],
+                               next[k], k, size);
     const auto begin = affinity.begin() + std::ptrdiff_t(std::int64_t(k) * size);
     std::fill(begin + count[k], begin + size, NAN);  // older files hold 0 in slots that were never filled
   }

@@ -16,14 +16,14 @@ class MemoryBank {
   MemoryBank(std::int64_t n_classes, const Method& m, engine::Device device = {}, engine::Dtype dtype = engine::Dtype::f32);
 
   /// Stores those of keys [K n, dim] that count, each with the affinity of its patch (affinity [patches of the batch], the
-  /// diagonal of Eq. 2's graphs); the oldest of their class make room. Where `open` (f64 [1], or undefined) is 0 nothing
+  /// diagonal of Eq. 2's graphs); the oldest of their class make room. Where `gate` (f64 [1], or undefined) is 0 nothing
   /// happens. ShapeError for another width; on the CPU UsageError for an affinity outside [0,1] or a key that is not of
   /// length one.
-  void store(const Tensor& keys, const Picks& picks, const Tensor& affinity, const Tensor& open = {});
+  void store(const Tensor& keys, const Picks& picks, const Tensor& affinity, const Tensor& gate = {});
 
   /// Moves θ towards the median of all stored affinities: decay θ + (1 − decay) median, clamped; once per step. θ stays
-  /// where nothing is stored, without m.dynamic_threshold, and where `open` is 0.
-  void update_threshold(const Tensor& open = {});
+  /// where nothing is stored, without m.dynamic_threshold, and where `gate` is 0.
+  void update_threshold(const Tensor& gate = {});
 
   const KeyRing& ring() const { return ring_; }
   Tensor theta() const;  ///< θ, [1]
@@ -42,7 +42,7 @@ class MemoryBank {
   };
   Keys of(std::int64_t label) const;
 
-  /// Everything as host tensors for a checkpoint, and back, whatever float type they have. UsageError when a tensor is
+  /// Everything as host tensors for a checkpoint, and back, whatever float type they have. DataError when a tensor is
   /// missing or of another shape.
   std::map<std::string, Tensor> state() const;
   void load(const std::map<std::string, Tensor>& state);

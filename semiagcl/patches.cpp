@@ -90,7 +90,7 @@ Tensor patch_cosine(const Tensor& image, const Tensor& class_map, const Extents&
     // of X' = X ⊙ C^k
     const Variable attended = ops::patches(ops::multiply(x, ops::slice(Variable(class_map), 4, k, 1)), grid);
     // zeros stay zeros
-    const Variable rows = ops::l2_normalize(ops::reshape(attended, {P, x.value().size() / P}));
+    const Variable rows = ops::l2_normalise(ops::reshape(attended, {P, x.value().size() / P}));
     const Tensor score = ops::slice(mean, 1, k, 1).value();
     const Tensor anchor = ops::top_rows(score, score, 0, 1).picks;
     similarity.push_back(ops::matmul(rows, ops::gather(rows, anchor.reshape({1})), {.transpose_b = true}));

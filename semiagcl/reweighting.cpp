@@ -15,6 +15,7 @@ Variable reweighted_loss(const Variable& q, const Tensor& keys, const Picks& pic
   const std::int64_t rows = picks.patch.size();
   require(q.shape().rank() == 2 && q.shape() == keys.shape() && q.shape()[0] == rows,
           "reweighted_loss: q {} and keys {} must be [{}, dim], one row per pick", q.shape(), keys.shape(), rows);
+  // By value: H is constant, the gradient reaches q through the products alone.
   Contrast contrast{.keys = keys, .own = hard_negatives(q.value(), bank, m, random), .tau = m.tau};
   // The mean over all anchors of the mean over their positives, as weights.
   contrast.weights = Tensor::empty({rows, rows}, keys.dtype(), keys.device());

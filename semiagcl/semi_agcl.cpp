@@ -1,6 +1,5 @@
 #include "semiagcl/semi_agcl.h"
 
-#include "layers/weights.h"
 #include "ops/gather.h"
 #include "ops/layout.h"
 #include "ops/reduce.h"
@@ -31,10 +30,11 @@ Tensor numbers_up_to(std::int64_t last) {
   return Tensor::of({last + 1}, all);
 }
 
-/// What the shards found under a name, one behind the other on the device; other processes' shards lie on the host.
-Tensor joined(const std::vector<Findings>& shards, const char* name, engine::Device device) {
+/// One part of what the shards found, one shard behind the other.
+template <class Found>
+Tensor joined(const std::vector<Found>& shards, Tensor Found::*part) {
   std::vector<Variable> parts;
-  for (const Findings& found : shards) parts.push_back(Variable(found.at(name).to(device)));
+  for (const Found& found : shards) parts.push_back(Variable(found.*part));
   return ops::concat(parts, 0).value();
 }
 
@@ -47,38 +47,39 @@ SemiAgcl::SemiAgcl(const RunSettings& s, const layers::SegmenterSpec& spec, engi
       head_(make_head(s, spec, device)),
       teacher_head_(make_head(s, spec, device)),
       bank_(spec.classes, s.method, device),
-      numbers_(numbers_up_to(s.method.top_n).to(device)) {}
+      counts_as_floats_(numbers_up_to(s.method.top_n).to(device)) {}
 
 std::vector<Phase> SemiAgcl::phases() {
   Phase main{.name = "semi-agcl", .unlabelled = true};
-  main.objective = [this](StepInput& in) { return objective(in); };
+  main.objective = [this](StepInput& in) { return terms(in); };
   main.after_update = [this](const StepUpdate& update) { after_update(update); };
   if (contrasts()) main.trained = {{"projection", head_.get()}};
-  main.moving = {&teacher_.network(), head_.get(), teacher_head_.get()};
   return with_warm_up(settings_, &teacher_, std::move(main));
 }
 
-std::vector<Term> SemiAgcl::objective(StepInput& in) {
-  const layers::Segmentation student = in.look(in.batch.strong);
-  const std::int64_t labelled = in.batch.labelled, all = in.batch.weak.shape()[0], unlabelled = all - labelled;
+std::vector<Term> SemiAgcl::terms(StepInput& in) {
+  const layers::Segmentation student = in.forward(in.batch.strong);
+  const std::int64_t labelled = in.batch.labelled, n = in.batch.weak.shape()[0], unlabelled = n - labelled;
   // the first sample the teacher has to see
   const std::int64_t first = contrasts() && method_.labelled_anchors ? 0 : labelled;
-  engine::Generator dropout = in.random.fork(0);
-  const AveragedNetwork::Output seen = teacher_.look(samples(in.batch.weak, first, all - first), dropout);
+  engine::Generator random = in.random.fork(0);
+  const AveragedNetwork::Output seen = teacher_.predict(samples(in.batch.weak, first, n - first), random);
 
   const Tensor target = samples(seen.probabilities, labelled - first, unlabelled);
   const Variable logits = ops::slice(student.logits, 0, labelled, unlabelled);
-  std::vector<Term> terms{supervised_term(in, student.logits)};  // L_sup
+  Found found;
+  std::vector<Term> all{supervised_term(in, student.logits)};  // L_sup
   const Variable reg = consistency_loss(logits, target, method_.consistency, method_.min_target);
-  terms.push_back({"reg", reg, method_.w_reg, in.ramp});  // L_reg
+  all.push_back({"reg", reg, method_.w_reg, in.ramp});  // L_reg
   if (method_.kernel != Kernel::none) {
     const AffinityGraph graph = affinity_graph(target, ops::softmax(logits), method_);  // of Eq. 2
-    terms.push_back({"pl", affinity_loss(graph.a, method_), method_.w_pl, in.ramp});    // L_PL
-    in.found["a_ii"] = mean(diagonal(graph.a.value()));
-    in.found["sigma2"] = mean(graph.sigma2);
+    all.push_back({"pl", affinity_loss(graph.a, method_), method_.w_pl, in.ramp});      // L_PL
+    found.a_ii = mean(diagonal(graph.a.value()));
+    found.sigma2 = mean(graph.sigma2);
   }
-  if (contrasts()) terms.push_back({"rw", contrast(in, student, first, seen), method_.w_rw, in.ramp});  // L_RW
-  return terms;
+  if (contrasts()) all.push_back({"rw", contrast(in, student, first, seen, found), method_.w_rw, in.ramp});  // L_RW
+  in.found = Findings::of(found);
+  return all;
 }
 
 /// Global average pooling and projection to unit vectors.
@@ -90,7 +91,7 @@ Variable SemiAgcl::embed(const Variable& features, layers::ProjectionHead& head)
 
 /// Sections III-A and III-C: picks patches, embeds both views, contrasts with the bank.
 Variable SemiAgcl::contrast(StepInput& in, const layers::Segmentation& student, std::int64_t first,
-                            const AveragedNetwork::Output& seen) {
+                            const AveragedNetwork::Output& seen, Found& found) {
   const std::int64_t labelled = in.batch.labelled, all = in.batch.weak.shape()[0], count = all - first;
   const Tensor weak = samples(in.batch.weak, first, count), strong = samples(in.batch.strong, first, count);
 
@@ -104,9 +105,9 @@ Variable SemiAgcl::contrast(StepInput& in, const layers::Segmentation& student, 
     const autograd::NoGrad no_grad;
     const Variable seen_by_student = ops::softmax(Variable(samples(student.logits.value(), first, count)));
     Method per_image = method_;
-    per_image.graph = GraphOver::image;
-    in.found["affinity"] =
-        diagonal(affinity_graph(seen.probabilities, seen_by_student, per_image).a.value());  // A_ii of Eq. 6
+    per_image.graph = GraphOver::image;  // whatever L_PL joins: keys of all steps and settings carry comparable affinities
+    found.affinity = diagonal(affinity_graph(seen.probabilities, seen_by_student, per_image).a.value());  // A_ii, which the
+    // keys take into the bank: Eq. 6 weighs with it in later steps
   }
   const Tensor score = sampling_score(weak, map, method_);                                               // by Eq. 1
   const Picks picks = class_centric_patches(score, patch_confidence(map, method_.patch_grid), method_);  // Top-n
@@ -128,7 +129,7 @@ Variable SemiAgcl::contrast(StepInput& in, const layers::Segmentation& student, 
   }
   const Variable q = embed(features(in.student, strong, student.bottleneck), *head_);  // q = H(E_S(P_i^k))
 
-  in.found["keys"] = keys, in.found["patch"] = picks.patch, in.found["counted"] = picks.counted;
+  found.keys = keys, found.patch = picks.patch, found.counted = picks.counted;
   engine::Generator draws = in.random.fork(2);
   return reweighted_loss(q, keys, picks, bank_, method_, draws);
 }
@@ -136,35 +137,37 @@ Variable SemiAgcl::contrast(StepInput& in, const layers::Segmentation& student, 
 /// The keys enter the bank only now: no anchor of the step has met one of them as a negative.
 void SemiAgcl::after_update(const StepUpdate& update) {
   const engine::Device device = update.alpha.device();
-  if (contrasts()) {
-    for (const Findings& found : update.shards)
-      bank_.store(found.at("keys").to(device), {found.at("patch").to(device), found.at("counted").to(device)},
-                  found.at("affinity").to(device), update.open);
-    bank_.update_threshold(update.open);
-    const Tensor counted = joined(update.shards, "counted", device);
-    observed_["anchors"] = ops::sum(ops::gather(Variable(numbers_), counted)).value();
-    observed_["theta"] = bank_.theta();
-    update_teacher(*teacher_head_, *head_, update.alpha, update.open);
+  std::vector<Found> shards;
+  for (const Findings& findings : update.shards) {
+    shards.push_back(findings.as<Found>());
+    for (Tensor Found::*part : Found::tensors)  // other processes' shards lie on the host
+      if ((shards.back().*part).defined()) shards.back().*part = (shards.back().*part).to(device);
   }
-  if (method_.kernel != Kernel::none)
-    for (const char* name : {"a_ii", "sigma2"}) observed_[name] = mean(joined(update.shards, name, device));
+  if (contrasts()) {
+    for (const Found& found : shards) bank_.store(found.keys, {found.patch, found.counted}, found.affinity, update.gate);
+    bank_.update_threshold(update.gate);
+    observed_["anchors"] = ops::sum(ops::gather(Variable(counts_as_floats_), joined(shards, &Found::counted))).value();
+    observed_["theta"] = bank_.theta();
+    update_teacher(*teacher_head_, *head_, update.alpha, update.gate);
+  }
+  if (method_.kernel != Kernel::none) {
+    observed_["a_ii"] = mean(joined(shards, &Found::a_ii));
+    observed_["sigma2"] = mean(joined(shards, &Found::sigma2));
+  }
   teacher_.follow(update);
 }
 
-void SemiAgcl::store(engine::TensorFile& content) const {
-  TeacherMethod::store(content);
-  if (!teacher_.begun()) return;
-  layers::store(*head_, checkpoint::head, content);
-  layers::store(*teacher_head_, checkpoint::teacher_head, content);
-  checkpoint::store(bank_.state(), checkpoint::bank, content);
+NamedModules SemiAgcl::modules() {
+  if (!teacher_.begun()) return {};
+  return {{"head", head_.get()}, {"teacher_head", teacher_head_.get()}};
 }
 
-void SemiAgcl::load(const engine::TensorFile& content, const std::string& source) {
-  TeacherMethod::load(content, source);
-  if (!teacher_.begun()) return;
-  layers::load(*head_, checkpoint::head, content, source);
-  layers::load(*teacher_head_, checkpoint::teacher_head, content, source);
-  bank_.load(checkpoint::state_of(content, checkpoint::bank));
+void SemiAgcl::store(engine::TensorFile& content) const {
+  if (teacher_.begun()) checkpoint::store(bank_.state(), checkpoint::bank, content);
+}
+
+void SemiAgcl::load(const engine::TensorFile& content) {
+  if (teacher_.begun()) bank_.load(checkpoint::state_of(content, checkpoint::bank));
 }
 
 }  // namespace sagcl::semiagcl

@@ -47,7 +47,7 @@ steps() { check 300 steps; }
 overlap() { check 100 overlap; }
 # Steps as one CUDA graph: equal bits in single steps and in a whole training, and the times of both.
 replay() {
-  local on run train=("$bin/sagcl-train" --preset hippocampus --data "$here/../data/hippocampus" --device cuda --labeled 4
+  local on run train=("$bin/sagcl-train" --preset hippocampus --data "$here/../data/hippocampus" --device cuda --labelled 4
     --set data.test=2 --no-report)
   check 200 replay || return 1
   for on in false true; do
@@ -87,7 +87,7 @@ precision() {
     run=$out/precision-$p
     rm -rf "$run"
     timeout 150 "$bin/sagcl-train" --preset hippocampus --data "$here/../data/hippocampus" --out "$run" \
-      --device cuda --precision $p --method supervised --labeled 4 --set train.steps=20 --set data.test=2 --no-report || return 1
+      --device cuda --precision $p --method supervised --labelled 4 --set train.steps=20 --set data.test=2 --no-report || return 1
     grep '"precision"' "$run/env.json" | grep "\"$p\"" || { echo "$run/env.json does not say $p"; return 1; }
     tail -1 "$run/metrics.jsonl"
     timeout 60 "$bin/sagcl-predict" --checkpoint "$run/checkpoints/step-0000020.safetensors" --output "$run/masks" \
@@ -102,7 +102,7 @@ ranges() {
   rm -rf "$out/ranges" "$out/ranges.txt"
   NVTX_INJECTION64_PATH=$bin/libsagcl_range_log.so SAGCL_RANGE_LOG=$out/ranges.txt timeout 150 "$bin/sagcl-train" \
     --preset hippocampus --data "$here/../data/hippocampus" --out "$out/ranges" --device cuda \
-    --method supervised --labeled 4 --set train.steps=2 --set data.test=1 --no-report || return 1
+    --method supervised --labelled 4 --set train.steps=2 --set data.test=1 --no-report || return 1
   for range in '(step(batch)(forward(' '(conv)' '(backward(' '(optimiser)'; do
     grep -qF "$range" "$out/ranges.txt" || { echo "$out/ranges.txt: no range $range"; return 1; }
   done

@@ -7,8 +7,8 @@
 #include "datasets/formats/child_process.h"
 #include "datasets/formats/hdf5_plugin.h"
 #include "datasets/formats/numbers.h"
-#include "engine/plugin.h"
-#include "engine/safetensors.h"
+#include "engine/devices/plugin.h"
+#include "engine/files/read_file.h"
 
 // The HDF5 library lies behind a plugin, which is opened for the first .h5 file. Damaged files can bring it down (1.10.8 of
 // Debian 12 does so under the fuzzer), so it runs in a child process.

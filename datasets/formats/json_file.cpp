@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "engine/error.h"
-#include "engine/safetensors.h"
+#include "engine/files/read_file.h"
 
 namespace sagcl::datasets {
 

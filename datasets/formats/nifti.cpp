@@ -5,7 +5,8 @@
 
 #include "datasets/formats/gzip.h"
 #include "datasets/formats/nifti_header.h"
-#include "engine/safetensors.h"
+#include "engine/files/atomic_file.h"
+#include "engine/files/read_file.h"
 
 namespace sagcl::datasets {
 

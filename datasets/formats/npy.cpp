@@ -4,7 +4,7 @@
 
 #include "datasets/formats/array_file.h"
 #include "datasets/formats/numbers.h"
-#include "engine/safetensors.h"
+#include "engine/files/read_file.h"
 
 // NumPy's .npy: a mark, the length of a header, the header as a Python dictionary, the numbers.
 namespace sagcl::datasets {

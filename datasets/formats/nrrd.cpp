@@ -6,7 +6,7 @@
 #include "datasets/formats/gzip.h"
 #include "datasets/formats/nrrd_header.h"
 #include "datasets/layouts/layouts.h"
-#include "engine/safetensors.h"
+#include "engine/files/read_file.h"
 
 namespace sagcl::datasets {
 

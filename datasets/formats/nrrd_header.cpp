@@ -2,12 +2,12 @@
 
 #include <algorithm>
 #include <cctype>
-#include <charconv>
 #include <cmath>
 #include <map>
 #include <optional>
 
 #include "datasets/affine.h"
+#include "datasets/text.h"
 
 namespace sagcl::datasets {
 
@@ -51,10 +51,7 @@ template <class T>
 std::optional<T> number(std::string_view text) {
   text = trimmed(text);
   if (text.starts_with('+')) text.remove_prefix(1);
-  T value{};
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (text.empty() || error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return value;
+  return number_in<T>(text);
 }
 
 /// Reads the fields up to the empty line.

@@ -2,7 +2,7 @@
 #include <string>
 
 #include "datasets/volume.h"
-#include "engine/atomic_file.h"
+#include "engine/files/atomic_file.h"
 
 namespace sagcl::datasets {
 

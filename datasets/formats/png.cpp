@@ -5,7 +5,8 @@
 
 #include "datasets/formats/gzip.h"
 #include "datasets/formats/png_check.h"
-#include "engine/safetensors.h"
+#include "engine/files/atomic_file.h"
+#include "engine/files/read_file.h"
 
 // The decoder sees only files that check_png has passed, so its size limit is a second fence.
 #define STB_IMAGE_IMPLEMENTATION

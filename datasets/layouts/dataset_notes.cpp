@@ -1,4 +1,3 @@
-#include <charconv>
 #include <map>
 #include <optional>
 #include <set>
@@ -6,6 +5,7 @@
 
 #include "datasets/formats/json_file.inl"
 #include "datasets/layouts/layouts.h"
+#include "datasets/text.h"
 #include "engine/error.h"
 
 // What the two descriptions of a data set say: dataset.json and list.tsv. Both are untrusted text.
@@ -19,23 +19,16 @@ namespace {
 
 constexpr std::int64_t max_classes = 255;
 
-std::optional<std::int64_t> whole_number(std::string_view text) {
-  std::int64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size() || text.empty()) return std::nullopt;
-  return value;
-}
-
 /// {"0": "background", "1": "liver"} (Decathlon) or {"background": 0, "liver": 1} (nnU-Net; some write the numbers as text)
 /// -> names by class. nnU-Net's "ignore" is no class: its number goes to `ignored`.
 std::vector<std::string> parse_classes(const Json& labels, std::optional<std::int64_t>& ignored, const std::string& name) {
   require<DataError>(labels.is_object(), "{}: 'labels' must be an object such as {{\"background\": 0, \"organ\": 1}}", name);
   std::map<std::int64_t, std::string> names;
   for (const auto& [key, value] : labels.items()) {
-    std::optional<std::int64_t> number = value.is_string() ? whole_number(key) : std::nullopt;
+    std::optional<std::int64_t> number = value.is_string() ? number_in<std::int64_t>(key) : std::nullopt;
     std::string text = number ? value.get<std::string>() : key;
     if (value.is_number_integer()) number = value.get<std::int64_t>();
-    else if (!number && value.is_string()) number = whole_number(value.get<std::string>());
+    else if (!number && value.is_string()) number = number_in<std::int64_t>(value.get<std::string>());
     require<DataError>(number.has_value(),
                        "{}: 'labels' has the entry \"{}\": {}, expected a name and a class number (regions of several "
                        "classes are not supported)",
@@ -77,7 +70,7 @@ LabelRule parse_rule(const Json& json, const std::string& name) {
   require<DataError>(found->is_object() && rule.threshold == 0,
                      "{}: 'label_map' must be an object such as {{\"255\": 1}}, without 'label_threshold'", name);
   for (const auto& [key, value] : found->items()) {
-    const std::optional<std::int64_t> stored = whole_number(key);
+    const std::optional<std::int64_t> stored = number_in<std::int64_t>(key);
     const bool good = stored && value.is_number_unsigned() && value.get<std::uint64_t>() < std::uint64_t(max_classes);
     require<DataError>(good, "{}: 'label_map' has the entry \"{}\": {}, expected a stored value and a class number", name,
                        key, value.dump());

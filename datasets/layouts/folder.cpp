@@ -13,6 +13,8 @@ namespace fs = std::filesystem;
 
 namespace {
 
+constexpr std::size_t suffix_length = 5;  // "_0000"
+
 bool is_litter(const std::string& name) { return name.starts_with('.') || name == "Thumbs.db" || name == "desktop.ini"; }
 
 /// ".mha", ".tar.gz": the last ending, with the one before a compression's; "" for a name without.
@@ -62,6 +64,15 @@ std::vector<std::string> ImageFolder::passed_over() const {
   }
   return texts;
 }
+
+std::optional<std::int64_t> channel_in(const std::string& name) {
+  if (name.size() <= suffix_length || name[name.size() - suffix_length] != '_') return std::nullopt;
+  const std::string_view digits = std::string_view(name).substr(name.size() - suffix_length + 1);
+  if (!std::all_of(digits.begin(), digits.end(), [](char c) { return c >= '0' && c <= '9'; })) return std::nullopt;
+  return number_in<std::int64_t>(digits);
+}
+
+std::string without_channel(const std::string& name) { return name.substr(0, name.size() - suffix_length); }
 
 ImageFolder look_into(const fs::path& folder) {
   ImageFolder in;

@@ -1,6 +1,7 @@
 #pragma once
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,5 +22,10 @@ struct ImageFolder {
 /// Looks into a folder; an absent one is empty. Hidden files and what systems leave behind (Thumbs.db, desktop.ini) do not
 /// count. IoError if the folder cannot be read.
 ImageFolder look_into(const std::filesystem::path& folder);
+
+/// The channel that a name ends in as nnU-Net writes it: 1 for "la_003_0001".
+std::optional<std::int64_t> channel_in(const std::string& name);
+/// "la_003" for "la_003_0001"; the name must end in a channel.
+std::string without_channel(const std::string& name);
 
 }  // namespace sagcl::datasets

@@ -18,26 +18,16 @@ namespace {
 
 using Files = std::map<std::string, path>;  // case name -> file
 
-constexpr std::size_t suffix_length = 5;  // "_0000"
-
-bool has_channel_suffix(const std::string& stem) {
-  const std::size_t n = stem.size();
-  return n > suffix_length && stem[n - 5] == '_' &&
-         std::all_of(stem.end() - 4, stem.end(), [](char c) { return c >= '0' && c <= '9'; });
-}
-
-std::string without_suffix(const std::string& stem) { return stem.substr(0, stem.size() - suffix_length); }
-
 /// True if the files are named as nnU-Net does, <case>_<channel>: the labels say so, which are called <case>. Without a
 /// label that fits, every case must have all channels that dataset.json names, or the same channels as all others.
 bool uses_channel_suffix(const Files& images, const Files& labels, std::int64_t named_channels) {
   std::map<std::string, std::int64_t> channels;  // case -> files
   bool complete = !images.empty(), by_label = false;
   for (const auto& [stem, file] : images) {
-    const bool suffixed = has_channel_suffix(stem);
-    if (suffixed && labels.count(stem)) return false;  // the label of this whole name
-    by_label = by_label || (suffixed && labels.count(without_suffix(stem)));
-    complete = complete && suffixed && std::stoll(stem.substr(stem.size() - 4)) == channels[without_suffix(stem)]++;
+    const std::optional<std::int64_t> channel = channel_in(stem);
+    if (channel && labels.count(stem)) return false;  // the label of this whole name
+    by_label = by_label || (channel && labels.count(without_channel(stem)));
+    complete = complete && channel && *channel == channels[without_channel(stem)]++;
   }
   const std::int64_t each = channels.empty() ? 0 : channels.begin()->second;
   return by_label || (complete && (named_channels == 0 || each == named_channels) &&
@@ -94,13 +84,13 @@ class Collector {
   std::map<std::string, std::vector<path>> group_channels(const Files& images) const {
     std::map<std::string, std::vector<path>> cases;
     for (const auto& [stem, file] : images) {  // sorted, so channels arrive in order
-      if (suffixed_ && !has_channel_suffix(stem))
+      if (suffixed_ && !channel_in(stem))
         complain_("{}: lacks the channel suffix (_0000) that the other images have; rename it", file.string());
-      if (!suffixed_ || !has_channel_suffix(stem)) {
+      if (!suffixed_ || !channel_in(stem)) {
         cases[stem] = {file};
         continue;
       }
-      auto& channels = cases[without_suffix(stem)];
+      auto& channels = cases[without_channel(stem)];
       require<DataError>(std::stoul(stem.substr(stem.size() - 4)) == channels.size(),
                          "{}: channel {} of this case is missing, channels are numbered from _0000 without gaps",
                          file.string(), channels.size());

@@ -44,9 +44,9 @@ class CpuBackend final : public SharedBackend<CpuLaunch> {
   void soft_cross_entropy_backward(const Tensor& z, const Tensor& q, const Tensor& dloss, Tensor& dz) override;
   void dice_sums(bool squared, const Tensor& p, const Tensor& y, const Tensor& labels, Tensor& sums) override;
   void quantiles(std::int64_t skip, const std::vector<double>& q, const Tensor& x, Tensor& y) override;
-  void adam(const AdamSpec& spec, const Tensor& rates, const Tensor& open, const std::vector<AdamSlot>& slots) override;
-  void sgd(const SgdSpec& spec, const Tensor& lr, const Tensor& open, const std::vector<SgdSlot>& slots) override;
-  void average(const Tensor& alpha, const Tensor& open,
+  void adam(const AdamSpec& spec, const Tensor& rates, const Tensor& gate, const std::vector<AdamSlot>& slots) override;
+  void sgd(const SgdSpec& spec, const Tensor& lr, const Tensor& gate, const std::vector<SgdSlot>& slots) override;
+  void average(const Tensor& alpha, const Tensor& gate,
                const std::vector<std::pair<Tensor, Tensor>>& teacher_student) override;
 };
 

@@ -50,19 +50,19 @@ void run_pass() {
 
 }  // namespace
 
-void CpuBackend::adam(const AdamSpec& spec, const Tensor& rates, const Tensor& open, const std::vector<AdamSlot>& slots) {
-  kernels::adam<Collect>(spec, rates, open, slots);
+void CpuBackend::adam(const AdamSpec& spec, const Tensor& rates, const Tensor& gate, const std::vector<AdamSlot>& slots) {
+  kernels::adam<Collect>(spec, rates, gate, slots);
   run_pass<kernels::AdamElement<float>>(), run_pass<kernels::AdamElement<double>>();
 }
 
-void CpuBackend::sgd(const SgdSpec& spec, const Tensor& lr, const Tensor& open, const std::vector<SgdSlot>& slots) {
-  kernels::sgd<Collect>(spec, lr, open, slots);
+void CpuBackend::sgd(const SgdSpec& spec, const Tensor& lr, const Tensor& gate, const std::vector<SgdSlot>& slots) {
+  kernels::sgd<Collect>(spec, lr, gate, slots);
   run_pass<kernels::SgdElement<float>>(), run_pass<kernels::SgdElement<double>>();
 }
 
-void CpuBackend::average(const Tensor& alpha, const Tensor& open,
+void CpuBackend::average(const Tensor& alpha, const Tensor& gate,
                          const std::vector<std::pair<Tensor, Tensor>>& teacher_student) {
-  kernels::average<Collect>(alpha, open, teacher_student);
+  kernels::average<Collect>(alpha, gate, teacher_student);
   run_pass<kernels::AverageElement<float>>(), run_pass<kernels::AverageElement<double>>();
 }
 

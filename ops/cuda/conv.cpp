@@ -6,6 +6,8 @@
 #include <limits>
 #include <unordered_map>
 
+#include "engine/devices/buffer.h"
+#include "engine/devices/precision.h"
 #include "ops/cuda/conv_weight.h"
 #include "ops/cuda/cudnn/cudnn_plans.hpp"
 #include "ops/cuda/cudnn/plan_file.h"

@@ -1,5 +1,6 @@
 #include "ops/cuda/conv_weight.h"
 
+#include "engine/devices/buffer.h"
 #include "ops/cuda/launch_cuda.cuh"
 
 namespace sagcl::ops::cuda {

@@ -1,3 +1,4 @@
+#include "engine/devices/buffer.h"
 #include "ops/cuda/cuda_backend.cuh"
 #include "ops/cuda/packs.cuh"
 

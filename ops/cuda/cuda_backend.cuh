@@ -34,9 +34,9 @@ class CudaBackend final : public SharedBackend<CudaLaunch> {
   void cross_entropy(const Tensor& z, const Tensor& labels, Tensor& loss, Tensor& count) override;
   void cross_entropy_backward(const Tensor& z, const Tensor& labels, const Tensor& count, const Tensor& dloss,
                               Tensor& dz) override;
-  void adam(const AdamSpec& spec, const Tensor& rates, const Tensor& open, const std::vector<AdamSlot>& slots) override;
-  void sgd(const SgdSpec& spec, const Tensor& lr, const Tensor& open, const std::vector<SgdSlot>& slots) override;
-  void average(const Tensor& alpha, const Tensor& open,
+  void adam(const AdamSpec& spec, const Tensor& rates, const Tensor& gate, const std::vector<AdamSlot>& slots) override;
+  void sgd(const SgdSpec& spec, const Tensor& lr, const Tensor& gate, const std::vector<SgdSlot>& slots) override;
+  void average(const Tensor& alpha, const Tensor& gate,
                const std::vector<std::pair<Tensor, Tensor>>& teacher_student) override;
 };
 

@@ -3,7 +3,7 @@
 // every time.
 #include <cmath>
 
-#include "engine/memory.h"
+#include "engine/devices/buffer.h"
 #include "ops/cuda/loops.cuh"
 #include "ops/cuda/runtime/stream.h"
 

@@ -1,5 +1,6 @@
 #include "ops/cuda/matmul.hpp"
 
+#include "engine/devices/buffer.h"
 #include "ops/cuda/runtime/stream.h"
 
 namespace sagcl::ops::cuda {

@@ -1,3 +1,4 @@
+#include "engine/devices/device_registry.h"
 #include "ops/cuda/cuda_backend.cuh"
 #include "ops/cuda/jacobi_kernels.cuh"
 #include "ops/cuda/solver.hpp"

@@ -1,7 +1,7 @@
 #pragma once
 #include <cusolverDn.h>
 
-#include "engine/memory.h"
+#include "engine/devices/buffer.h"
 #include "ops/cuda/matmul.hpp"
 #include "ops/cuda/runtime/stream.h"
 

@@ -74,32 +74,32 @@ struct AverageSlots {
 
 }  // namespace
 
-void CudaBackend::adam(const AdamSpec& spec, const Tensor& rates, const Tensor& open, const std::vector<AdamSlot>& slots) {
+void CudaBackend::adam(const AdamSpec& spec, const Tensor& rates, const Tensor& gate, const std::vector<AdamSlot>& slots) {
   if (slots.empty()) return;
   engine::visit_float(slots.front().p.dtype(), [&](auto type) {
     using T = typename decltype(type)::type;
-    SlotLauncher<4, AdamSlots<T>> launcher(AdamSlots<T>{{kernels::adam_element<T>(spec), rates, open}});
+    SlotLauncher<4, AdamSlots<T>> launcher(AdamSlots<T>{{kernels::adam_element<T>(spec), rates, gate}});
     for (const AdamSlot& s : slots)
       launcher.add(s.p.size(), {s.p.bytes_begin(), s.m.bytes_begin(), s.v.bytes_begin(), s.g.bytes_begin()});
   });
 }
 
-void CudaBackend::sgd(const SgdSpec& spec, const Tensor& lr, const Tensor& open, const std::vector<SgdSlot>& slots) {
+void CudaBackend::sgd(const SgdSpec& spec, const Tensor& lr, const Tensor& gate, const std::vector<SgdSlot>& slots) {
   if (slots.empty()) return;
   engine::visit_float(slots.front().p.dtype(), [&](auto type) {
     using T = typename decltype(type)::type;
     SlotLauncher<3, SgdSlots<T>> launcher(
-        SgdSlots<T>{{{nullptr, nullptr, nullptr, T(spec.momentum), T(spec.weight_decay)}, lr, open}});
+        SgdSlots<T>{{{nullptr, nullptr, nullptr, T(spec.momentum), T(spec.weight_decay)}, lr, gate}});
     for (const SgdSlot& s : slots) launcher.add(s.p.size(), {s.p.bytes_begin(), s.v.bytes_begin(), s.g.bytes_begin()});
   });
 }
 
-void CudaBackend::average(const Tensor& alpha, const Tensor& open,
+void CudaBackend::average(const Tensor& alpha, const Tensor& gate,
                           const std::vector<std::pair<Tensor, Tensor>>& teacher_student) {
   if (teacher_student.empty()) return;
   engine::visit_float(teacher_student.front().first.dtype(), [&](auto type) {
     using T = typename decltype(type)::type;
-    SlotLauncher<2, AverageSlots<T>> launcher(AverageSlots<T>{{{nullptr, nullptr}, alpha, open}});
+    SlotLauncher<2, AverageSlots<T>> launcher(AverageSlots<T>{{{nullptr, nullptr}, alpha, gate}});
     for (const auto& [teacher, student] : teacher_student)
       launcher.add(teacher.size(), {teacher.bytes_begin(), student.bytes_begin()});
   });

@@ -192,7 +192,7 @@ struct CloseUnlessFinite {
   using Shared = int;
   std::int64_t n;
   const T* x;
-  double* open;
+  double* gate;
   template <class Group>
   SAGCL_GROUP void operator()(std::int64_t, int& bad, const Group& group) const {
     if (group.thread() == 0) bad = 0;
@@ -201,15 +201,15 @@ struct CloseUnlessFinite {
     for (std::int64_t i = group.thread(); i < n; i += group.threads()) mine += !(x[i] - x[i] == 0);
     if (mine > 0) group.add(&bad, 1);
     group.sync();
-    if (group.thread() == 0 && bad > 0) *open = 0;
+    if (group.thread() == 0 && bad > 0) *gate = 0;
   }
 };
 
 template <class Launch>
-void close_unless_finite(const Tensor& x, Tensor& open) {
+void close_unless_finite(const Tensor& x, Tensor& gate) {
   engine::visit_float(x.dtype(), [&](auto type) {
     using T = typename decltype(type)::type;
-    Launch::for_groups(1, CloseUnlessFinite<T>{x.size(), x.template data<T>(), open.template data<double>()});
+    Launch::for_groups(1, CloseUnlessFinite<T>{x.size(), x.template data<T>(), gate.template data<double>()});
   });
 }
 

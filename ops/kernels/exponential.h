@@ -2,7 +2,7 @@
 #include <cmath>
 #include <cstring>
 
-#include "engine/philox.h"  // SAGCL_BOTH
+#include "engine/host_device.h"
 
 /// e^x and ln x in single precision by polynomials: the same arithmetic on every device, without branches or tables, so
 /// that a compiler can do many at once. Errors stay below two units in the last place. Double precision takes the

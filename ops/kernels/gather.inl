@@ -4,8 +4,8 @@
 #include "ops/backend.h"
 #include "ops/kernels/exponential.h"
 
-/// Rows of vectors and the graphs between them: gather and scatter, L2 normalisation, pairwise distances and the Gaussian
-/// kernel. Every backward gathers: an element of a gradient is written once, its terms added in one order.
+/// Rows of vectors: gather and scatter, L2 normalisation. Every backward gathers: an element of a gradient is written once,
+/// its terms added in one order.
 namespace sagcl::ops::kernels {
 
 using engine::Dtype;
@@ -124,7 +124,7 @@ struct L2NormalizeBackward {
 };
 
 template <class Launch>
-void l2_normalize(double eps, const Tensor& x, Tensor& y, Tensor& norm) {
+void l2_normalise(double eps, const Tensor& x, Tensor& y, Tensor& norm) {
   visit_float(x.dtype(), [&](auto type) {
     using T = typename decltype(type)::type;
     Launch::for_each(norm.size(), L2Normalize<T>{x.data<T>(), y.data<T>(), norm.data<T>(), x.shape().back(), eps});
@@ -132,7 +132,7 @@ void l2_normalize(double eps, const Tensor& x, Tensor& y, Tensor& norm) {
 }
 
 template <class Launch>
-void l2_normalize_backward(double eps, const Tensor& y, const Tensor& norm, const Tensor& dy, Tensor& dx) {
+void l2_normalise_backward(double eps, const Tensor& y, const Tensor& norm, const Tensor& dy, Tensor& dx) {
   visit_float(y.dtype(), [&](auto type) {
     using T = typename decltype(type)::type;
     Launch::for_each(norm.size(), L2NormalizeBackward<T>{y.data<T>(), norm.data<T>(), dy.data<T>(), dx.data<T>(),

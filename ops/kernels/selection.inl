@@ -85,13 +85,13 @@ void top_rows(double least, const Tensor& score, const Tensor& weight, Tensor& p
 /// Row r counts the voxels of all images.
 template <class T>
 struct Choose {
-  std::int64_t voxels, columns;
+  std::int64_t columns;
   const float* mask;
   const T *a, *b;
   T* y;
   SAGCL_BOTH void operator()(std::int64_t r, std::int64_t c) const {
     const std::int64_t i = r * columns + c;
-    y[i] = mask[r % voxels] != 0 ? a[i] : b[i];
+    y[i] = mask[r] != 0 ? a[i] : b[i];
   }
 };
 
@@ -100,8 +100,8 @@ void choose(const Tensor& mask, const Tensor& a, const Tensor& b, Tensor& y) {
   if (y.size() == 0) return;
   engine::visit_any(y.dtype(), [&](auto type) {
     using T = typename decltype(type)::type;
-    const std::int64_t voxels = mask.size(), rows = y.shape()[0] * voxels, columns = y.size() / rows;
-    Launch::for_rows(rows, columns, Choose<T>{voxels, columns, mask.data<float>(), a.data<T>(), b.data<T>(), y.data<T>()});
+    const std::int64_t rows = mask.size(), columns = y.size() / rows;
+    Launch::for_rows(rows, columns, Choose<T>{columns, mask.data<float>(), a.data<T>(), b.data<T>(), y.data<T>()});
   });
 }
 

@@ -30,7 +30,7 @@ class SharedBackend : public Backend {
     kernels::scale_add<Launch>(alpha, x, beta, z, y);
   }
   void scale_by(const Tensor& factor, const Tensor& x, Tensor& y) override { kernels::scale_by<Launch>(factor, x, y); }
-  void close_unless_finite(const Tensor& x, Tensor& open) override { kernels::close_unless_finite<Launch>(x, open); }
+  void close_unless_finite(const Tensor& x, Tensor& gate) override { kernels::close_unless_finite<Launch>(x, gate); }
   void add_scalar(const Tensor& x, double c, Tensor& y) override { kernels::add_scalar<Launch>(x, c, y); }
   void clamp(const Tensor& x, double low, double high, Tensor& y) override { kernels::clamp<Launch>(x, low, high, y); }
   void dropout(const DropoutSpec& spec, const Tensor& x, Tensor& y) override { kernels::dropout<Launch>(spec, x, y); }
@@ -73,11 +73,11 @@ class SharedBackend : public Backend {
   void scatter_rows(const Tensor& index, const Tensor& dy, Tensor& dx) override {
     kernels::scatter_rows<Launch>(index, dy, dx);
   }
-  void l2_normalize(double eps, const Tensor& x, Tensor& y, Tensor& norm) override {
-    kernels::l2_normalize<Launch>(eps, x, y, norm);
+  void l2_normalise(double eps, const Tensor& x, Tensor& y, Tensor& norm) override {
+    kernels::l2_normalise<Launch>(eps, x, y, norm);
   }
-  void l2_normalize_backward(double eps, const Tensor& y, const Tensor& norm, const Tensor& dy, Tensor& dx) override {
-    kernels::l2_normalize_backward<Launch>(eps, y, norm, dy, dx);
+  void l2_normalise_backward(double eps, const Tensor& y, const Tensor& norm, const Tensor& dy, Tensor& dx) override {
+    kernels::l2_normalise_backward<Launch>(eps, y, norm, dy, dx);
   }
   void pairwise_distance(Metric metric, const Tensor& a, const Tensor& b, Tensor& d) override {
     kernels::pairwise_distance<Launch>(metric, a, b, d);
@@ -135,15 +135,15 @@ class SharedBackend : public Backend {
   void add_noise(const engine::RandomKey& key, double scale, double most, const Tensor& x, Tensor& y) override {
     kernels::add_noise<Launch>(key, scale, most, x, y);
   }
-  void adam(const AdamSpec& spec, const Tensor& rates, const Tensor& open, const std::vector<AdamSlot>& slots) override {
-    kernels::adam<Launch>(spec, rates, open, slots);
+  void adam(const AdamSpec& spec, const Tensor& rates, const Tensor& gate, const std::vector<AdamSlot>& slots) override {
+    kernels::adam<Launch>(spec, rates, gate, slots);
   }
-  void sgd(const SgdSpec& spec, const Tensor& lr, const Tensor& open, const std::vector<SgdSlot>& slots) override {
-    kernels::sgd<Launch>(spec, lr, open, slots);
+  void sgd(const SgdSpec& spec, const Tensor& lr, const Tensor& gate, const std::vector<SgdSlot>& slots) override {
+    kernels::sgd<Launch>(spec, lr, gate, slots);
   }
-  void average(const Tensor& alpha, const Tensor& open,
+  void average(const Tensor& alpha, const Tensor& gate,
                const std::vector<std::pair<Tensor, Tensor>>& teacher_student) override {
-    kernels::average<Launch>(alpha, open, teacher_student);
+    kernels::average<Launch>(alpha, gate, teacher_student);
   }
 };
 

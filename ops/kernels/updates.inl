@@ -17,12 +17,12 @@ using engine::visit_float;
 template <class Element>
 struct Update {
   Element element;
-  const double *numbers, *open;  // open may be null
+  const double *numbers, *gate;  // gate may be null
 
-  Update(const Element& e, const Tensor& n, const Tensor& o) : element(e), numbers(n.data<double>()), open(gate_of(o)) {}
+  Update(const Element& e, const Tensor& n, const Tensor& g) : element(e), numbers(n.data<double>()), gate(gate_of(g)) {}
   /// Reads the numbers; false where nothing is to change.
   SAGCL_BOTH bool load() {
-    if (closed(open)) return false;
+    if (closed(gate)) return false;
     element.load(numbers);
     return true;
   }
@@ -79,34 +79,34 @@ AdamElement<T> adam_element(const AdamSpec& spec) {
 }
 
 template <class Launch>
-void adam(const AdamSpec& spec, const Tensor& rates, const Tensor& open, const std::vector<AdamSlot>& slots) {
+void adam(const AdamSpec& spec, const Tensor& rates, const Tensor& gate, const std::vector<AdamSlot>& slots) {
   for (AdamSlot slot : slots)
     visit_float(slot.p.dtype(), [&](auto type) {
       using T = typename decltype(type)::type;
       AdamElement<T> element = adam_element<T>(spec);
       element.p = slot.p.data<T>(), element.m = slot.m.data<T>(), element.v = slot.v.data<T>(), element.g = slot.g.data<T>();
-      Launch::for_each(slot.p.size(), Update<AdamElement<T>>(element, rates, open));
+      Launch::for_each(slot.p.size(), Update<AdamElement<T>>(element, rates, gate));
     });
 }
 
 template <class Launch>
-void sgd(const SgdSpec& spec, const Tensor& lr, const Tensor& open, const std::vector<SgdSlot>& slots) {
+void sgd(const SgdSpec& spec, const Tensor& lr, const Tensor& gate, const std::vector<SgdSlot>& slots) {
   for (SgdSlot slot : slots)
     visit_float(slot.p.dtype(), [&](auto type) {
       using T = typename decltype(type)::type;
       Launch::for_each(slot.p.size(), Update<SgdElement<T>>({slot.p.data<T>(), slot.v.data<T>(), slot.g.data<T>(),
                                                              T(spec.momentum), T(spec.weight_decay)},
-                                                            lr, open));
+                                                            lr, gate));
     });
 }
 
 template <class Launch>
-void average(const Tensor& alpha, const Tensor& open, const std::vector<std::pair<Tensor, Tensor>>& teacher_student) {
+void average(const Tensor& alpha, const Tensor& gate, const std::vector<std::pair<Tensor, Tensor>>& teacher_student) {
   for (auto [teacher, student] : teacher_student)
     visit_float(teacher.dtype(), [&, t = teacher, s = student](auto type) mutable {
       using T = typename decltype(type)::type;
       const Tensor& source = s;
-      Launch::for_each(t.size(), Update<AverageElement<T>>({t.template data<T>(), source.template data<T>()}, alpha, open));
+      Launch::for_each(t.size(), Update<AverageElement<T>>({t.template data<T>(), source.template data<T>()}, alpha, gate));
     });
 }
 

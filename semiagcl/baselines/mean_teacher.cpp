@@ -6,8 +6,8 @@
 namespace sagcl::semiagcl {
 
 std::vector<Phase> MeanTeacher::phases() {
-  const auto objective = [this](StepInput& in) -> std::vector<Term> {
-    const Variable logits = in.look(in.batch.strong).logits;
+  const auto terms = [this](StepInput& in) -> std::vector<Term> {
+    const Variable logits = in.forward(in.batch.strong).logits;
     const std::int64_t first = in.batch.labelled, count = logits.shape()[0] - first;
     const Variable reg = consistency(in, ops::slice(logits, 0, first, count));
     return {supervised_term(in, logits), {"reg", reg, settings_.method.w_reg, in.ramp}};
@@ -15,14 +15,13 @@ std::vector<Phase> MeanTeacher::phases() {
   return with_warm_up(settings_, &teacher_,
                       {.name = settings_.train.method,
                        .unlabelled = true,
-                       .objective = objective,
-                       .after_update = [this](const StepUpdate& update) { teacher_.follow(update); },
-                       .moving = {&teacher_.network()}});
+                       .objective = terms,
+                       .after_update = [this](const StepUpdate& update) { teacher_.follow(update); }});
 }
 
 Variable MeanTeacher::consistency(StepInput& in, const Variable& logits) {
-  engine::Generator dropout = in.random.fork(0);
-  const Tensor target = teacher_.look(samples(in.batch.weak, in.batch.labelled, logits.shape()[0]), dropout).probabilities;
+  engine::Generator random = in.random.fork(0);
+  const Tensor target = teacher_.predict(samples(in.batch.weak, in.batch.labelled, logits.shape()[0]), random).probabilities;
   return consistency_loss(logits, target, Consistency::mse);
 }
 

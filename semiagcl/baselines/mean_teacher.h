@@ -1,5 +1,5 @@
 #pragma once
-#include "semiagcl/training/averaged_network.h"
+#include "semiagcl/training/teacher_method.h"
 
 namespace sagcl::semiagcl {
 
@@ -11,7 +11,7 @@ class MeanTeacher : public TeacherMethod {
   std::vector<Phase> phases() override;
 
  protected:
-  /// L_reg: the student's logits and the teacher's look, both at the unlabelled samples.
+  /// L_reg: the student's logits and the teacher's probabilities, both of the unlabelled samples.
   virtual Variable consistency(StepInput& in, const Variable& logits);
 };
 

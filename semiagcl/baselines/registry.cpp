@@ -1,3 +1,7 @@
+#include "semiagcl/baselines/registry.h"
+
+#include <algorithm>
+
 #include "semiagcl/baselines/bcp.h"
 #include "semiagcl/baselines/mean_teacher.h"
 #include "semiagcl/baselines/supervised.h"
@@ -12,31 +16,58 @@ std::unique_ptr<TrainingMethod> make(const RunSettings& settings, const layers::
   return std::make_unique<M>(settings, spec, device);
 }
 
+/// What the mean teachers read: with_warm_up, AveragedNetwork, Trainer (ema_decay, ramp_share, evaluated), batch_spec.
+const std::vector<std::string> read_by_mean_teachers = {
+    "method.warm_up_share", "method.average_warm_up", "method.teacher_dropout", "method.ema_decay",
+    "method.evaluated",     "method.w_reg",           "method.ramp_share",      "train.unlabelled"};
+
+bool lists(const MethodEntry& method, const std::string& key) {
+  return std::any_of(method.reads.begin(), method.reads.end(),
+                     [&](const std::string& read) { return read.ends_with('.') ? key.starts_with(read) : key == read; });
+}
+
+const MethodEntry& method_of(const RunSettings& settings) {
+  std::string names;
+  for (const MethodEntry& entry : training_methods()) {
+    if (settings.train.method == entry.name) return entry;
+    names += (names.empty() ? "" : ", ") + std::string(entry.name);
+  }
+  engine::fail<engine::UsageError>("unknown method '{}': choose one of {}", settings.train.method, names);
+}
+
 }  // namespace
 
 const std::vector<MethodEntry>& training_methods() {
   static const std::vector<MethodEntry> entries = {
-      {"supervised", "the labelled cases alone", "-", make<Supervised>},
+      {"supervised", "the labelled cases alone", "-", make<Supervised>, {"method.warm_up_share"}},
       {"mean-teacher", "consistency with an averaged copy of the network", "Tarvainen & Valpola, NeurIPS 2017",
-       make<MeanTeacher>},
-      {"ua-mt", "mean teacher where eight passes with dropout agree that it is sure", "Yu et al., MICCAI 2019",
-       make<UncertaintyAwareMeanTeacher>},
-      {"bcp", "labelled and unlabelled images pasted into each other", "Bai et al., CVPR 2023",
-       make<BidirectionalCopyPaste>},
-      {"semi-agcl", "affinity graph and contrastive learning with hard negatives", "Cheng et al., BIBM 2024",
-       make<SemiAgcl>},
+       make<MeanTeacher>, read_by_mean_teachers},
+      {"ua-mt", "mean teacher with consistency only where eight passes with dropout are certain", "Yu et al., MICCAI 2019",
+       make<UncertaintyAwareMeanTeacher>, read_by_mean_teachers},
+      {"bcp",
+       "labelled and unlabelled images pasted into each other",
+       "Bai et al., CVPR 2023",
+       make<BidirectionalCopyPaste>,
+       {"method.warm_up_share", "method.teacher_dropout", "method.evaluated", "train.unlabelled", "mix."}},
+      {"semi-agcl",
+       "affinity graph and contrastive learning with hard negatives",
+       "Cheng et al., BIBM 2024",
+       make<SemiAgcl>,
+       {"method.", "train.unlabelled"}},
   };
   return entries;
 }
 
+bool method_reads(const RunSettings& settings, const std::string& key) {
+  if (lists(method_of(settings), key)) return true;
+  if (key == "mix.box" && settings.augment.copy_paste) return true;
+  const auto& all = training_methods();
+  return std::none_of(all.begin(), all.end(), [&](const MethodEntry& method) { return lists(method, key); });
+}
+
 std::unique_ptr<TrainingMethod> make_training_method(const RunSettings& settings, const layers::SegmenterSpec& spec,
                                                      engine::Device device) {
-  std::string names;
-  for (const MethodEntry& entry : training_methods()) {
-    if (settings.train.method == entry.name) return entry.make(settings, spec, device);
-    names += (names.empty() ? "" : ", ") + std::string(entry.name);
-  }
-  engine::fail<engine::UsageError>("unknown method '{}': choose one of {}", settings.train.method, names);
+  return method_of(settings).make(settings, spec, device);
 }
 
 }  // namespace sagcl::semiagcl

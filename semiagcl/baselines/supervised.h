@@ -1,5 +1,6 @@
 #pragma once
-#include "semiagcl/training/averaged_network.h"
+#include "semiagcl/training/training_method.h"
+#include "semiagcl/training/warm_up.h"
 
 namespace sagcl::semiagcl {
 

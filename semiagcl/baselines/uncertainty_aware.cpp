@@ -43,7 +43,7 @@ Variable UncertaintyAwareMeanTeacher::consistency(StepInput& in, const Variable&
   engine::Generator dropout = in.random.fork(0);
   // Departs from the paper: the teacher sees the weak view with noise; there both networks see one view, the teacher's
   // noisy. Its target has no dropout unless method.teacher_dropout asks for it; theirs has.
-  const Tensor target = teacher_.look(disturbed(weak, in.random.fork(1)), dropout).probabilities;
+  const Tensor target = teacher_.predict(disturbed(weak, in.random.fork(1)), dropout).probabilities;
   Tensor sum = teacher_.sample(disturbed(weak, in.random.fork(2)), dropout);
   for (std::uint64_t t = 1; t < passes; ++t)
     sum = ops::add(Variable(sum), Variable(teacher_.sample(disturbed(weak, in.random.fork(2 + t)), dropout))).value();

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "engine/devices/allocator.h"
+#include "engine/devices/device_registry.h"
 #include "engine/parallel.h"
 #include "ops/layout.h"
 #include "ops/resize.h"
@@ -109,7 +111,7 @@ Tensor padded_planes(const Tensor& image, const Extents& before, const Extents& 
 }
 
 /// One image through one network; the image's scores go into the labelling plane by plane.
-struct Segmentation {
+struct ImagePass {
   layers::Segmenter& network;
   const RunSettings& settings;
   Device device;
@@ -175,7 +177,7 @@ Tensor predict(layers::Segmenter& network, const Tensor& image, const RunSetting
   const Shape& s = image.shape();
   engine::require(s.rank() == 4, "an image must be [D, H, W, C], got {}", s);
   Labelling labelling(s, settings.data, events);
-  const Segmentation one{network, settings, device, labelling};
+  const ImagePass one{network, settings, device, labelling};
   const std::int64_t parts = network.flat() ? s[0] : 1;  // a network of images labels a volume one plane after another
   for (std::int64_t d = 0; d < parts; ++d) {
     Tensor part = image;

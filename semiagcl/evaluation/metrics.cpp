@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "ops/selection.h"
 #include "semiagcl/evaluation/distance_transform.h"
 
 namespace sagcl::semiagcl {
@@ -87,6 +88,23 @@ std::vector<double> distances(const std::vector<std::uint8_t>& from, const std::
   return d;
 }
 
+/// Both masks have one shape; `what` begins the message.
+void require_alike(const char* what, const Tensor& prediction, const Tensor& truth) {
+  require(prediction.shape() == truth.shape(), "{}: prediction {} and truth {} differ", what, prediction.shape(),
+          truth.shape());
+}
+
+std::int64_t in_both(const Mask& a, const Mask& b) {
+  std::int64_t both = 0;
+  for (std::size_t i = 0; i < a.inside.size(); ++i) both += a.inside[i] & b.inside[i];
+  return both;
+}
+
+double dice_of(std::int64_t both, const Mask& a, const Mask& b) {
+  const std::int64_t sum = a.count + b.count;
+  return sum == 0 ? 1 : 2 * double(both) / double(sum);
+}
+
 /// Spacing along depth, height, width.
 std::array<double, 3> spacing_of(const MetricSpec& spec) {
   for (double s : spec.spacing) require<UsageError>(s > 0 && std::isfinite(s), "metrics: spacing {} must be above 0", s);
@@ -112,14 +130,9 @@ Tensor mask_of(const Tensor& labels, std::int64_t k) {
 
 Tensor surface(const Tensor& mask) { return Tensor::of(mask.shape(), surface_of(Mask(mask))); }
 
-double percentile(std::vector<double> v, double q) {
+double percentile(const std::vector<double>& v, double q) {
   require<UsageError>(!v.empty() && q >= 0 && q <= 100, "percentile: {} of {} values", q, v.size());
-  const double at = q / 100 * double(v.size() - 1);
-  const auto below = std::size_t(at);
-  std::nth_element(v.begin(), v.begin() + std::ptrdiff_t(below), v.end());
-  if (below + 1 >= v.size()) return v[below];
-  const double a = v[below], b = *std::min_element(v.begin() + std::ptrdiff_t(below) + 1, v.end()), t = at - double(below);
-  return t < 0.5 ? a + (b - a) * t : b - (b - a) * (1 - t);
+  return ops::quantiles(Tensor::of({1, std::int64_t(v.size())}, v), {q / 100}).item();
 }
 
 std::vector<double> surface_distances(const Tensor& from, const Tensor& to, const MetricSpec& spec) {
@@ -130,12 +143,17 @@ std::vector<double> surface_distances(const Tensor& from, const Tensor& to, cons
   return distances(s.a, s.b, s.size, spacing_of(spec).data());
 }
 
-Scores score(const Tensor& prediction, const Tensor& truth, const MetricSpec& spec) {
-  require(prediction.shape() == truth.shape(), "score: prediction {} and truth {} differ", prediction.shape(),
-          truth.shape());
+double dice(const Tensor& prediction, const Tensor& truth) {
+  require_alike("dice", prediction, truth);
+  const Mask a(prediction), b(truth);
+  return dice_of(in_both(a, b), a, b);
+}
+
+CaseScores score(const Tensor& prediction, const Tensor& truth, const MetricSpec& spec) {
+  require_alike("score", prediction, truth);
   const Mask a(prediction), b(truth);
   const std::array<double, 3> spacing = spacing_of(spec);
-  Scores out;
+  CaseScores out;
   out.empty_prediction = a.count == 0, out.empty_truth = b.count == 0;
   if (out.empty_prediction && spec.empty == EmptyRule::published) return out;
   if (out.empty_prediction || out.empty_truth) {
@@ -143,9 +161,8 @@ Scores score(const Tensor& prediction, const Tensor& truth, const MetricSpec& sp
     out.hd95 = out.asd = out.assd = out.hd = undefined;
     return out;
   }
-  std::int64_t both = 0;
-  for (std::size_t i = 0; i < a.inside.size(); ++i) both += a.inside[i] & b.inside[i];
-  out.dice = 2 * double(both) / double(a.count + b.count);
+  const std::int64_t both = in_both(a, b);
+  out.dice = dice_of(both, a, b);
   out.jaccard = double(both) / double(a.count + b.count - both);
 
   const Surfaces s(a, b);
@@ -155,26 +172,7 @@ Scores score(const Tensor& prediction, const Tensor& truth, const MetricSpec& sp
   all.insert(all.end(), back.begin(), back.end());
   out.assd = mean(all);
   out.hd = *std::max_element(all.begin(), all.end());
-  out.hd95 = percentile(std::move(all), 95);
-  return out;
-}
-
-MeanScores mean_scores(const std::vector<Scores>& cases) {
-  MeanScores out;
-  out.cases = std::int64_t(cases.size());
-  for (const Scores& s : cases) {
-    out.empty_predictions += s.empty_prediction, out.empty_truths += s.empty_truth;
-    out.distances += !std::isnan(s.hd95);
-  }
-  for (double Scores::*field : {&Scores::dice, &Scores::jaccard, &Scores::hd95, &Scores::asd, &Scores::assd, &Scores::hd}) {
-    std::vector<double> values;
-    for (const Scores& s : cases)
-      if (!std::isnan(s.*field)) values.push_back(s.*field);
-    const double m = out.mean.*field = values.empty() ? undefined : mean(values);
-    double squares = 0;
-    for (double v : values) squares += (v - m) * (v - m);
-    out.deviation.*field = values.size() > 1 ? std::sqrt(squares / double(values.size() - 1)) : 0;
-  }
+  out.hd95 = percentile(all, 95);
   return out;
 }
 

@@ -25,27 +25,26 @@ struct MetricSpec {
   EmptyRule empty = EmptyRule::published;
 };
 
-/// Scores of one prediction against one truth.
-struct Scores {
+/// How well two masks agree, or a mean over such. Dice and Jaccard in 0 to 1.
+struct Agreement {
   double dice = 0;     ///< 2 |A∩B| / (|A| + |B|); 1 when both are empty, except under `published`
   double jaccard = 0;  ///< |A∩B| / |A∪B|
   double hd95 = 0;     ///< 95th percentile (linear) of the distances of both surfaces together; symmetric
   double asd = 0;   ///< mean distance from the prediction's surface to the truth's: one-directional, what the field reports
   double assd = 0;  ///< mean over both surfaces together; the paper's words "Average Symmetric Distance"
-  double hd = 0;    ///< largest distance
+};
+
+/// What there is to say of one prediction against one truth.
+struct CaseScores : Agreement {
+  double hd = 0;  ///< largest distance
   bool empty_prediction = false, empty_truth = false;
 };
 
 /// ShapeError unless both masks have one shape of rank 2 or 3; UsageError for a spacing that is not positive.
-Scores score(const Tensor& prediction, const Tensor& truth, const MetricSpec& spec = {});
+CaseScores score(const Tensor& prediction, const Tensor& truth, const MetricSpec& spec = {});
 
-/// Mean over cases; each metric over the cases where it is defined (not NaN).
-struct MeanScores {
-  Scores mean, deviation;  ///< sample standard deviation, 0 for one case
-  std::int64_t cases = 0, empty_predictions = 0, empty_truths = 0;
-  std::int64_t distances = 0;  ///< cases with defined distances
-};
-MeanScores mean_scores(const std::vector<Scores>& cases);
+/// Dice alone, which takes no distances; 1 when both masks are empty. Errors as above.
+double dice(const Tensor& prediction, const Tensor& truth);
 
 /// The mask of one class of a label map: u8, 1 where label == k.
 Tensor mask_of(const Tensor& labels, std::int64_t k);
@@ -57,7 +56,7 @@ Tensor surface(const Tensor& mask);
 /// UsageError when either mask is empty.
 std::vector<double> surface_distances(const Tensor& from, const Tensor& to, const MetricSpec& spec = {});
 
-/// numpy's linear percentile, q in percent; UsageError for no values.
-double percentile(std::vector<double> values, double q);
+/// numpy's linear percentile as ops::quantiles has it, q in percent; UsageError for no values.
+double percentile(const std::vector<double>& values, double q);
 
 }  // namespace sagcl::semiagcl

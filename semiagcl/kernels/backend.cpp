@@ -2,8 +2,8 @@
 
 #include <dlfcn.h>
 
-#include "engine/per_device.h"
-#include "engine/plugin.h"
+#include "engine/devices/per_device.h"
+#include "engine/devices/plugin.h"
 #include "ops/kernels/launch_cpu.h"
 #include "semiagcl/kernels/shared_backend.inl"
 

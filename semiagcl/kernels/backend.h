@@ -26,7 +26,7 @@ struct KeyRing {
 /// The closest keys of each of B anchors, as closest_keys found them.
 struct Closest {
   Tensor slots;           ///< i32 [B, n]: k S + s, the first `found` entries of a row
-  Tensor found, allowed;  ///< i32 [B]: how many there are, and how many from the front may be n_i of Eq. 6
+  Tensor count, allowed;  ///< i32 [B]: how many there are, and how many from the front may be n_i of Eq. 6
 };
 
 /// The weight of n_i in a mixture: its affinity, one half, or U(0,1).
@@ -36,7 +36,7 @@ class PaperBackend {
  public:
   virtual ~PaperBackend() = default;
 
-  // `open`, where a function takes one, is f64 [1] on the device or undefined: where it is 0, the function changes nothing.
+  // `gate`, where a function takes one, is f64 [1] on the device or undefined: where it is 0, the function changes nothing.
 
   // --- patches (III-A) ------------------------------------------------------------------------------------------------
   /// y[n,p,k] = mean over the voxels of patch p of image n of f(x c_k), added in double. x [N,D,H,W,1] or undefined (1),
@@ -64,11 +64,11 @@ class PaperBackend {
   virtual void other_classes(const KeyRing& ring, Tensor& mask) = 0;
   /// Stores the first counted[k] of class k's n rows of keys [K n, dim] with affinity[picks[k,i]]; the oldest make room.
   virtual void store_keys(const Tensor& keys, const Tensor& picks, const Tensor& counted, const Tensor& affinity,
-                          const Tensor& open, KeyRing& ring) = 0;
+                          const Tensor& gate, KeyRing& ring) = 0;
   /// state [2] = θ and whether it was ever moved (0, 1): θ ← clamp(decay θ + (1 - decay) median, low, high); with
   /// `from_first` decay is 0 the first time. Unchanged where median [1] is NaN.
   virtual void move_threshold(double decay, bool from_first, double low, double high, const Tensor& median,
-                              const Tensor& open, Tensor& state) = 0;
+                              const Tensor& gate, Tensor& state) = 0;
 };
 
 /// The paper's kernels of a device: the CPU's are built in, a GPU's come with its plugin. DeviceError for any other.

@@ -121,7 +121,7 @@ void closest_keys(const KeyRing& ring, const Tensor& theta, const Tensor& score,
     Launch::for_groups(B, ClosestKeys<T>{int(B / K), int(K), int(S), int(n), ring.count.data<std::int32_t>(),
                                          ring.affinity.data<T>(), theta.data<T>(), score.data<T>(),
                                          in_order.data<std::int32_t>(), closest.slots.data<std::int32_t>(),
-                                         closest.found.data<std::int32_t>(), closest.allowed.data<std::int32_t>()});
+                                         closest.count.data<std::int32_t>(), closest.allowed.data<std::int32_t>()});
   });
 }
 
@@ -170,6 +170,7 @@ struct Mixtures {
 
  private:
   SAGCL_BOTH static double square(double v) { return v * v; }
+  /// The numerator of Eq. 6; operator() divides it by its length.
   SAGCL_BOTH static double mixed(const Shared& s, int r, int d) {
     return s.w[r] * double(s.n_i[r][d]) + (1 - s.w[r]) * double(s.n_j[r][d]);  // Eq. 6
   }
@@ -203,7 +204,7 @@ void mixtures(MixWeight w, const engine::RandomKey& key, const KeyRing& ring, co
     const std::int64_t total = y.shape()[0] * y.shape()[1], parts = (total + Mixtures<T>::rows - 1) / Mixtures<T>::rows;
     Launch::for_groups(
         parts, Mixtures<T>{w, key, total, y.shape()[1], closest.slots.shape()[1], int(y.shape()[2]), ring.keys.data<T>(),
-                           ring.affinity.data<T>(), closest.slots.data<std::int32_t>(), closest.found.data<std::int32_t>(),
+                           ring.affinity.data<T>(), closest.slots.data<std::int32_t>(), closest.count.data<std::int32_t>(),
                            closest.allowed.data<std::int32_t>(), y.data<T>()});
   });
 }

@@ -63,11 +63,11 @@ struct StoreKeys {
   std::int64_t n, S, dim;
   const T *rows, *row_affinity;
   const std::int32_t *picks, *counted, *next;
-  const double* open;
+  const double* gate;
   T *keys, *affinity;
   SAGCL_BOTH void operator()(std::int64_t row, std::int64_t d) const {
     const std::int64_t k = row / n, i = row - k * n;
-    if (closed(open) || i >= counted[k] || i < counted[k] - S) return;
+    if (closed(gate) || i >= counted[k] || i < counted[k] - S) return;
     const std::int64_t slot = k * S + (next[k] + i) % S;
     keys[slot * dim + d] = rows[row * dim + d];
     if (d == 0) affinity[slot] = row_affinity[picks[row]];
@@ -77,10 +77,10 @@ struct StoreKeys {
 struct MoveRing {
   std::int64_t S;
   const std::int32_t* counted;
-  const double* open;
+  const double* gate;
   std::int32_t *count, *next;
   SAGCL_BOTH void operator()(std::int64_t k) const {
-    if (closed(open)) return;
+    if (closed(gate)) return;
     const std::int64_t held = count[k] + std::int64_t(counted[k]);
     count[k] = std::int32_t(held < S ? held : S);
     next[k] = std::int32_t((next[k] + std::int64_t(counted[k])) % S);
@@ -88,7 +88,7 @@ struct MoveRing {
 };
 
 template <class Launch>
-void store_keys(const Tensor& keys, const Tensor& picks, const Tensor& counted, const Tensor& affinity, const Tensor& open,
+void store_keys(const Tensor& keys, const Tensor& picks, const Tensor& counted, const Tensor& affinity, const Tensor& gate,
                 KeyRing& ring) {
   engine::visit_float(ring.keys.dtype(), [&](auto type) {
     using T = typename decltype(type)::type;
@@ -98,9 +98,9 @@ void store_keys(const Tensor& keys, const Tensor& picks, const Tensor& counted, 
     Launch::for_rows(
         rows, dim,
         StoreKeys<T>{rows / K, S, dim, keys.data<T>(), affinity.data<T>(), picks.data<std::int32_t>(), new_rows,
-                     ring.next.data<std::int32_t>(), gate_of(open), ring.keys.data<T>(), ring.affinity.data<T>()});
+                     ring.next.data<std::int32_t>(), gate_of(gate), ring.keys.data<T>(), ring.affinity.data<T>()});
     Launch::for_each(K,
-                     MoveRing{S, new_rows, gate_of(open), ring.count.data<std::int32_t>(), ring.next.data<std::int32_t>()});
+                     MoveRing{S, new_rows, gate_of(gate), ring.count.data<std::int32_t>(), ring.next.data<std::int32_t>()});
   });
 }
 
@@ -109,11 +109,11 @@ struct MoveThreshold {
   double decay, low, high;
   bool from_first;
   const T* median;
-  const double* open;
+  const double* gate;
   T* state;
   SAGCL_BOTH void operator()(std::int64_t) const {
     const double m = double(median[0]);
-    if (closed(open) || m != m) return;
+    if (closed(gate) || m != m) return;
     const double keep = from_first && state[1] == 0 ? 0 : decay;
     const double theta = keep * double(state[0]) + (1 - keep) * m;
     state[0] = T(theta < low ? low : theta > high ? high : theta);
@@ -122,11 +122,11 @@ struct MoveThreshold {
 };
 
 template <class Launch>
-void move_threshold(double decay, bool from_first, double low, double high, const Tensor& median, const Tensor& open,
+void move_threshold(double decay, bool from_first, double low, double high, const Tensor& median, const Tensor& gate,
                     Tensor& state) {
   engine::visit_float(state.dtype(), [&](auto type) {
     using T = typename decltype(type)::type;
-    Launch::for_each(1, MoveThreshold<T>{decay, low, high, from_first, median.data<T>(), gate_of(open), state.data<T>()});
+    Launch::for_each(1, MoveThreshold<T>{decay, low, high, from_first, median.data<T>(), gate_of(gate), state.data<T>()});
   });
 }
 

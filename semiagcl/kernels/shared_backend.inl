@@ -28,13 +28,13 @@ class SharedPaperBackend : public PaperBackend {
     kernels::contrast_weights<Launch>(least, counted, ring, w);
   }
   void other_classes(const KeyRing& ring, Tensor& mask) override { kernels::other_classes<Launch>(ring, mask); }
-  void store_keys(const Tensor& keys, const Tensor& picks, const Tensor& counted, const Tensor& affinity, const Tensor& open,
+  void store_keys(const Tensor& keys, const Tensor& picks, const Tensor& counted, const Tensor& affinity, const Tensor& gate,
                   KeyRing& ring) override {
-    kernels::store_keys<Launch>(keys, picks, counted, affinity, open, ring);
+    kernels::store_keys<Launch>(keys, picks, counted, affinity, gate, ring);
   }
-  void move_threshold(double decay, bool from_first, double low, double high, const Tensor& median, const Tensor& open,
+  void move_threshold(double decay, bool from_first, double low, double high, const Tensor& median, const Tensor& gate,
                       Tensor& state) override {
-    kernels::move_threshold<Launch>(decay, from_first, low, high, median, open, state);
+    kernels::move_threshold<Launch>(decay, from_first, low, high, median, gate, state);
   }
 };
 

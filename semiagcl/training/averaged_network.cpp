@@ -1,8 +1,6 @@
 #include "semiagcl/training/averaged_network.h"
 
-#include "layers/weights.h"
 #include "ops/softmax.h"
-#include "semiagcl/training/checkpoint.h"
 
 namespace sagcl::semiagcl {
 
@@ -26,7 +24,7 @@ void AveragedNetwork::begin(layers::Segmenter& student) {
   begun_ = true;
 }
 
-AveragedNetwork::Output AveragedNetwork::look(const Tensor& weak, engine::Generator& random) {
+AveragedNetwork::Output AveragedNetwork::predict(const Tensor& weak, engine::Generator& random) {
   const autograd::NoGrad no_grad;
   const layers::Pass pass{.training = true, .dropout = dropout_, .random = &random};
   const layers::Segmentation out = network_->forward(Variable(weak), pass);
@@ -40,34 +38,7 @@ Tensor AveragedNetwork::sample(const Tensor& weak, engine::Generator& random) {
 }
 
 void AveragedNetwork::follow(const StepUpdate& update, Buffers buffers) {
-  update_teacher(*network_, update.student, update.alpha, update.open, buffers);
-}
-
-void AveragedNetwork::store(engine::TensorFile& content) const {
-  if (begun_) layers::store(*network_, checkpoint::teacher, content);
-}
-
-void AveragedNetwork::load(const engine::TensorFile& content, const std::string& source) {
-  if (begun_) layers::load(*network_, checkpoint::teacher, content, source);
-}
-
-std::vector<Phase> with_warm_up(const RunSettings& settings, AveragedNetwork* teacher, Phase main) {
-  Phase warm_up{.name = "warm-up",
-                .steps = warm_up_steps(settings.train.steps, settings.method),
-                .must_predict_every_class = true,
-                .decays = false,
-                .objective = supervised_objective};
-  main.steps = settings.train.steps - warm_up.steps;
-  if (teacher) {
-    const bool from_the_start = settings.method.average_warm_up && warm_up.steps > 0;
-    Phase& first = from_the_start ? warm_up : main;
-    first.begin = [teacher](layers::Segmenter& student) { teacher->begin(student); };
-    if (from_the_start) {
-      warm_up.after_update = [teacher](const StepUpdate& update) { teacher->follow(update, Buffers::averaged); };
-      warm_up.moving = main.moving;
-    }
-  }
-  return {std::move(warm_up), std::move(main)};
+  update_teacher(*network_, update.student, update.alpha, update.gate, buffers);
 }
 
 }  // namespace sagcl::semiagcl

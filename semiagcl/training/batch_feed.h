@@ -2,7 +2,7 @@
 #include <memory>
 
 #include "datasets/batches.h"
-#include "engine/upload.h"
+#include "engine/devices/upload.h"
 
 namespace sagcl::semiagcl {
 
@@ -11,7 +11,7 @@ class BatchFeed {
  public:
   BatchFeed(std::unique_ptr<datasets::TwoStreamBatches> batches, engine::Device device);
 
-  /// The next batch with weak, strong and label on the device. Waits for its preparation, not for its copy.
+  /// The next batch with its tensors on the device. Waits for its preparation, not for its copy.
   datasets::Batch next();
 
  private:

@@ -2,6 +2,8 @@
 
 #include <cmath>
 
+#include "datasets/text.h"
+
 namespace sagcl::semiagcl::checkpoint {
 
 using engine::require;
@@ -18,7 +20,9 @@ Position position_of(const TensorFile& content, const std::string& source) {
     const auto found = content.notes.find(name);
     require<engine::DataError>(found != content.notes.end(), "{}: is not a checkpoint of a run: it has no note '{}'", source,
                                name);
-    return std::int64_t(std::stoll(found->second));
+    const auto value = datasets::number_in<std::int64_t>(found->second);
+    require<engine::DataError>(value.has_value(), "{}: note '{}' = '{}' is not a whole number", source, name, found->second);
+    return *value;
   };
   return {number("step"), number("attempt")};
 }
@@ -37,7 +41,7 @@ std::map<std::string, Tensor> state_of(const TensorFile& content, const char* pr
   return state;
 }
 
-void require_finite(const TensorFile& content, const char* prefix, std::int64_t step) {
+void require_finite(const TensorFile& content, const std::string& prefix, std::int64_t step) {
   for (const auto& [name, t] : content.tensors) {
     if (!name.starts_with(prefix)) continue;
     for (double v : t.to_doubles())

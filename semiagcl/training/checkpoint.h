@@ -1,17 +1,17 @@
 #pragma once
 #include <string>
 
-#include "engine/safetensors.h"
-#include "layers/optimizer.h"
+#include "engine/files/safetensors.h"
+#include "layers/optimiser.h"
 #include "layers/segmenter.h"
 
-// A checkpoint is one safetensors file (engine/safetensors.h). Its tensors, by name:
+// A checkpoint is one safetensors file (engine/files/safetensors.h). Its tensors, by name:
 //
 //   student/PART               parameters and running statistics of the network, as its modules name them
 //   teacher/PART               of the averaged network, once it has begun
-//   method/MODULE/PART         of a method's own modules: method/head, method/teacher_head (Semi-AGCL's projection)
-//   method/bank/PART           its memory bank: keys, affinity, count, next, threshold
-//   optimizer/STATE/PART       the optimiser's state (layers/optimizer.h), while there are steps to go
+//   method/MODULE/PART         of TrainingMethod::modules(): method/head, method/teacher_head (Semi-AGCL's projection)
+//   method/bank/PART           Semi-AGCL's memory bank: keys, affinity, count, next, threshold
+//   optimizer/STATE/PART       the optimisers' states (layers/optimiser.h), while there are steps to go
 //
 // and its notes: `step`, the steps done; `attempt`, how often the run started again with other weights. Everything else of a
 // step is a function of these and the settings. Files of earlier versions have the same names.
@@ -19,10 +19,9 @@ namespace sagcl::semiagcl::checkpoint {
 
 inline constexpr const char* student = "student/";
 inline constexpr const char* teacher = "teacher/";
-inline constexpr const char* head = "method/head/";
-inline constexpr const char* teacher_head = "method/teacher_head/";
+inline constexpr const char* method = "method/";
 inline constexpr const char* bank = "method/bank/";
-inline constexpr const char* optimizer = "optimizer/";
+inline constexpr const char* optimiser = "optimizer/";
 
 /// Where a run stands.
 struct Position {
@@ -38,6 +37,6 @@ std::map<std::string, engine::Tensor> state_of(const engine::TensorFile& content
 
 /// NonFiniteError naming the first of the tensors under `prefix` that is not finite: such a state never becomes a
 /// checkpoint.
-void require_finite(const engine::TensorFile& content, const char* prefix, std::int64_t step);
+void require_finite(const engine::TensorFile& content, const std::string& prefix, std::int64_t step);
 
 }  // namespace sagcl::semiagcl::checkpoint

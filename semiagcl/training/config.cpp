@@ -1,10 +1,9 @@
 #include "semiagcl/training/config.h"
 
-#include <charconv>
 #include <map>
-#include <type_traits>
 
 #include "engine/error.h"
+#include "semiagcl/training/setting_text.h"
 
 namespace sagcl::semiagcl {
 
@@ -77,61 +76,12 @@ SAGCL_NAMES(PatchNorm, "frozen", "tracked")
 SAGCL_NAMES(Evaluated, "student", "teacher")
 #undef SAGCL_NAMES
 
-namespace {
-
-template <class T>
-bool number(const std::string& text, T& value) {
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  return error == std::errc() && end == text.data() + text.size();
-}
-
-/// How a value of each type is read; false when the text is none.
-bool read(const std::string& text, double& v) { return number(text, v); }
-bool read(const std::string& text, std::int64_t& v) { return number(text, v); }
-bool read(const std::string& text, bool& v) {
-  v = text == "true";
-  return v || text == "false";
-}
-bool read(const std::string& text, Extents& v) {
-  const std::size_t a = text.find('x'), b = a == std::string::npos ? a : text.find('x', a + 1);
-  return b != std::string::npos && number(text.substr(0, a), v[0]) && number(text.substr(a + 1, b - a - 1), v[1]) &&
-         number(text.substr(b + 1), v[2]);
-}
-template <class E>
-requires std::is_enum_v<E>
-bool read(const std::string& text, E& v) {
-  const auto& list = names(v);
-  for (std::size_t i = 0; i < list.size(); ++i)
-    if (list[i] == text) return v = E(i), true;
-  return false;
-}
-
-template <class T>
-std::string allowed(const T& v) {
-  if constexpr (std::is_enum_v<T>) return fmt::format("one of {}", fmt::join(names(v), ", "));
-  else if constexpr (std::is_same_v<T, bool>) return "true or false";
-  else if constexpr (std::is_same_v<T, Extents>) return "three numbers like 2x2x2";
-  else if constexpr (std::is_same_v<T, double>) return "a number";
-  else return "a whole number";
-}
-
-template <class T>
-std::string text_of(const T& v) {
-  if constexpr (std::is_enum_v<T>) return names(v)[std::size_t(v)];
-  else if constexpr (std::is_same_v<T, Extents>) return engine::to_string(v);
-  else return fmt::format("{}", v);
-}
-
-}  // namespace
-
 void set(Method& m, const std::string& name, const std::string& value) {
   bool known = false;
   for_each_setting(m, [&](const char* field, auto& v) {
     if (name != field) return;
     known = true;
-    auto parsed = v;
-    require<UsageError>(read(value, parsed), "{} = {} is not understood; it takes {}", name, value, allowed(v));
-    v = parsed;
+    require<UsageError>(read_value(value, v), "{} = {} is not understood; it takes {}", name, value, allowed(v));
   });
   std::string all;
   if (!known) for_each_setting(m, [&](const char* field, auto&) { all += all.empty() ? field : std::string(", ") + field; });
@@ -147,12 +97,6 @@ Method with_preset(const Method& m, const std::string& name) {
     if (text_of(v) != before[field]) set(chosen, field, text_of(v));
   });
   return chosen;
-}
-
-std::string describe(const Method& m) {
-  std::string text;
-  for_each_setting(m, [&](const char* field, const auto& v) { text += fmt::format("{} = {}\n", field, text_of(v)); });
-  return text;
 }
 
 }  // namespace sagcl::semiagcl

@@ -49,7 +49,7 @@ struct Method {
   // --- III-B, Eq. 2: affinity graph -----------------------------------------------------------------------------------
   Kernel kernel = Kernel::l2;
   PatchVector patch_vector = PatchVector::flat;  ///< ŷ^i; divided by √voxels (L2) or voxels (L1): independent of patch size
-  GraphOver graph = GraphOver::image;            ///< as Listing 1; `batch` joins all patches when there are at most 256
+  GraphOver graph = GraphOver::image;            ///< as Listing 1; `batch` joins all patches of the batch in one
   Bandwidth bandwidth = Bandwidth::adaptive;     ///< σ: "adaptive" without a rule; half the median teacher-teacher distance
   double bandwidth_fixed = 1;                    ///< σ when fixed; 1 is Listing 1 (γ in σ's place), nearly inert
   double bandwidth2_low = 1e-4;                  ///< clamp of the adaptive σ²
@@ -60,7 +60,8 @@ struct Method {
   double c_tr = 1;   ///< weight of tr A
   Sign sign = Sign::resolved;
   double drop = 1e-6;  ///< singular values below drop · s_max give no gradient: the norm has a kink there
-  bool polar = false;  ///< polar iteration instead of the SVD; the same subgradient, faster for large graphs
+  bool polar =
+      false;  ///< polar iteration instead of the SVD, faster for large graphs; values below 1e-5 s_max count in part
 
   // --- III-C, Eq. 4 to 7: L_RW ----------------------------------------------------------------------------------------
   Mixing mixing = Mixing::affinity;
@@ -149,8 +150,5 @@ void for_each_setting(M& m, F&& f) {
 
 /// Sets one field from text ("0.5", "true", "l1", "2x2x2"); UsageError naming the field, the text and what is allowed.
 void set(Method& m, const std::string& name, const std::string& value);
-
-/// "name = value" for every field, one a line, in order.
-std::string describe(const Method& m);
 
 }  // namespace sagcl::semiagcl

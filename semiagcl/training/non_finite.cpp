@@ -42,7 +42,7 @@ void explain_non_finite(const NonFiniteSearch& search, const std::function<void(
   for (const std::string& id : search.batch.ids) cases += " " + id;
   engine::fail<engine::NonFiniteError>(
       "step {}: the loss is not finite ({}); {}; cases of the batch:{}. The last checkpoint is untouched. "
-      "Try a smaller train.learning_rate, or look at the cases with NaN-free intensities in mind",
+      "Try a smaller train.learning_rate, or or check that the intensities of these cases are finite",
       search.step, values.empty() ? "" : values.substr(1),
       !observer.found.empty() ? observer.found
       : search.replayed       ? "the step is finite when it is not replayed: go on with train.replay = false"

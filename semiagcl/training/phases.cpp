@@ -6,12 +6,13 @@
 
 namespace sagcl::semiagcl {
 
-Phases::Phases(std::vector<Phase> phases, const TrainSettings& settings) : phases_(std::move(phases)), settings_(settings) {
+Phases::Phases(std::vector<Phase> phases, const RunSettings& settings)
+    : phases_(std::move(phases)), settings_(settings.train), ramp_share_(settings.method.ramp_share) {
   begins_ = {0};
   for (const Phase& phase : phases_) begins_.push_back(begins_.back() + phase.steps);
-  engine::require<engine::UsageError>(!phases_.empty() && begins_.back() == settings.steps,
-                                      "{}: its phases have {} steps, train.steps is {}", settings.method, begins_.back(),
-                                      settings.steps);
+  engine::require<engine::UsageError>(!phases_.empty() && begins_.back() == settings_.steps,
+                                      "{}: its phases have {} steps, train.steps is {}", settings_.method, begins_.back(),
+                                      settings_.steps);
 }
 
 std::size_t Phases::at(std::int64_t step) const {
@@ -32,6 +33,12 @@ double Phases::learning_rate(std::int64_t step) const {
   if (settings_.decay_every > 0) rate = layers::step_decay(rate, step, settings_.decay_every);
   if (done < settings_.ease_in) rate *= double(done + 1) / double(settings_.ease_in);
   return rate;
+}
+
+double Phases::ramp(std::int64_t step) const {
+  const std::size_t i = at(step);
+  if (!phases_[i].ramps) return 0;
+  return layers::ramp_up(double(step - begins_[i]), ramp_share_ * double(phases_[i].steps));
 }
 
 }  // namespace sagcl::semiagcl

@@ -1,5 +1,6 @@
 #pragma once
-#include "semiagcl/training/training_method.h"
+#include "semiagcl/training/phase.h"
+#include "semiagcl/training/settings.h"
 
 namespace sagcl::semiagcl {
 
@@ -7,7 +8,7 @@ namespace sagcl::semiagcl {
 class Phases {
  public:
   /// UsageError unless the phases' steps add up to train.steps.
-  Phases(std::vector<Phase> phases, const TrainSettings& settings);
+  Phases(std::vector<Phase> phases, const RunSettings& settings);
 
   std::size_t size() const { return phases_.size(); }
   const Phase& operator[](std::size_t i) const { return phases_[i]; }
@@ -19,10 +20,15 @@ class Phases {
   /// rising linearly over the phase's first ease_in steps.
   double learning_rate(std::int64_t step) const;
 
+  /// How far the weights of Eq. 8's terms beside L_sup have risen: layers::ramp_up over the first method.ramp_share of a
+  /// phase that ramps, 0 in others.
+  double ramp(std::int64_t step) const;
+
  private:
   std::vector<Phase> phases_;
   std::vector<std::int64_t> begins_;  ///< and the end
   TrainSettings settings_;
+  double ramp_share_;
 };
 
 }  // namespace sagcl::semiagcl

@@ -11,9 +11,9 @@ namespace sagcl::semiagcl {
 struct DataSettings {
   std::string folder;                 ///< set by --data
   std::string normalise = "z_score";  ///< none, z_score, unit (x / 255), min_max; per volume and channel
-  std::string labeled = "1.0";        ///< of the training cases: a count "8", a fraction "0.05", or ids "a,b,c"
+  std::string labelled = "1.0";       ///< of the training cases: a count "8", a fraction "0.05", or ids "a,b,c"
   /// first (in the data set's order: its list's, else by name), spread (evenly), seeded
-  std::string labeled_pick = "first";
+  std::string labelled_pick = "first";
   std::string test = "0";           ///< patients kept for the test, beside the data set's own: a count, a fraction or ids
   std::string validation = "0";     ///< patients kept for validation
   std::string split_pick = "last";  ///< which patients: last (in name order), every (n-th), seeded
@@ -32,12 +32,12 @@ struct NetworkSettings {
 struct TrainSettings {
   std::string method = "semi-agcl";  ///< see --list-methods
   std::int64_t steps = 6000;         ///< all steps, the supervised warm-up (method.warm_up_share) included
-  std::int64_t batch = 4;            ///< images per step of supervised training
+  std::int64_t batch = 4;            ///< images per step; see `unlabelled`
   std::string unlabelled = "half";   ///< of a method that uses such: half of the batch, or as many beside it ("beside")
   std::int64_t shards = 1;           ///< 1, 2, 4, 8, …: equal parts of the batch, each with its own statistics
   std::int64_t compare_every = 100;  ///< steps between comparisons of the weights of all processes
   std::vector<std::int64_t> patch = {112, 112, 80};  ///< D, H, W of a training crop
-  std::string optimizer = "adam";                    ///< adam, sgd
+  std::string optimiser = "adam";                    ///< adam, sgd
   double learning_rate = 1e-4;
   double momentum = 0.9;  ///< sgd
   double weight_decay = 0;
@@ -59,12 +59,14 @@ struct AugmentSettings {
   /// the strong view of RGB tiles also changes channel gains and saturation
   bool colour = false;
   bool strong_labelled = true;  ///< labelled images are trained on in the strong view too
+  bool copy_paste = false;      ///< pairs of labelled images swap a box (mix.box), whatever the method
 };
 
-/// Copy-paste between labelled and unlabelled images (copy_paste.h), for methods that mix.
+/// Copy-paste (copy_paste.h): bcp, and the box of augment.copy_paste.
 struct MixSettings {
   double box = 2.0 / 3;            ///< side of the pasted box as a share of the crop's
   double unlabelled_weight = 0.5;  ///< of the loss where the truth is a pseudo label
+  double ema_decay = 0.99;         ///< of the teacher that makes the pseudo labels
   bool largest_component = true;   ///< of the pseudo labels, the largest connected component of each class alone
 };
 
@@ -94,15 +96,15 @@ struct RunSettings {
 template <class S, class F>
 void for_each_run_setting(S& s, F&& f) {
   f("preset", s.preset), f("expectation", s.expectation);
-  f("data.folder", s.data.folder), f("data.normalise", s.data.normalise), f("data.labeled", s.data.labeled);
-  f("data.labeled_pick", s.data.labeled_pick), f("data.test", s.data.test), f("data.validation", s.data.validation);
+  f("data.folder", s.data.folder), f("data.normalise", s.data.normalise), f("data.labelled", s.data.labelled);
+  f("data.labelled_pick", s.data.labelled_pick), f("data.test", s.data.test), f("data.validation", s.data.validation);
   f("data.split_pick", s.data.split_pick), f("data.label_map", s.data.label_map), f("data.resize", s.data.resize);
   f("data.resize_order", s.data.resize_order);
   f("network.name", s.network.name), f("network.width", s.network.width);
   f("train.method", s.train.method), f("train.steps", s.train.steps), f("train.batch", s.train.batch);
   f("train.unlabelled", s.train.unlabelled), f("train.shards", s.train.shards);
   f("train.compare_every", s.train.compare_every);
-  f("train.patch", s.train.patch), f("train.optimizer", s.train.optimizer), f("train.learning_rate", s.train.learning_rate);
+  f("train.patch", s.train.patch), f("train.optimiser", s.train.optimiser), f("train.learning_rate", s.train.learning_rate);
   f("train.momentum", s.train.momentum), f("train.weight_decay", s.train.weight_decay),
       f("train.poly_power", s.train.poly_power);
   f("train.decay_every", s.train.decay_every), f("train.ease_in", s.train.ease_in), f("train.precision", s.train.precision);
@@ -110,8 +112,8 @@ void for_each_run_setting(S& s, F&& f) {
   f("train.weights", s.train.weights), f("train.restarts", s.train.restarts);
   f("train.seed", s.train.seed);
   f("augment.flip", s.augment.flip), f("augment.rotate", s.augment.rotate), f("augment.colour", s.augment.colour);
-  f("augment.strong_labelled", s.augment.strong_labelled);
-  f("mix.box", s.mix.box), f("mix.unlabelled_weight", s.mix.unlabelled_weight),
+  f("augment.strong_labelled", s.augment.strong_labelled), f("augment.copy_paste", s.augment.copy_paste);
+  f("mix.box", s.mix.box), f("mix.unlabelled_weight", s.mix.unlabelled_weight), f("mix.ema_decay", s.mix.ema_decay),
       f("mix.largest_component", s.mix.largest_component);
   f("evaluation.every", s.evaluation.every), f("evaluation.checkpoint_every", s.evaluation.checkpoint_every);
   f("evaluation.stride", s.evaluation.stride), f("evaluation.largest_component", s.evaluation.largest_component);

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "engine/safetensors.h"
+#include "engine/files/safetensors.h"
 
 namespace sagcl::semiagcl {
 
@@ -20,7 +20,9 @@ std::string packed(const ShardReport& report) {
   const auto number = [](double value) { return Tensor::full({1}, value, engine::Dtype::f64); };
   file.tensors["loss"] = number(report.values.loss);
   for (const auto& [name, value] : report.values.terms) file.tensors["term/" + name] = number(value);
-  for (const auto& [name, t] : report.found) file.tensors["found/" + name] = t;
+  file.notes["found"] = std::to_string(report.found.tensors().size());
+  for (std::size_t i = 0; i < report.found.tensors().size(); ++i)
+    if (report.found.tensors()[i].defined()) file.tensors[fmt::format("found/{}", i)] = report.found.tensors()[i];
   for (std::size_t i = 0; i < report.statistics.size(); ++i)
     file.tensors[fmt::format("statistics/{:06}", i)] = report.statistics[i];
   if (!report.failure.empty()) file.notes["failure"] = report.failure;
@@ -30,11 +32,12 @@ std::string packed(const ShardReport& report) {
 ShardReport unpacked(const std::string& bytes, int rank) {
   ShardReport report;
   const TensorFile file = engine::parse_safetensors(bytes, fmt::format("the report of process {}", rank));
+  report.found.tensors().resize(std::stoul(file.notes.at("found")));
   for (const auto& [name, t] : file.tensors) {  // sorted by name, so statistics come in order
     const std::string rest = name.substr(name.find('/') + 1);
     if (name == "loss") report.values.loss = t.item();
     else if (name.starts_with("term/")) report.values.terms[rest] = t.item();
-    else if (name.starts_with("found/")) report.found[rest] = t;
+    else if (name.starts_with("found/")) report.found.tensors().at(std::stoul(rest)) = t;
     else report.statistics.push_back(t);
   }
   if (file.notes.count("failure")) report.failure = file.notes.at("failure");
@@ -56,10 +59,10 @@ std::uint64_t fingerprint(std::uint64_t hash, const Tensor& t) {
 
 }  // namespace
 
-ShardAverage::ShardAverage(engine::Communicator& ranks, std::int64_t shards, const std::vector<layers::Module*>& modules,
-                           const layers::Optimizer& optimizer)
-    : ranks_(ranks), shards_(shards), optimizer_(optimizer) {
-  for (layers::Module* module : modules)
+ShardAverage::ShardAverage(engine::Communicator& ranks, std::int64_t shards, const NamedModules& modules,
+                           const layers::NamedParameters& parameters)
+    : ranks_(ranks), shards_(shards), parameters_(parameters) {
+  for (const auto& [prefix, module] : modules)
     for (auto& [name, buffer] : layers::buffers_in_order(*module)) statistics_.push_back(buffer);
   for (const Tensor* buffer : statistics_) before_.push_back(host_copy(*buffer));
 }
@@ -70,7 +73,7 @@ void ShardAverage::begin() {
 
 void ShardAverage::end(ShardReport report, const layers::NamedGradients& gradients) {
   std::vector<Tensor> list;
-  for (const auto& [name, parameter] : optimizer_.parameters()) {
+  for (const auto& [name, parameter] : parameters_) {
     const auto found = gradients.find(name);  // a shard that failed has none
     list.push_back(found == gradients.end() ? Tensor::zeros_like(parameter->value()) : found->second.clone());
   }
@@ -84,7 +87,7 @@ std::vector<ShardReport> ShardAverage::finish() {
   const std::vector<Tensor> sum = sum_.take();
   engine::sum_over_processes(ranks_, sum);
   auto gradient = sum.begin();
-  for (const auto& [name, parameter] : optimizer_.parameters()) gradients_[name] = *gradient++;
+  for (const auto& [name, parameter] : parameters_) gradients_[name] = *gradient++;
   average_statistics(reports);
   return reports;
 }
@@ -111,10 +114,10 @@ void ShardAverage::average_statistics(const std::vector<ShardReport>& reports) {
   }
 }
 
-void require_equal_weights(engine::Communicator& ranks, const std::vector<layers::Module*>& modules, std::int64_t step) {
+void require_equal_weights(engine::Communicator& ranks, const NamedModules& modules, std::int64_t step) {
   if (ranks.size() == 1) return;
   std::uint64_t hash = 0xcbf29ce484222325u;
-  for (layers::Module* module : modules) {
+  for (const auto& [prefix, module] : modules) {
     for (auto& [name, parameter] : layers::parameters_in_order(*module)) hash = fingerprint(hash, parameter->value());
     for (auto& [name, buffer] : layers::buffers_in_order(*module)) hash = fingerprint(hash, *buffer);
   }

@@ -1,6 +1,7 @@
 #pragma once
-#include "engine/communicator.h"
-#include "layers/optimizer.h"
+#include "engine/processes/communicator.h"
+#include "engine/processes/pairwise_sum.h"
+#include "layers/optimiser.h"
 #include "semiagcl/training/step_log.h"
 #include "semiagcl/training/training_method.h"
 
@@ -17,17 +18,21 @@ struct ShardReport {
 /// One step over a batch in 2^k shards, which one process may run one after the other (gradient accumulation) or several
 /// side by side:
 ///
-///   ShardAverage average(ranks, shards, modules, optimizer);
-///   for (each shard of this process) average.begin(), forward and backward of loss / shards, average.end(report,
-///   gradients); reports = average.finish();                   // of all shards, in order, the same in every process
-///   optimizer.apply(average.gradients());
+///   ShardAverage average(ranks, shards, modules, parameters);
+///   for (each shard of this process) {
+///     average.begin();
+///     // forward and backward of loss / shards
+///     average.end(report, gradients);
+///   }
+///   reports = average.finish();  // of all shards, in order, the same in every process
+///   optimisers.apply(average.gradients());
 ///
 /// Every shard starts from the step's running statistics, and their mean over the shards is the result. Gradients are
 /// added in PairwiseSum's order, so nothing depends on how many processes there are.
 class ShardAverage {
  public:
-  ShardAverage(engine::Communicator& ranks, std::int64_t shards, const std::vector<layers::Module*>& modules,
-               const layers::Optimizer& optimizer);
+  ShardAverage(engine::Communicator& ranks, std::int64_t shards, const NamedModules& modules,
+               const layers::NamedParameters& parameters);
   void begin();
   void end(ShardReport report, const layers::NamedGradients& gradients);
   std::vector<ShardReport> finish();
@@ -39,7 +44,7 @@ class ShardAverage {
 
   engine::Communicator& ranks_;
   const std::int64_t shards_;
-  const layers::Optimizer& optimizer_;
+  const layers::NamedParameters& parameters_;
   std::vector<Tensor*> statistics_;  // buffers of all modules
   std::vector<Tensor> before_;       // their values when the step began
   std::vector<ShardReport> own_;
@@ -48,6 +53,6 @@ class ShardAverage {
 };
 
 /// UsageError naming the processes and the step unless weights and running statistics have the same bits in all of them.
-void require_equal_weights(engine::Communicator& ranks, const std::vector<layers::Module*>& modules, std::int64_t step);
+void require_equal_weights(engine::Communicator& ranks, const NamedModules& modules, std::int64_t step);
 
 }  // namespace sagcl::semiagcl

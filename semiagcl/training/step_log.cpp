@@ -1,6 +1,6 @@
 #include "semiagcl/training/step_log.h"
 
-#include "engine/memory.h"
+#include "engine/devices/device_registry.h"
 
 namespace sagcl::semiagcl {
 

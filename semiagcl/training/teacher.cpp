@@ -35,10 +35,10 @@ std::vector<std::pair<Tensor, Tensor>> pairs_of(const std::map<std::string, Part
 
 }  // namespace
 
-void update_teacher(layers::Module& teacher, layers::Module& student, const Tensor& alpha, const Tensor& open,
+void update_teacher(layers::Module& teacher, layers::Module& student, const Tensor& alpha, const Tensor& gate,
                     Buffers buffers) {
   const auto average = [&](const Tensor& a, const std::vector<std::pair<Tensor, Tensor>>& pairs) {
-    if (!pairs.empty()) ops::average(a, open, pairs);
+    if (!pairs.empty()) ops::average(a, gate, pairs);
   };
   // Departs from the paper: it does not say how the teacher follows. Exponential moving average with α = 0.999, the first
   // of section IV-B's four unnamed numbers.

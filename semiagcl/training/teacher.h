@@ -21,9 +21,9 @@ double ema_alpha(std::int64_t step, double decay);
 enum class Buffers { own, copied, averaged };
 
 /// θ_T ← α θ_T + (1 − α) θ_S for every parameter, by name, and buffers as asked. alpha (f64 [1]) is that of ema_alpha and
-/// lies on the device; where `open` (f64 [1], or undefined) is 0 nothing changes. UsageError when names or shapes differ or
+/// lies on the device; where `gate` (f64 [1], or undefined) is 0 nothing changes. UsageError when names or shapes differ or
 /// a tape holds records.
-void update_teacher(layers::Module& teacher, layers::Module& student, const Tensor& alpha, const Tensor& open = {},
+void update_teacher(layers::Module& teacher, layers::Module& student, const Tensor& alpha, const Tensor& gate = {},
                     Buffers buffers = Buffers::own);
 
 }  // namespace sagcl::semiagcl

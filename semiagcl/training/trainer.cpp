@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "engine/devices/device_registry.h"
+#include "engine/ranges.h"
 #include "layers/weights.h"
 #include "ops/softmax.h"
 #include "semiagcl/training/checkpoint.h"
@@ -23,17 +25,17 @@ Trainer::Trainer(const RunSettings& settings, const TrainingData& data, Device d
       ranks_(ranks),
       spec_{.in_channels = data.channels, .classes = data.classes, .width = settings.network.width},
       method_(make_training_method(settings_, spec_, device)),
-      phases_(method_->phases(), settings_.train) {
+      phases_(method_->phases(), settings_) {
   require<UsageError>(!data.labelled.empty(), "training needs at least one labelled case");
   require<UsageError>(!phases_.uses_unlabelled() || !data.unlabelled.empty(),
-                      "{} needs unlabelled cases and every training case is labelled; use --labeled or --method supervised",
+                      "{} needs unlabelled cases and every training case is labelled; use --labelled or --method supervised",
                       settings.train.method);
   require<UsageError>(!settings.train.replay || !device.is_cpu(),
                       "train.replay = true records work for a GPU and this run is on the CPU: leave it out");
   require<UsageError>(!settings.train.replay || !method_->waits_for_host(),
                       "train.replay = true: a step of {} reads values on the host and cannot be recorded; leave it out",
                       settings.train.method);
-  check_batches(settings, phases_.uses_unlabelled(), ranks.size());
+  for (std::size_t i = 0; i < phases_.size(); ++i) check_batches(settings, phases_[i], ranks.size());
   draw_network();
   if (phase().begin) phase().begin(*student_);
   begin_phase();
@@ -61,8 +63,7 @@ void Trainer::begin_phase() {
 
 void Trainer::feed_batches() {
   batches_ = nullptr;
-  datasets::BatchSpec spec = batch_spec(settings_, phase().unlabelled);
-  spec.box = phase().box;
+  datasets::BatchSpec spec = batch_spec(settings_, phase());
   spec.shards = settings_.train.shards;
   spec.own_shards = spec.shards / ranks_.size();
   spec.first_shard = ranks_.rank() * spec.own_shards;
@@ -73,18 +74,13 @@ void Trainer::feed_batches() {
 
 datasets::Batch Trainer::next_shard() {
   const engine::Range range("batch");
-  datasets::Batch batch = batches_->next();
-  if (batch.labelled < batch.label.shape()[0]) {  // the supervised loss reads the labelled part alone
-    Tensor known = Tensor::empty(batch.label.shape().with(0, batch.labelled), batch.label.dtype(), device_);
-    engine::runtime(device_).copy_within(known.bytes_begin(), batch.label.bytes_begin(), known.bytes());
-    batch.label = known;
-  }
-  return batch;
+  return batches_->next();
 }
 
-std::vector<layers::Module*> Trainer::moving_modules() const {
-  std::vector<layers::Module*> all{student_.get()};
-  all.insert(all.end(), phase().moving.begin(), phase().moving.end());
+NamedModules Trainer::modules() {
+  NamedModules all{{checkpoint::student, student_.get()}};
+  if (layers::Module* teacher = method_->teacher()) all.emplace_back(checkpoint::teacher, teacher);
+  for (const auto& [name, module] : method_->modules()) all.emplace_back(checkpoint::method + name + "/", module);
   return all;
 }
 
@@ -94,8 +90,8 @@ engine::Generator Trainer::random_of(std::int64_t step, std::int64_t shard) cons
 }
 
 TrainingStep::Numbers Trainer::numbers_of(std::int64_t step) const {
-  const double decay = settings_.method.ema_decay;
-  return {.ramp = ramp_at(step, settings_.train.steps, settings_.method),
+  const double decay = method_->ema_decay(settings_);
+  return {.ramp = phases_.ramp(step),
           .schedule = method_->schedule(double(step) / double(settings_.train.steps)),
           // The weights of a file have been trained for so long that a teacher averages them at once.
           .alpha = settings_.train.weights.empty() ? ema_alpha(step, decay) : decay,
@@ -106,7 +102,7 @@ void Trainer::advance() {
   require<UsageError>(!finished(), "all {} steps are done", settings_.train.steps);
   if (incomplete_.empty()) clock_ = std::chrono::steady_clock::now();
   const engine::Range range("step");
-  if (step_ % settings_.train.compare_every == 0) require_equal_weights(ranks_, moving_modules(), step_);
+  if (step_ % settings_.train.compare_every == 0) require_equal_weights(ranks_, modules(), step_);
   const TrainingStep::Numbers numbers = numbers_of(step_);
   work_->prepare(numbers);
   incomplete_.push_back({.step = step_ + 1, .ramp = numbers.ramp, .learning_rate = numbers.learning_rate});
@@ -114,7 +110,7 @@ void Trainer::advance() {
     whole_batches() ? step_on_whole_batch() : step_on_shards();
   } catch (...) {
     incomplete_.pop_back();
-    work_->optimizer().take_back(1);
+    work_->optimisers().take_back(1);
     feed_batches();
     throw;
   }
@@ -146,7 +142,7 @@ void Trainer::step_on_whole_batch() {
 void Trainer::step_on_shards() {
   const std::int64_t n_shards = settings_.train.shards;
   work_->open_gate();  // the host looks at every loss
-  ShardAverage average(ranks_, n_shards, moving_modules(), work_->optimizer());
+  ShardAverage average(ranks_, n_shards, modules(), work_->optimisers().parameters());
   for (std::int64_t i = 0; i < n_shards / ranks_.size(); ++i) {
     work_->take(next_shard());
     average.begin();
@@ -159,7 +155,9 @@ void Trainer::step_on_shards() {
       });
       done.values = log_->written();
       if (!std::isfinite(done.values.loss)) work_->explain(work_->shard(), random, true);
-      for (const auto& [name, t] : work_->found()) done.found[name] = t.clone();  // the next replay overwrites ours
+      done.found = work_->found();
+      for (Tensor& t : done.found.tensors())
+        if (t.defined()) t = t.clone();  // the next replay overwrites ours
     } catch (const NonFiniteError& e) { done.failure = e.what(); }
     average.end(std::move(done), work_->gradients());
   }
@@ -192,14 +190,14 @@ void Trainer::complete_reports() {
 }
 
 void Trainer::take_back_from(std::int64_t step) {
-  work_->optimizer().take_back(step_ - step + 1);
+  work_->optimisers().take_back(step_ - step + 1);
   step_ = step - 1;
   work_->open_gate();
   feed_batches();
   const datasets::Batch batch = next_shard();
   feed_batches();
   work_->prepare(numbers_of(step_));  // the numbers that its objective read
-  work_->optimizer().take_back(1);
+  work_->optimisers().take_back(1);
   work_->explain(batch, random_of(step_, batch.shard), true);
 }
 
@@ -211,7 +209,7 @@ std::vector<StepReport> Trainer::reports() {
 /// True if the student gives every class to at least one voxel of the labelled training cases' crops.
 bool Trainer::predicts_every_class() {
   std::vector<bool> seen(std::size_t(data_.classes), false);
-  datasets::BatchSpec spec = batch_spec(settings_, false);
+  datasets::BatchSpec spec = batch_spec(settings_, {.name = "labelled"});
   for (std::int64_t step = 0; step * spec.labelled < std::int64_t(data_.labelled.size()); ++step) {
     const datasets::Batch batch = datasets::make_batch(data_.labelled, data_.unlabelled, spec, step);
     const Tensor logits = student_->forward(Variable(batch.weak.to(device_)), {}).logits.value();
@@ -237,9 +235,11 @@ layers::Segmenter& Trainer::evaluated() {
 engine::TensorFile Trainer::checkpoint() {
   complete_reports();
   engine::TensorFile content;
-  layers::store(*student_, checkpoint::student, content);
-  checkpoint::require_finite(content, checkpoint::student, step_);
-  if (!finished()) checkpoint::store(work_->optimizer().state(), checkpoint::optimizer, content);
+  for (const auto& [prefix, module] : modules()) {
+    layers::store(*module, prefix, content);
+    checkpoint::require_finite(content, prefix, step_);
+  }
+  if (!finished()) checkpoint::store(work_->optimisers().state(), checkpoint::optimiser, content);
   method_->store(content);
   checkpoint::store(checkpoint::Position{step_, attempt_}, content);
   return content;
@@ -249,15 +249,17 @@ void Trainer::restore(const engine::TensorFile& content, const std::string& sour
   const checkpoint::Position position = checkpoint::position_of(content, source);
   step_ = position.step, attempt_ = position.attempt;
   incomplete_.clear(), complete_.clear();
-  layers::load(*student_, checkpoint::student, content, source);
   for (std::size_t i = 0; i <= phases_.at(step_); ++i)
-    if (phases_[i].begin) phases_[i].begin(*student_);
-  method_->load(content, source);
-  if (finished()) return;
-  begin_phase();
-  std::map<std::string, Tensor> state = checkpoint::state_of(content, checkpoint::optimizer);
-  for (auto& [name, t] : state) t = t.to(device_);
-  work_->optimizer().load_state(state);
+    if (phases_[i].begin) phases_[i].begin(*student_);  // which modules are in use
+  for (const auto& [prefix, module] : modules()) layers::load(*module, prefix, content, source);
+  if (!finished()) begin_phase();
+  try {
+    method_->load(content);
+    if (finished()) return;
+    std::map<std::string, Tensor> state = checkpoint::state_of(content, checkpoint::optimiser);
+    for (auto& [name, t] : state) t = t.to(device_);
+    work_->optimisers().load_state(state);
+  } catch (const engine::DataError& e) { engine::fail<engine::DataError>("{}: {}", source, e.what()); }
 }
 
 }  // namespace sagcl::semiagcl

@@ -2,6 +2,7 @@
 #include <chrono>
 #include <filesystem>
 
+#include "semiagcl/baselines/registry.h"
 #include "semiagcl/training/batch_feed.h"
 #include "semiagcl/training/phases.h"
 #include "semiagcl/training/shards.h"
@@ -21,7 +22,7 @@ struct StepReport {
   double ramp = 0, learning_rate = 0;
   StepValues values = {};
   double seconds = 0;
-  bool restarted = false;  ///< the phase begins again: a class was never predicted
+  bool restarted = false;  ///< the run begins again with other weights: a class was never predicted
 };
 
 /// One training run, advanced step by step through its method's phases. Everything random is a function of the seed and the
@@ -55,7 +56,8 @@ class Trainer {
 
   layers::Segmenter& student() { return *student_; }
   layers::Segmenter* teacher() { return method_->teacher(); }
-  layers::Segmenter& evaluated();  ///< student or teacher, as the settings say
+  bool averages() const { return method_->averages(); }  ///< there is a teacher, or there will be one
+  layers::Segmenter& evaluated();                        ///< student or teacher, as the settings say
   const RunSettings& settings() const { return settings_; }
 
   /// The whole state (checkpoint.h); NonFiniteError if a weight is not finite: a bad state never becomes a checkpoint.
@@ -75,7 +77,8 @@ class Trainer {
   void take_back_from(std::int64_t step);  ///< steps that changed nothing, because the loss of the first was not finite
   bool start_again();                      ///< if a class was never predicted
   bool predicts_every_class();
-  std::vector<layers::Module*> moving_modules() const;
+  /// the student, the teacher and the method's own that are in use, with their prefixes in checkpoints
+  NamedModules modules();
   engine::Generator random_of(std::int64_t step, std::int64_t shard) const;
   TrainingStep::Numbers numbers_of(std::int64_t step) const;
 

@@ -13,10 +13,10 @@ engine::Extents extents_of(const std::vector<std::int64_t>& v) { return {{v[0], 
 
 }  // namespace
 
-datasets::BatchSpec batch_spec(const RunSettings& s, bool with_unlabelled) {
+datasets::BatchSpec batch_spec(const RunSettings& s, const Phase& phase) {
   datasets::BatchSpec spec;
   const bool beside = s.train.unlabelled == "beside";
-  spec.unlabelled = !with_unlabelled ? 0 : beside ? s.train.batch : s.train.batch / 2;
+  spec.unlabelled = !phase.unlabelled ? 0 : beside ? s.train.batch : s.train.batch / 2;
   spec.labelled = beside ? s.train.batch : s.train.batch - spec.unlabelled;
   spec.weak.crop = extents_of(s.train.patch);
   for (const std::string& axis : s.augment.flip) {
@@ -27,22 +27,28 @@ datasets::BatchSpec batch_spec(const RunSettings& s, bool with_unlabelled) {
   spec.weak.quarter_turns = s.augment.rotate;
   spec.strong = s.augment.colour ? datasets::StrongSpec::colours() : datasets::StrongSpec::volumes();
   spec.strong_labelled = s.augment.strong_labelled;
+  spec.paste_box = phase.paste || s.augment.copy_paste ? s.mix.box : 0;
+  spec.mask_box = phase.masks ? s.mix.box : 0;
   spec.seed = s.train.seed;
   return spec;
 }
 
-void check_batches(const RunSettings& s, bool with_unlabelled, int processes) {
+void check_batches(const RunSettings& s, const Phase& phase, int processes) {
   const std::int64_t shards = s.train.shards;
-  require<UsageError>(!with_unlabelled || s.train.unlabelled == "beside" || s.train.batch % 2 == 0,
+  require<UsageError>(!phase.unlabelled || s.train.unlabelled == "beside" || s.train.batch % 2 == 0,
                       "train.batch = {}: half of it is unlabelled, so it must be even; or set train.unlabelled=beside",
                       s.train.batch);
   require<UsageError>(shards >= 1 && std::has_single_bit(std::uint64_t(shards)),
                       "train.shards = {}: choose 1, 2, 4, 8, …; gradients are added in pairs, and pairs of pairs", shards);
-  const datasets::BatchSpec spec = batch_spec(s, with_unlabelled);
+  const datasets::BatchSpec spec = batch_spec(s, phase);
   require<UsageError>(spec.labelled % shards == 0 && spec.unlabelled % shards == 0,
                       "train.shards = {}: {} labelled and {} unlabelled samples cannot be divided into so many equal parts; "
                       "change it or train.batch",
                       shards, spec.labelled, spec.unlabelled);
+  require<UsageError>(spec.paste_box == 0 || spec.labelled / shards >= 2,
+                      "{} swaps boxes between pairs of labelled samples, but a shard has {} of them; choose a larger "
+                      "train.batch, fewer train.shards or train.unlabelled=beside",
+                      phase.paste ? phase.name : "augment.copy_paste", spec.labelled / shards);
   require<UsageError>(
       shards % processes == 0,
       "{} processes cannot share train.shards = {} equally: start 1, 2, 4, … of them, no more than shards, or "

@@ -1,13 +1,14 @@
 #pragma once
 #include "datasets/batches.h"
+#include "semiagcl/training/phase.h"
 #include "semiagcl/training/settings.h"
 
 namespace sagcl::semiagcl {
 
-/// The batches that the settings describe, whole; with unlabelled samples or without (supervised training, the warm-up).
-datasets::BatchSpec batch_spec(const RunSettings& settings, bool with_unlabelled);
+/// The batches that settings and phase describe, whole.
+datasets::BatchSpec batch_spec(const RunSettings& settings, const Phase& phase);
 
-/// UsageError unless the batch can be divided into its halves and shards, and the shards among the processes.
-void check_batches(const RunSettings& settings, bool with_unlabelled, int processes);
+/// UsageError unless a phase's batches can be divided into halves and shards, and the shards among the processes.
+void check_batches(const RunSettings& settings, const Phase& phase, int processes);
 
 }  // namespace sagcl::semiagcl

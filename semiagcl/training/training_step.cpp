@@ -1,23 +1,12 @@
 #include "semiagcl/training/training_step.h"
 
+#include "engine/devices/device_registry.h"
+#include "engine/ranges.h"
 #include "ops/arithmetic.h"
 #include "ops/updates.h"
 #include "semiagcl/training/non_finite.h"
 
 namespace sagcl::semiagcl {
-namespace {
-
-std::unique_ptr<layers::Optimizer> make_optimizer(const TrainSettings& t, layers::Segmenter& student, const Phase& phase) {
-  layers::NamedParameters parameters = layers::parameters_of(student);
-  for (const auto& [name, module] : phase.trained)
-    for (auto& [part, p] : layers::parameters_of(*module)) parameters[name + "." + part] = p;
-  if (t.optimizer == "sgd")
-    return std::make_unique<layers::Sgd>(parameters,
-                                         layers::SgdSpec{.momentum = t.momentum, .weight_decay = t.weight_decay});
-  return std::make_unique<layers::Adam>(parameters, layers::AdamSpec{.weight_decay = t.weight_decay});
-}
-
-}  // namespace
 
 TrainingStep::TrainingStep(const RunSettings& settings, layers::Segmenter& student, const Phase& phase,
                            engine::Device device)
@@ -25,7 +14,7 @@ TrainingStep::TrainingStep(const RunSettings& settings, layers::Segmenter& stude
       student_(student),
       phase_(phase),
       device_(device),
-      optimizer_(make_optimizer(settings.train, student, phase)),
+      optimisers_(settings.train, student, phase.trained),
       replay_(device, settings.train.replay) {
   for (Tensor* number : {&ramp_, &schedule_, &alpha_, &gate_}) *number = Tensor::full({1}, 1, engine::Dtype::f64, device);
 }
@@ -37,7 +26,7 @@ void TrainingStep::prepare(const Numbers& numbers) {
   set(ramp_, numbers.ramp);
   set(schedule_, numbers.schedule);
   set(alpha_, numbers.alpha);
-  optimizer_->prepare(numbers.learning_rate);
+  optimisers_.prepare(numbers.learning_rate);
 }
 
 void TrainingStep::take(datasets::Batch shard) {
@@ -66,13 +55,13 @@ Variable TrainingStep::loss_of(const datasets::Batch& shard, const engine::Gener
                                Findings& found) {
   StepInput in{shard, student_, ramp_, schedule_, random.fork(0), random.fork(1), found};
   terms = phase_.objective(in);
-  return objective(terms);
+  return total_loss(terms);
 }
 
 void TrainingStep::differentiate(const engine::Generator& random) {
   std::vector<Term> terms;
-  found_.clear(), gradients_.clear(), values_ = {};
-  for (const auto& [name, p] : optimizer_->parameters()) p->clear_grad();  // of a backward that failed
+  found_ = {}, gradients_.clear(), values_ = {};
+  for (const auto& [name, p] : optimisers_.parameters()) p->clear_grad();  // of a backward that failed
   engine::Range range("forward");
   autograd::Tape tape;
   const Variable loss = loss_of(shard_, random, terms, found_);
@@ -80,14 +69,14 @@ void TrainingStep::differentiate(const engine::Generator& random) {
   range.next("backward");
   const std::int64_t shards = settings_.train.shards;
   tape.backward(shards == 1 ? loss : ops::scale(loss, 1 / double(shards)));
-  gradients_ = optimizer_->take_gradients();
+  gradients_ = optimisers_.take_gradients();
   values_.loss = loss.value();
   for (const Term& term : terms) values_.terms[term.name] = term.value.value();
 }
 
 void TrainingStep::update(const layers::NamedGradients& gradients, const std::vector<Findings>& shards) {
   engine::Range range("optimiser");
-  optimizer_->apply(gradients, gate_);
+  optimisers_.apply(gradients, gate_);
   range.next("after update");
   if (phase_.after_update) phase_.after_update({student_, alpha_, gate_, shards});
 }

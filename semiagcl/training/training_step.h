@@ -1,8 +1,9 @@
 #pragma once
-#include "engine/replay.h"
-#include "layers/optimizer.h"
+#include "engine/devices/replay.h"
+#include "semiagcl/training/optimisers.h"
+#include "semiagcl/training/phase.h"
+#include "semiagcl/training/settings.h"
 #include "semiagcl/training/step_log.h"
-#include "semiagcl/training/training_method.h"
 
 namespace sagcl::semiagcl {
 
@@ -16,7 +17,7 @@ class TrainingStep {
     double ramp = 0, schedule = 0, alpha = 0, learning_rate = 0;
   };
 
-  /// `student` and `phase` must outlive it; a fresh optimiser for both.
+  /// `student` and `phase` must outlive it; fresh optimisers for both.
   TrainingStep(const RunSettings& settings, layers::Segmenter& student, const Phase& phase, engine::Device device);
 
   /// Puts the next step's numbers on the device.
@@ -34,7 +35,7 @@ class TrainingStep {
 
   /// Forward and backward of loss / train.shards, with random numbers of its own: gradients, findings and values are filled.
   void differentiate(const engine::Generator& random);
-  /// The optimiser's step, then the method's. Nothing changes where the gate is closed.
+  /// The optimisers' step, then the method's. Nothing changes where the gate is closed.
   void update(const layers::NamedGradients& gradients, const std::vector<Findings>& shards);
 
   const layers::NamedGradients& gradients() const { return gradients_; }
@@ -48,7 +49,7 @@ class TrainingStep {
   /// Throws NonFiniteError that says where in the loss of `shard` it began; returns where all is finite, unless `certain`.
   void explain(const datasets::Batch& shard, const engine::Generator& random, bool certain);
 
-  layers::Optimizer& optimizer() { return *optimizer_; }
+  Optimisers& optimisers() { return optimisers_; }
 
  private:
   Variable loss_of(const datasets::Batch& shard, const engine::Generator& random, std::vector<Term>& terms, Findings& found);
@@ -57,7 +58,7 @@ class TrainingStep {
   layers::Segmenter& student_;
   const Phase& phase_;
   engine::Device device_;
-  std::unique_ptr<layers::Optimizer> optimizer_;
+  Optimisers optimisers_;
   engine::Replay replay_;
   datasets::Batch shard_;
   Tensor ramp_, schedule_, alpha_, gate_;  ///< f64 [1]

@@ -3,6 +3,7 @@
 #include <optional>
 
 #include "autograd/tape.h"
+#include "engine/devices/device_registry.h"
 #include "ops/arithmetic.h"
 #include "ops/conv.h"
 #include "ops/layout.h"

@@ -4,8 +4,11 @@
 
 #include <cstdlib>
 
-#include "engine/communicator.h"
-#include "engine/plugin.h"
+#include "engine/devices/device_choice.h"
+#include "engine/devices/plugin.h"
+#include "engine/devices/precision.h"
+#include "engine/processes/communicator.h"
+#include "engine/processes/connect.h"
 #include "ops/backend.h"
 
 namespace sagcl::engine {

@@ -8,6 +8,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "engine/devices/precision.h"
 #include "ops/cuda/cudnn/cudnn_plans.hpp"
 #include "ops/cuda/cudnn/plan_file.h"
 #include "tests/support/network_shapes.h"

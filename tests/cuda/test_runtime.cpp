@@ -5,6 +5,9 @@
 #include <cstdlib>
 
 #include "autograd/tape.h"
+#include "engine/devices/device_registry.h"
+#include "engine/operation_name.h"
+#include "engine/ranges.h"
 #include "ops/arithmetic.h"
 #include "ops/cuda/cudnn/cudnn_plans.hpp"
 #include "ops/cuda/runtime/nvtx.h"

@@ -6,6 +6,8 @@
 #include "datasets/formats/png.h"
 #include "datasets/layouts/layouts.h"
 #include "datasets/split.h"
+#include "engine/files/read_file.h"
+#include "engine/files/safetensors.h"
 #include "tests/datasets/scratch.h"
 
 // The seeds and findings of the fuzzers, replayed without them: each file is read or refused with a DataError.

@@ -6,6 +6,7 @@
 #include "datasets/convert.h"
 #include "datasets/formats/nifti.h"
 #include "datasets/formats/png.h"
+#include "engine/files/read_file.h"
 #include "tests/datasets/scratch.h"
 
 // Faults of data sets: each is refused by the checker with a remedy, and the remedy, followed, makes the data set usable.

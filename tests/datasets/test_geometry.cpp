@@ -6,6 +6,7 @@
 #include "datasets/affine.h"
 #include "datasets/formats/nifti.h"
 #include "datasets/formats/nrrd.h"
+#include "engine/files/read_file.h"
 #include "tests/datasets/scratch.h"
 
 // Orientations as nibabel and pynrrd read them (make_reader_golden.py): the 48 axis orders and mirrors, oblique, sheared.

@@ -10,6 +10,7 @@
 #include "datasets/formats/gzip.h"
 #include "datasets/formats/nifti.h"
 #include "datasets/formats/nifti_header.h"
+#include "engine/files/read_file.h"
 #include "tests/datasets/scratch.h"
 
 // Golden files and expected values were made by nibabel (make_golden.py).

@@ -6,6 +6,7 @@
 #include "datasets/formats/formats.h"
 #include "datasets/formats/gzip.h"
 #include "datasets/formats/nrrd.h"
+#include "engine/files/read_file.h"
 #include "tests/datasets/scratch.h"
 
 // NRRD, NumPy and HDF5 files as pynrrd, NumPy and h5py wrote and read them (make_reader_golden.py).

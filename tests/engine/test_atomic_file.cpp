@@ -1,11 +1,14 @@
-#include "engine/atomic_file.h"
+#include "engine/files/atomic_file.h"
 
 #include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <csignal>
 #include <iterator>
+#include <vector>
 
-#include "engine/safetensors.h"
+#include "engine/files/read_file.h"
 #include "tests/datasets/scratch.h"
 #include "tests/support/throws.h"
 
@@ -65,6 +68,49 @@ TEST(AtomicFile, SaysThatWritingFailedAndLeavesNothing) {
   ::setrlimit(RLIMIT_FSIZE, &before);
   std::signal(SIGXFSZ, old);
   EXPECT_EQ(entries(s.path()), 0u);
+}
+
+TEST(AtomicFile, AFailedWriteLeavesTheOldFile) {
+  const Scratch s;
+  const fs::path target = s / "kept";
+  engine::write_file_atomically(target, "old");
+  fs::permissions(s.path(), fs::perms::owner_read | fs::perms::owner_exec);
+  if (::geteuid() != 0) {  // the administrator may write anywhere
+    EXPECT_TRUE(throws<engine::IoError>([&] { engine::write_file_atomically(target, "new"); }, "cannot be created"));
+  }
+  fs::permissions(s.path(), fs::perms::owner_all);
+  EXPECT_TRUE(
+      throws<engine::IoError>([&] { engine::write_file_atomically(s / "absent" / "file", "new"); }, "cannot be created"));
+  EXPECT_EQ(engine::read_file(target), "old");
+}
+
+TEST(AtomicFile, WhatAKilledWriterLeavesIsKnownAsTemporary) {
+  const Scratch s;
+  const std::string bytes(std::size_t(64) << 20, 'x');
+  const fs::path target = s / "whole";
+  std::vector<fs::path> left;
+  for (int attempt = 0; left.empty() && attempt < 100; ++attempt) {
+    const pid_t child = ::fork();
+    if (child == 0) {
+      for (;;) engine::write_file_atomically(target, bytes);
+    }
+    const auto others = [&] {
+      std::vector<fs::path> found;
+      for (const auto& entry : fs::directory_iterator(s.path()))
+        if (entry.path() != target) found.push_back(entry.path());
+      return found;
+    };
+    while (others().empty()) ::usleep(100);
+    ::kill(child, SIGKILL);
+    ::waitpid(child, nullptr, 0);
+    left = others();
+  }
+  ASSERT_EQ(left.size(), 1u);
+  EXPECT_TRUE(engine::is_temporary(left[0])) << left[0];
+  for (const char* name : {"runs/a/status.json.tmp-4711", "runs/a/.tmp-4711-0"})
+    EXPECT_TRUE(engine::is_temporary(name)) << name;
+  for (const char* name : {"whole", "step-0000600.safetensors", "case.tmp", "a.tmp-b", ".tmp-"})
+    EXPECT_FALSE(engine::is_temporary(name)) << name;
 }
 
 }  // namespace

@@ -1,8 +1,9 @@
 // Sums over processes, played by threads: the same bits however many there are.
-#include "engine/communicator.h"
+#include "engine/processes/communicator.h"
 
 #include <gtest/gtest.h>
 
+#include "engine/processes/pairwise_sum.h"
 #include "tests/support/thread_world.h"
 #include "tests/support/throws.h"
 

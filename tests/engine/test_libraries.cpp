@@ -1,6 +1,6 @@
 // A library that needs another which the loader does not find: it lies where Python's packages have theirs, or where a
 // variable says. The two are built beside this test (tests/engine/libraries).
-#include "engine/libraries.h"
+#include "engine/devices/libraries.h"
 
 #include <dlfcn.h>
 #include <gtest/gtest.h>

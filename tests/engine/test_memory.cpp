@@ -4,7 +4,10 @@
 #include <cstdlib>
 #include <cstring>
 
-#include "engine/memory.h"
+#include "engine/devices/allocator.h"
+#include "engine/devices/device_registry.h"
+#include "engine/devices/device_runtime.h"
+#include "engine/operation_name.h"
 #include "tests/support/golden.h"
 #include "tests/support/throws.h"
 

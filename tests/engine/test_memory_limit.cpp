@@ -3,7 +3,7 @@
 
 #include <fstream>
 
-#include "engine/memory_limit.h"
+#include "engine/devices/memory_limit.h"
 
 namespace sagcl::tests {
 namespace {

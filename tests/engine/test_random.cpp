@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "engine/files/read_file.h"
 #include "engine/parallel.h"
 #include "engine/random.h"
 #include "tests/support/golden.h"

@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
-#include "engine/memory.h"
+#include "engine/operation_name.h"
+#include "engine/ranges.h"
 
 namespace sagcl::tests {
 namespace {

@@ -1,14 +1,13 @@
 #include <gtest/gtest.h>
 
-#include <sys/wait.h>
 #include <unistd.h>
-#include <csignal>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 
-#include "engine/safetensors.h"
+#include "engine/files/read_file.h"
+#include "engine/files/safetensors.h"
 #include "tests/support/golden.h"
 #include "tests/support/throws.h"
 
@@ -108,47 +107,6 @@ TEST_F(Safetensors, RefusesIntegersThatDoNotFit) {
 TEST_F(Safetensors, SaysWhyAFileCannotBeRead) {
   EXPECT_TRUE(throws<engine::MissingInput>([&] { engine::read_safetensors(folder_ / "absent"); }, "there is no such file"));
   EXPECT_TRUE(throws<engine::DataError>([&] { engine::read_safetensors(folder_); }, "not a regular file"));
-}
-
-TEST_F(Safetensors, AFailedWriteLeavesTheOldFile) {
-  const fs::path target = folder_ / "kept";
-  engine::write_file_atomically(target, "old");
-  fs::permissions(folder_, fs::perms::owner_read | fs::perms::owner_exec);
-  if (::geteuid() != 0) {  // the administrator may write anywhere
-    EXPECT_TRUE(throws<engine::IoError>([&] { engine::write_file_atomically(target, "new"); }, "cannot be created"));
-  }
-  fs::permissions(folder_, fs::perms::owner_all);
-  EXPECT_TRUE(throws<engine::IoError>([&] { engine::write_file_atomically(folder_ / "absent" / "file", "new"); },
-                                      "cannot be created"));
-  EXPECT_EQ(engine::read_file(target), "old");
-}
-
-TEST_F(Safetensors, WhatAKilledWriterLeavesIsKnownAsTemporary) {
-  const std::string bytes(std::size_t(64) << 20, 'x');
-  const fs::path target = folder_ / "whole";
-  std::vector<fs::path> left;
-  for (int attempt = 0; left.empty() && attempt < 100; ++attempt) {
-    const pid_t child = ::fork();
-    if (child == 0) {
-      for (;;) engine::write_file_atomically(target, bytes);
-    }
-    const auto others = [&] {
-      std::vector<fs::path> found;
-      for (const auto& entry : fs::directory_iterator(folder_))
-        if (entry.path() != target) found.push_back(entry.path());
-      return found;
-    };
-    while (others().empty()) ::usleep(100);
-    ::kill(child, SIGKILL);
-    ::waitpid(child, nullptr, 0);
-    left = others();
-  }
-  ASSERT_EQ(left.size(), 1u);
-  EXPECT_TRUE(engine::is_temporary(left[0])) << left[0];
-  for (const char* name : {"runs/a/status.json.tmp-4711", "runs/a/.tmp-4711-0"})
-    EXPECT_TRUE(engine::is_temporary(name)) << name;
-  for (const char* name : {"whole", "step-0000600.safetensors", "case.tmp", "a.tmp-b", ".tmp-"})
-    EXPECT_FALSE(engine::is_temporary(name)) << name;
 }
 
 }  // namespace

@@ -3,7 +3,8 @@
 
 #include <algorithm>
 
-#include "engine/upload.h"
+#include "engine/devices/device_registry.h"
+#include "engine/devices/upload.h"
 #include "tests/support/queued_device.h"
 #include "tests/support/throws.h"
 

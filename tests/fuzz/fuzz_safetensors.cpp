@@ -3,7 +3,7 @@
 
 #include <cstdlib>
 
-#include "engine/safetensors.h"
+#include "engine/files/safetensors.h"
 
 using namespace sagcl;
 

@@ -1,3 +1,4 @@
+#include "engine/devices/device_registry.h"
 #include "engine/random.h"
 #include "semiagcl/kernels/backend.h"
 #include "tests/gpu/gpu_check.h"

@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "engine/devices/precision.h"
 #include "engine/random.h"
 #include "tests/gpu/gpu_check.h"
 #include "tests/support/network_shapes.h"

@@ -11,6 +11,9 @@
 #include <map>
 #include <vector>
 
+#include "engine/devices/device_choice.h"
+#include "engine/devices/device_registry.h"
+
 namespace sagcl::gpu {
 
 void report(const Options& options, const std::string& stage, const std::string& name, const std::string& json_fields) {

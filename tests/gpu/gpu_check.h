@@ -2,7 +2,6 @@
 #include <functional>
 #include <string>
 
-#include "engine/plugin.h"
 #include "ops/backend.h"
 
 /// What `sagcl-gpu-check` can do; each returns the number of failures. Rows go to the screen as a table and, with

@@ -1,9 +1,10 @@
 #include <algorithm>
 #include <cstring>
 
+#include "engine/devices/precision.h"
+#include "tests/cases/kernel_cases.h"
+#include "tests/cases/op_cases.h"
 #include "tests/gpu/gpu_check.h"
-#include "tests/support/kernel_cases.h"
-#include "tests/support/op_cases.h"
 
 namespace sagcl::gpu {
 

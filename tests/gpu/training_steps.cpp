@@ -3,8 +3,10 @@
 #include <cmath>
 
 #include "autograd/tape.h"
-#include "engine/replay.h"
-#include "layers/optimizer.h"
+#include "engine/devices/device_registry.h"
+#include "engine/devices/precision.h"
+#include "engine/devices/replay.h"
+#include "layers/optimiser.h"
 #include "layers/segmenter.h"
 #include "ops/cross_entropy.h"
 #include "tests/gpu/gpu_check.h"

@@ -1,7 +1,7 @@
 #include <algorithm>
 #include <numeric>
 
-#include "engine/upload.h"
+#include "engine/devices/upload.h"
 #include "tests/gpu/gpu_check.h"
 
 namespace sagcl::gpu {

@@ -2,7 +2,7 @@
 // five steps of Adam and SGD.
 #include <gtest/gtest.h>
 
-#include "layers/optimizer.h"
+#include "layers/optimiser.h"
 #include "layers/segmenter.h"
 #include "layers/unet.h"
 #include "layers/vnet.h"
@@ -97,13 +97,13 @@ TEST(Networks, vnet_micro_f64) { one_step<layers::VNet>("net_vnet_micro", 1, 2, 
 TEST(Networks, vnet_wide_f64) { one_step<layers::VNet>("net_vnet_wide", 4, 2, Dtype::f64, {1e-11, 1e-11, 1e-11, true}); }
 TEST(Networks, vnet_wide_f32) { one_step<layers::VNet>("net_vnet_wide", 4, 2, Dtype::f32, {1e-4, 2e-2, 1e-4, true}); }
 
-template <class Net, class Optimizer>
-void five_steps(const std::string& file, const std::string& rule, Optimizer&& make_optimizer, double lr,
+template <class Net, class Optimiser>
+void five_steps(const std::string& file, const std::string& rule, Optimiser&& make_optimiser, double lr,
                 std::int64_t classes, double loss_tolerance, double weight_tolerance) {
   const Golden start(file), golden(file + "_steps");
   const bool unet = std::is_same_v<Net, layers::UNet>;
   auto net = make<Net>(start, 4, classes, Dtype::f64);
-  auto optimizer = make_optimizer(*net);
+  auto optimiser = make_optimiser(*net);
   const Variable x(start.get("x", Dtype::f64));
   const Tensor label = start.get("label", Dtype::i32);
   const std::vector<double> losses = golden.get(rule + ".losses").to_doubles();
@@ -114,7 +114,7 @@ void five_steps(const std::string& file, const std::string& rule, Optimizer&& ma
       EXPECT_NEAR(loss.value().item(), expected, loss_tolerance);
       tape.backward(loss);
     }
-    optimizer.step(lr);
+    optimiser.step(lr);
   }
   EXPECT_TRUE(fingerprints_match(values_of(*net), golden.get(rule + ".final.fp"), weight_tolerance));
 }

@@ -2,9 +2,9 @@
 
 #include "engine/parallel.h"
 #include "ops/cpu/kernels.h"
+#include "tests/cases/kernel_cases.h"
+#include "tests/cases/op_cases.h"
 #include "tests/support/golden.h"
-#include "tests/support/kernel_cases.h"
-#include "tests/support/op_cases.h"
 
 namespace sagcl::tests {
 namespace {

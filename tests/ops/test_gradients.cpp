@@ -1,10 +1,11 @@
 #include <gtest/gtest.h>
 
 #include "autograd/gradcheck.h"
+#include "engine/devices/device_registry.h"
 #include "ops/arithmetic.h"
 #include "ops/backend.h"
+#include "tests/cases/op_cases.h"
 #include "tests/support/golden.h"
-#include "tests/support/op_cases.h"
 
 namespace sagcl::tests {
 namespace {

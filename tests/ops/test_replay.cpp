@@ -1,4 +1,5 @@
-#include "engine/replay.h"
+#include "engine/devices/device_registry.h"
+#include "engine/devices/replay.h"
 
 #include <gtest/gtest.h>
 

@@ -49,20 +49,20 @@ TEST(Gather, ManyRepeatsAddUp) {
 
 TEST(L2Normalize, ByHand) {
   const Variable x(Tensor::of<double>({2, 2}, {3, 4, -5, 12}));
-  EXPECT_TRUE(close(ops::l2_normalize(x).value(), Tensor::of<double>({2, 2}, {0.6, 0.8, -5 / 13.0, 12 / 13.0}), 1e-15));
+  EXPECT_TRUE(close(ops::l2_normalise(x).value(), Tensor::of<double>({2, 2}, {0.6, 0.8, -5 / 13.0, 12 / 13.0}), 1e-15));
 }
 
 TEST(L2Normalize, ARowOfZerosStaysZero) {
   Variable x = Variable::parameter(Tensor::zeros({1, 2}, Dtype::f64));
   Tape tape;
-  const Variable y = ops::l2_normalize(x, 0.5);
+  const Variable y = ops::l2_normalise(x, 0.5);
   EXPECT_EQ(y.value().to_vector<double>(), (std::vector<double>{0, 0}));
   tape.backward(y, Tensor::of<double>({1, 2}, {1, 2}));  // the norm is the constant 0.5 there
   EXPECT_EQ(x.grad().to_vector<double>(), (std::vector<double>{2, 4}));
 }
 
 TEST(L2Normalize, FarEndsOfSinglePrecision) {  // the squares would overflow and underflow in float
-  const Tensor y = ops::l2_normalize(Variable(Tensor::of<float>({2, 2}, {3e30f, 4e30f, 3e-25f, 4e-25f})), 1e-30).value();
+  const Tensor y = ops::l2_normalise(Variable(Tensor::of<float>({2, 2}, {3e30f, 4e30f, 3e-25f, 4e-25f})), 1e-30).value();
   EXPECT_TRUE(close(y, Tensor::of<float>({2, 2}, {0.6f, 0.8f, 0.6f, 0.8f}), 1e-6));
 }
 
@@ -73,7 +73,7 @@ TEST(L2Normalize, Golden) {
       SCOPED_TRACE(name);
       Variable x = Variable::parameter(golden.get(name + "/x", dtype));
       Tape tape;
-      const Variable y = ops::l2_normalize(x, golden.number(name + "/attr.eps"));
+      const Variable y = ops::l2_normalise(x, golden.number(name + "/attr.eps"));
       EXPECT_TRUE(close(y.value(), golden.get(name + "/y"), tolerance));
       tape.backward(y, golden.get(name + "/dy", dtype));
       EXPECT_TRUE(close(x.grad(), golden.get(name + "/dx"), tolerance));
@@ -90,7 +90,7 @@ TEST(Rows, Errors) {
   EXPECT_TRUE(throws<engine::UsageError>([&] { ops::gather(x, Tensor::of<std::int32_t>({1}, {-1})); }, "index[0] = -1"));
   EXPECT_TRUE(throws<engine::DtypeError>([&] { ops::gather(x, Tensor::zeros({2})); }, "index must be i32"));
   EXPECT_TRUE(throws<engine::ShapeError>([&] { ops::gather(x, Tensor::zeros({2, 1}, Dtype::i32)); }, "index [M] expected"));
-  EXPECT_TRUE(throws<engine::UsageError>([&] { ops::l2_normalize(x, 0); }, "eps must be positive"));
+  EXPECT_TRUE(throws<engine::UsageError>([&] { ops::l2_normalise(x, 0); }, "eps must be positive"));
 }
 
 }  // namespace

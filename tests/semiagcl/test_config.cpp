@@ -3,9 +3,21 @@
 #include <gtest/gtest.h>
 
 #include "engine/error.h"
+#include "semiagcl/training/setting_text.h"
 
 using namespace sagcl;
 using namespace sagcl::semiagcl;
+
+namespace {
+
+/// "name = value" for every field, one a line, in order.
+std::string describe(const Method& m) {
+  std::string text;
+  for_each_setting(m, [&](const char* field, const auto& v) { text += fmt::format("{} = {}\n", field, text_of(v)); });
+  return text;
+}
+
+}  // namespace
 
 TEST(Method, PresetsAreValidAndDiffer) {
   check(paper());

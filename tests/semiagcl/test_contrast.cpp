@@ -26,7 +26,7 @@ using tests::weights_of;
 namespace {
 
 Tensor unit_rows(std::int64_t n, std::int64_t dim, std::uint64_t seed, Dtype dtype = Dtype::f64) {
-  return ops::l2_normalize(Variable(tests::random_tensor({n, dim}, seed, dtype))).value();
+  return ops::l2_normalise(Variable(tests::random_tensor({n, dim}, seed, dtype))).value();
 }
 
 /// Rows of a golden matrix chosen by index, [indices, dim].
@@ -83,7 +83,7 @@ TEST(Contrast, GoldenEq4AndEq5) {
 
       Variable z = Variable::parameter(g.get(name + "/z", dtype));  // through the normalisation of the projection head
       Tape tape;
-      tape.backward(ops::mean(contrastive_losses(ops::l2_normalize(z), contrast)));
+      tape.backward(ops::mean(contrastive_losses(ops::l2_normalise(z), contrast)));
       EXPECT_TRUE(close(z.grad(), g.get(name + "/dz_of_mean"), tolerance));
     }
 }
@@ -146,7 +146,7 @@ TEST(HardNegatives, GoldenSelectionMixingAndEq7) {
       bank.store(rows(queue, key).to(dtype), {integers({K, M}, patch), integers({K}, counted)},
                  Tensor::of({M}, a).to(dtype));
       const semiagcl::Closest mine = closest_keys(rows(q, each).to(dtype), bank, N);
-      const auto slots = mine.slots.to_vector<std::int32_t>(), found = mine.found.to_vector<std::int32_t>(),
+      const auto slots = mine.slots.to_vector<std::int32_t>(), found = mine.count.to_vector<std::int32_t>(),
                  first = mine.allowed.to_vector<std::int32_t>();
       for (std::int64_t b = 0; b < B; ++b) {
         SCOPED_TRACE(b);
@@ -251,7 +251,7 @@ TEST(Contrast, Gradcheck) {
   const Contrast c{
       .keys = keys, .weights = weights_of({{0, 2}, {1}}, 3, Dtype::f64), .own = own, .shared = shared, .tau = 0.5};
   const auto result =
-      autograd::gradcheck([&](const std::vector<Variable>& in) { return contrastive_losses(ops::l2_normalize(in[0]), c); },
+      autograd::gradcheck([&](const std::vector<Variable>& in) { return contrastive_losses(ops::l2_normalise(in[0]), c); },
                           {tests::random_tensor({2, 4}, 4)});
   EXPECT_TRUE(result.passed) << result.text();
 }
@@ -336,7 +336,7 @@ TEST(Reweighting, GradcheckWithAndWithoutQueue) {
     m.append_queue = append;
     const auto f = [&](const std::vector<Variable>& in) {
       Generator random(1, "negatives");
-      return reweighted_loss(ops::l2_normalize(in[0]), keys, picks, bank, m, random);
+      return reweighted_loss(ops::l2_normalise(in[0]), keys, picks, bank, m, random);
     };
     const auto result = autograd::gradcheck(f, {z});
     EXPECT_TRUE(result.passed) << result.text();

@@ -1,5 +1,7 @@
 #include <algorithm>
 
+#include "engine/devices/allocator.h"
+#include "engine/devices/device_registry.h"
 #include "semiagcl/evaluation/inference.h"
 
 #include "layers/vnet.h"

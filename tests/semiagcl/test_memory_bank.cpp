@@ -83,10 +83,10 @@ TEST(MemoryBank, SurvivesACheckpoint) {
   EXPECT_EQ(bank.threshold(), copy.threshold());
   auto state = bank.state();
   state.erase("next");
-  EXPECT_THROW(copy.load(state), engine::UsageError);
+  EXPECT_THROW(copy.load(state), engine::DataError);
   Method larger = small();
   larger.bank_size = 4;
-  EXPECT_THROW(make(2, larger).load(bank.state()), engine::UsageError);
+  EXPECT_THROW(make(2, larger).load(bank.state()), engine::DataError);
 }
 
 TEST(MemoryBank, ReadsOlderCheckpoints) {

@@ -46,7 +46,8 @@ void check_golden(const char* file) {
     SCOPED_TRACE(name);
     const Tensor a = g.get(name + "/a"), b = g.get(name + "/b");
     const MetricSpec spec = spec_of(g, name);
-    const Scores ab = score(a, b, spec), ba = score(b, a, spec);
+    const CaseScores ab = score(a, b, spec), ba = score(b, a, spec);
+    EXPECT_EQ(dice(a, b), ab.dice);
     const std::vector<double> want = g.get(name + "/values").to_doubles();
     const double got[7] = {ab.dice, ab.jaccard, ab.hd95, ab.asd, ba.asd, ab.assd, ab.hd};
     for (int i = 0; i < 7; ++i) EXPECT_NEAR(got[i], want[std::size_t(i)], 1e-12 * std::max(1.0, want[std::size_t(i)])) << i;
@@ -64,7 +65,7 @@ TEST(Metrics, GoldenImages) { check_golden("metrics_2d"); }
 TEST(Metrics, GoldenVolumes) { check_golden("metrics_3d"); }
 
 TEST(Metrics, WorkedExamplesByScipy) {
-  const Scores flat = score(box({16, 16}, {3, 4}, {9, 12}), box({16, 16}, {5, 2}, {12, 10}));
+  const CaseScores flat = score(box({16, 16}, {3, 4}, {9, 12}), box({16, 16}, {5, 2}, {12, 10}));
   EXPECT_NEAR(flat.dice, .461538, 5e-7);
   EXPECT_NEAR(flat.jaccard, .3, 1e-15);
   EXPECT_NEAR(flat.hd95, 3, 1e-15);
@@ -74,7 +75,7 @@ TEST(Metrics, WorkedExamplesByScipy) {
   const Tensor a = box({12, 12, 12}, {2, 2, 2}, {8, 8, 8});
   Tensor b = box({12, 12, 12}, {3, 2, 4}, {10, 9, 9});
   b.data<std::uint8_t>()[0] = 1;
-  const Scores deep = score(a, b);
+  const CaseScores deep = score(a, b);
   EXPECT_NEAR(deep.dice, .519481, 5e-7);
   EXPECT_NEAR(deep.jaccard, .350877, 5e-7);
   EXPECT_NEAR(deep.hd95, 2.236068, 5e-7);
@@ -92,7 +93,7 @@ TEST(Metrics, WorkedExamplesByScipy) {
 
 TEST(Metrics, EmptyMasks) {
   const Tensor none = Tensor::zeros({4, 4, 4}, Dtype::u8), some = box({4, 4, 4}, {1, 1, 1}, {3, 3, 3});
-  const Scores published = score(none, some);
+  const CaseScores published = score(none, some);
   EXPECT_EQ(published.dice, 0);
   EXPECT_EQ(published.hd95, 0);
   EXPECT_EQ(published.asd, 0);
@@ -101,21 +102,15 @@ TEST(Metrics, EmptyMasks) {
   const MetricSpec rule{.empty = EmptyRule::undefined};
   EXPECT_EQ(score(none, none, rule).dice, 1);
   EXPECT_EQ(score(none, none, rule).jaccard, 1);
+  EXPECT_EQ(dice(none, none), 1);
+  EXPECT_EQ(dice(none, some), 0);
   EXPECT_EQ(score(none, some, rule).dice, 0);
   EXPECT_TRUE(std::isnan(score(none, some, rule).hd95));
   EXPECT_TRUE(std::isnan(score(some, none).hd95));
   EXPECT_EQ(score(some, none).dice, 0);
   EXPECT_THROW(surface_distances(none, some), engine::UsageError);
   EXPECT_THROW(score(none, Tensor::zeros({4, 4}, Dtype::u8)), engine::ShapeError);
-
-  const MeanScores mean = mean_scores({score(some, some), score(none, some, rule), score(some, none)});
-  EXPECT_EQ(mean.cases, 3);
-  EXPECT_EQ(mean.distances, 1);
-  EXPECT_EQ(mean.empty_predictions, 1);
-  EXPECT_EQ(mean.empty_truths, 1);
-  EXPECT_NEAR(mean.mean.dice, 1.0 / 3, 1e-15);
-  EXPECT_EQ(mean.mean.hd95, 0);
-  EXPECT_NEAR(mean.deviation.dice, std::sqrt(1.0 / 3), 1e-15);
+  EXPECT_THROW(dice(none, Tensor::zeros({4, 4}, Dtype::u8)), engine::ShapeError);
 }
 
 TEST(Metrics, MaskOfClass) {

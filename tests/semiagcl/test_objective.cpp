@@ -11,8 +11,10 @@
 #include "semiagcl/affinity_loss.h"
 #include "semiagcl/consistency.h"
 #include "semiagcl/contrastive_loss.h"
+#include "semiagcl/training/phases.h"
 #include "semiagcl/training/supervised_loss.h"
 #include "semiagcl/training/teacher.h"
+#include "semiagcl/training/warm_up.h"
 #include "tests/semiagcl/contrast_support.h"
 #include "tests/support/golden.h"
 
@@ -74,23 +76,24 @@ TEST(Consistency, UncertainVoxelsAreLeftOut) {
 }
 
 TEST(Objective, WeightsRiseAfterTheWarmUp) {
-  Method m;
-  m.warm_up_share = 0.25, m.ramp_share = 0.2;
-  EXPECT_EQ(ramp_at(249, 1000, m), 0);
-  EXPECT_NEAR(ramp_at(250, 1000, m), std::exp(-5.0), 1e-15);
-  EXPECT_EQ(ramp_at(400, 1000, m), 1);  // 250 + 0.2 * 750
+  RunSettings settings;
+  settings.train.steps = 1000, settings.method.warm_up_share = 0.25, settings.method.ramp_share = 0.2;
+  const Phases phases(with_warm_up(settings, nullptr, {.name = "method"}), settings);
+  EXPECT_EQ(phases.ramp(249), 0);
+  EXPECT_NEAR(phases.ramp(250), std::exp(-5.0), 1e-15);
+  EXPECT_EQ(phases.ramp(400), 1);  // 250 + 0.2 * 750
 }
 
 TEST(Objective, LeavesOutTermsOfWeightZero) {
   const auto scalar = [](const engine::Shape& shape, double value) {
     return Variable(Tensor::full(shape, value, Dtype::f64));
   };
-  EXPECT_EQ(objective({{"sup", scalar({}, 2), 1}, {"pl", scalar({1}, 3), 0.5}, {"rw", scalar({}, NAN), 0}}).value().item(),
+  EXPECT_EQ(total_loss({{"sup", scalar({}, 2), 1}, {"pl", scalar({1}, 3), 0.5}, {"rw", scalar({}, NAN), 0}}).value().item(),
             3.5);
   const Tensor ramp = Tensor::full({1}, 0.5, Dtype::f64);
-  EXPECT_EQ(objective({{"sup", scalar({}, 2), 1}, {"pl", scalar({1}, 3), 2, ramp}}).value().item(), 5);
-  EXPECT_THROW(objective({}), engine::UsageError);
-  EXPECT_THROW(objective({{"sup", scalar({2}, 1), 1}}), engine::ShapeError);
+  EXPECT_EQ(total_loss({{"sup", scalar({}, 2), 1}, {"pl", scalar({1}, 3), 2, ramp}}).value().item(), 5);
+  EXPECT_THROW(total_loss({}), engine::UsageError);
+  EXPECT_THROW(total_loss({{"sup", scalar({2}, 1), 1}}), engine::ShapeError);
 }
 
 TEST(Objective, GoldenEq8) {
@@ -127,10 +130,10 @@ TEST(Objective, GoldenEq8) {
       const std::vector<Term> terms = {{"sup", supervised_loss(labelled, g.get(name + "/label")), 1},
                                        {"reg", consistency_loss(student, teacher, Consistency::soft_ce), w[0]},
                                        {"pl", affinity_loss(affinity_graph(teacher, ops::softmax(student), m).a, m), w[1]},
-                                       {"rw", ops::mean(contrastive_losses(ops::l2_normalize(z), contrast)), w[2]}};
+                                       {"rw", ops::mean(contrastive_losses(ops::l2_normalise(z), contrast)), w[2]}};
       for (const Term& term : terms)
         EXPECT_NEAR(term.value.value().item(), g.number(name + "/L_" + term.name), exact ? 1e-12 : 3e-6) << term.name;
-      const Variable all = objective(terms);
+      const Variable all = total_loss(terms);
       EXPECT_NEAR(all.value().item(), g.number(name + "/L_all"), exact ? 5e-12 : 6e-6);
       tape.backward(all);
       EXPECT_TRUE(close(labelled.grad(), g.get(name + "/dlabelled_logits"), exact ? 1e-12 : 1e-4));

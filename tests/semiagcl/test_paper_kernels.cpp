@@ -5,8 +5,8 @@
 
 #include "engine/random.h"
 #include "semiagcl/kernels/backend.h"
+#include "tests/cases/kernel_cases.h"
 #include "tests/support/golden.h"
-#include "tests/support/kernel_cases.h"
 
 namespace sagcl::tests {
 namespace {
@@ -177,7 +177,7 @@ void expect_closest(const Ring& r, const Doubles& score, std::int64_t per_class,
     slots.resize(std::size_t(n), -1);
     const Ints ours = ints(c.slots);
     ASSERT_EQ(Ints(ours.begin() + b * n, ours.begin() + (b + 1) * n), slots) << "anchor " << b;
-    EXPECT_EQ(ints(c.found)[std::size_t(b)], found);
+    EXPECT_EQ(ints(c.count)[std::size_t(b)], found);
     EXPECT_EQ(ints(c.allowed)[std::size_t(b)], low < 2 ? found : low);
   }
 }
@@ -221,7 +221,7 @@ TEST_P(PaperKernels, Mixtures) {
         const auto slot = [&](int which, const Tensor& count) {
           return std::size_t(ints(c.slots)[std::size_t(b * n + std::int64_t(draw(which) * ints(count)[std::size_t(b)]))]);
         };
-        const std::size_t i = slot(0, c.allowed), j = slot(1, c.found);
+        const std::size_t i = slot(0, c.allowed), j = slot(1, c.count);
         const double w = weight == MixWeight::affinity ? affinity[i] : weight == MixWeight::half ? 0.5 : draw(2);
         Doubles mixed;
         double length = 0;
@@ -239,7 +239,7 @@ TEST_P(PaperKernels, MixturesOfNothingAreZero) {
   const KeyRing ring = ring_of(random_ring({3, 0}, 4, 1), 5, GetParam());
   Closest c = places(2, 4);
   cpu().closest_keys(ring, of({1}, {0.5}, GetParam()), normal_values({2, 8}, GetParam(), "score"), c);
-  EXPECT_EQ(ints(c.found), (Ints{0, 3}));
+  EXPECT_EQ(ints(c.count), (Ints{0, 3}));
   Tensor y = Tensor::full({2, 40, 5}, NAN, GetParam());
   cpu().mixtures(MixWeight::half, {}, ring, c, y);
   const Doubles values = y.to_doubles();

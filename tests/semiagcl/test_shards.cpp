@@ -25,6 +25,11 @@ struct Small final : layers::Module {
   }
 };
 
+struct Found {
+  Tensor none = {}, keys;
+  static constexpr Tensor Found::*tensors[] = {&Found::none, &Found::keys};
+};
+
 /// A shard whose loss is ((number + 1) Σ w + Σ other) / shards and which adds its number to the buffer.
 ShardReport run_shard(Small& net, std::int64_t number, std::int64_t shards) {
   autograd::Tape tape;
@@ -35,7 +40,7 @@ ShardReport run_shard(Small& net, std::int64_t number, std::int64_t shards) {
   ShardReport report;
   report.values.loss = double(number);
   report.values.terms["sup"] = 0.5;
-  report.found["keys"] = Tensor::full({1, 2}, double(number));
+  report.found = Findings::of(Found{.keys = Tensor::full({1, 2}, double(number))});
   if (number == 3) report.failure = "three is not finite";
   return report;
 }
@@ -46,21 +51,22 @@ TEST(Shards, GradientsAndStatisticsAreAveragesAndReportsComeInOrder) {
   for (int processes : {1, 2, 4})
     ThreadWorld(processes).run([&](engine::Communicator& ranks) {
       Small net;
-      layers::Sgd optimizer(layers::parameters_of(net));
-      ShardAverage average(ranks, 4, {&net}, optimizer);
+      layers::Sgd optimiser(layers::parameters_of(net));
+      ShardAverage average(ranks, 4, {{"net", &net}}, optimiser.parameters());
       const int share = 4 / processes;
       for (int i = 0; i < share; ++i) {
         average.begin();
         EXPECT_EQ(net.mean.item(), 10);  // every shard starts from the same statistics
         ShardReport report = run_shard(net, ranks.rank() * share + i, 4);
-        average.end(std::move(report), optimizer.take_gradients());
+        average.end(std::move(report), optimiser.take_gradients());
       }
       const std::vector<ShardReport> reports = average.finish();
       ASSERT_EQ(reports.size(), 4u);
       for (std::size_t s = 0; s < 4; ++s) {
         EXPECT_EQ(reports[s].values.loss, double(s));
         EXPECT_EQ(reports[s].values.terms.at("sup"), 0.5);
-        EXPECT_EQ(reports[s].found.at("keys").to_doubles(), (std::vector<double>{double(s), double(s)}));
+        EXPECT_EQ(reports[s].found.as<Found>().keys.to_doubles(), (std::vector<double>{double(s), double(s)}));
+        EXPECT_FALSE(reports[s].found.as<Found>().none.defined());
         EXPECT_EQ(reports[s].failure, s == 3 ? "three is not finite" : "");
       }
       EXPECT_EQ(average.gradients().at("w").to_doubles(), (std::vector<double>{2.5, 2.5}));
@@ -71,11 +77,11 @@ TEST(Shards, GradientsAndStatisticsAreAveragesAndReportsComeInOrder) {
 
 TEST(Shards, AShardThatFailedHasNoGradients) {
   Small net;
-  layers::Sgd optimizer(layers::parameters_of(net));
-  ShardAverage average(engine::alone(), 2, {&net}, optimizer);
+  layers::Sgd optimiser(layers::parameters_of(net));
+  ShardAverage average(engine::alone(), 2, {{"net", &net}}, optimiser.parameters());
   average.begin();
   ShardReport report = run_shard(net, 0, 2);
-  average.end(std::move(report), optimizer.take_gradients());
+  average.end(std::move(report), optimiser.take_gradients());
   average.begin();
   report = {};
   report.failure = "not finite";
@@ -87,28 +93,41 @@ TEST(Shards, WeightsThatDifferAreFoundInEveryProcess) {
   std::atomic<int> found = 0;
   ThreadWorld(2).run([&](engine::Communicator& ranks) {
     Small net;
-    require_equal_weights(ranks, {&net}, 0);
+    require_equal_weights(ranks, {{"net", &net}}, 0);
     if (ranks.rank() == 1) net.w.value_for_update().data<float>()[1] = std::nextafter(1.f, 2.f);
-    found += bool(throws<engine::UsageError>([&] { require_equal_weights(ranks, {&net}, 7); },
-                                             "after 7 steps the weights of process 1 (hash "));
+    found += bool(throws<engine::UsageError>(
+        [&] {
+          require_equal_weights(ranks, {{"net", &net}}, 7);
+        },
+        "after 7 steps the weights of process 1 (hash "));
     if (ranks.rank() == 1) net.w.value_for_update().data<float>()[1] = 1;
     if (ranks.rank() == 0) net.mean.data<float>()[0] += 1;  // running statistics count as well
-    found += bool(throws<engine::UsageError>([&] { require_equal_weights(ranks, {&net}, 8); }, "differ"));
+    found += bool(throws<engine::UsageError>([&] { require_equal_weights(ranks, {{"net", &net}}, 8); }, "differ"));
   });
   EXPECT_EQ(found, 4);
 }
 
 TEST(Shards, MustDivideTheBatchAndBeDividedByTheProcesses) {
   RunSettings s;
+  const Phase both{.name = "both", .unlabelled = true}, supervised{.name = "supervised"};
   s.train.batch = 8, s.train.shards = 4;
-  for (int processes : {1, 2, 4}) EXPECT_NO_THROW(check_batches(s, true, processes));
-  EXPECT_TRUE(throws<engine::UsageError>([&] { check_batches(s, true, 3); }, "3 processes cannot share train.shards = 4"));
-  EXPECT_TRUE(throws<engine::UsageError>([&] { check_batches(s, true, 8); }, "8 processes cannot share train.shards = 4"));
+  for (int processes : {1, 2, 4}) EXPECT_NO_THROW(check_batches(s, both, processes));
+  EXPECT_TRUE(throws<engine::UsageError>([&] { check_batches(s, both, 3); }, "3 processes cannot share train.shards = 4"));
+  EXPECT_TRUE(throws<engine::UsageError>([&] { check_batches(s, both, 8); }, "8 processes cannot share train.shards = 4"));
   s.train.shards = 8;
-  EXPECT_NO_THROW(check_batches(s, false, 8));  // supervised: eight labelled samples
-  EXPECT_TRUE(throws<engine::UsageError>([&] { check_batches(s, true, 8); }, "4 labelled and 4 unlabelled samples"));
+  EXPECT_NO_THROW(check_batches(s, supervised, 8));  // supervised: eight labelled samples
+  EXPECT_TRUE(throws<engine::UsageError>([&] { check_batches(s, both, 8); }, "4 labelled and 4 unlabelled samples"));
+  Phase pasted = supervised;
+  pasted.name = "pre-training", pasted.paste = true;
+  EXPECT_TRUE(throws<engine::UsageError>([&] { check_batches(s, pasted, 8); }, "pre-training swaps boxes"));
+  s.augment.copy_paste = true;
+  EXPECT_TRUE(throws<engine::UsageError>([&] { check_batches(s, supervised, 8); }, "augment.copy_paste swaps boxes"));
+  s.train.batch = 16;
+  EXPECT_NO_THROW(check_batches(s, pasted, 8));
+  EXPECT_NO_THROW(check_batches(s, supervised, 8));
+  s.augment.copy_paste = false, s.train.batch = 8;
   s.train.unlabelled = "beside";
-  EXPECT_NO_THROW(check_batches(s, true, 8));
+  EXPECT_NO_THROW(check_batches(s, both, 8));
   s.train.shards = 6;
-  EXPECT_TRUE(throws<engine::UsageError>([&] { check_batches(s, true, 1); }, "choose 1, 2, 4, 8"));
+  EXPECT_TRUE(throws<engine::UsageError>([&] { check_batches(s, both, 1); }, "choose 1, 2, 4, 8"));
 }

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "engine/safetensors.h"
+#include "engine/files/safetensors.h"
 
 namespace sagcl::tests {
 

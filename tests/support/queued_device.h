@@ -4,7 +4,8 @@
 #include <deque>
 #include <functional>
 
-#include "engine/memory.h"
+#include "engine/devices/device_registry.h"
+#include "engine/devices/device_runtime.h"
 
 namespace sagcl::tests {
 

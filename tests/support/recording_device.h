@@ -2,6 +2,8 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "engine/devices/device_registry.h"
+#include "engine/devices/device_runtime.h"
 #include "ops/kernels/conv_reference.inl"
 #include "ops/kernels/launch_cpu.h"
 #include "ops/kernels/shared_backend.inl"

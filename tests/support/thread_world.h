@@ -6,7 +6,7 @@
 #include <thread>
 #include <vector>
 
-#include "engine/communicator.h"
+#include "engine/processes/communicator.h"
 
 namespace sagcl::tests {
 

@@ -1,3 +1,4 @@
+#include "semiagcl/baselines/registry.h"
 #include "tests/tools/tools_support.h"
 #include "tools/programs/json_text.h"
 #include "tools/run/config.h"
@@ -22,7 +23,7 @@ TEST(Config, ListsAreUnderstoodAsTypedAndAsPrinted) {
     EXPECT_EQ(after(std::string("augment.flip=") + text).augment.flip, axes) << text;
   for (const char* text : {"", "[]", "[ ]"})
     EXPECT_TRUE(after(std::string("evaluation.stride=") + text).evaluation.stride.empty()) << text;
-  EXPECT_EQ(after("data.labeled=[a, \"b\"]").data.labeled, "a,b");
+  EXPECT_EQ(after("data.labelled=[a, \"b\"]").data.labelled, "a,b");
   expect_error<engine::UsageError>([] { after("train.patch=[16,16,16"); }, {"train.patch = '[16,16,16'", "16,16,16"});
   expect_error<engine::UsageError>([] { after("train.patch=[16,x,16]"); }, {"train.patch = 'x'", "whole number"});
 }
@@ -61,6 +62,24 @@ TEST(Config, EveryPrintedSettingCanBeTypedBack) {
   EXPECT_EQ(tools::differences(s, read), "");
 }
 
+TEST(Config, AGridOfNothingIsRefused) {
+  const RunSettings s = after("method.patch_grid=0x2x2");
+  expect_error<engine::UsageError>([&] { tools::check(s); }, {"patch_grid"});
+}
+
+TEST(Config, FormerNamesAreUnderstoodAndNoted) {
+  RunSettings s;
+  const auto changed =
+      tools::apply_toml(s, "[data]\nlabeled = \"8\"\nlabeled_pick = \"spread\"\n[train]\noptimizer = \"sgd\"\n", "old.toml");
+  EXPECT_EQ(changed, (std::vector<std::string>{"data.labelled", "data.labelled_pick", "train.optimiser"}));
+  EXPECT_EQ(s.data.labelled, "8");
+  EXPECT_EQ(s.data.labelled_pick, "spread");
+  EXPECT_EQ(s.train.optimiser, "sgd");
+  EXPECT_EQ(tools::apply_assignment(s, "data.labeled=3"), "data.labelled");
+  EXPECT_EQ(s.data.labelled, "3");
+  EXPECT_NE(tools::to_toml(s).find("# formerly optimizer:\noptimiser = \"sgd\"\n"), std::string::npos);
+}
+
 TEST(Config, OnlyWhatTrainsNothingMayChange) {
   RunSettings run, now;
   now.evaluation.stride = {1, 2, 3}, now.evaluation.every = 7, now.data.folder = "/elsewhere", now.train.replay = true,
@@ -68,6 +87,62 @@ TEST(Config, OnlyWhatTrainsNothingMayChange) {
   EXPECT_EQ(tools::differences(tools::with_what_may_change(run, now), now), "");
   now.train.batch = 6;
   EXPECT_EQ(tools::differences(tools::with_what_may_change(run, now), now), "train.batch: 4 | 6\n");
+}
+
+TEST(Config, EveryMethodListsSettingsThatThereAre) {
+  std::vector<std::string> keys = {"method.preset"};
+  const RunSettings s;
+  semiagcl::for_each_run_setting(s, [&](const char* key, const auto&) { keys.push_back(key); });
+  semiagcl::for_each_setting(s.method, [&](const char* key, const auto&) { keys.push_back(std::string("method.") + key); });
+  for (const auto& method : semiagcl::training_methods())
+    for (const std::string& read : method.reads)
+      EXPECT_TRUE(
+          std::any_of(keys.begin(), keys.end(),
+                      [&](const std::string& key) { return read.ends_with('.') ? key.starts_with(read) : key == read; }))
+          << method.name << ": " << read;
+}
+
+TEST(Config, WhatTheMethodDoesNotReadIsTold) {
+  const auto warning = [](const std::string& method, const std::vector<std::string>& keys) {
+    RunSettings s;
+    s.train.method = method;
+    return tools::warning_of_unread(s, keys);
+  };
+  EXPECT_EQ(warning("supervised", {"train.steps", "mix.box", "mix.box"}),
+            "warning: mix.box is not read by method supervised");
+  EXPECT_EQ(warning("bcp", {"method.w_pl", "mix.box", "method.ema_decay", "augment.colour"}),
+            "warning: method.w_pl, method.ema_decay are not read by method bcp");
+  EXPECT_EQ(warning("mean-teacher", {"method.w_reg", "method.min_target"}),
+            "warning: method.min_target is not read by method mean-teacher");
+  EXPECT_EQ(warning("ua-mt", {"method.w_reg", "method.teacher_dropout", "train.unlabelled"}), "");
+  EXPECT_EQ(warning("semi-agcl", {"method.w_pl", "method.preset", "mix.box"}),
+            "warning: mix.box is not read by method semi-agcl");
+  for (const char* method : {"supervised", "mean-teacher", "ua-mt", "bcp", "semi-agcl"})
+    EXPECT_EQ(warning(method, {"method.warm_up_share", "train.learning_rate", "evaluation.every"}), "") << method;
+  expect_error<engine::UsageError>([&] { warning("semi-agc", {"mix.box"}); }, {"unknown method 'semi-agc'", "semi-agcl"});
+}
+
+TEST(Config, AFileOrAFlagIsTheUsersChoiceAndAPresetIsNot) {
+  Scratch folder;
+  put(folder / "mine.toml", "[method]\nw_pl = 2\ntau = 0.2\n[mix]\nbox = 0.5\n");  // tau has its default
+  const auto told = [](std::vector<std::string> arguments) {
+    arguments.insert(arguments.end(), {"--preset", "glands", "--print-config", "--method", "supervised"});
+    const Outcome outcome = run("sagcl-train", arguments);
+    EXPECT_EQ(outcome.code, 0) << outcome.err;
+    return outcome.err;
+  };
+  EXPECT_EQ(told({}), "");
+  EXPECT_EQ(told({"--set", "train.steps=10"}), "");
+  EXPECT_EQ(told({"--config", (folder / "mine.toml").string(), "--set", "method.n_hard=8"}),
+            "warning: method.w_pl, mix.box, method.n_hard are not read by method supervised\n");
+}
+
+TEST(Config, PatchesAreForMethodsThatCutThem) {
+  RunSettings s;
+  s.network.name = "unet", s.train.patch = {1, 32, 32}, s.train.method = "supervised";
+  EXPECT_NO_THROW(tools::check(s));
+  s.train.method = "semi-agcl";
+  expect_error<engine::UsageError>([&] { tools::check(s); }, {"2 patches do not divide an extent of 1"});
 }
 
 TEST(Config, JsonTakesAnyBytes) {

@@ -26,7 +26,7 @@ TEST(Evaluation, OfTwoRectangles) {
   Evaluation e = with_classes({"gland"});
   tools::add_case(e, "one", box({1, 16, 16}, {0, 3, 4}, {1, 9, 12}), box({1, 16, 16}, {0, 5, 2}, {1, 12, 10}), unit_spacing);
   tools::summarise(e);
-  const tools::Scores& s = e.cases[0].classes[0].scores;
+  const semiagcl::Agreement& s = e.cases[0].classes[0].scores;
   EXPECT_NEAR(s.dice, 0.461538, 1e-6);
   EXPECT_NEAR(s.jaccard, 0.300000, 1e-6);
   EXPECT_NEAR(s.hd95, 3.000000, 1e-6);
@@ -58,7 +58,9 @@ TEST(Evaluation, EmptyMasksAreCountedAndDoNotFlatterDistances) {
   EXPECT_EQ(e.empty_predictions, 2);
   EXPECT_NEAR(e.mean[0].dice, 1.0 / 3, 1e-12);  // 1, 0, 0
   EXPECT_NEAR(e.mean[1].dice, 2.0 / 3, 1e-12);  // both empty counts 1
-  EXPECT_EQ(e.mean[0].hd95, 0);                 // over the one case that has a distance
+  EXPECT_EQ(tools::dice_per_class(truth, truth, 2), (std::vector<double>{1, 1}));
+  EXPECT_EQ(tools::dice_per_class(box(s, {1, 1, 1}, {3, 3, 3}, 2), truth, 2), (std::vector<double>{0, 0}));
+  EXPECT_EQ(e.mean[0].hd95, 0);  // over the one case that has a distance
   EXPECT_TRUE(std::isnan(e.mean[1].hd95));
   EXPECT_EQ(e.by_dice().front(), 2u);
   EXPECT_EQ(e.by_dice().back(), 0u);

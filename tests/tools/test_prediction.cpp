@@ -4,7 +4,7 @@
 #include "datasets/formats/formats.h"
 #include "datasets/formats/nifti_fields.h"
 #include "datasets/formats/plane_file.h"
-#include "engine/safetensors.h"
+#include "engine/files/safetensors.h"
 #include "layers/segmenter.h"
 #include "layers/weights.h"
 #include "tests/tools/prediction_support.h"

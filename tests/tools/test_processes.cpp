@@ -6,7 +6,7 @@
 #include <chrono>
 #include <thread>
 
-#include "engine/safetensors.h"
+#include "engine/files/read_file.h"
 #include "tests/tools/tools_support.h"
 #include "tools/run/run_state.h"
 

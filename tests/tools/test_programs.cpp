@@ -3,7 +3,6 @@
 
 #include "datasets/formats/nifti.h"
 #include "datasets/formats/png.h"
-#include "engine/safetensors.h"
 #include "layers/segmenter.h"
 #include "layers/weights.h"
 #include "tests/tools/tools_support.h"
@@ -272,7 +271,7 @@ TEST(Bench, RunsRowsOfThePaperAndGoesOnWhereItStopped) {
   };
   const auto first = table("0", "row01");
   ASSERT_EQ(first.code, 0) << first.err;
-  const auto checkpoint = f("table/row01/labeled-0.05-seed-0/checkpoints/step-0000002.safetensors");
+  const auto checkpoint = f("table/row01/labelled-0.05-seed-0/checkpoints/step-0000002.safetensors");
   const auto written = std::filesystem::last_write_time(checkpoint);
   const auto second = table("0,1", "row01,row06");
   ASSERT_EQ(second.code, 0) << second.err;
@@ -283,11 +282,11 @@ TEST(Bench, RunsRowsOfThePaperAndGoesOnWhereItStopped) {
   EXPECT_TRUE(contains(second.out, "| 67.78 | 68.88 (!) | 8.54 | 2.89 |"));  // an impossible pair
   EXPECT_EQ(tests::content_of(f("table/table-IV.md")), second.out);
   EXPECT_TRUE(contains(tests::content_of(f("table/table-IV.csv")), "IV,row06,"));
-  EXPECT_TRUE(contains(tests::content_of(f("table/row06/labeled-0.05-seed-1/config.toml")), "c_nuc = 0"));
+  EXPECT_TRUE(contains(tests::content_of(f("table/row06/labelled-0.05-seed-1/config.toml")), "c_nuc = 0"));
   const auto list =
       run("sagcl-bench", {"paper", "IV", "--data", data, "--out", f("listed"), "--rows", "row06,row08", "--list"});
   EXPECT_EQ(std::count(list.out.begin(), list.out.end(), '\n'), 2);
-  EXPECT_TRUE(contains(list.out, "method.mixing=none --set method.c_nuc=0 --labeled 0.05 --seed 0 --out"));
+  EXPECT_TRUE(contains(list.out, "method.mixing=none --set method.c_nuc=0 --labelled 0.05 --seed 0 --out"));
   EXPECT_FALSE(std::filesystem::exists(f("listed")));
   EXPECT_EQ(table("0", "row99").code, 2);
   EXPECT_EQ(run("sagcl-bench", {"paper", "VII", "--data", data, "--out", f("t7")}).code, 2);

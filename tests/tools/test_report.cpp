@@ -72,14 +72,14 @@ TEST_F(Report, HoldsItsParts) {
   EXPECT_EQ(page.find("<script"), std::string::npos);
   EXPECT_EQ(page.find("http"), std::string::npos);
   EXPECT_EQ(page.find("hippo <campus>"), std::string::npos);  // nothing unescaped
-  EXPECT_EQ(page.find("Comparison"), std::string::npos);
+  EXPECT_EQ(page.find("CaseScores"), std::string::npos);
 }
 
 TEST_F(Report, ComparesRuns) {
   const auto other = make_run("run-b", {5, 5, 5});
   const std::string page =
       tools::report_page(folder_ / "run-a", {.compare = {other, folder_ / "run-a"}, .expectation = "Something else."});
-  EXPECT_TRUE(contains(page, "Comparison"));
+  EXPECT_TRUE(contains(page, "CaseScores"));
   EXPECT_TRUE(contains(page, "run-b"));
   EXPECT_TRUE(contains(page, "<p class=\"expectation\">Something else.</p>"));
   std::size_t rows = 0;

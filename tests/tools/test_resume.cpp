@@ -2,6 +2,7 @@
 #include <signal.h>
 
 #include "datasets/formats/nifti.h"
+#include "engine/files/safetensors.h"
 #include "tests/tools/small_runs.h"
 
 namespace sagcl::tests {
@@ -41,7 +42,7 @@ TEST_F(Resume, StepByStepIsTheWholeRun) {
            {}, {"--method", "mean-teacher", "--set", "method.average_warm_up=true"}, restarting}) {
     const Outcome whole = train("whole", kind);
     ASSERT_EQ(whole.code, 0);
-    EXPECT_EQ(whole.err.find("it starts again") != std::string::npos, kind == restarting);
+    EXPECT_EQ(whole.err.find("the run starts again") != std::string::npos, kind == restarting);
     std::vector<std::string> step = kind;
     step.insert(step.end(), {"--stop-after", "1"});
     int calls = 1;

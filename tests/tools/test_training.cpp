@@ -11,7 +11,8 @@
 #include <fstream>
 #include <thread>
 
-#include "engine/safetensors.h"
+#include "engine/files/read_file.h"
+#include "engine/files/safetensors.h"
 #include "layers/weights.h"
 #include "tools/evaluate/trained_network.h"
 

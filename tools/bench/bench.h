@@ -9,7 +9,7 @@
 /// Measurements of sagcl-bench: single operations at the sizes of the networks' layers, and whole training steps.
 namespace sagcl::tools {
 
-double median(std::vector<double> values);          ///< UsageError for none
+double median(const std::vector<double>& values);   ///< UsageError for none
 double seconds_of(const std::function<void()>& f);  ///< wall clock
 
 /// One operation with inputs that all want gradients.

@@ -120,7 +120,7 @@ void add_losses(std::vector<BenchCase>& cases) {
                    {{64, 128}, {4096, 128}},
                    [](const Inputs& v) { return ops::matmul(v[0], v[1], {.transpose_b = true}); },
                    2.0 * 64 * 128 * 4096});
-  cases.push_back({"l2_normalize/4096x128", {{4096, 128}}, [](const Inputs& v) { return ops::l2_normalize(v[0]); }});
+  cases.push_back({"l2_normalise/4096x128", {{4096, 128}}, [](const Inputs& v) { return ops::l2_normalise(v[0]); }});
 }
 
 }  // namespace

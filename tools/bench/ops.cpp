@@ -2,8 +2,9 @@
 #include <algorithm>
 #include <chrono>
 
-#include "engine/memory.h"
+#include "engine/devices/device_registry.h"
 #include "engine/random.h"
+#include "semiagcl/evaluation/metrics.h"
 #include "tools/bench/bench.h"
 
 namespace sagcl::tools {
@@ -11,12 +12,7 @@ namespace sagcl::tools {
 using autograd::Variable;
 using engine::Tensor;
 
-double median(std::vector<double> values) {
-  engine::require<engine::UsageError>(!values.empty(), "the median of no values was asked for");
-  std::sort(values.begin(), values.end());
-  const std::size_t n = values.size();
-  return n % 2 ? values[n / 2] : 0.5 * (values[n / 2 - 1] + values[n / 2]);
-}
+double median(const std::vector<double>& values) { return semiagcl::percentile(values, 50); }
 
 double seconds_of(const std::function<void()>& f) {
   const auto begin = std::chrono::steady_clock::now();
@@ -38,7 +34,7 @@ double repeated(double seconds, const std::function<void()>& f) {
   std::vector<double> times;
   for (double sum = 0; times.size() < 3 || (sum < seconds && times.size() < 1000);)
     times.push_back(seconds_of(f)), sum += times.back();
-  return median(std::move(times));
+  return median(times);
 }
 
 }  // namespace

@@ -9,7 +9,7 @@
 #include <cstring>
 #include <limits>
 
-#include "engine/safetensors.h"
+#include "engine/files/atomic_file.h"
 #include "tools/programs/program.h"
 #include "tools/programs/signals.h"
 #include "tools/run/run_folder.h"
@@ -45,22 +45,22 @@ int run_program_to(const fs::path& log, const std::vector<std::string>& command)
 }
 
 /// What starts one run.
-std::vector<std::string> command_of(const PaperBench& bench, const PaperRow& row, const std::string& labeled,
+std::vector<std::string> command_of(const PaperBench& bench, const PaperRow& row, const std::string& labelled,
                                     const std::string& seed, const fs::path& run) {
   std::vector<std::string> command = {bench.train.string()};
   command.insert(command.end(), bench.arguments.begin(), bench.arguments.end());
   command.insert(command.end(), row.arguments.begin(), row.arguments.end());
-  command.insert(command.end(), {"--labeled", labeled, "--seed", seed, "--out", run.string()});
+  command.insert(command.end(), {"--labelled", labelled, "--seed", seed, "--out", run.string()});
   return command;
 }
 
 /// One run, started, resumed or left alone.
-int run_once(const PaperBench& bench, const PaperRow& row, const std::string& labeled, const std::string& seed,
+int run_once(const PaperBench& bench, const PaperRow& row, const std::string& labelled, const std::string& seed,
              const fs::path& run) {
   const std::string state = read_status(run).state;
   if (state == "finished" || state == "failed") return exit_ok;
   make_folder(run.parent_path());
-  std::vector<std::string> command = command_of(bench, row, labeled, seed, run);
+  std::vector<std::string> command = command_of(bench, row, labelled, seed, run);
   command.push_back("--resume");
   command.push_back("--no-report");
   const int code = run_program_to(run.string() + ".txt", command);
@@ -77,7 +77,7 @@ void collect(RowResult& result, const RunRecord& run) {
   }
   result.not_finite += failed;
   if (!run.evaluation || failed) return;
-  const Scores& s = run.evaluation->foreground_mean;
+  const Agreement& s = run.evaluation->foreground_mean;
   result.figures.push_back({100 * s.dice, 100 * s.jaccard, s.hd95, s.asd});
   result.minutes.push_back(run.seconds() / 60);
   result.peak_mib.push_back(peak);
@@ -100,23 +100,23 @@ int run_paper_table(const PaperBench& bench) {
   catch_signals();
   std::vector<RowResult> results;
   std::string unit = "voxel";
-  const std::size_t all = rows.size() * bench.labeled.size() * bench.seeds.size();
+  const std::size_t all = rows.size() * bench.labelled.size() * bench.seeds.size();
   std::size_t done = 0;
-  for (const std::string& labeled : bench.labeled)
+  for (const std::string& labelled : bench.labelled)
     for (const PaperRow* row : rows) {
-      results.push_back({row, labeled, {}, {}, {}});
+      results.push_back({row, labelled, {}, {}, {}});
       for (const std::string& seed : bench.seeds) {
-        const fs::path run = bench.out / row->id / fmt::format("labeled-{}-seed-{}", labeled, seed);
+        const fs::path run = bench.out / row->id / fmt::format("labelled-{}-seed-{}", labelled, seed);
         if (bench.list) {
           std::string line;
-          for (const std::string& word : command_of(bench, *row, labeled, seed, run))
+          for (const std::string& word : command_of(bench, *row, labelled, seed, run))
             line += (line.empty() ? "" : " ") + shell_quoted(word);
           fmt::print("{}\n", line);
           continue;
         }
         say(fmt::format("run {} of {}: Table {}, {} ({}), labels {}, seed {}", ++done, all, table.number, row->id, row->name,
-                        labeled, seed));
-        const int code = run_once(bench, *row, labeled, seed, run);
+                        labelled, seed));
+        const int code = run_once(bench, *row, labelled, seed, run);
         if (code != exit_ok) {
           say(fmt::format("{} ended with exit code {}; the same command goes on from here", run.string(), code));
           return code;

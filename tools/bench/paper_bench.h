@@ -12,9 +12,9 @@ namespace sagcl::tools {
 struct PaperBench {
   std::string table;              ///< "IV"
   std::vector<std::string> rows;  ///< ids; empty: all
-  std::vector<std::string> labeled = {"0.05"};
+  std::vector<std::string> labelled = {"0.05"};
   std::vector<std::string> seeds = {"0"};
-  std::filesystem::path out;           ///< runs are out/<row>/labeled-<labeled>-seed-<seed>
+  std::filesystem::path out;           ///< runs are out/<row>/labelled-<labelled>-seed-<seed>
   std::vector<std::string> arguments;  ///< of sagcl-train, common to all runs
   std::filesystem::path train;         ///< the program sagcl-train
   bool list = false;                   ///< print the command of every run instead of running it
@@ -29,7 +29,7 @@ int run_paper_table(const PaperBench& bench);
 /// What is known of the runs of one row at one label share: figures in per cent and the evaluation's unit.
 struct RowResult {
   const PaperRow* row;
-  std::string labeled;
+  std::string labelled;
   std::vector<Figures> figures;           ///< one per finished seed
   std::vector<double> minutes, peak_mib;  ///< of training
   std::int64_t not_finite = 0;            ///< seeds that ended at a NaN

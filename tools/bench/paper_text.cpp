@@ -36,7 +36,7 @@ std::string mean_and_spread(const std::vector<double>& v, int decimals) {
 
 /// What the paper printed at this share of the labels; null if it did not.
 const Figures* printed(const RowResult& r) {
-  const double share = std::strtod(r.labeled.c_str(), nullptr);
+  const double share = std::strtod(r.labelled.c_str(), nullptr);
   return share == 0.05 ? &r.row->at_5 : share == 0.1 ? &r.row->at_10 : nullptr;
 }
 
@@ -64,7 +64,7 @@ std::string to_markdown(const PaperTable& table, const std::vector<RowResult>& r
     const std::string impossible = !dice.empty() && !jaccard_fits_dice(mean(dice), mean(jaccard)) ? " (!)" : "";
     const std::string seeds =
         std::to_string(dice.size()) + (r.not_finite ? fmt::format(", {} not finite", r.not_finite) : "");
-    text += fmt::format("| {} | {} | {} | {} | {}{} | {} | {} | {} | {} {}\n", r.row->name, r.labeled, seeds,
+    text += fmt::format("| {} | {} | {} | {} | {}{} | {} | {} | {} | {} {}\n", r.row->name, r.labelled, seeds,
                         mean_and_spread(dice, 1), mean_and_spread(jaccard, 1), impossible,
                         mean_and_spread(column(r, &Figures::hd95), 2), mean_and_spread(column(r, &Figures::asd), 2),
                         number(mean(r.minutes), 1), number(mean(r.peak_mib), 0), printed_cells(r));
@@ -73,11 +73,11 @@ std::string to_markdown(const PaperTable& table, const std::vector<RowResult>& r
 }
 
 std::string to_csv(const PaperTable& table, const std::vector<RowResult>& results, const std::string& unit) {
-  std::string text = "table,row,name,labeled,seeds,not_finite,dice,dice_sd,jaccard,jaccard_sd,hd95_" + unit + ",asd_" +
+  std::string text = "table,row,name,labelled,seeds,not_finite,dice,dice_sd,jaccard,jaccard_sd,hd95_" + unit + ",asd_" +
                      unit + ",minutes,peak_mib,paper_dice,paper_jaccard,paper_hd95,paper_asd\n";
   for (const RowResult& r : results) {
     const std::vector<double> dice = column(r, &Figures::dice), jaccard = column(r, &Figures::jaccard);
-    text += fmt::format("{},{},\"{}\",{},{},{},{},{},{},{},{},{},{},{}", table.number, r.row->id, r.row->name, r.labeled,
+    text += fmt::format("{},{},\"{}\",{},{},{},{},{},{},{},{},{},{},{}", table.number, r.row->id, r.row->name, r.labelled,
                         dice.size(), r.not_finite, number(mean(dice), 3), number(deviation(dice), 3),
                         number(mean(jaccard), 3), number(deviation(jaccard), 3), number(mean(column(r, &Figures::hd95)), 3),
                         number(mean(column(r, &Figures::asd)), 3), number(mean(r.minutes), 2), number(mean(r.peak_mib), 0));
@@ -92,7 +92,7 @@ std::string to_svg(const PaperTable& table, const std::vector<RowResult>& result
   for (const RowResult& r : results) {
     const std::vector<double> dice = column(r, &Figures::dice);
     if (dice.empty()) continue;
-    bars.push_back({r.row->name + " (" + r.labeled + ")", mean(dice), mean_and_spread(dice, 1), palette()[0]});
+    bars.push_back({r.row->name + " (" + r.labelled + ")", mean(dice), mean_and_spread(dice, 1), palette()[0]});
   }
   std::string svg = bar_chart("Table " + table.number + ": mean foreground Dice, per cent", bars, 100);
   return svg.insert(5, "xmlns=\"http://www.w3.org/2000/svg\" style=\"font:13px sans-serif;background:#fff\" ");

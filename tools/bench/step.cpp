@@ -1,8 +1,10 @@
 #include <algorithm>
 
-#include "engine/memory.h"
+#include "engine/devices/allocator.h"
+#include "engine/devices/device_registry.h"
+#include "engine/devices/device_runtime.h"
 #include "engine/random.h"
-#include "layers/optimizer.h"
+#include "layers/optimiser.h"
 #include "layers/segmenter.h"
 #include "ops/cross_entropy.h"
 #include "tools/bench/bench.h"

@@ -6,7 +6,6 @@
 #include <numeric>
 
 #include "datasets/volume.h"
-#include "semiagcl/evaluation/metrics.h"
 #include "tools/programs/text_table.h"
 
 namespace sagcl::tools {
@@ -14,13 +13,14 @@ namespace sagcl::tools {
 namespace {
 
 constexpr double undefined = std::numeric_limits<double>::quiet_NaN();
-constexpr double Scores::*fields[] = {&Scores::dice, &Scores::jaccard, &Scores::hd95, &Scores::asd, &Scores::assd};
+constexpr double Agreement::*fields[] = {&Agreement::dice, &Agreement::jaccard, &Agreement::hd95, &Agreement::asd,
+                                         &Agreement::assd};
 
 /// Field by field, the mean over what is defined.
 template <class Each>
-Scores mean_of(std::size_t n, Each&& each) {
-  Scores mean;
-  for (double Scores::*field : fields) {
+Agreement mean_of(std::size_t n, Each&& each) {
+  Agreement mean;
+  for (double Agreement::*field : fields) {
     double sum = 0, count = 0;
     for (std::size_t i = 0; i < n; ++i)
       if (const double v = each(i).*field; std::isfinite(v)) sum += v, ++count;
@@ -77,21 +77,29 @@ void add_case(Evaluation& e, const std::string& id, const Tensor& prediction, co
                                   .empty = semiagcl::EmptyRule::undefined};
   CaseResult result{id, {}};
   for (std::size_t k = 1; k <= e.classes.size(); ++k) {
-    const semiagcl::Scores s =
+    const semiagcl::CaseScores s =
         semiagcl::score(semiagcl::mask_of(p, std::int64_t(k)), semiagcl::mask_of(r, std::int64_t(k)), spec);
     const char* status = s.empty_prediction && s.empty_truth ? "both_empty"
                          : s.empty_prediction                ? "empty_prediction"
                          : s.empty_truth                     ? "empty_reference"
                                                              : "ok";
-    result.classes.push_back({{s.dice, s.jaccard, s.hd95, s.asd, s.assd}, status});
+    result.classes.push_back({s, status});
   }
   e.cases.push_back(std::move(result));
+}
+
+std::vector<double> dice_per_class(const Tensor& prediction, const Tensor& reference, std::int64_t classes) {
+  const Tensor p = annotated_part(prediction, reference), r = annotated_part(reference, reference);
+  std::vector<double> dice;
+  for (std::int64_t k = 1; k <= classes; ++k)
+    dice.push_back(semiagcl::dice(semiagcl::mask_of(p, k), semiagcl::mask_of(r, k)));
+  return dice;
 }
 
 void summarise(Evaluation& e) {
   e.mean.clear();
   e.empty_predictions = 0;
-  std::vector<Scores> occurring;
+  std::vector<Agreement> occurring;
   for (std::size_t k = 0; k < e.classes.size(); ++k) {
     e.mean.push_back(mean_of(e.cases.size(), [&](std::size_t i) { return e.cases[i].classes[k].scores; }));
     if (!e.in_no_mask(k)) occurring.push_back(e.mean.back());
@@ -102,7 +110,7 @@ void summarise(Evaluation& e) {
 
 std::string to_text(const Evaluation& e) {
   TextTable table({"case", "class", "Dice %", "Jaccard %", "HD95", "ASD", "ASSD", ""});
-  const auto row = [&](const std::string& id, const std::string& name, const Scores& s, const std::string& note) {
+  const auto row = [&](const std::string& id, const std::string& name, const Agreement& s, const std::string& note) {
     table.row(
         {id, name, number(100 * s.dice), number(100 * s.jaccard), number(s.hd95), number(s.asd), number(s.assd), note});
   };

@@ -4,20 +4,17 @@
 #include <string>
 #include <vector>
 
-#include "engine/tensor.h"
+#include "semiagcl/evaluation/metrics.h"
 
 namespace sagcl::tools {
 
 using engine::Tensor;
+using semiagcl::Agreement;
 
-/// Agreement of two masks of one class, or a mean over such. Dice and Jaccard in 0..1, distances in the evaluation's unit.
-struct Scores {
-  double dice = 0, jaccard = 0, hd95 = 0, asd = 0, assd = 0;
-};
-
-/// One foreground class of one case. Distances that do not exist (one mask is empty) are NaN, null in JSON.
+/// One foreground class of one case. Distances are in the evaluation's unit; those that do not exist (one mask is empty) are
+/// NaN, null in JSON.
 struct ClassResult {
-  Scores scores;
+  Agreement scores;
   std::string status = "ok";  ///< ok, empty_prediction, empty_reference, both_empty
 };
 
@@ -35,8 +32,8 @@ struct Evaluation {
   std::string unit = "voxel";        ///< of the distances: "voxel" or "mm"
   std::vector<std::string> classes;  ///< names of the foreground classes
   std::vector<CaseResult> cases;
-  std::vector<Scores> mean;  ///< per class
-  Scores foreground_mean;    ///< mean over the classes that occur
+  std::vector<Agreement> mean;  ///< per class
+  Agreement foreground_mean;    ///< mean over the classes that occur
   /// (case, class) pairs where the reference has the class and the prediction does not
   std::int64_t empty_predictions = 0;
 
@@ -50,6 +47,9 @@ struct Evaluation {
 /// ShapeError if the extents differ.
 void add_case(Evaluation& evaluation, const std::string& id, const Tensor& prediction, const Tensor& reference,
               const std::array<double, 3>& spacing);
+
+/// Dice of the classes 1 .. K of two masks as add_case finds it, without the distances.
+std::vector<double> dice_per_class(const Tensor& prediction, const Tensor& reference, std::int64_t classes);
 
 /// Computes the means; call it after the last case.
 void summarise(Evaluation& evaluation);

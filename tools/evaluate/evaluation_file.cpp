@@ -1,7 +1,8 @@
 #include <cmath>
 #include <limits>
 
-#include "engine/safetensors.h"  // read_file, write_file_atomically
+#include "engine/files/atomic_file.h"
+#include "engine/files/read_file.h"
 #include "tools/evaluate/evaluation.h"
 #include "tools/programs/json_text.h"
 
@@ -16,7 +17,7 @@ namespace {
 
 Json number_or_null(double value) { return std::isfinite(value) ? Json(value) : Json(nullptr); }
 
-Json to_object(const Scores& s) {
+Json to_object(const Agreement& s) {
   return {{"dice", number_or_null(s.dice)},
           {"jaccard", number_or_null(s.jaccard)},
           {"hd95", number_or_null(s.hd95)},
@@ -47,7 +48,7 @@ double number(const Json& object, const char* key, const std::string& name) {
   return value.is_null() ? std::numeric_limits<double>::quiet_NaN() : value.get<double>();
 }
 
-Scores scores(const Json& o, const std::string& name) {
+Agreement scores(const Json& o, const std::string& name) {
   return {number(o, "dice", name), number(o, "jaccard", name), number(o, "hd95", name), number(o, "asd", name),
           number(o, "assd", name)};
 }
@@ -65,7 +66,7 @@ std::string to_json(const Evaluation& e) {
     }
     cases.push_back({{"id", c.id}, {"classes", std::move(classes)}});
   }
-  for (const Scores& s : e.mean) mean.push_back(to_object(s));
+  for (const Agreement& s : e.mean) mean.push_back(to_object(s));
   const Json json = {{"schema_version", 1},
                      {"unit", e.unit},
                      {"classes", e.classes},

@@ -1,7 +1,6 @@
 #include "tools/evaluate/prediction_input.h"
 
 #include <algorithm>
-#include <cctype>
 #include <iterator>
 #include <map>
 
@@ -16,25 +15,15 @@ namespace sagcl::tools {
 
 namespace fs = std::filesystem;
 using datasets::Case;
+using datasets::channel_in;
 using datasets::counted;
+using datasets::without_channel;
 using engine::DataError;
 using engine::require;
 
 namespace {
 
 using Files = std::map<std::string, fs::path>;  // name without ending -> file
-
-constexpr std::size_t suffix_length = 5;  // "_0000"
-
-/// The channel that a name ends in, as in "la_003_0001".
-std::optional<std::int64_t> channel_in(const std::string& name) {
-  if (name.size() <= suffix_length || name[name.size() - suffix_length] != '_') return {};
-  const std::string digits = name.substr(name.size() - suffix_length + 1);
-  if (!std::all_of(digits.begin(), digits.end(), [](unsigned char c) { return std::isdigit(c); })) return {};
-  return std::stoll(digits);
-}
-
-std::string without_channel(const std::string& name) { return name.substr(0, name.size() - suffix_length); }
 
 bool holds_one_channel(const fs::path& file) {
   if (datasets::is_png(file)) return datasets::read_png_info(file).is_grey();

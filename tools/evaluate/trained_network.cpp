@@ -1,9 +1,9 @@
 #include "tools/evaluate/trained_network.h"
 
 #include <algorithm>
-#include <charconv>
 #include <nlohmann/json.hpp>
 
+#include "datasets/text.h"
 #include "layers/weights.h"
 #include "semiagcl/training/checkpoint.h"
 #include "tools/programs/program.h"
@@ -28,12 +28,10 @@ const std::string& note(const engine::TensorFile& content, const char* name, con
 
 std::int64_t whole_number(const engine::TensorFile& content, const char* name, const std::string& source) {
   const std::string& text = note(content, name, source);
-  std::int64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  require<DataError>(
-      error == std::errc() && end == text.data() + text.size() && value >= 0 && value < (std::int64_t(1) << 40),
-      "{}: note '{}' = '{}' is not a whole number", source, name, text);
-  return value;
+  const auto value = datasets::number_in<std::int64_t>(text);
+  require<DataError>(value && *value >= 0 && *value < (std::int64_t(1) << 40), "{}: note '{}' = '{}' is not a whole number",
+                     source, name, text);
+  return *value;
 }
 
 std::vector<std::string> class_names(const engine::TensorFile& content, const std::string& source) {
@@ -68,11 +66,7 @@ bool has_any(const engine::TensorFile& content, const std::string& prefix) {
 TrainedNetwork network_from(const engine::TensorFile& content, const std::string& which, const std::string& source) {
   TrainedNetwork t;
   const std::string& config = note(content, "config", source);
-  try {
-    apply_toml(t.settings, config, source + " (note 'config')");
-  } catch (const engine::UsageError& e) {  // the command line is right, the file is not
-    fail<DataError>("{}", e.what());
-  }
+  t.settings = settings_in(config, source + " (note 'config')");
   repair_stride(t.settings, source);
   t.classes = class_names(content, source);
   t.channels = whole_number(content, "channels", source);

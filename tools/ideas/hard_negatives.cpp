@@ -72,7 +72,7 @@ IdeaPicture hard_negatives_picture(Subject& s) {
     const float* row = similarity.data<float>() + b * slots;
     all.insert(all.end(), row, row + s.bank->count(background));  // the first slots are of class background
     const std::int32_t* slot = found.slots.data<std::int32_t>() + b * found.slots.shape()[1];
-    for (std::int64_t i = 0; i < found.found.data<std::int32_t>()[b]; ++i) closest.push_back(double(row[slot[i]]));
+    for (std::int64_t i = 0; i < found.count.data<std::int32_t>()[b]; ++i) closest.push_back(double(row[slot[i]]));
   }
 
   Chart chart{.title = "Similarity q · n of anchors of class gland to their negatives",

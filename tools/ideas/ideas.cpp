@@ -5,7 +5,8 @@
 
 #include "datasets/augment.h"
 #include "datasets/store.h"
-#include "engine/safetensors.h"
+#include "engine/files/read_file.h"
+#include "engine/files/safetensors.h"
 #include "layers/weights.h"
 #include "ops/softmax.h"
 #include "semiagcl/evaluation/inference.h"
@@ -49,7 +50,7 @@ Subject make_subject(const std::filesystem::path& glands, std::int64_t steps) {
   Subject subject;
   semiagcl::RunSettings& s = subject.settings;
   apply_toml(s, engine::read_file(preset_file("glands")), "preset glands");
-  s.data.folder = glands.string(), s.data.labeled = "2", s.data.test = held_out, s.train.steps = steps;
+  s.data.folder = glands.string(), s.data.labelled = "2", s.data.test = held_out, s.train.steps = steps;
   check(s);
 
   const RunData data = load_run_data(s, "");
@@ -71,7 +72,7 @@ Subject make_subject(const std::filesystem::path& glands, std::int64_t steps) {
   engine::Generator random(0, "overwritten by the weights of the run");
   subject.head = std::make_unique<layers::ProjectionHead>(subject.student->bottleneck_channels(), s.method.projection_hidden,
                                                           s.method.projection_dim, random);
-  layers::load(*subject.head, semiagcl::checkpoint::head, content, "the training");
+  layers::load(*subject.head, std::string(semiagcl::checkpoint::method) + "head/", content, "the training");
   subject.bank = std::make_unique<semiagcl::MemoryBank>(data.training.classes, s.method);
   subject.bank->load(semiagcl::checkpoint::state_of(content, semiagcl::checkpoint::bank));
   return subject;

@@ -1,6 +1,6 @@
 #include <fmt/format.h>
 
-#include "layers/optimizer.h"
+#include "layers/optimiser.h"
 #include "ops/nuclear_norm.h"
 #include "ops/softmax.h"
 #include "semiagcl/affinity.h"

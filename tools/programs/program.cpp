@@ -11,6 +11,7 @@
 #include <new>
 
 #include "tools/programs/signals.h"
+#include "tools/programs/version.h"
 
 namespace sagcl::tools {
 
@@ -102,7 +103,7 @@ int stop_exit_code() { return stop_signal() == SIGTERM ? exit_terminated : exit_
 int run_program(CLI::App& app, int argc, char** argv, const std::string& examples, const std::function<int()>& body) {
   const std::string name = program_name(argv[0]);
   app.name(name);
-  app.set_version_flag("--version", std::string("sagcl ") + SAGCL_VERSION);
+  app.set_version_flag("--version", std::string("sagcl ") + version());
   app.footer("Examples:\n" + examples + "\n" + exit_code_text);
   app.get_formatter()->column_width(34);
   try {

@@ -2,16 +2,20 @@
 #include <cmath>
 #include <fstream>
 
+#include "engine/devices/device_choice.h"
+#include "engine/devices/device_registry.h"
+#include "engine/devices/precision.h"
+#include "engine/files/atomic_file.h"
+#include "engine/files/read_file.h"
 #include "engine/parallel.h"
-#include "engine/plugin.h"
-#include "engine/safetensors.h"
 #include "semiagcl/training/trainer.h"
-#include "tests/support/op_cases.h"
+#include "tests/cases/op_cases.h"
 #include "tools/bench/bench.h"
 #include "tools/bench/paper_bench.h"
 #include "tools/programs/json_text.h"
 #include "tools/programs/program.h"
 #include "tools/programs/text_table.h"
+#include "tools/programs/version.h"
 #include "tools/run/config.h"
 #include "tools/run/run_data.h"
 
@@ -80,7 +84,7 @@ int step(Options o, engine::Device device) {
   table.row({"step", tools::number(t.step_median, 4)});
   table.row({"fastest step", tools::number(t.step_min, 4)});
   // One line of JSON first, so that a script can read the same line from either framework.
-  const Json json = {{"sagcl", SAGCL_VERSION},
+  const Json json = {{"sagcl", tools::version()},
                      {"net", o.step.net},
                      {"shape", o.step.shape},
                      {"batch", o.step.batch},
@@ -124,7 +128,7 @@ int method(const Options& o, engine::Device device) {
   for (std::int64_t i = 0; i < o.step.steps; ++i)
     times.push_back(tools::seconds_of([&] { trainer.advance(), trainer.reports(); }));
   const double peak = double(engine::allocator(device).statistics().peak) / (1 << 20), resident = tools::peak_resident_mib();
-  const Json json = {{"sagcl", SAGCL_VERSION},
+  const Json json = {{"sagcl", tools::version()},
                      {"method", s.train.method},
                      {"preset", o.preset},
                      {"net", s.network.name},
@@ -196,7 +200,7 @@ int main(int argc, char** argv) {
   paper_command->add_option("--preset", o.preset, "settings shared by all rows")->capture_default_str();
   paper_command->add_option("--rows", paper.rows, "ids of rows, e.g. row01,row03 or supervised (default: all)")
       ->delimiter(',');
-  paper_command->add_option("--labeled", paper.labeled, "shares or counts of labelled cases")
+  paper_command->add_option("--labelled,--labeled", paper.labelled, "shares or counts of labelled cases")
       ->delimiter(',')
       ->capture_default_str();
   paper_command->add_option("--seeds", paper.seeds, "seeds, each a run")->delimiter(',')->capture_default_str();

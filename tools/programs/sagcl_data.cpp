@@ -5,7 +5,7 @@
 #include "datasets/check.h"
 #include "datasets/convert.h"
 #include "datasets/split.h"
-#include "engine/safetensors.h"
+#include "engine/files/atomic_file.h"
 #include "tools/programs/program.h"
 #include "tools/report/html.h"
 #include "tools/report/overlay.h"
@@ -174,17 +174,17 @@ int main(int argc, char** argv) {
       ->check(CLI::Number);
   CLI::App* s = verb("split", "divides the patients and writes the parts with the hash of every case", split);
   s->add_option("--out", o.out, "file to write")->required()->type_name("FILE.json");
-  s->add_option("--labeled", o.settings.data.labeled, "labelled training cases: a count, a share, or ids a,b,c")
+  s->add_option("--labelled,--labeled", o.settings.data.labelled, "labelled training cases: a count, a share, or ids a,b,c")
       ->capture_default_str();
   s->add_option("--test", o.settings.data.test, "patients for the test: a count, a share, or ids")->capture_default_str();
   s->add_option("--validation", o.settings.data.validation, "patients for validation, as --test")->capture_default_str();
   s->add_option("--pick", o.settings.data.split_pick, "which patients: last, every, seeded")->capture_default_str();
-  s->add_option("--labeled-pick", o.settings.data.labeled_pick, "which of them: first, spread, seeded")
+  s->add_option("--labelled-pick,--labeled-pick", o.settings.data.labelled_pick, "which of them: first, spread, seeded")
       ->capture_default_str();
   s->add_option("--seed", o.settings.train.seed, "of the seeded picks")->capture_default_str();
   return tools::run_program(app, argc, argv,
                             "  sagcl-data check DIR --pictures check.html\n"
                             "  sagcl-data convert DIR --to NEW --label-map 0:0,255:1\n"
-                            "  sagcl-data split DIR --out split.json --labeled 0.1 --test 0.2 --pick seeded\n",
+                            "  sagcl-data split DIR --out split.json --labelled 0.1 --test 0.2 --pick seeded\n",
                             [&] { return verbs.at(app.get_subcommands().front()->get_name())(); });
 }

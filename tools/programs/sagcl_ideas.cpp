@@ -1,6 +1,6 @@
 #include <CLI/CLI.hpp>
 
-#include "engine/safetensors.h"
+#include "engine/files/atomic_file.h"
 #include "tools/ideas/ideas.h"
 #include "tools/programs/program.h"
 

@@ -4,8 +4,10 @@
 #include <set>
 
 #include "datasets/text.h"
+#include "engine/devices/allocator.h"
+#include "engine/devices/device_choice.h"
+#include "engine/devices/device_registry.h"
 #include "engine/parallel.h"
-#include "engine/plugin.h"
 #include "tools/evaluate/prediction.h"
 #include "tools/evaluate/prediction_input.h"
 #include "tools/programs/program.h"

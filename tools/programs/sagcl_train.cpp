@@ -2,9 +2,9 @@
 #include <CLI/CLI.hpp>
 #include <optional>
 
+#include "engine/files/read_file.h"
 #include "engine/parallel.h"
-#include "engine/safetensors.h"
-#include "semiagcl/training/training_method.h"
+#include "semiagcl/baselines/registry.h"
 #include "tools/programs/program.h"
 #include "tools/programs/signals.h"
 #include "tools/report/report.h"
@@ -21,7 +21,7 @@ using engine::fail;
 using engine::UsageError;
 
 struct Flags {
-  std::string preset, config, data, out, split, weights, method, labeled, seed, precision, device = "auto";
+  std::string preset, config, data, out, split, weights, method, labelled, seed, precision, device = "auto";
   std::vector<std::string> set;
   int threads = 0;
   bool resume = false, dry_run = false, no_report = false, list_methods = false, list_presets = false, print_config = false;
@@ -44,7 +44,7 @@ Settings settings_of(const Flags& f, tools::RunState state) {
   semiagcl::RunSettings s;
   if (state != tools::RunState::none) {
     const std::filesystem::path saved = std::filesystem::path(f.out) / "config.toml";
-    tools::apply_toml(s, engine::read_file(saved), saved.string());
+    s = tools::settings_in(engine::read_file(saved), saved.string());
     engine::require<engine::DataError>(
         !s.data.folder.empty(),
         "{}: is not whole, it names no data.folder; put it back (checkpoints hold it as their "
@@ -52,6 +52,7 @@ Settings settings_of(const Flags& f, tools::RunState state) {
         saved.string());
   }
   const semiagcl::RunSettings before = s;
+  std::vector<std::string> by_hand;  // keys that a preset did not set
   if (!f.preset.empty()) {
     const auto file = tools::preset_file(f.preset);
     s.preset = f.preset;
@@ -59,15 +60,15 @@ Settings settings_of(const Flags& f, tools::RunState state) {
   }
   if (!f.config.empty()) {
     tools::require_file(f.config, "--config");
-    tools::apply_toml(s, engine::read_file(f.config), f.config);
+    by_hand = tools::apply_toml(s, engine::read_file(f.config), f.config);
   }
   if (!f.data.empty()) s.data.folder = full_path(f.data);
   if (!f.weights.empty()) s.train.weights = full_path(f.weights);
   if (!f.method.empty()) s.train.method = f.method;
-  if (!f.labeled.empty()) s.data.labeled = f.labeled;
+  if (!f.labelled.empty()) s.data.labelled = f.labelled;
   if (!f.seed.empty()) tools::apply_assignment(s, "train.seed=" + f.seed);
   if (!f.precision.empty()) s.train.precision = f.precision;
-  for (const std::string& assignment : f.set) tools::apply_assignment(s, assignment);
+  for (const std::string& assignment : f.set) by_hand.push_back(tools::apply_assignment(s, assignment));
   if (state != tools::RunState::none) {
     const std::string changed = tools::differences(tools::with_what_may_change(before, s), s);
     engine::require<UsageError>(changed.empty(),
@@ -76,6 +77,7 @@ Settings settings_of(const Flags& f, tools::RunState state) {
                                 changed);
   }
   tools::check(s);
+  if (const std::string warning = tools::warning_of_unread(s, by_hand); !warning.empty()) tools::say(warning);
   return {s, state == tools::RunState::none ? "" : tools::differences(before, s)};
 }
 
@@ -108,7 +110,7 @@ int run(const Flags& f, const std::string& command, engine::Communicator& ranks)
   tools::catch_signals();
   std::optional<tools::RunLock> lock;  // before anybody looks at the folder
   if (!f.dry_run && !f.print_config && ranks.rank() == 0) lock.emplace(f.out);
-  engine::any(ranks, false);
+  engine::wait_for_all(ranks);
   const tools::RunState there = f.out.empty() ? tools::RunState::none : tools::state_of(f.out);
   engine::require<UsageError>(f.resume || f.dry_run || f.print_config || there == tools::RunState::none,
                               "{} already holds a run: continue it with --resume, or choose another folder", f.out);
@@ -160,7 +162,7 @@ int main(int argc, char** argv) {
   app.add_option("--weights", f.weights,
                  "start from the weights in this file: a run's checkpoint, or safetensors in PyTorch's order");
   app.add_option("--method", f.method, "how to train (see --list-methods)");
-  app.add_option("--labeled", f.labeled, "labelled training cases: a count, a share, or ids a,b,c");
+  app.add_option("--labelled,--labeled", f.labelled, "labelled training cases: a count, a share, or ids a,b,c");
   app.add_option("--seed", f.seed, "of weights, crops, augmentation and dropout");
   app.add_option("--set", f.set, "one setting, key=value; may be repeated")->allow_extra_args(false);
   app.add_option("--device", f.device, "auto, cpu, cuda or cuda:N")->capture_default_str();
@@ -180,7 +182,7 @@ int main(int argc, char** argv) {
   return tools::run_program(
       app, argc, argv,
       "  sagcl-train --preset hippocampus --data data/hippocampus --out runs/first\n"
-      "  sagcl-train --preset hippocampus --data DIR --out runs/b --method supervised --labeled 8 --set train.steps=1000\n"
+      "  sagcl-train --preset hippocampus --data DIR --out runs/b --method supervised --labelled 8 --set train.steps=1000\n"
       "  sagcl-train --resume --out runs/first\n"
       "  mpirun -np 2 sagcl-train --preset la --data DIR --out runs/c --set train.shards=2",
       [&] {

@@ -1,7 +1,7 @@
 #include <algorithm>
 #include <map>
 
-#include "semiagcl/training/objective.h"
+#include "semiagcl/training/warm_up.h"
 #include "tools/report/chart.h"
 #include "tools/report/report.h"
 

@@ -32,7 +32,7 @@ std::int64_t voxel_at(const engine::Shape& s, int axis, std::int64_t position, s
 }
 
 /// Grey values that become black and white: the 0.5th and 99.5th percentile, so that a few bright voxels do not darken the
-/// rest.
+/// rest. By rank in a sample, not between neighbours as ops::quantiles: a picture's greys are not so fine.
 std::pair<float, float> grey_window(const Tensor& image) {
   const float* p = image.data<float>();
   const std::int64_t stride = std::max<std::int64_t>(1, image.size() / 200000);

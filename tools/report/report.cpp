@@ -2,13 +2,14 @@
 
 #include <cmath>
 
-#include "engine/safetensors.h"
+#include "engine/files/atomic_file.h"
 #include "tools/programs/program.h"
 #include "tools/programs/progress.h"
 #include "tools/programs/text_table.h"
+#include "tools/programs/version.h"
 #include "tools/report/html.h"
 
-// The page and its head; the sections are in report_tables.cpp, report_curves.cpp and report_overlays.cpp.
+// The page and its head; the sections are in tables.cpp, curves.cpp and overlays.cpp.
 namespace sagcl::tools {
 
 namespace fs = std::filesystem;
@@ -104,7 +105,7 @@ std::string report_page(const fs::path& folder, const ReportSpec& spec) {
   page += details_section(run);
   page += fmt::format(
       "<footer>Written by sagcl {}. Dice and Jaccard in per cent; distances with MedPy's definitions.</footer>\n",
-      SAGCL_VERSION);
+      version());
   return page + "</main></body></html>\n";
 }
 

@@ -18,7 +18,7 @@ std::string cell(const std::string& text, bool bad = false) {
 
 std::string percent(double v, int decimals = 1) { return number(100 * v, decimals); }
 
-std::string score_cells(const Scores& s) {
+std::string score_cells(const Agreement& s) {
   return cell(percent(s.dice)) + cell(percent(s.jaccard)) + cell(number(s.hd95)) + cell(number(s.asd));
 }
 
@@ -54,7 +54,7 @@ std::string comparison_row(const RunRecord& run, const std::vector<std::string>&
 
 std::string comparison_section(const std::vector<RunRecord>& runs) {
   const std::vector<std::string> classes = common_classes(runs);
-  std::string out = "<section><h2>Comparison</h2>\n";
+  std::string out = "<section><h2>CaseScores</h2>\n";
   std::vector<Bar> bars;
   double largest = 0;
   for (std::size_t i = 0; i < runs.size(); ++i)
@@ -81,8 +81,8 @@ std::string comparison_section(const std::vector<RunRecord>& runs) {
 std::string comparison_text(const std::vector<RunRecord>& runs) {
   TextTable table({"run", "method", "labels", "steps", "seed", "Dice", "Jaccard", "HD95", "ASD", "time"});
   for (const RunRecord& r : runs) {
-    const Scores none{.dice = NAN, .jaccard = NAN, .hd95 = NAN, .asd = NAN, .assd = NAN};
-    const Scores& mean = r.evaluation ? r.evaluation->foreground_mean : none;
+    const Agreement none{.dice = NAN, .jaccard = NAN, .hd95 = NAN, .asd = NAN, .assd = NAN};
+    const Agreement& mean = r.evaluation ? r.evaluation->foreground_mean : none;
     table.row({r.name(), r.settings.train.method, r.labelled ? std::to_string(*r.labelled) : "-", std::to_string(r.steps()),
                std::to_string(r.settings.train.seed), number(100 * mean.dice, 1), number(100 * mean.jaccard, 1),
                number(mean.hd95), number(mean.asd), duration_text(r.seconds())});
@@ -123,7 +123,7 @@ std::string cases_section(const Evaluation& e) {
   }
   out += "<tr class=\"mean\"><td>mean</td>";
   if (e.classes.size() > 1) out += bar(e.foreground_mean.dice);
-  for (const Scores& s : e.mean) out += score_cells(s) + cell(number(s.assd));
+  for (const Agreement& s : e.mean) out += score_cells(s) + cell(number(s.assd));
   return out + "</tr></tbody></table></div></section>\n";
 }
 

@@ -4,10 +4,10 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <charconv>
 #include <map>
 
-#include "engine/safetensors.h"
+#include "semiagcl/baselines/registry.h"
+#include "semiagcl/training/setting_text.h"
 #include "tools/programs/program.h"
 
 namespace sagcl::tools {
@@ -34,31 +34,17 @@ std::vector<std::string> split_list(const std::string& text) {
   return parts;
 }
 
+// Text to field. A list holds values of one type.
 template <class T>
-T number(const std::string& key, const std::string& text) {
-  T value{};
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  require<UsageError>(error == std::errc() && end == text.data() + text.size(), "{} = '{}': expected {}", key, text,
-                      std::is_floating_point_v<T> ? "a number" : "a whole number");
-  return value;
+void read(const std::string& key, const std::string& text, T& field) {
+  require<UsageError>(semiagcl::read_value(text, field), "{} = '{}': expected {}", key, text, semiagcl::allowed(field));
 }
-
-// Text to field, field to TOML. One pair per type a setting can have.
 void read(const std::string&, const std::string& text, std::string& field) { field = text; }
-void read(const std::string& key, const std::string& text, std::int64_t& field) { field = number<std::int64_t>(key, text); }
-void read(const std::string& key, const std::string& text, std::uint64_t& field) {
-  field = number<std::uint64_t>(key, text);
-}
-void read(const std::string& key, const std::string& text, double& field) { field = number<double>(key, text); }
-void read(const std::string& key, const std::string& text, bool& field) {
-  require<UsageError>(text == "true" || text == "false", "{} = '{}': expected true or false", key, text);
-  field = text == "true";
-}
-void read(const std::string& key, const std::string& text, std::vector<std::int64_t>& field) {
+template <class T>
+void read(const std::string& key, const std::string& text, std::vector<T>& field) {
   field.clear();
-  for (const std::string& part : split_list(text)) field.push_back(number<std::int64_t>(key, part));
+  for (const std::string& part : split_list(text)) read(key, part, field.emplace_back());
 }
-void read(const std::string&, const std::string& text, std::vector<std::string>& field) { field = split_list(text); }
 
 std::string quoted(const std::string& text) {
   std::string out = "\"";
@@ -92,24 +78,16 @@ std::string without_toml(const std::string& key, const std::string& typed) {
   } catch (const toml::parse_error& e) { fail<UsageError>("{} = {}: {}", key, text, e.description()); }
 }
 
-std::string shown(const std::string& v) { return quoted(v); }
-std::string shown(std::int64_t v) { return std::to_string(v); }
-std::string shown(std::uint64_t v) { return std::to_string(v); }
-std::string shown(double v) { return fmt::format("{}", v); }
-std::string shown(bool v) { return v ? "true" : "false"; }
-std::string shown(const std::vector<std::int64_t>& v) { return fmt::format("[{}]", fmt::join(v, ", ")); }
-std::string shown(const std::vector<std::string>& v) {
-  std::string out = "[";
-  for (std::size_t i = 0; i < v.size(); ++i) out += (i ? ", " : "") + quoted(v[i]);
-  return out + "]";
+/// Field to TOML: numbers and truth values stand bare, words are quoted.
+template <class T>
+std::string shown(const T& v) {
+  return std::is_arithmetic_v<T> ? semiagcl::text_of(v) : quoted(semiagcl::text_of(v));
 }
-
-/// Numbers and truth values stand bare in TOML, words are quoted.
-std::string bare_or_quoted(const std::string& text) {
-  double value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  const bool bare = text == "true" || text == "false" || (error == std::errc() && end == text.data() + text.size());
-  return bare ? text : quoted(text);
+template <class T>
+std::string shown(const std::vector<T>& v) {
+  std::string out = "[";
+  for (std::size_t i = 0; i < v.size(); ++i) out += (i ? ", " : "") + shown(v[i]);
+  return out + "]";
 }
 
 /// Every setting as key and TOML value, in order.
@@ -117,16 +95,26 @@ std::vector<std::pair<std::string, std::string>> all_settings(const RunSettings&
   std::vector<std::pair<std::string, std::string>> all;
   semiagcl::for_each_run_setting(s, [&](const char* key, const auto& field) { all.emplace_back(key, shown(field)); });
   all.emplace_back("method.preset", quoted(s.method.preset));
-  const std::string method = semiagcl::describe(s.method);
-  for (std::size_t begin = 0; begin < method.size();) {
-    const std::size_t end = std::min(method.find('\n', begin), method.size());
-    const std::string line = method.substr(begin, end - begin);
-    const std::size_t equals = line.find(" = ");
-    if (equals != std::string::npos && line.substr(0, equals) != "preset")
-      all.emplace_back("method." + line.substr(0, equals), bare_or_quoted(line.substr(equals + 3)));
-    begin = end + 1;
-  }
+  semiagcl::for_each_setting(
+      s.method, [&](const char* key, const auto& field) { all.emplace_back(std::string("method.") + key, shown(field)); });
   return all;
+}
+
+/// Settings that had another name before; it is still understood, in files of earlier versions and behind --set, and the
+/// resolved configuration notes it, so that a search for it finds the setting.
+const std::map<std::string, std::string> former_names = {
+    {"data.labeled", "data.labelled"}, {"data.labeled_pick", "data.labelled_pick"}, {"train.optimizer", "train.optimiser"}};
+
+std::string current_name(const std::string& key) {
+  const auto former = former_names.find(key);
+  return former == former_names.end() ? key : former->second;
+}
+
+/// A line above a setting that had another name: "# formerly labeled:".
+std::string note_on_name(const std::string& key) {
+  for (const auto& [former, now] : former_names)
+    if (now == key) return "# formerly " + former.substr(former.find('.') + 1) + ":\n";
+  return "";
 }
 
 /// Sets one key from text. `where` begins the message, e.g. "run.toml:14: ".
@@ -205,21 +193,45 @@ std::filesystem::path preset_file(const std::string& name) {
   fail<UsageError>("unknown preset '{}'{}; there are: {}", name, did_you_mean(name, names), fmt::join(names, ", "));
 }
 
-void apply_toml(RunSettings& settings, const std::string& text, const std::string& name) {
+std::vector<std::string> apply_toml(RunSettings& settings, const std::string& text, const std::string& name) {
   std::vector<Entry> entries;
   try {
     flatten(toml::parse(text, name), "", name, entries);
   } catch (const toml::parse_error& e) { fail<UsageError>("{}:{}: {}", name, e.source().begin.line, e.description()); }
   std::stable_partition(entries.begin(), entries.end(), [](const Entry& e) { return e.key == "method.preset"; });
-  for (const Entry& e : entries) set(settings, e.key, e.text, e.where);
+  std::vector<std::string> changed;
+  for (const Entry& e : entries) {
+    const auto before = all_settings(settings);
+    const std::string key = current_name(e.key);
+    set(settings, key, e.text, e.where);
+    if (all_settings(settings) != before) changed.push_back(key);
+  }
+  return changed;
 }
 
-void apply_assignment(RunSettings& settings, const std::string& assignment) {
+RunSettings settings_in(const std::string& text, const std::string& name) try {
+  RunSettings settings;
+  apply_toml(settings, text, name);
+  return settings;
+} catch (const UsageError& e) { fail<engine::DataError>("{}", e.what()); }
+
+std::string apply_assignment(RunSettings& settings, const std::string& assignment) {
   const std::size_t equals = assignment.find('=');
   require<UsageError>(equals != std::string::npos && equals > 0, "--set {}: expected key=value, e.g. --set train.steps=1000",
                       assignment);
-  const std::string key = assignment.substr(0, equals);
+  const std::string key = current_name(assignment.substr(0, equals));
   set(settings, key, without_toml("--set " + key, assignment.substr(equals + 1)), "--set ");
+  return key;
+}
+
+std::string warning_of_unread(const RunSettings& settings, const std::vector<std::string>& keys) {
+  std::vector<std::string> unread;
+  for (const std::string& key : keys)
+    if (!semiagcl::method_reads(settings, key) && std::find(unread.begin(), unread.end(), key) == unread.end())
+      unread.push_back(key);
+  if (unread.empty()) return "";
+  return fmt::format("warning: {} {} not read by method {}", fmt::join(unread, ", "), unread.size() == 1 ? "is" : "are",
+                     settings.train.method);
 }
 
 std::string to_toml(const RunSettings& settings) {
@@ -231,7 +243,7 @@ std::string to_toml(const RunSettings& settings) {
       continue;
     }
     if (key.substr(0, dot) != section) text += fmt::format("\n[{}]\n", section = key.substr(0, dot));
-    text += fmt::format("{} = {}\n", key.substr(dot + 1), value);
+    text += fmt::format("{}{} = {}\n", note_on_name(key), key.substr(dot + 1), value);
   }
   return text;
 }

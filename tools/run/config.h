@@ -14,11 +14,21 @@ std::filesystem::path preset_file(const std::string& name);  ///< UsageError lis
 
 /// Applies a TOML file or text to settings. `name` stands in messages. UsageError with line, the unknown or ill-typed
 /// key and the nearest known one. "method.preset" is applied before the other keys of [method],
-/// and keeps what earlier files and flags set by hand.
-void apply_toml(semiagcl::RunSettings& settings, const std::string& text, const std::string& name);
+/// and keeps what earlier files and flags set by hand. Former names of keys are understood. Returns the keys that the text
+/// gave another value.
+std::vector<std::string> apply_toml(semiagcl::RunSettings& settings, const std::string& text, const std::string& name);
+
+/// The settings that a file of a run holds, its config.toml or a checkpoint's note; DataError where apply_toml throws, since
+/// the command line is right and the file is not.
+semiagcl::RunSettings settings_in(const std::string& text, const std::string& name);
 
 /// Applies "key=value", as given to --set. Lists are written 32,48,32, or as to_toml prints them: [32, 48, 32], ["H", "W"].
-void apply_assignment(semiagcl::RunSettings& settings, const std::string& assignment);
+/// Returns the key.
+std::string apply_assignment(semiagcl::RunSettings& settings, const std::string& assignment);
+
+/// "warning: mix.box is not read by method supervised": of these keys, those that the settings' method has no use for;
+/// empty if it reads all.
+std::string warning_of_unread(const semiagcl::RunSettings& settings, const std::vector<std::string>& keys);
 
 /// UsageError for values that cannot work together (steps < 1, a patch not divisible by 16, windows with gaps between
 /// them, …) or that config.toml cannot hold (text that is not UTF-8).

@@ -3,7 +3,8 @@
 #include <algorithm>
 
 #include "datasets/label_rule.h"
-#include "engine/plugin.h"
+#include "engine/devices/precision.h"
+#include "semiagcl/baselines/registry.h"
 #include "tools/run/config.h"
 
 // Which values of the settings can work, alone and together.
@@ -56,6 +57,7 @@ void check(const RunSettings& s) {
   const auto at_least = [](const char* key, std::int64_t value, std::int64_t low) {
     require<UsageError>(value >= low, "{} = {}: must be at least {}", key, value, low);
   };
+  semiagcl::check(s.method);
   at_least("train.steps", s.train.steps, 1);
   at_least("train.batch", s.train.batch, 1);
   at_least("train.shards", s.train.shards, 1);
@@ -64,21 +66,21 @@ void check(const RunSettings& s) {
   at_least("evaluation.checkpoint_every", s.evaluation.checkpoint_every, 1);
   require<UsageError>(s.train.patch.size() == 3, "train.patch = [{}]: expected three extents D, H, W",
                       fmt::join(s.train.patch, ", "));
-  const bool flat = s.network.name == "unet";
+  const bool flat = s.network.name == "unet", cuts_patches = semiagcl::method_reads(s, "method.patch_grid");
   for (std::size_t a = 0; a < 3; ++a) {
     const std::int64_t extent = s.train.patch[a];
     if (flat && a == 0) require<UsageError>(extent == 1, "train.patch: images have depth 1, got {}", extent);
     else
       require<UsageError>(extent >= 16 && extent % 16 == 0,
                           "train.patch: {} is not a multiple of 16; the network halves it four times", extent);
-    const bool encodes_patches = s.train.method == "semi-agcl" && s.method.mixing != semiagcl::Mixing::none &&
+    const bool encodes_patches = cuts_patches && s.method.mixing != semiagcl::Mixing::none &&
                                  s.method.embedding == semiagcl::Embedding::patch && !(flat && a == 0);
     require<UsageError>(
         !encodes_patches || extent / s.method.patch_grid[int(a)] >= 16,
         "method.patch_grid: {} patches leave {} voxels of an extent of {}; the encoder halves a patch four times and "
         "needs 16. Use fewer patches, a larger train.patch, or method.embedding=roi",
         s.method.patch_grid[int(a)], extent / s.method.patch_grid[int(a)], extent);
-    require<UsageError>(extent % s.method.patch_grid[int(a)] == 0,
+    require<UsageError>(!cuts_patches || extent % s.method.patch_grid[int(a)] == 0,
                         "method.patch_grid: {} patches do not divide an extent of {}", s.method.patch_grid[int(a)], extent);
   }
   require<UsageError>(s.data.resize_order == 0 || s.data.resize_order == 1,
@@ -87,16 +89,17 @@ void check(const RunSettings& s) {
   require<UsageError>(s.train.learning_rate > 0, "train.learning_rate = {}: must be positive", s.train.learning_rate);
   require<UsageError>(s.train.unlabelled == "half" || s.train.unlabelled == "beside",
                       "train.unlabelled = '{}': choose half or beside", s.train.unlabelled);
-  require<UsageError>(s.train.optimizer == "adam" || s.train.optimizer == "sgd",
-                      "train.optimizer = '{}': choose adam or sgd", s.train.optimizer);
+  require<UsageError>(s.train.optimiser == "adam" || s.train.optimiser == "sgd",
+                      "train.optimiser = '{}': choose adam or sgd", s.train.optimiser);
   if (s.train.precision != "auto") (void)engine::precision_from(s.train.precision);
   require<UsageError>(s.mix.box > 0 && s.mix.box < 1, "mix.box = {}: choose a share of the crop's sides between 0 and 1",
                       s.mix.box);
+  require<UsageError>(s.mix.ema_decay >= 0 && s.mix.ema_decay < 1, "mix.ema_decay = {}: choose 0 or more, below 1",
+                      s.mix.ema_decay);
   require<UsageError>(s.mix.unlabelled_weight >= 0 && s.mix.unlabelled_weight < 1e6,
                       "mix.unlabelled_weight = {}: must be 0 or more", s.mix.unlabelled_weight);
   check_stride(s);
   check_text(s);
-  semiagcl::check(s.method);
 }
 
 }  // namespace sagcl::tools

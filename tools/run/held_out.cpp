@@ -41,22 +41,26 @@ Evaluation HeldOut::evaluation() const {
 
 ValidationPoint HeldOut::validate(layers::Segmenter& network, const std::vector<std::string>& ids, std::int64_t step,
                                   const std::string& name, const std::string& cases) const {
-  const std::int64_t classes = data_.training.classes;
-  ValidationPoint point{step, name, 0, std::vector<double>(std::size_t(classes - 1), 0.0), cases};
+  const std::int64_t classes = data_.training.classes - 1;  // without the background
+  ValidationPoint point{step, name, 0, std::vector<double>(std::size_t(classes), 0.0), cases};
+  std::vector<bool> occurs(std::size_t(classes), false);
+  const auto note = [&](const Tensor& labels) {
+    for (std::int64_t i = 0; i < labels.size(); ++i)
+      if (const int k = labels.data<std::uint8_t>()[i]; k >= 1 && k <= classes) occurs[std::size_t(k - 1)] = true;
+  };
   std::int64_t n = 0;
   run(network, ids, [&](const Sample& sample, const Tensor& prediction) {
     ++n;
-    for (std::int64_t k = 1; k < classes; ++k) {
-      std::int64_t both = 0, sum = 0;
-      for (std::int64_t v = 0; v < prediction.size(); ++v) {
-        if (sample.label.data<std::uint8_t>()[v] == datasets::not_annotated) continue;
-        const bool a = prediction.data<std::uint8_t>()[v] == k, b = sample.label.data<std::uint8_t>()[v] == k;
-        both += a && b, sum += a + b;
-      }
-      point.per_class[std::size_t(k - 1)] += sum ? 2.0 * double(both) / double(sum) : 1.0;
-    }
+    note(sample.label), note(prediction);
+    const std::vector<double> dice = dice_per_class(prediction, sample.label, classes);
+    for (std::size_t k = 0; k < dice.size(); ++k) point.per_class[k] += dice[k];
   });
-  for (double& d : point.per_class) d /= double(std::max<std::int64_t>(n, 1)), point.dice += d / double(classes - 1);
+  double counted = 0;
+  for (std::size_t k = 0; k < occurs.size(); ++k) {
+    point.per_class[k] /= double(std::max<std::int64_t>(n, 1));
+    if (occurs[k]) point.dice += point.per_class[k], ++counted;
+  }
+  point.dice /= std::max(counted, 1.0);
   return point;
 }
 

@@ -38,7 +38,7 @@ class HeldOut {
   }
 
   /// Mean foreground Dice and Dice per class after `step`; both masks empty count 1, voxels that nobody annotated do not
-  /// count. `name` and `cases` as in the point.
+  /// count, nor in the mean a class that is in no mask of any case (as in Evaluation). `name` and `cases` as in the point.
   ValidationPoint validate(layers::Segmenter& network, const std::vector<std::string>& ids, std::int64_t step,
                            const std::string& name, const std::string& cases) const;
 

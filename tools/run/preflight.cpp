@@ -135,7 +135,7 @@ std::optional<Trial> look_ahead(const RunData& data, const RunSettings& s, const
                                 layers::Segmenter& network) {
   Classes labelled(data.dataset.classes);
   for (const Sample& sample : data.training.labelled) labelled.add(sample.label);
-  labelled.warn("labelled", "it cannot be learnt; label one that does, or choose other cases (--labeled)");
+  labelled.warn("labelled", "it cannot be learnt; label one that does, or choose other cases (--labelled)");
   if (s.evaluation.every > 0 && data.split.validation.empty())
     say(
         fmt::format("warning: evaluation.every = {}, but no validation cases are set aside (data.validation): nothing is "
@@ -149,14 +149,14 @@ std::optional<Trial> look_ahead(const RunData& data, const RunSettings& s, const
   return try_evaluation(std::move(*largest), s, held_out, network);
 }
 
-Need checkpoints_to_come(const std::filesystem::path& run, const RunSettings& s, const engine::TensorFile& now) {
+Need checkpoints_to_come(const std::filesystem::path& run, const RunSettings& s, bool averages,
+                         const engine::TensorFile& now) {
   std::size_t all = 0, student = 0, teacher = 0;
   for (const auto& [name, t] : now.tensors)
     (name.starts_with(semiagcl::checkpoint::student)   ? student
      : name.starts_with(semiagcl::checkpoint::teacher) ? teacher
                                                        : all) += t.bytes();
-  if (teacher == 0 && s.train.method != "supervised")
-    teacher = student;  // it comes at the end of the warm-up, with smaller parts
+  if (teacher == 0 && averages) teacher = student;  // it comes at the end of the warm-up, with smaller parts
   all += student + teacher;
   // Written are those of the settings, and one more where the run is interrupted or its warm-up starts again.
   const std::int64_t written = 2 + (s.train.steps - 1) / s.evaluation.checkpoint_every;

@@ -27,8 +27,8 @@ struct Need {
   std::int64_t files = 0;  ///< those that are kept and the one that is being written
   std::size_t each = 0;    ///< bytes
 };
-/// `now` is a checkpoint before the first step of this process.
-Need checkpoints_to_come(const std::filesystem::path& run, const semiagcl::RunSettings& settings,
+/// `now` is a checkpoint before the first step of this process; `averages`: the method has a teacher, begun or not.
+Need checkpoints_to_come(const std::filesystem::path& run, const semiagcl::RunSettings& settings, bool averages,
                          const engine::TensorFile& now);
 
 /// IoError with the figures and the remedy unless the disk of `run`, which need not be there yet, has so much room.

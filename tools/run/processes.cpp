@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "engine/parallel.h"
+#include "engine/processes/connect.h"
 #include "tools/programs/program.h"
 
 namespace sagcl::tools {

@@ -2,8 +2,8 @@
 #include <functional>
 #include <string>
 
-#include "engine/communicator.h"
-#include "engine/plugin.h"
+#include "engine/devices/device_choice.h"
+#include "engine/processes/communicator.h"
 
 namespace sagcl::tools {
 

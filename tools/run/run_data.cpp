@@ -1,10 +1,10 @@
 #include "tools/run/run_data.h"
 
 #include <algorithm>
-#include <charconv>
 #include <new>
 
-#include "engine/memory.h"
+#include "datasets/text.h"
+#include "engine/devices/device_registry.h"
 #include "semiagcl/evaluation/inference.h"
 #include "tools/programs/program.h"
 #include "tools/programs/signals.h"
@@ -19,15 +19,11 @@ using engine::UsageError;
 using semiagcl::RunSettings;
 
 Amount amount_of(const std::string& key, const std::string& text) {
-  std::int64_t count = 0;
-  auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), count);
-  if (error == std::errc() && end == text.data() + text.size()) return count;
-  double share = 0;
-  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), share);
-  if (parsed.ec == std::errc() && parsed.ptr == text.data() + text.size()) {
-    require<UsageError>(share >= 0 && share <= 1, "{} = {}: a share lies between 0 and 1; a count is a whole number", key,
+  if (const auto count = datasets::number_in<std::int64_t>(text)) return *count;
+  if (const auto share = datasets::number_in<double>(text)) {
+    require<UsageError>(*share >= 0 && *share <= 1, "{} = {}: a share lies between 0 and 1; a count is a whole number", key,
                         text);
-    return share;
+    return *share;
   }
   std::vector<std::string> ids;
   for (std::size_t begin = 0; begin <= text.size();) {
@@ -49,10 +45,10 @@ datasets::SplitRule split_rule(const RunSettings& s) {
   };
   Rule rule;
   rule.pick = Rule::Pick(choose("data.split_pick", s.data.split_pick, {"last", "every", "seeded"}));
-  rule.labelled_pick = Rule::Labelled(choose("data.labeled_pick", s.data.labeled_pick, {"first", "spread", "seeded"}));
+  rule.labelled_pick = Rule::Labelled(choose("data.labelled_pick", s.data.labelled_pick, {"first", "spread", "seeded"}));
   rule.test = amount_of("data.test", s.data.test);
   rule.validation = amount_of("data.validation", s.data.validation);
-  rule.labelled = amount_of("data.labeled", s.data.labeled);
+  rule.labelled = amount_of("data.labelled", s.data.labelled);
   rule.seed = s.train.seed;
   return rule;
 }

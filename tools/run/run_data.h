@@ -14,7 +14,7 @@ struct RunData {
   semiagcl::TrainingData training;
 };
 
-/// How data.labeled, data.test, data.validation and their picks divide a data set. UsageError for unknown picks.
+/// How data.labelled, data.test, data.validation and their picks divide a data set. UsageError for unknown picks.
 datasets::SplitRule split_rule(const semiagcl::RunSettings& settings);
 
 /// Opens data.folder with the label map of the settings.

@@ -7,7 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "datasets/split.h"
-#include "engine/safetensors.h"
+#include "engine/files/read_file.h"
 #include "tools/programs/program.h"
 #include "tools/run/config.h"
 

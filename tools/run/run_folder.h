@@ -16,7 +16,8 @@
 ///   status.json        state, step, checkpoints, seconds      evaluation.json figures on the test cases (evaluation.h)
 ///   checkpoints/       *.safetensors                          predictions/    <case>.nii.gz or <case>.png
 ///   metrics.jsonl      a line per training step:
-///     {"step":n,"phase":"train","loss":…,"terms":{"sup":…,"reg":…,"pl":…,"rw":…},"ramp":…,"lr":…,"theta":…,"a_ii":…,"seconds":…}
+///     {"step":n,"phase":"train","loss":…,"terms":{"sup":…,"reg":…,"pl":…,"rw":…},"ramp":…,"lr":…,
+///     "theta":…,"a_ii":…,"seconds":…}
 ///     and per validation: {"step":n,"phase":"validation","network":"student"|"teacher","dice":mean
 ///     foreground,"per_class":[…]}; after the last step also with "phase":"test", on the test cases; and
 ///     {"step":n,"phase":"note","text":…} where something was changed when the run went on

@@ -5,6 +5,7 @@
 #include <tuple>
 
 #include "datasets/split.h"
+#include "engine/files/read_file.h"
 #include "tools/programs/program.h"
 
 namespace sagcl::tools {

@@ -10,9 +10,12 @@
 
 #include "datasets/formats/nifti.h"
 #include "datasets/formats/png.h"
+#include "engine/files/atomic_file.h"
+#include "engine/files/read_file.h"
 #include "engine/parallel.h"
 #include "tools/programs/json_text.h"
 #include "tools/programs/program.h"
+#include "tools/programs/version.h"
 #include "tools/run/run_state.h"
 
 namespace sagcl::tools {
@@ -33,7 +36,7 @@ Json environment(const engine::DeviceChoice& device) {
   utsname system{};
   uname(&system);
   return {{"schema_version", 1},
-          {"sagcl", SAGCL_VERSION},
+          {"sagcl", version()},
           {"build", SAGCL_BUILD_TYPE},
           {"compiler", __VERSION__},
           {"cpu", {{"model", processor()}, {"cores", std::thread::hardware_concurrency()}}},

@@ -4,7 +4,7 @@
 #include <string>
 
 #include "datasets/store.h"
-#include "engine/plugin.h"
+#include "engine/devices/device_choice.h"
 #include "semiagcl/training/trainer.h"
 #include "tools/run/run_folder.h"
 

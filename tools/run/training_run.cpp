@@ -2,7 +2,10 @@
 
 #include <algorithm>
 
+#include "engine/devices/device_choice.h"
+#include "engine/devices/device_registry.h"
 #include "engine/parallel.h"
+#include "engine/processes/connect.h"
 #include "tools/programs/json_text.h"
 #include "tools/programs/program.h"
 #include "tools/programs/progress.h"
@@ -45,7 +48,7 @@ class Session {
 
  private:
   bool goes_on() const { return options_.state == RunState::saved || options_.state == RunState::finished; }
-  void introduce() const;
+  void introduce();
   void look_ahead();
   int dry_run();
   void restore();
@@ -73,12 +76,12 @@ class Session {
   double seconds_ = 0;
 };
 
-void Session::introduce() const {
+void Session::introduce() {
   const auto& s = options_.settings;
   say(fmt::format("data     {}: {} labelled, {} unlabelled, {} validation, {} test cases; classes {}", data_.dataset.name,
                   data_.split.labelled.size(), data_.split.unlabelled.size(), data_.split.validation.size(),
                   data_.split.test.size(), fmt::join(data_.dataset.classes, ", ")));
-  const std::int64_t count = layers::count_parameters(const_cast<Trainer&>(trainer_).student());
+  const std::int64_t count = layers::count_parameters(trainer_.student());
   say(fmt::format("network  {} of width {}: {} parameters; patch {}, batch {}", s.network.name, s.network.width, count,
                   fmt::join(s.train.patch, "x"), s.train.batch));
   std::vector<std::string> phases;
@@ -86,7 +89,7 @@ void Session::introduce() const {
     if (const semiagcl::Phase& phase = trainer_.phases()[i]; phase.steps > 0)
       phases.push_back(fmt::format("{} {}", phase.steps, phase.name));
   say(fmt::format("method   {}: {} steps ({}), {} at {}, seed {}", s.train.method, s.train.steps, fmt::join(phases, ", "),
-                  s.train.optimizer, s.train.learning_rate, s.train.seed));
+                  s.train.optimiser, s.train.learning_rate, s.train.seed));
   if (!s.train.weights.empty()) say("weights  " + s.train.weights);
   say(fmt::format("device   {}, {} threads", choice_.text, engine::threads()));
   if (s.train.shards > 1)
@@ -94,13 +97,13 @@ void Session::introduce() const {
                     ranks_.size()));
 }
 
-/// One real step, nothing written.
+/// Two real steps, of which the second is timed, since the first prepares; nothing is written.
 int Session::dry_run() {
-  double first = 0;
-  for (int i = 0; i < 2 && !trainer_.finished(); ++i) trainer_.advance(), first = trainer_.reports().back().seconds;
+  double seconds = 0;
+  for (int i = 0; i < 2 && !trainer_.finished(); ++i) trainer_.advance(), seconds = trainer_.reports().back().seconds;
   const auto memory = engine::allocator(choice_.device).statistics();
   say(fmt::format("dry run: about {:.2f} s per step, {} for all {} steps; {:.0f} MiB at the peak; nothing was written",
-                  first, duration_text(first * double(options_.settings.train.steps)), options_.settings.train.steps,
+                  seconds, duration_text(seconds * double(options_.settings.train.steps)), options_.settings.train.steps,
                   double(memory.peak) / (1 << 20)));
   return exit_ok;
 }
@@ -111,7 +114,8 @@ void Session::look_ahead() {
   trial_ = tools::look_ahead(data_, options_.settings, held_out_, trainer_.student());
   for (const engine::Device device : {engine::Device::cpu(), choice_.device}) engine::allocator(device).empty_cache();
   if (options_.out.empty()) return;  // a dry run
-  require_space(options_.out, checkpoints_to_come(options_.out, options_.settings, trainer_.checkpoint()));
+  require_space(options_.out,
+                checkpoints_to_come(options_.out, options_.settings, trainer_.averages(), trainer_.checkpoint()));
 }
 
 /// The state of the newest checkpoint, if its run had the settings that config.toml says.
@@ -119,8 +123,7 @@ void Session::restore() {
   const Checkpoint checkpoint = newest_checkpoint(options_.out);
   trainer_.restore(checkpoint.content, checkpoint.file.string());
   if (const auto config = checkpoint.content.notes.find("config"); config != checkpoint.content.notes.end()) {
-    RunSettings trained;
-    apply_toml(trained, config->second, checkpoint.file.string() + " (note 'config')");
+    const RunSettings trained = settings_in(config->second, checkpoint.file.string() + " (note 'config')");
     const std::string changed = differences(with_what_may_change(trained, options_.settings), options_.settings);
     require<DataError>(
         changed.empty(),
@@ -134,7 +137,7 @@ void Session::restore() {
 /// A new run folder, or the state of an old one.
 void Session::begin() {
   if (goes_on()) restore();
-  engine::any(ranks_, false);  // all have read the folder before the first process changes it
+  engine::wait_for_all(ranks_);  // all have read the folder before the first process changes it
   if (ranks_.rank() > 0) return;
   writer_ = std::make_unique<RunWriter>(options_.out);
   if (trial_) std::filesystem::remove(writer_->prediction(trial_->sample, trial_->prediction, data_.dataset));
@@ -182,7 +185,7 @@ void Session::log(const StepReport& report, Progress& progress) {
   for (const auto& [name, value] : report.values.terms) detail += fmt::format("  {} {:.4f}", name, value);
   progress.update(report.step, detail);
   if (report.restarted) {
-    progress.message("the warm-up left a class that is never predicted: it starts again with other weights");
+    progress.message("a class was never predicted: the run starts again with other weights");
     return save();  // instead of the checkpoints of the first attempt, whose steps would be counted as later
   }
   const auto& s = options_.settings;

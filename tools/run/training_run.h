@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "engine/communicator.h"
+#include "engine/processes/communicator.h"
 #include "semiagcl/training/settings.h"
 #include "tools/run/run_state.h"
 

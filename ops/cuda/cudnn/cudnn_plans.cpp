@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "engine/error.h"
+
 namespace sagcl::ops::cuda {
 namespace {
 

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "engine/plugin.h"
+#include "engine/devices/precision.h"
 #include "ops/conv_geometry.h"
 
 /// Convolutions as cuDNN's graph API sees them: an operation is described, a heuristic proposes engines, those that are not

@@ -1,5 +1,6 @@
 #include "ops/cuda/runtime/copy_queue.h"
 
+#include "engine/devices/device_registry.h"
 #include "ops/cuda/runtime/stream.h"
 
 namespace sagcl::ops::cuda {

@@ -1,7 +1,7 @@
 #pragma once
 #include <cuda_runtime.h>
 
-#include "engine/memory.h"
+#include "engine/devices/device_runtime.h"
 
 namespace sagcl::ops::cuda {
 

@@ -1,6 +1,6 @@
 #include "ops/cuda/runtime/nccl_communicator.h"
 
-#include "engine/plugin.h"
+#include "engine/devices/plugin.h"
 
 #ifdef SAGCL_HAVE_NCCL
 #include <dlfcn.h>
@@ -9,7 +9,7 @@
 #include <cstdlib>
 #include <vector>
 
-#include "engine/libraries.h"
+#include "engine/devices/libraries.h"
 #include "ops/cuda/runtime/stream.h"
 
 namespace sagcl::ops::cuda {

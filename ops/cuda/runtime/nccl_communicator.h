@@ -1,7 +1,7 @@
 #pragma once
 #include <memory>
 
-#include "engine/communicator.h"
+#include "engine/processes/communicator.h"
 
 namespace sagcl::ops::cuda {
 

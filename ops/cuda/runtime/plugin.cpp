@@ -1,7 +1,8 @@
-#include "engine/plugin.h"
+#include "engine/devices/plugin.h"
 
 #include <cudnn.h>
 
+#include "engine/devices/device_registry.h"
 #include "ops/cuda/backend.h"
 #include "ops/cuda/runtime/nvtx.h"
 #include "ops/cuda/runtime/runtime.h"

@@ -1,4 +1,5 @@
 #pragma once
+#include "engine/devices/device_runtime.h"
 #include "ops/cuda/runtime/copy_queue.h"
 
 namespace sagcl::ops::cuda {

@@ -2,7 +2,8 @@
 
 #include <cstdlib>
 
-#include "engine/memory.h"
+#include "engine/devices/device_registry.h"
+#include "engine/operation_name.h"
 
 namespace sagcl::ops::cuda {
 namespace {

@@ -1,0 +1,33 @@
+#pragma once
+#include <cstdint>
+#include <filesystem>
+#include <string>
+
+namespace sagcl::engine {
+
+/// A file that appears under its name whole or not at all. What is written goes to a temporary file in the same folder;
+/// commit() makes it durable and puts it in place of a file that was there. Without commit() nothing is left behind.
+/// All throw IoError that names the file and what the system reported.
+class AtomicFile {
+ public:
+  explicit AtomicFile(std::filesystem::path file);
+  ~AtomicFile();
+  AtomicFile(const AtomicFile&) = delete;
+
+  void write(const void* data, std::size_t bytes);                           ///< behind what was written last
+  void write_at(std::uint64_t offset, const void* data, std::size_t bytes);  ///< bytes never written are 0
+  void commit();
+
+ private:
+  std::filesystem::path file_, temporary_;
+  int fd_ = -1;
+  std::uint64_t end_ = 0;
+};
+
+/// Replaces `file` by `bytes`, or on failure leaves it as it was.
+void write_file_atomically(const std::filesystem::path& file, const std::string& bytes);
+
+/// Whether the name is one of those temporary files: what a process leaves that is killed meanwhile.
+bool is_temporary(const std::filesystem::path& file);
+
+}  // namespace sagcl::engine

@@ -1,0 +1,17 @@
+#pragma once
+#include <vector>
+
+#include "semiagcl/training/averaged_network.h"
+#include "semiagcl/training/phase.h"
+
+namespace sagcl::semiagcl {
+
+/// First step at which the method's own phase begins: method.warm_up_share of all steps are before it.
+std::int64_t warm_up_steps(std::int64_t steps, const Method& m);
+
+/// The phases of most methods: a supervised warm-up over method.warm_up_share of the steps, then `main`, which has the
+/// others. The teacher, if there is one, begins with main as a copy of the student; with method.average_warm_up it begins
+/// with the run and averages the warm-up's students, running statistics too.
+std::vector<Phase> with_warm_up(const RunSettings& settings, AveragedNetwork* teacher, Phase main);
+
+}  // namespace sagcl::semiagcl

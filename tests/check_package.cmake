@@ -1,0 +1,31 @@
+# Installs the libraries into a folder, moves it, and builds and runs the README's C++ example against them there.
+cmake_minimum_required(VERSION 3.25)
+set(top ${BUILD}/package-check)
+file(REMOVE_RECURSE ${top})
+execute_process(COMMAND ${CMAKE_COMMAND} --install ${BUILD} --component development --prefix ${top}/first
+                OUTPUT_QUIET COMMAND_ERROR_IS_FATAL ANY)
+file(RENAME ${top}/first ${top}/moved)
+
+file(READ ${SOURCE}/README.md readme)
+string(REGEX MATCH "```cpp\n([^`]+)```" example "${readme}")
+if(NOT example)
+  message(FATAL_ERROR "README.md has no C++ example")
+endif()
+file(WRITE ${top}/project/main.cpp "${CMAKE_MATCH_1}")
+file(COPY ${SOURCE}/tests/package/CMakeLists.txt DESTINATION ${top}/project)
+execute_process(COMMAND ${CMAKE_COMMAND} -S ${top}/project -B ${top}/build -G ${GENERATOR} -DCMAKE_CXX_COMPILER=${COMPILER}
+                        "-DCMAKE_CXX_FLAGS=${FLAGS}" -DCMAKE_BUILD_TYPE=Release -DCMAKE_PREFIX_PATH=${top}/moved
+                OUTPUT_VARIABLE log ERROR_VARIABLE log RESULT_VARIABLE code)
+if(code EQUAL 0)
+  execute_process(COMMAND ${CMAKE_COMMAND} --build ${top}/build OUTPUT_VARIABLE log ERROR_VARIABLE log RESULT_VARIABLE code)
+endif()
+if(code EQUAL 0)
+  execute_process(COMMAND ${top}/build/example OUTPUT_VARIABLE log ERROR_VARIABLE log RESULT_VARIABLE code)
+endif()
+string(REGEX MATCH "```cpp\n[^`]+```\n+[^`]*```\n([^`]+)```" printed "${readme}")
+set(printed "${CMAKE_MATCH_1}")
+string(FIND "${log}" "${printed}" found)
+if(NOT code EQUAL 0 OR printed STREQUAL "" OR found EQUAL -1)
+  message(FATAL_ERROR "exit code ${code}; expected '${printed}' in\n${log}")
+endif()
+file(REMOVE_RECURSE ${top})
