@@ -1,5 +1,7 @@
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "layers/conv_layer.h"
 #include "ops/arithmetic.h"
 #include "ops/cross_entropy.h"

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "semiagcl/baselines/registry.h"
 #include "tests/tools/tools_support.h"
 #include "tools/programs/json_text.h"
