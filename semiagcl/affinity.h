@@ -1,7 +1,7 @@
 #pragma once
 #include "autograd/tape.h"
 #include "ops/distance.h"
-#include "semiagcl/training/config.h"
+#include "semiagcl/settings/config.h"
 
 namespace sagcl::semiagcl {
 

@@ -1,6 +1,6 @@
 #pragma once
 #include "autograd/tape.h"
-#include "semiagcl/training/config.h"
+#include "semiagcl/settings/config.h"
 
 namespace sagcl::semiagcl {
 

@@ -7,6 +7,7 @@
 #include "semiagcl/affinity.h"
 #include "semiagcl/affinity_loss.h"
 #include "semiagcl/consistency.h"
+#include "semiagcl/copy_paste.h"
 #include "semiagcl/reweighting.h"
 #include "semiagcl/training/checkpoint.h"
 
@@ -50,11 +51,13 @@ SemiAgcl::SemiAgcl(const RunSettings& s, const layers::SegmenterSpec& spec, engi
       counts_as_floats_(numbers_up_to(s.method.top_n).to(device)) {}
 
 std::vector<Phase> SemiAgcl::phases() {
-  Phase main{.name = "semi-agcl", .unlabelled = true};
-  main.objective = [this](StepInput& in) { return terms(in); };
+  Phase main{.name = "semi-agcl", .unlabelled = true, .masks = method_.mask};
+  main.objective = [this](StepInput& in) { return method_.mask ? mixed_terms(in) : terms(in); };
   main.after_update = [this](const StepUpdate& update) { after_update(update); };
   if (contrasts()) main.trained = {{"projection", head_.get()}};
-  return with_warm_up(settings_, &teacher_, std::move(main));
+  std::vector<Phase> phases = with_warm_up(settings_, &teacher_, std::move(main));
+  phases.front().paste = method_.mask;
+  return phases;
 }
 
 std::vector<Term> SemiAgcl::terms(StepInput& in) {
@@ -70,16 +73,54 @@ std::vector<Term> SemiAgcl::terms(StepInput& in) {
   Found found;
   std::vector<Term> all{supervised_term(in, student.logits)};  // L_sup
   const Variable reg = consistency_loss(logits, target, method_.consistency, method_.min_target);
-  all.push_back({"reg", reg, method_.w_reg, in.ramp});  // L_reg
-  if (method_.kernel != Kernel::none) {
-    const AffinityGraph graph = affinity_graph(target, ops::softmax(logits), method_);  // of Eq. 2
-    all.push_back({"pl", affinity_loss(graph.a, method_), method_.w_pl, in.ramp});      // L_PL
-    found.a_ii = mean(diagonal(graph.a.value()));
-    found.sigma2 = mean(graph.sigma2);
+  all.push_back({"reg", reg, method_.w_reg, in.ramp});                                          // L_reg
+  if (method_.kernel != Kernel::none) all.push_back(affinity_term(in, target, logits, found));  // L_PL
+  if (contrasts()) {
+    Views views{samples(in.batch.weak, first, n - first),
+                samples(in.batch.strong, first, n - first),
+                seen.probabilities,
+                seen.probabilities,
+                student,
+                [&] { return seen.bottleneck; }};
+    if (first == 0) {
+      const Variable truth(one_hot(in.batch.label, classes_, views.map.dtype()));
+      views.map = ops::concat({truth, Variable(target)}, 0).value();
+    }
+    all.push_back({"rw", contrast(in, views, found), method_.w_rw, in.ramp});  // L_RW
   }
-  if (contrasts()) all.push_back({"rw", contrast(in, student, first, seen, found), method_.w_rw, in.ramp});  // L_RW
   in.found = Findings::of(found);
   return all;
+}
+
+/// The same with the mask M: every labelled image meets an unlabelled one in both directions, and all terms look at the
+/// mixed images. L_sup counts where the truth is known, L_reg where it is the teacher's.
+std::vector<Term> SemiAgcl::mixed_terms(StepInput& in) {
+  const BothWays both(in.batch.mask);
+  const std::int64_t n = in.batch.labelled;
+  engine::Generator random = in.random.fork(0);
+  const Tensor seen = teacher_.predict(samples(in.batch.weak, n, n), random).probabilities;
+  Views views{both.mix(in.batch.weak), both.mix(in.batch.strong)};
+  views.student = in.forward(views.strong);
+  views.map = views.probabilities = both.mix(one_hot(in.batch.label, classes_, seen.dtype()), seen);
+  views.bottleneck = [&] { return teacher_.predict(views.weak, random).bottleneck; };
+
+  const Variable& logits = views.student.logits;
+  const Tensor pseudo = pseudo_labels(seen, settings_.mix.largest_component, method_.min_target);
+  Found found;
+  std::vector<Term> all{{"sup", both.labelled_loss(logits, in.batch.label)},                                 // L_sup
+                        {"reg", both.unlabelled_loss(logits, pseudo), method_.w_reg}};                       // L_reg
+  if (method_.kernel != Kernel::none) all.push_back(affinity_term(in, views.probabilities, logits, found));  // L_PL
+  if (contrasts()) all.push_back({"rw", contrast(in, views, found), method_.w_rw, in.ramp});                 // L_RW
+  in.found = Findings::of(found);
+  return all;
+}
+
+/// L_PL on the graph of Eq. 2 between teacher and student.
+Term SemiAgcl::affinity_term(StepInput& in, const Tensor& target, const Variable& logits, Found& found) const {
+  const AffinityGraph graph = affinity_graph(target, ops::softmax(logits), method_);
+  found.a_ii = mean(diagonal(graph.a.value()));
+  found.sigma2 = mean(graph.sigma2);
+  return {"pl", affinity_loss(graph.a, method_), method_.w_pl, in.ramp};
 }
 
 /// Global average pooling and projection to unit vectors.
@@ -90,23 +131,15 @@ Variable SemiAgcl::embed(const Variable& features, layers::ProjectionHead& head)
 }
 
 /// Sections III-A and III-C: picks patches, embeds both views, contrasts with the bank.
-Variable SemiAgcl::contrast(StepInput& in, const layers::Segmentation& student, std::int64_t first,
-                            const AveragedNetwork::Output& seen, Found& found) {
-  const std::int64_t labelled = in.batch.labelled, all = in.batch.weak.shape()[0], count = all - first;
-  const Tensor weak = samples(in.batch.weak, first, count), strong = samples(in.batch.strong, first, count);
-
-  // The class map C: the truth where there is one, else the teacher's probabilities.
-  Tensor map = seen.probabilities;
-  if (first == 0) {
-    const Variable truth(one_hot(in.batch.label, classes_, map.dtype()));
-    map = ops::concat({truth, Variable(samples(map, labelled, all - labelled))}, 0).value();
-  }
+Variable SemiAgcl::contrast(StepInput& in, const Views& views, Found& found) {
+  const std::int64_t count = views.weak.shape()[0], all = views.student.logits.shape()[0];
+  const Tensor &weak = views.weak, &map = views.map;
   {
     const autograd::NoGrad no_grad;
-    const Variable seen_by_student = ops::softmax(Variable(samples(student.logits.value(), first, count)));
+    const Variable seen_by_student = ops::softmax(Variable(samples(views.student.logits.value(), all - count, count)));
     Method per_image = method_;
     per_image.graph = GraphOver::image;  // whatever L_PL joins: keys of all steps and settings carry comparable affinities
-    found.affinity = diagonal(affinity_graph(seen.probabilities, seen_by_student, per_image).a.value());  // A_ii, which the
+    found.affinity = diagonal(affinity_graph(views.probabilities, seen_by_student, per_image).a.value());  // A_ii, which the
     // keys take into the bank: Eq. 6 weighs with it in later steps
   }
   const Tensor score = sampling_score(weak, map, method_);                                               // by Eq. 1
@@ -125,9 +158,10 @@ Variable SemiAgcl::contrast(StepInput& in, const layers::Segmentation& student, 
   Tensor keys;
   {
     const autograd::NoGrad no_grad;
-    keys = embed(features(*teacher_.get(), weak, Variable(seen.bottleneck)), *teacher_head_).value();  // k = H(E_T(P_i^k))
+    const Variable whole(method_.embedding == Embedding::roi ? views.bottleneck() : Tensor());
+    keys = embed(features(*teacher_.get(), weak, whole), *teacher_head_).value();  // k = H(E_T(P_i^k))
   }
-  const Variable q = embed(features(in.student, strong, student.bottleneck), *head_);  // q = H(E_S(P_i^k))
+  const Variable q = embed(features(in.student, views.strong, views.student.bottleneck), *head_);  // q = H(E_S(P_i^k))
 
   found.keys = keys, found.patch = picks.patch, found.counted = picks.counted;
   engine::Generator draws = in.random.fork(2);

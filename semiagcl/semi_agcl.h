@@ -1,4 +1,6 @@
 #pragma once
+#include <functional>
+
 #include "layers/projection_head.h"
 #include "semiagcl/memory_bank.h"
 #include "semiagcl/training/teacher_method.h"
@@ -14,6 +16,7 @@ class SemiAgcl final : public TeacherMethod {
 
   std::vector<Phase> phases() override;
   std::map<std::string, Tensor> observations() const override { return observed_; }
+  bool waits_for_host() const override { return method_.mask && settings_.mix.largest_component; }
   NamedModules modules() override;
   void store(engine::TensorFile& content) const override;
   void load(const engine::TensorFile& content) override;
@@ -29,12 +32,22 @@ class SemiAgcl final : public TeacherMethod {
                                                  &Found::affinity, &Found::a_ii,  &Found::sigma2};
   };
 
+  /// What the terms are computed from; rows are images.
+  struct Views {
+    Tensor weak, strong;                ///< what teacher and student see
+    Tensor map = {};                    ///< C, the class map [N,D,H,W,K]: the truth where it is known, else the teacher's
+    Tensor probabilities = {};          ///< the teacher's, which the student's are compared with
+    layers::Segmentation student = {};  ///< of the strong views
+    std::function<Tensor()> bottleneck = {};  ///< the teacher's, of the weak views
+  };
+
   std::vector<Term> terms(StepInput& in);
+  std::vector<Term> mixed_terms(StepInput& in);
   void after_update(const StepUpdate& update);
   bool contrasts() const { return method_.mixing != Mixing::none && method_.w_rw != 0; }
   Variable embed(const Variable& features, layers::ProjectionHead& head) const;
-  Variable contrast(StepInput& in, const layers::Segmentation& student, std::int64_t first,
-                    const AveragedNetwork::Output& seen, Found& found);
+  Term affinity_term(StepInput& in, const Tensor& target, const Variable& logits, Found& found) const;
+  Variable contrast(StepInput& in, const Views& views, Found& found);
 
   const Method& method_;  // of the settings
   std::int64_t classes_;

@@ -1,6 +1,5 @@
 #include "semiagcl/baselines/bcp.h"
 
-#include "ops/selection.h"
 #include "semiagcl/copy_paste.h"
 
 namespace sagcl::semiagcl {
@@ -26,21 +25,17 @@ std::vector<Phase> BidirectionalCopyPaste::phases() {
   return {std::move(pre_training), std::move(self_training)};
 }
 
-/// Every labelled image meets one unlabelled image, in both directions.
 std::vector<Term> BidirectionalCopyPaste::both_directions(StepInput& in) {
-  // Departs from the paper: its code halves the batch, one half for each direction, draws one box for the whole step and
-  // leaves the intensities as they are.
+  // Departs from the paper: its code halves the batch, one half for each direction, draws one box for the whole step, leaves
+  // the intensities as they are, and keeps the largest component of each class alone (mix.largest_component).
+  const BothWays both(in.batch.mask);
   const std::int64_t n = in.batch.labelled;
-  const Tensor &mask = in.batch.mask, &truth = in.batch.label;
-  const Tensor labelled = samples(in.batch.strong, 0, n), unlabelled = samples(in.batch.strong, n, n);
   engine::Generator random = in.random.fork(0);
   const Tensor seen = teacher_.predict(samples(in.batch.weak, n, n), random).probabilities;
-  const Tensor pseudo = pseudo_labels(seen, settings_.mix.largest_component);
-  const double w = settings_.mix.unlabelled_weight;
-  const Variable out = in.forward(ops::choose(mask, labelled, unlabelled)).logits;  // an unlabelled box in a labelled image
-  const Variable in_box = in.forward(ops::choose(mask, unlabelled, labelled)).logits;  // and the other way round
-  return {{"out", mixed_loss(out, ops::choose(mask, truth, pseudo), mask, 1, w)},
-          {"in", mixed_loss(in_box, ops::choose(mask, pseudo, truth), mask, w, 1)}};
+  const Variable logits = in.forward(both.mix(in.batch.strong)).logits;
+  return {{"sup", both.labelled_loss(logits, in.batch.label)},
+          {"pseudo", both.unlabelled_loss(logits, pseudo_labels(seen, settings_.mix.largest_component)),
+           settings_.mix.unlabelled_weight}};
 }
 
 }  // namespace sagcl::semiagcl

@@ -1,7 +1,7 @@
 #pragma once
 #include <memory>
 
-#include "semiagcl/training/settings.h"
+#include "semiagcl/settings/settings.h"
 #include "semiagcl/training/training_method.h"
 
 namespace sagcl::semiagcl {

@@ -2,7 +2,7 @@
 #include <functional>
 
 #include "layers/segmenter.h"
-#include "semiagcl/training/settings.h"
+#include "semiagcl/settings/settings.h"
 
 namespace sagcl::semiagcl {
 

@@ -1,8 +1,8 @@
 #pragma once
 #include <memory>
 
+#include "semiagcl/settings/settings.h"
 #include "semiagcl/training/phase.h"
-#include "semiagcl/training/settings.h"
 #include "semiagcl/training/teacher.h"
 
 namespace sagcl::semiagcl {

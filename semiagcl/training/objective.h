@@ -3,7 +3,7 @@
 #include <vector>
 
 #include "autograd/tape.h"
-#include "semiagcl/training/config.h"
+#include "semiagcl/settings/config.h"
 
 namespace sagcl::semiagcl {
 

@@ -3,8 +3,8 @@
 #include <vector>
 
 #include "layers/optimiser.h"
+#include "semiagcl/settings/settings.h"
 #include "semiagcl/training/phase.h"
-#include "semiagcl/training/settings.h"
 
 namespace sagcl::semiagcl {
 

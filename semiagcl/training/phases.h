@@ -1,6 +1,6 @@
 #pragma once
+#include "semiagcl/settings/settings.h"
 #include "semiagcl/training/phase.h"
-#include "semiagcl/training/settings.h"
 
 namespace sagcl::semiagcl {
 

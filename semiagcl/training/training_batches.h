@@ -1,7 +1,7 @@
 #pragma once
 #include "datasets/batches.h"
+#include "semiagcl/settings/settings.h"
 #include "semiagcl/training/phase.h"
-#include "semiagcl/training/settings.h"
 
 namespace sagcl::semiagcl {
 

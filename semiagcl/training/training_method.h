@@ -5,8 +5,8 @@
 #include <vector>
 
 #include "engine/files/safetensors.h"
+#include "semiagcl/settings/settings.h"
 #include "semiagcl/training/phase.h"
-#include "semiagcl/training/settings.h"
 
 namespace sagcl::semiagcl {
 

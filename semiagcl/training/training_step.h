@@ -1,8 +1,8 @@
 #pragma once
 #include "engine/devices/replay.h"
+#include "semiagcl/settings/settings.h"
 #include "semiagcl/training/optimisers.h"
 #include "semiagcl/training/phase.h"
-#include "semiagcl/training/settings.h"
 #include "semiagcl/training/step_log.h"
 
 namespace sagcl::semiagcl {

@@ -1,9 +1,9 @@
-#include "semiagcl/training/config.h"
+#include "semiagcl/settings/config.h"
 
 #include <gtest/gtest.h>
 
 #include "engine/error.h"
-#include "semiagcl/training/setting_text.h"
+#include "semiagcl/settings/setting_text.h"
 
 using namespace sagcl;
 using namespace sagcl::semiagcl;

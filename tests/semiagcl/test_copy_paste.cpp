@@ -56,24 +56,38 @@ TEST(Mask, IsABoxOfZerosThatMovesFromStepToStep) {
       "1.5"));
 }
 
-TEST(MixedLoss, IsTheWeightedSumOverBothRegions) {
-  const Shape s{2, 1, 4, 5};
+TEST(BothWays, PastesEachIntoTheOther) {
+  const Tensor masks = Tensor::of<float>({2, 1, 1, 3}, {1, 0, 1, 0, 1, 1});
+  const BothWays both(masks);
+  const Tensor labelled = Tensor::of<float>({2, 1, 1, 3, 1}, {1, 2, 3, 4, 5, 6}),
+               unlabelled = Tensor::of<float>({2, 1, 1, 3, 1}, {-1, -2, -3, -4, -5, -6});
+  const Doubles mixed{1, -2, 3, -4, 5, 6, -1, 2, -3, 4, -5, -6};
+  EXPECT_EQ(both.mix(labelled, unlabelled).to_doubles(), mixed);
+  EXPECT_EQ(both.mix(Tensor::of<float>({4, 1, 1, 3, 1}, {1, 2, 3, 4, 5, 6, -1, -2, -3, -4, -5, -6})).to_doubles(), mixed);
+}
+
+TEST(BothWays, LossesCountTheirRegions) {
   engine::Generator random(1, "logits");
   Doubles values;
-  for (int i = 0; i < 2 * 20 * 3; ++i) values.push_back(random.normal());
-  const Variable logits = Variable::parameter(Tensor::of({2, 1, 4, 5, 3}, values));
-  std::vector<std::int32_t> labels;
-  for (int i = 0; i < 40; ++i) labels.push_back(std::int32_t(i * 7 % 4) - 1);  // -1 stays uncounted
-  const Tensor y = Tensor::of(s, labels),
-               masks = Tensor::of<float>({2, 1, 4, 5}, {1, 1, 1, 1, 1, 1, 0, 0, 0, 1, 1, 0, 0, 0, 1, 1, 1, 1, 1, 1,
-                                                        1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 1, 1, 0, 0, 0});
-  std::vector<std::int32_t> outside = labels, inside = labels;
-  for (int i = 0; i < 40; ++i) (masks.to_vector<float>()[std::size_t(i)] != 0 ? inside : outside)[std::size_t(i)] = -1;
-  const double want = supervised_loss(logits, Tensor::of(s, outside)).value().item() +
-                      0.25 * supervised_loss(logits, Tensor::of(s, inside)).value().item();
-  EXPECT_NEAR(mixed_loss(logits, y, masks, 1, 0.25).value().item(), want, 1e-14);
-  const double only_inside = supervised_loss(logits, Tensor::of(s, inside)).value().item();
-  EXPECT_NEAR(mixed_loss(logits, y, masks, 0, 1).value().item(), only_inside, 1e-14);
+  for (int i = 0; i < 4 * 20 * 3; ++i) values.push_back(random.normal());
+  const Variable logits = Variable::parameter(Tensor::of({4, 1, 4, 5, 3}, values));
+  std::vector<std::int32_t> truth, pseudo, of_truth, of_pseudo;
+  std::vector<float> masks;
+  for (int i = 0; i < 40; ++i) {
+    truth.push_back(std::int32_t(i * 7 % 4) - 1), pseudo.push_back(i * 5 % 3);  // -1 stays uncounted
+    masks.push_back(float(i % 5 < 2 || i > 30));
+  }
+  for (const bool outside : {true, false})
+    for (int i = 0; i < 40; ++i) {
+      const bool known = (masks[std::size_t(i)] != 0) == outside;
+      of_truth.push_back(known ? truth[std::size_t(i)] : -1), of_pseudo.push_back(known ? -1 : pseudo[std::size_t(i)]);
+    }
+  const BothWays both(Tensor::of({2, 1, 4, 5}, masks));
+  const Shape n{2, 1, 4, 5}, all{4, 1, 4, 5};
+  EXPECT_EQ(both.labelled_loss(logits, Tensor::of(n, truth)).value().item(),
+            supervised_loss(logits, Tensor::of(all, of_truth)).value().item());
+  EXPECT_EQ(both.unlabelled_loss(logits, Tensor::of(n, pseudo)).value().item(),
+            supervised_loss(logits, Tensor::of(all, of_pseudo)).value().item());
 }
 
 TEST(PseudoLabels, KeepTheLargestComponentOfEveryImage) {
@@ -86,6 +100,10 @@ TEST(PseudoLabels, KeepTheLargestComponentOfEveryImage) {
     }
   EXPECT_EQ(pseudo_labels(p, false).to_vector<std::int32_t>(),
             (std::vector<std::int32_t>{1, 1, 0, 1, 1, 1, 1, 0, 1, 1, 0, 0}));
+  EXPECT_EQ(pseudo_labels(p, true, 0.8).to_vector<std::int32_t>(), std::vector<std::int32_t>(12, -1));
+  p.data<float>()[6] = 0.1f, p.data<float>()[7] = 0.9f;  // of the first image's larger component only this is certain
+  EXPECT_EQ(pseudo_labels(p, true, 0.8).to_vector<std::int32_t>(),
+            (std::vector<std::int32_t>{-1, -1, -1, 1, -1, -1, -1, -1, -1, -1, -1, -1}));
   EXPECT_EQ(pseudo_labels(p, true).to_vector<std::int32_t>(),
             (std::vector<std::int32_t>{0, 0, 0, 1, 1, 1, 0, 0, 1, 1, 0, 0}));
 }

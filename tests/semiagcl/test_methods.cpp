@@ -60,7 +60,48 @@ TEST_P(Methods, GoOnBitForBit) {
   }
 }
 
-/// Two shards are two shards, whoever works on them.
+/// Semi-AGCL with the mask M (IV-C).
+class MaskedSemiAgcl : public testing::TestWithParam<std::tuple<Embedding, bool>> {
+ protected:
+  RunSettings settings() const {
+    RunSettings s = small_settings("semi-agcl", std::get<1>(GetParam()));
+    s.method.mask = true, s.method.embedding = std::get<0>(GetParam());
+    if (s.method.embedding == Embedding::patch) s.method.patch_grid = {{1, 2, 2}}, s.train.patch[0] = 1;
+    return s;
+  }
+};
+INSTANTIATE_TEST_SUITE_P(Views, MaskedSemiAgcl,
+                         testing::Values(std::tuple{Embedding::roi, false}, std::tuple{Embedding::roi, true},
+                                         std::tuple{Embedding::patch, true}));
+
+TEST_P(MaskedSemiAgcl, PastesInBothPhasesAndKeepsAllTerms) {
+  const RunSettings s = settings();
+  const TrainingData data = small_data(std::get<1>(GetParam()));
+  Trainer trainer(s, data, {});
+  EXPECT_TRUE(trainer.phases()[0].paste);
+  EXPECT_TRUE(trainer.phases()[1].masks);
+  while (!trainer.finished()) trainer.advance();
+  for (const StepReport& report : trainer.reports()) {
+    EXPECT_TRUE(std::isfinite(report.values.loss)) << report.step;
+    const std::vector<std::string> terms =
+        report.step <= 2 ? std::vector<std::string>{"sup"} : std::vector<std::string>{"sup", "reg", "pl", "rw"};
+    EXPECT_EQ(report.values.terms.size(), terms.size());
+    for (const std::string& term : terms) EXPECT_EQ(report.values.terms.count(term), 1u) << term;
+  }
+}
+
+TEST_P(MaskedSemiAgcl, GoesOnBitForBit) {
+  const RunSettings s = settings();
+  const TrainingData data = small_data(std::get<1>(GetParam()));
+  Trainer straight(s, data, {});
+  while (!straight.finished()) straight.advance();
+  Trainer first(s, data, {}), second(s, data, {});
+  while (first.steps_done() < 5) first.advance();
+  second.restore(first.checkpoint(), "memory");
+  while (!second.finished()) second.advance();
+  EXPECT_EQ(engine::safetensors_bytes(second.checkpoint()), engine::safetensors_bytes(straight.checkpoint()));
+}
+
 TEST_P(Methods, TakeShards) {
   const auto [method, flat] = GetParam();
   RunSettings s = small_settings(method, flat);

@@ -6,7 +6,7 @@
 
 #include "engine/files/safetensors.h"
 #include "layers/segmenter.h"
-#include "semiagcl/training/settings.h"
+#include "semiagcl/settings/settings.h"
 
 namespace sagcl::tools {
 

@@ -8,7 +8,7 @@
 #include "layers/projection_head.h"
 #include "layers/segmenter.h"
 #include "semiagcl/memory_bank.h"
-#include "semiagcl/training/settings.h"
+#include "semiagcl/settings/settings.h"
 
 /// The pictures of docs/ideas: what the paper's equations do to real tiles, drawn with the functions that train.
 namespace sagcl::tools {

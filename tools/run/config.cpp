@@ -7,7 +7,7 @@
 #include <map>
 
 #include "semiagcl/baselines/registry.h"
-#include "semiagcl/training/setting_text.h"
+#include "semiagcl/settings/setting_text.h"
 #include "tools/programs/program.h"
 
 namespace sagcl::tools {

@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "semiagcl/training/settings.h"
+#include "semiagcl/settings/settings.h"
 
 namespace sagcl::tools {
 

@@ -6,7 +6,7 @@
 #include <utility>
 #include <vector>
 
-#include "semiagcl/training/settings.h"
+#include "semiagcl/settings/settings.h"
 #include "tools/evaluate/evaluation.h"
 
 /// A run folder, written by sagcl-train and read by sagcl-report:

@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "engine/processes/communicator.h"
-#include "semiagcl/training/settings.h"
+#include "semiagcl/settings/settings.h"
 #include "tools/run/run_state.h"
 
 namespace sagcl::tools {

@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "semiagcl/training/config.h"
+#include "semiagcl/settings/config.h"
 
 namespace sagcl::semiagcl {
 
@@ -67,7 +67,8 @@ struct MixSettings {
   double box = 2.0 / 3;            ///< side of the pasted box as a share of the crop's
   double unlabelled_weight = 0.5;  ///< of the loss where the truth is a pseudo label
   double ema_decay = 0.99;         ///< of the teacher that makes the pseudo labels
-  bool largest_component = true;   ///< of the pseudo labels, the largest connected component of each class alone
+  /// of the pseudo labels the largest connected component of each class alone; it harms where a class has several regions
+  bool largest_component = false;
 };
 
 struct EvaluationSettings {

@@ -84,6 +84,11 @@ struct Method {
   std::int64_t projection_dim = 128;         ///< PatchCL
   PatchNorm patch_norm = PatchNorm::frozen;  ///< attended patches are mostly zero: their statistics are not the images'
 
+  // --- IV-C: mask M --------------------------------------------------------------------------------------------------
+  /// labelled and unlabelled images are pasted into each other (copy_paste.h), in the warm-up labelled ones alone; section
+  /// IV-C names M and its size and nothing else
+  bool mask = false;
+
   // --- Eq. 8 and training ---------------------------------------------------------------------------------------------
   Consistency consistency = Consistency::soft_ce;  ///< L_reg "cross entropy between the outputs"
   /// argmax forms: a voxel counts only where the teacher's probability is at least this; ours
@@ -105,7 +110,10 @@ Method paper();
 /// weights on L_PL and L_RW.
 Method stable();
 
-/// "paper" or "stable"; UsageError naming both for anything else.
+/// `stable` with the mask M: what gains from few labels (docs/experiments.md).
+Method mixed();
+
+/// "paper", "stable" or "mixed"; UsageError naming them for anything else.
 Method preset(const std::string& name);
 
 /// The preset `name` with those settings of `m` that are not as m's own preset has them: what was set by hand stays.
@@ -142,7 +150,7 @@ void for_each_setting(M& m, F&& f) {
   f("threshold_low", m.threshold_low), f("threshold_high", m.threshold_high), f("append_queue", m.append_queue);
   f("labelled_anchors", m.labelled_anchors), f("embedding", m.embedding), f("projection_hidden", m.projection_hidden);
   f("projection_dim", m.projection_dim), f("patch_norm", m.patch_norm), f("consistency", m.consistency);
-  f("min_target", m.min_target);
+  f("min_target", m.min_target), f("mask", m.mask);
   f("w_reg", m.w_reg), f("w_pl", m.w_pl), f("w_rw", m.w_rw), f("ramp_share", m.ramp_share), f("ema_decay", m.ema_decay);
   f("average_warm_up", m.average_warm_up), f("teacher_dropout", m.teacher_dropout), f("warm_up_share", m.warm_up_share),
       f("evaluated", m.evaluated);

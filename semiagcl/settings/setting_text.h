@@ -3,7 +3,7 @@
 #include <type_traits>
 
 #include "datasets/text.h"
-#include "semiagcl/training/config.h"
+#include "semiagcl/settings/config.h"
 
 /// The value of a setting as text, for every type that is one value: how it is read, what it takes, how it is written.
 namespace sagcl::semiagcl {

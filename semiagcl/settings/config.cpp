@@ -1,9 +1,9 @@
-#include "semiagcl/training/config.h"
+#include "semiagcl/settings/config.h"
 
 #include <map>
 
 #include "engine/error.h"
-#include "semiagcl/training/setting_text.h"
+#include "semiagcl/settings/setting_text.h"
 
 namespace sagcl::semiagcl {
 
@@ -23,10 +23,20 @@ Method stable() {
   return m;
 }
 
+Method mixed() {
+  Method m = stable();
+  m.preset = "mixed";
+  m.mask = true;
+  m.w_reg = 0.5;       // of the pseudo-labelled regions, as BCP's; without a ramp, since true voxels stand beside them
+  m.ema_decay = 0.99;  // BCP's
+  return m;
+}
+
 Method preset(const std::string& name) {
   if (name == "paper") return paper();
   if (name == "stable") return stable();
-  fail<UsageError>("preset {} is unknown; there are paper and stable", name);
+  if (name == "mixed") return mixed();
+  fail<UsageError>("preset {} is unknown; there are paper, stable and mixed", name);
 }
 
 namespace {
