@@ -1,6 +1,7 @@
 #include "semiagcl/baselines/registry.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "semiagcl/baselines/bcp.h"
 #include "semiagcl/baselines/mean_teacher.h"
@@ -35,6 +36,15 @@ const MethodEntry& method_of(const RunSettings& settings) {
   engine::fail<engine::UsageError>("unknown method '{}': choose one of {}", settings.train.method, names);
 }
 
+/// What other settings decide: whether `key` is read, if they do.
+std::optional<bool> by_other_settings(const RunSettings& settings, const std::string& key) {
+  const bool masked = settings.train.method == "semi-agcl" && settings.method.mask;
+  if (key == "mix.box" && (masked || settings.augment.copy_paste)) return true;
+  if (key == "mix.largest_component" && masked) return true;
+  if ((key == "method.consistency" || key == "method.labelled_anchors") && masked) return false;
+  return std::nullopt;
+}
+
 }  // namespace
 
 const std::vector<MethodEntry>& training_methods() {
@@ -59,8 +69,9 @@ const std::vector<MethodEntry>& training_methods() {
 }
 
 bool method_reads(const RunSettings& settings, const std::string& key) {
-  if (lists(method_of(settings), key)) return true;
-  if (key == "mix.box" && settings.augment.copy_paste) return true;
+  const bool listed = lists(method_of(settings), key);
+  if (const std::optional<bool> decided = by_other_settings(settings, key)) return *decided;
+  if (listed) return true;
   const auto& all = training_methods();
   return std::none_of(all.begin(), all.end(), [&](const MethodEntry& method) { return lists(method, key); });
 }

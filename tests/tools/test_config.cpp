@@ -119,6 +119,14 @@ TEST(Config, WhatTheMethodDoesNotReadIsTold) {
   EXPECT_EQ(warning("ua-mt", {"method.w_reg", "method.teacher_dropout", "train.unlabelled"}), "");
   EXPECT_EQ(warning("semi-agcl", {"method.w_pl", "method.preset", "mix.box"}),
             "warning: mix.box is not read by method semi-agcl");
+  RunSettings pasted;
+  pasted.train.method = "supervised", pasted.augment.copy_paste = true;
+  EXPECT_EQ(tools::warning_of_unread(pasted, {"mix.box"}), "");
+  RunSettings masked;
+  masked.train.method = "semi-agcl", masked.method.mask = true;
+  EXPECT_EQ(tools::warning_of_unread(masked, {"mix.box", "mix.largest_component", "method.w_reg"}), "");
+  EXPECT_EQ(tools::warning_of_unread(masked, {"method.consistency", "mix.unlabelled_weight"}),
+            "warning: method.consistency, mix.unlabelled_weight are not read by method semi-agcl");
   for (const char* method : {"supervised", "mean-teacher", "ua-mt", "bcp", "semi-agcl"})
     EXPECT_EQ(warning(method, {"method.warm_up_share", "train.learning_rate", "evaluation.every"}), "") << method;
   expect_error<engine::UsageError>([&] { warning("semi-agc", {"mix.box"}); }, {"unknown method 'semi-agc'", "semi-agcl"});
