@@ -13,6 +13,7 @@ using autograd::Tensor;
 using autograd::Variable;
 
 class Module;
+struct Stages;
 
 /// What a module tells about itself: each part once, with its name. Counting, saving, averaging into a teacher,
 /// optimising and printing are visitors of this kind.
@@ -36,6 +37,7 @@ struct Pass {
   bool update_statistics = true;        ///< in training: let the running statistics move
   bool dropout = true;                  ///< in training: drop
   engine::Generator* random = nullptr;  ///< source of dropout masks; UsageError if it is needed and missing
+  Stages* stages = nullptr;             ///< where a network puts what its stages give (segmenter.h), if somebody asks
 };
 
 /// Dotted name -> part, e.g. "block1.0.conv.w". The order of a std::map: sorted by name.

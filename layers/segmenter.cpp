@@ -4,6 +4,13 @@
 #include "layers/vnet.h"
 
 namespace sagcl::layers {
+namespace {
+
+[[noreturn]] void unknown(const std::string& name) {
+  engine::fail<engine::UsageError>("unknown network '{}': choose vnet or unet", name);
+}
+
+}  // namespace
 
 void Segmenter::stream(std::int64_t depth, const PlaneSource& volume, const LogitSink& logits) {
   logits(forward(volume(0, depth), {}).logits);
@@ -12,7 +19,14 @@ void Segmenter::stream(std::int64_t depth, const PlaneSource& volume, const Logi
 std::unique_ptr<Segmenter> make_segmenter(const std::string& name, const SegmenterSpec& spec, engine::Generator& random) {
   if (name == "vnet") return std::make_unique<VNet>(spec, random);
   if (name == "unet") return std::make_unique<UNet>(spec, random);
-  engine::fail<engine::UsageError>("unknown network '{}': choose vnet or unet", name);
+  unknown(name);
+}
+
+std::unique_ptr<Decoder> make_decoder(const std::string& name, const SegmenterSpec& spec, Upsampling upsampling,
+                                      engine::Generator& random) {
+  if (name == "vnet") return std::make_unique<VNetDecoder>(spec, upsampling, random);
+  if (name == "unet") return std::make_unique<UNetDecoder>(spec, upsampling, random);
+  unknown(name);
 }
 
 }  // namespace sagcl::layers

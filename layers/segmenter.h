@@ -1,6 +1,8 @@
 #pragma once
 #include <functional>
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "layers/module.h"
 
@@ -10,6 +12,30 @@ namespace sagcl::layers {
 struct Segmentation {
   Variable logits;      ///< [N, D, H, W, classes]
   Variable bottleneck;  ///< [N, D/16, H/16, W/16, 16 width], before its dropout
+};
+
+/// What the stages of a network give on the way to its logits.
+struct Stages {
+  std::vector<Variable> encoder;  ///< five, [N, D/2^l, H/2^l, W/2^l, 2^l width]; the last is the bottleneck
+  std::vector<Variable> decoder;  ///< four, from [N, D/8, …, 8 width] to [N, D, H, W, width]
+  Variable features;              ///< what the head sees: the last of the decoder, after its dropout if it has one
+};
+
+/// How a decoder doubles extents.
+enum class Upsampling { transposed, linear, nearest };
+
+struct SegmenterSpec {
+  std::int64_t in_channels = 1;
+  std::int64_t classes = 2;
+  std::int64_t width = 16;  ///< channels of the first stage; each of the four next doubles them
+};
+
+/// The way from the outputs of a network's encoder back to the extents of its input: four stages, each with an output of
+/// the encoder, and the head. A network has one; MC-Net trains further ones.
+class Decoder : public Module {
+ public:
+  /// The logits; `encoder` as in Stages. Fills pass.stages' decoder and features.
+  virtual Variable forward(std::vector<Variable> encoder, const Pass& pass) = 0;
 };
 
 /// Some planes [1, n, H, W, channels] of a volume.
@@ -29,13 +55,11 @@ class Segmenter : public Module {
   static constexpr std::int64_t stride() { return 16; }
 };
 
-struct SegmenterSpec {
-  std::int64_t in_channels = 1;
-  std::int64_t classes = 2;
-  std::int64_t width = 16;  ///< channels of the first stage; each of the four next doubles them
-};
-
 /// "vnet" or "unet"; UsageError for any other name.
 std::unique_ptr<Segmenter> make_segmenter(const std::string& name, const SegmenterSpec& spec, engine::Generator& random);
+
+/// A decoder that fits the network of that name, whose own has transposed convolutions (vnet) or is linear (unet).
+std::unique_ptr<Decoder> make_decoder(const std::string& name, const SegmenterSpec& spec, Upsampling upsampling,
+                                      engine::Generator& random);
 
 }  // namespace sagcl::layers

@@ -16,41 +16,81 @@ ConvLayer::Spec conv3x3(std::int64_t in, std::int64_t out) {
   return {.in = in, .out = out, .kernel = {{1, 3, 3}}, .padding = {{0, 1, 1}}};
 }
 
-}  // namespace
-
-UNet::Block UNet::make_block(std::int64_t in, std::int64_t out, double dropout, engine::Generator& random) {
-  Block block;
-  block.first = std::make_unique<ConvUnit>(conv3x3(in, out), leaky, random);
-  block.second = std::make_unique<ConvUnit>(conv3x3(out, out), leaky, random);
-  block.dropout = dropout;
-  return block;
+/// Transposed 2x2 with stride 2, or 1x1.
+ConvLayer::Spec halving(std::int64_t in, std::int64_t out, bool transposed) {
+  const engine::Extents window{{1, transposed ? 2 : 1, transposed ? 2 : 1}};
+  return {.in = in, .out = out, .kernel = window, .stride = window, .transposed = transposed};
 }
 
-UNet::UNet(const SegmenterSpec& spec, engine::Generator& random) : width_(spec.width) {
-  const auto channels = [&](std::size_t level) { return spec.width << level; };
-  for (std::size_t l = 0; l < 5; ++l)
-    encoder_.push_back(make_block(l == 0 ? spec.in_channels : channels(l - 1), channels(l), encoder_dropout[l], random));
-  for (std::size_t l = 4; l-- > 0;) {
-    projections_.push_back(std::make_unique<ConvLayer>(
-        ConvLayer::Spec{.in = channels(l + 1), .out = channels(l), .kernel = {{1, 1, 1}}}, random));
-    decoder_.push_back(make_block(2 * channels(l), channels(l), 0, random));
+}  // namespace
+
+UNetBlock::UNetBlock(std::int64_t in, std::int64_t out, double dropout, engine::Generator& random)
+    : first_(conv3x3(in, out), leaky, random), second_(conv3x3(out, out), leaky, random), dropout_(dropout) {}
+
+Variable UNetBlock::forward(const Variable& x, const Pass& pass) {
+  return second_.forward(drop(first_.forward(x, pass), dropout_, /*whole_channels=*/false, pass), pass);
+}
+
+void UNetBlock::describe(Parts& parts) {
+  parts.child("0", first_);
+  parts.child("1", second_);
+}
+
+UNetDecoder::UNetDecoder(const SegmenterSpec& spec, Upsampling upsampling, engine::Generator& random)
+    : upsampling_(upsampling) {
+  for (int l = 3; l >= 0; --l) {
+    const std::int64_t channels = spec.width << l;
+    projections_.push_back(
+        std::make_unique<ConvLayer>(halving(2 * channels, channels, upsampling == Upsampling::transposed), random));
+    blocks_.push_back(std::make_unique<UNetBlock>(2 * channels, channels, 0, random));
   }
   head_ = std::make_unique<ConvLayer>(conv3x3(spec.width, spec.classes), random);
 }
 
-Variable UNet::run_block(const std::string& name, Block& block, const Variable& x, const Pass& pass) {
-  const autograd::Scope scope(name);
-  const Variable h = drop(block.first->forward(x, pass), block.dropout, /*whole_channels=*/false, pass);
-  const Variable y = block.second->forward(h, pass);
-  if (stages) stages->push_back(y);
-  return y;
+Variable UNetDecoder::up(std::size_t l, const Variable& x) const {
+  const Variable h = projections_[l]->forward(x);
+  if (upsampling_ == Upsampling::transposed) return h;
+  const engine::Extents out{{1, 2 * x.shape()[2], 2 * x.shape()[3]}};
+  if (upsampling_ == Upsampling::nearest) return ops::resize(h, {.out = out, .interpolation = ops::Interpolation::nearest});
+  return ops::resize(h, {.out = out, .align_corners = true});
+}
+
+Variable UNetDecoder::forward(std::vector<Variable> encoder, const Pass& pass) {
+  Variable h = std::move(encoder.back());
+  for (std::size_t l = 0; l < 4; ++l) {
+    encoder.pop_back();
+    const autograd::Scope scope(fmt::format("up{}", l + 1));
+    h = blocks_[l]->forward(ops::concat({encoder.back(), up(l, h)}, -1), pass);
+    if (pass.stages) pass.stages->decoder.push_back(h);
+  }
+  if (pass.stages) pass.stages->features = h;
+  return head_->forward(h);
+}
+
+void UNetDecoder::describe(Parts& parts) {
+  for (std::size_t l = 0; l < 4; ++l) {
+    parts.child(fmt::format("up{}.proj", l + 1), *projections_[l]);
+    parts.child(fmt::format("up{}", l + 1), *blocks_[l]);
+  }
+  parts.child("head", *head_);
+}
+
+UNet::UNet(const SegmenterSpec& spec, engine::Generator& random) : width_(spec.width) {
+  for (std::size_t l = 0; l < 5; ++l) {
+    const std::int64_t in = l == 0 ? spec.in_channels : spec.width << (l - 1);
+    encoder_.push_back(std::make_unique<UNetBlock>(in, spec.width << l, encoder_dropout[l], random));
+  }
+  decoder_ = std::make_unique<UNetDecoder>(spec, Upsampling::linear, random);
 }
 
 std::vector<Variable> UNet::encode_all(const Variable& x, const Pass& pass) {
   const ops::PoolSpec half{.window = {{1, 2, 2}}, .stride = {{1, 2, 2}}};
   std::vector<Variable> levels;
-  for (std::size_t l = 0; l < 5; ++l)
-    levels.push_back(run_block(fmt::format("enc{}", l), encoder_[l], l == 0 ? x : ops::max_pool(levels.back(), half), pass));
+  for (std::size_t l = 0; l < 5; ++l) {
+    const autograd::Scope scope(fmt::format("enc{}", l));
+    levels.push_back(encoder_[l]->forward(l == 0 ? x : ops::max_pool(levels.back(), half), pass));
+  }
+  if (pass.stages) pass.stages->encoder = levels;
   return levels;
 }
 
@@ -62,29 +102,12 @@ Segmentation UNet::forward(const Variable& x, const Pass& pass) {
                   "U-Net needs [N, 1, H, W, C] with H, W divisible by 16, got {}; pad or choose another patch", s);
   std::vector<Variable> levels = encode_all(x, pass);
   const Variable bottleneck = levels.back();
-  Variable h = bottleneck;
-  levels.pop_back();
-  for (std::size_t l = 0; l < 4; ++l) {
-    const Variable skip = levels.back();
-    levels.pop_back();
-    const engine::Extents out{{1, skip.shape()[2], skip.shape()[3]}};
-    const Variable up = ops::resize(projections_[l]->forward(h), {.out = out, .align_corners = true});
-    h = run_block(fmt::format("up{}", l + 1), decoder_[l], ops::concat({skip, up}, -1), pass);
-  }
-  return {head_->forward(h), bottleneck};
+  return {decoder_->forward(std::move(levels), pass), bottleneck};
 }
 
 void UNet::describe(Parts& parts) {
-  const auto block = [&](const std::string& name, Block& b) {
-    parts.child(name + ".0", *b.first);
-    parts.child(name + ".1", *b.second);
-  };
-  for (std::size_t l = 0; l < 5; ++l) block(fmt::format("enc{}", l), encoder_[l]);
-  for (std::size_t l = 0; l < 4; ++l) {
-    parts.child(fmt::format("up{}.proj", l + 1), *projections_[l]);
-    block(fmt::format("up{}", l + 1), decoder_[l]);
-  }
-  parts.child("head", *head_);
+  for (std::size_t l = 0; l < 5; ++l) parts.child(fmt::format("enc{}", l), *encoder_[l]);
+  decoder_->describe(parts);
 }
 
 }  // namespace sagcl::layers

@@ -3,16 +3,80 @@
 #include <array>
 
 #include "ops/arithmetic.h"
+#include "ops/resize.h"
 
 namespace sagcl::layers {
 namespace {
 
-constexpr std::array<int, 9> units_per_block = {1, 2, 3, 3, 3, 3, 3, 2, 1};
-constexpr std::array<int, 9> level_of_block = {0, 1, 2, 3, 4, 3, 2, 1, 0};
+constexpr std::array<int, 5> units_of_level = {1, 2, 3, 3, 3};
 constexpr double relu_slope = 0;
 constexpr double dropout = 0.5;
 
+std::unique_ptr<ConvUnit> unit3x3x3(std::int64_t in, std::int64_t out, engine::Generator& random) {
+  return std::make_unique<ConvUnit>(ConvLayer::Spec{.in = in, .out = out, .padding = {{1, 1, 1}}}, relu_slope, random);
+}
+
+/// Twice the extents, or half of them.
+std::unique_ptr<ConvUnit> unit2x2x2(std::int64_t in, std::int64_t out, bool transposed, engine::Generator& random) {
+  const engine::Extents two{{2, 2, 2}};
+  return std::make_unique<ConvUnit>(
+      ConvLayer::Spec{.in = in, .out = out, .kernel = two, .stride = two, .transposed = transposed}, relu_slope, random);
+}
+
+VNetBlock make_block(std::size_t level, std::int64_t in, std::int64_t out, engine::Generator& random) {
+  VNetBlock block;
+  for (int u = 0; u < units_of_level[level]; ++u) block.push_back(unit3x3x3(u == 0 ? in : out, out, random));
+  return block;
+}
+
+Variable run_block(std::size_t number, VNetBlock& block, Variable x, const Pass& pass) {
+  const autograd::Scope scope(fmt::format("block{}", number));
+  for (auto& unit : block) x = unit->forward(x, pass);
+  return x;
+}
+
+void describe_block(std::size_t number, VNetBlock& block, Parts& parts) {
+  for (std::size_t u = 0; u < block.size(); ++u) parts.child(fmt::format("block{}.{}", number, u), *block[u]);
+}
+
 }  // namespace
+
+VNetDecoder::VNetDecoder(const SegmenterSpec& spec, Upsampling upsampling, engine::Generator& random)
+    : upsampling_(upsampling) {
+  for (std::size_t l = 4; l-- > 0;) {
+    const std::int64_t channels = spec.width << l;
+    ups_.push_back(upsampling == Upsampling::transposed ? unit2x2x2(2 * channels, channels, /*transposed=*/true, random)
+                                                        : unit3x3x3(2 * channels, channels, random));
+    blocks_.push_back(make_block(l, channels, channels, random));
+  }
+  head_ = std::make_unique<ConvLayer>(ConvLayer::Spec{.in = spec.width, .out = spec.classes, .kernel = {{1, 1, 1}}}, random);
+}
+
+Variable VNetDecoder::forward(std::vector<Variable> encoder, const Pass& pass) {
+  Variable h = drop(encoder.back(), dropout, /*whole_channels=*/true, pass);
+  for (std::size_t l = 0; l < 4; ++l) {
+    encoder.pop_back();
+    if (upsampling_ != Upsampling::transposed) {
+      const engine::Shape& s = h.shape();
+      h = ops::resize(h, {.out = {{2 * s[1], 2 * s[2], 2 * s[3]}},
+                          .interpolation =
+                              upsampling_ == Upsampling::linear ? ops::Interpolation::linear : ops::Interpolation::nearest});
+    }
+    h = run_block(6 + l, blocks_[l], ops::add(ups_[l]->forward(h, pass), encoder.back()), pass);
+    if (pass.stages) pass.stages->decoder.push_back(h);
+  }
+  h = drop(h, dropout, /*whole_channels=*/true, pass);
+  if (pass.stages) pass.stages->features = h;
+  return head_->forward(h);
+}
+
+void VNetDecoder::describe(Parts& parts) {
+  for (std::size_t l = 0; l < 4; ++l) {
+    parts.child(fmt::format("up{}", l + 5), *ups_[l]);
+    describe_block(6 + l, blocks_[l], parts);
+  }
+  parts.child("head", *head_);
+}
 
 void VNet::check_extents(const engine::Shape& s) {
   engine::require(s.rank() == 5 && s[1] % 16 == 0 && s[2] % 16 == 0 && s[3] % 16 == 0,
@@ -20,74 +84,41 @@ void VNet::check_extents(const engine::Shape& s) {
 }
 
 VNet::VNet(const SegmenterSpec& spec, engine::Generator& random) : width_(spec.width) {
-  const auto channels = [&](int level) { return spec.width << level; };
-  for (std::size_t b = 0; b < 9; ++b) {
-    const std::int64_t c = channels(level_of_block[b]);
-    blocks_.emplace_back();
-    for (int u = 0; u < units_per_block[b]; ++u)
-      blocks_[b].push_back(std::make_unique<ConvUnit>(
-          ConvLayer::Spec{.in = b == 0 && u == 0 ? spec.in_channels : c, .out = c, .padding = {{1, 1, 1}}}, relu_slope,
-          random));
+  for (std::size_t l = 0; l < 5; ++l) {
+    const std::int64_t channels = spec.width << l;
+    if (l > 0) downs_.push_back(unit2x2x2(channels / 2, channels, /*transposed=*/false, random));
+    blocks_.push_back(make_block(l, l == 0 ? spec.in_channels : channels, channels, random));
   }
-  const engine::Extents two{{2, 2, 2}};
-  for (int l = 0; l < 4; ++l) {
-    downs_.push_back(std::make_unique<ConvUnit>(
-        ConvLayer::Spec{.in = channels(l), .out = channels(l + 1), .kernel = two, .stride = two}, relu_slope, random));
-    ups_.push_back(std::make_unique<ConvUnit>(
-        ConvLayer::Spec{.in = channels(4 - l), .out = channels(3 - l), .kernel = two, .stride = two, .transposed = true},
-        relu_slope, random));
-  }
-  head_ = std::make_unique<ConvLayer>(ConvLayer::Spec{.in = spec.width, .out = spec.classes, .kernel = {{1, 1, 1}}}, random);
+  decoder_ = std::make_unique<VNetDecoder>(spec, Upsampling::transposed, random);
 }
 
-Variable VNet::run_block(std::size_t b, Variable x, const Pass& pass) {
-  const autograd::Scope scope(fmt::format("block{}", b + 1));
-  for (auto& unit : blocks_[b]) x = unit->forward(x, pass);
-  if (stages) stages->push_back(x);
-  return x;
-}
-
-Variable VNet::encode(const Variable& x, const Pass& pass, std::vector<Variable>& skips) {
-  check_extents(x.shape());
-  Variable h = run_block(0, x, pass);
-  for (std::size_t l = 0; l < 4; ++l) {
-    skips.push_back(h);
-    h = run_block(l + 1, downs_[l]->forward(h, pass), pass);
-  }
-  return h;
+std::vector<Variable> VNet::encode_all(const Variable& x, const Pass& pass) {
+  std::vector<Variable> levels{run_block(1, blocks_[0], x, pass)};
+  for (std::size_t l = 1; l < 5; ++l)
+    levels.push_back(run_block(l + 1, blocks_[l], downs_[l - 1]->forward(levels.back(), pass), pass));
+  if (pass.stages) pass.stages->encoder = levels;
+  return levels;
 }
 
 Variable VNet::encode(const Variable& x, const Pass& pass) {
-  Variable h = run_block(0, x, pass);  // patches need not come back up, so any size the strides allow will do
-  for (std::size_t l = 0; l < 4; ++l) h = run_block(l + 1, downs_[l]->forward(h, pass), pass);
+  Variable h = run_block(1, blocks_[0], x, pass);  // patches need not come back up, so any size the strides allow will do
+  for (std::size_t l = 1; l < 5; ++l) h = run_block(l + 1, blocks_[l], downs_[l - 1]->forward(h, pass), pass);
   return h;
 }
 
 Segmentation VNet::forward(const Variable& x, const Pass& pass) {
-  std::vector<Variable> skips;
-  const Variable bottleneck = encode(x, pass, skips);
-  Variable h = drop(bottleneck, dropout, /*whole_channels=*/true, pass);
-  for (std::size_t l = 0; l < 4; ++l) {
-    h = ops::add(ups_[l]->forward(h, pass), skips.back());
-    skips.pop_back();
-    h = run_block(5 + l, h, pass);
-  }
-  return {head_->forward(drop(h, dropout, /*whole_channels=*/true, pass)), bottleneck};
+  check_extents(x.shape());
+  std::vector<Variable> levels = encode_all(x, pass);
+  const Variable bottleneck = levels.back();
+  return {decoder_->forward(std::move(levels), pass), bottleneck};
 }
 
 void VNet::describe(Parts& parts) {
-  const auto block = [&](std::size_t b) {
-    for (std::size_t u = 0; u < blocks_[b].size(); ++u) parts.child(fmt::format("block{}.{}", b + 1, u), *blocks_[b][u]);
-  };
   for (std::size_t l = 0; l < 5; ++l) {
-    block(l);
+    describe_block(l + 1, blocks_[l], parts);
     if (l < 4) parts.child(fmt::format("down{}", l + 1), *downs_[l]);
   }
-  for (std::size_t l = 0; l < 4; ++l) {
-    parts.child(fmt::format("up{}", l + 5), *ups_[l]);
-    block(l + 5);
-  }
-  parts.child("head", *head_);
+  decoder_->describe(parts);
 }
 
 }  // namespace sagcl::layers

@@ -116,20 +116,21 @@ void VNet::stream(std::int64_t depth, const PlaneSource& volume, const LogitSink
     return logits(forward(volume(0, depth), {}).logits);
   check_extents(first.shape().with(1, depth));
   const auto at_once = [&](int level) { return std::max<std::int64_t>(streamed_floats / (plane >> level), 1); };
-  const auto units = [&](std::size_t b, int level, Next next) {
-    for (auto unit = blocks_[b].rbegin(); unit != blocks_[b].rend(); ++unit)
+  const auto units = [&](VNetBlock& block, int level, Next next) {
+    for (auto unit = block.rbegin(); unit != block.rend(); ++unit)
       next = unit_stage(**unit, depth >> level, std::move(next));
     return next;
   };
-  Next next = [&](Variable x) { logits(head_->forward(x)); };
+  Next next = [&](Variable x) { logits(decoder_->head_->forward(x)); };
   std::array<std::shared_ptr<Skips>, 4> skips;
   for (int l = 0; l < 4; ++l) {
     skips[std::size_t(l)] = std::make_shared<Skips>();
     const TakeSkips take = l == 0 ? made_again(*blocks_[0][0], depth, volume)
                                   : [s = skips[std::size_t(l)]](std::int64_t count) { return s->take(count); };
-    next = up_stage(*ups_[std::size_t(3 - l)], at_once(l), take, units(std::size_t(8 - l), l, std::move(next)));
+    const std::size_t up = std::size_t(3 - l);
+    next = up_stage(*decoder_->ups_[up], at_once(l), take, units(decoder_->blocks_[up], l, std::move(next)));
   }
-  next = units(4, 4, std::move(next));
+  next = units(blocks_[4], 4, std::move(next));
   for (int l = 3; l >= 0; --l) {
     next = down_stage(*downs_[std::size_t(l)], depth >> l, std::max<std::int64_t>(at_once(1) >> l, 1), std::move(next));
     if (l > 0)
@@ -137,7 +138,7 @@ void VNet::stream(std::int64_t depth, const PlaneSource& volume, const LogitSink
         s->push(x);
         next(std::move(x));
       };
-    next = units(std::size_t(l), l, std::move(next));
+    next = units(blocks_[std::size_t(l)], l, std::move(next));
   }
   // The first time one plane more, which the first stage is behind: then it hands on even numbers, which are halved at once.
   const std::int64_t n = std::max<std::int64_t>(at_once(0) / 2 * 2, 2);

@@ -204,6 +204,8 @@ class Backend {
   virtual void below(const Tensor& x, const Tensor& limit, Tensor& y) = 0;  ///< y[r,c] = 1 where x[r] < limit, else 0
   /// y = x + clamp(scale N(0,1), -most, most), element i from words 2i and 2i + 1 of key.now() (Box-Muller). y may be x.
   virtual void add_noise(const engine::RandomKey& key, double scale, double most, const Tensor& x, Tensor& y) = 0;
+  /// y[i] = low + (high - low) unit(word i of key.now())
+  virtual void uniform(const engine::RandomKey& key, double low, double high, Tensor& y) = 0;
 
   // --- updates, all parameters in one call ------------------------------------------------------------------------------
   /// rates f64 [2]: lr / (1 - β1^t) and 1 / √(1 - β2^t) for step t = 1, 2, …

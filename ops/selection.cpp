@@ -98,4 +98,10 @@ Tensor add_noise(const Tensor& x, const engine::RandomKey& key, double scale, do
   return y;
 }
 
+Tensor uniform_like(const Tensor& x, const engine::RandomKey& key, double low, double high) {
+  Tensor y = Tensor::empty_like(x);
+  backend(x.device()).uniform(key, low, high, y);
+  return y;
+}
+
 }  // namespace sagcl::ops

@@ -43,4 +43,7 @@ Tensor shares(const Tensor& x);
 /// x + clamp(scale N(0,1), -most, most); element i from words 2i and 2i + 1 of key.now() (Box-Muller).
 Tensor add_noise(const Tensor& x, const engine::RandomKey& key, double scale, double most);
 
+/// Uniform numbers in [low, high) of x's shape, dtype and device; element i from word i of key.now().
+Tensor uniform_like(const Tensor& x, const engine::RandomKey& key, double low, double high);
+
 }  // namespace sagcl::ops

@@ -189,4 +189,27 @@ void add_noise(const engine::RandomKey& key, double scale, double most, const Te
   });
 }
 
+template <class T>
+struct Uniform {
+  engine::RandomKey key;
+  double low, high;
+  std::int64_t n;
+  T* y;
+  SAGCL_BOTH void operator()(std::int64_t i) const {
+    const engine::RandomKey k = key.now();
+    const engine::Words words = engine::philox(
+        engine::Words{{std::uint32_t(i), std::uint32_t(std::uint64_t(i) >> 32), k.stream0, k.stream1}}, k.key0, k.key1);
+    for (int lane = 0; lane < 4 && 4 * i + lane < n; ++lane)
+      y[4 * i + lane] = T(low + (high - low) * double(engine::unit(words.w[lane])));
+  }
+};
+
+template <class Launch>
+void uniform(const engine::RandomKey& key, double low, double high, Tensor& y) {
+  engine::visit_float(y.dtype(), [&](auto type) {
+    using T = typename decltype(type)::type;
+    Launch::for_each((y.size() + 3) / 4, Uniform<T>{key, low, high, y.size(), y.data<T>()});
+  });
+}
+
 }  // namespace sagcl::ops::kernels

@@ -135,6 +135,9 @@ class SharedBackend : public Backend {
   void add_noise(const engine::RandomKey& key, double scale, double most, const Tensor& x, Tensor& y) override {
     kernels::add_noise<Launch>(key, scale, most, x, y);
   }
+  void uniform(const engine::RandomKey& key, double low, double high, Tensor& y) override {
+    kernels::uniform<Launch>(key, low, high, y);
+  }
   void adam(const AdamSpec& spec, const Tensor& rates, const Tensor& gate, const std::vector<AdamSlot>& slots) override {
     kernels::adam<Launch>(spec, rates, gate, slots);
   }

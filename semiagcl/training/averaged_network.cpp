@@ -31,9 +31,9 @@ AveragedNetwork::Output AveragedNetwork::predict(const Tensor& weak, engine::Gen
   return {ops::softmax(out.logits).value(), out.bottleneck.value()};
 }
 
-Tensor AveragedNetwork::sample(const Tensor& weak, engine::Generator& random) {
+Tensor AveragedNetwork::sample(const Tensor& weak, engine::Generator& random, layers::Stages* stages) {
   const autograd::NoGrad no_grad;
-  const layers::Pass pass{.training = true, .update_statistics = false, .random = &random};
+  const layers::Pass pass{.training = true, .update_statistics = false, .random = &random, .stages = stages};
   return ops::softmax(network_->forward(Variable(weak), pass).logits).value();
 }
 

@@ -25,8 +25,9 @@ class AveragedNetwork {
   };
   Output predict(const Tensor& weak, engine::Generator& random);
 
-  /// One stochastic prediction [N,D,H,W,K]: dropout whatever the settings say, and no running statistics move.
-  Tensor sample(const Tensor& weak, engine::Generator& random);
+  /// One stochastic prediction [N,D,H,W,K]: dropout whatever the settings say, and no running statistics move. What its
+  /// stages give goes to `stages`, if asked for.
+  Tensor sample(const Tensor& weak, engine::Generator& random, layers::Stages* stages = nullptr);
 
   void follow(const StepUpdate& update, Buffers buffers = Buffers::own);
 

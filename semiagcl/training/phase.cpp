@@ -5,8 +5,8 @@
 
 namespace sagcl::semiagcl {
 
-layers::Segmentation StepInput::forward(const Tensor& images) {
-  return student.forward(Variable(images), {.training = true, .random = &dropout});
+layers::Segmentation StepInput::forward(const Tensor& images, layers::Stages* stages) {
+  return student.forward(Variable(images), {.training = true, .random = &dropout, .stages = stages});
 }
 
 Term supervised_term(const StepInput& in, const Variable& logits) {

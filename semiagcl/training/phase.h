@@ -54,8 +54,9 @@ struct StepInput {
   engine::Generator random;   ///< the method's, of this step and shard; only next_key() of it and its forks
   Findings& found;            ///< to be set by a method that has an update of its own
 
-  /// A training forward of the student, which is recorded; each of a step draws dropout of its own. images [N,D,H,W,C].
-  layers::Segmentation forward(const Tensor& images);
+  /// A training forward of the student, which is recorded; each of a step draws dropout of its own. images [N,D,H,W,C]. What
+  /// its stages give goes to `stages`, if asked for.
+  layers::Segmentation forward(const Tensor& images, layers::Stages* stages = nullptr);
 };
 
 /// What may change after the optimiser's step.

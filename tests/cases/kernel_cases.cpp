@@ -104,6 +104,15 @@ void add_selection(std::vector<KernelCase>& cases) {
                      at(y).add_noise(some_key(), 0.1, 0.2, in[0], y);
                      return {y};
                    }});
+  cases.push_back({"uniform",
+                   [](Dtype dtype) -> Tensors {
+                     return {normal_values({3, 1111}, dtype, "x")};
+                   },
+                   [](const Tensors& in) -> Tensors {
+                     Tensor y = Tensor::empty_like(in[0]);
+                     at(y).uniform(some_key(), -0.3, 0.3, y);
+                     return {y};
+                   }});
   cases.push_back({"scale_by",
                    [](Dtype dtype) -> Tensors {
                      return {number(0.3), normal_values({3, 701}, dtype, "x")};

@@ -10,6 +10,7 @@
 #include "ops/cross_entropy.h"
 #include "ops/dice.h"
 #include "ops/softmax.h"
+#include "tests/cases/kernel_cases.h"
 #include "tests/layers/network_golden.h"
 
 namespace sagcl::tests {
@@ -66,21 +67,22 @@ void one_step(const std::string& file, std::int64_t width, std::int64_t classes,
   EXPECT_TRUE(fingerprints_match(values_of(*net), golden.get("init.fp"), 1e-12));
   const Variable x(golden.get("x", dtype));
   const Tensor label = golden.get("label", Dtype::i32);
-  std::vector<Variable> stages;
-  net->stages = &stages;
   {
+    layers::Stages stages;
+    Pass pass = train_pass;
+    pass.stages = &stages;
     Tape tape;
-    const Variable z = net->forward(x, train_pass).logits;
+    const Variable z = net->forward(x, pass).logits;
     const Variable loss = loss_of(z, label, unet);
     EXPECT_TRUE(fingerprints_match({z.value()}, golden.get("logits.fp"), t.logits));
     EXPECT_NEAR(loss.value().item(), golden.number("loss"), t.logits * 10);
     std::vector<Tensor> outputs;
-    for (const Variable& s : stages) outputs.push_back(s.value());
+    for (const auto& half : {stages.encoder, stages.decoder})
+      for (const Variable& s : half) outputs.push_back(s.value());
     EXPECT_TRUE(fingerprints_match(outputs, golden.get("stage.fp"), t.logits));
-    stages.clear();
+    stages = {};
     tape.backward(loss);
   }
-  net->stages = nullptr;
   EXPECT_TRUE(fingerprints_match(gradients_of(*net), golden.get("grad.fp"), t.gradients, t.whole_scale,
                                  golden.integers("attr.zero_grad_bias")));
   EXPECT_TRUE(fingerprints_match(running_of(*net), golden.get("running.fp"), t.running));
@@ -141,6 +143,14 @@ TEST(Networks, vnet_five_sgd_steps) {
       2, 1e-10, 1e-8);
 }
 
+/// The decoder's weights of a network, by name.
+void copy_decoder(layers::Module& net, layers::Module& decoder) {
+  const auto parameters = layers::parameters_of(net);
+  const auto buffers = layers::buffers_of(net);
+  for (auto& [name, p] : layers::parameters_in_order(decoder)) p->value_for_update().copy_from(parameters.at(name)->value());
+  for (auto& [name, b] : layers::buffers_in_order(decoder)) b->copy_from(*buffers.at(name));
+}
+
 std::int64_t count(const std::string& name, std::int64_t in, std::int64_t classes, std::int64_t width) {
   engine::Generator random(0, "test");
   return layers::count_parameters(
@@ -155,6 +165,44 @@ TEST(Networks, parameter_counts_of_the_paper) {
   EXPECT_EQ(count("unet", 3, 2, 16), 1813762);
   EXPECT_EQ(count("vnet", 1, 2, 4), 592218);
   EXPECT_EQ(count("unet", 1, 4, 1), 7404);
+}
+
+/// Table VI and the code of MC-Net: the second decoder is linear (vnet) or transposed (unet), the third nearest.
+TEST(Networks, further_decoders_have_the_parameters_of_mc_net) {
+  engine::Generator random(0, "test");
+  const auto extra = [&](const std::string& name, std::int64_t classes, layers::Upsampling upsampling) {
+    return layers::count_parameters(*layers::make_decoder(name, {.classes = classes}, upsampling, random));
+  };
+  const std::int64_t vnet = count("vnet", 1, 2, 16), unet = count("unet", 1, 4, 16);
+  EXPECT_EQ(vnet + extra("vnet", 2, layers::Upsampling::linear), 12347716);
+  EXPECT_EQ(vnet + 2 * extra("vnet", 2, layers::Upsampling::nearest), 15246566);
+  EXPECT_EQ(unet + extra("unet", 4, layers::Upsampling::transposed), 2577624);
+  EXPECT_EQ(unet + extra("unet", 4, layers::Upsampling::transposed) + extra("unet", 4, layers::Upsampling::nearest),
+            3210924);
+}
+
+/// A decoder of the network's own kind gives the network's logits; of another kind, logits of the same shape.
+TEST(Networks, decoders_take_the_outputs_of_the_encoder) {
+  for (const bool flat : {false, true}) {
+    engine::Generator random(0, "test");
+    const std::string name = flat ? "unet" : "vnet";
+    auto net = layers::make_segmenter(name, {.width = 2}, random);
+    const Variable x(
+        normal_values(flat ? engine::Shape{2, 1, 32, 16, 1} : engine::Shape{2, 16, 32, 16, 1}, Dtype::f32, "x"));
+    layers::Stages stages;
+    const Variable logits = net->forward(x, {.stages = &stages}).logits;
+    ASSERT_EQ(stages.encoder.size(), 5u);
+    ASSERT_EQ(stages.decoder.size(), 4u);
+    EXPECT_EQ(stages.features.shape(), logits.shape().with(4, 2));
+    for (const auto upsampling : {layers::Upsampling::transposed, layers::Upsampling::linear, layers::Upsampling::nearest}) {
+      auto decoder = layers::make_decoder(name, {.width = 2}, upsampling, random);
+      const bool own = upsampling == (flat ? layers::Upsampling::linear : layers::Upsampling::transposed);
+      if (own) copy_decoder(*net, *decoder);
+      const Variable other = decoder->forward(stages.encoder, {});
+      EXPECT_EQ(other.shape(), logits.shape());
+      EXPECT_EQ(bool(identical(other.value(), logits.value())), own);
+    }
+  }
 }
 
 TEST(Networks, wrong_extents_say_the_rule) {

@@ -200,6 +200,16 @@ TEST_P(Selection, AddNoise) {
   EXPECT_NEAR(double(clamped) / double(want.size()), 0.0455, 0.008);
 }
 
+TEST_P(Selection, Uniform) {
+  Tensor y = Tensor::zeros({5, 2001}, GetParam());
+  const engine::RandomKey key = Generator(3, "noise").next_key();
+  cpu().uniform(key, 0.7, 0.9, y);
+  Doubles want;
+  for (std::int64_t i = 0; i < y.size(); ++i)
+    want.push_back(0.7 + (0.9 - 0.7) * double(engine::unit(key.word(std::uint64_t(i)))));
+  EXPECT_TRUE(close(y, Tensor::of(y.shape(), want), GetParam() == Dtype::f32 ? 1e-7 : 1e-15));
+}
+
 // --- all of them ---------------------------------------------------------------------------------
 
 TEST_P(Selection, NeverDependOnThreads) {
