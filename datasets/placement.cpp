@@ -1,6 +1,10 @@
 #include "datasets/placement.h"
 
 #include <algorithm>
+#include <cmath>
+#include <numbers>
+
+#include "datasets/interpolation.h"
 
 namespace sagcl::datasets {
 
@@ -19,38 +23,71 @@ Extents untransform(Extents p, const Extents& crop, const Placement& place) {
   return p;
 }
 
-/// Flips and turns map the crop's axes onto the volume's, so one step along an axis of the crop is a fixed step in the
-/// volume.
-template <class T>
-Tensor cut_typed(const Tensor& volume, const Extents& crop, const Placement& place, std::int64_t channels,
-                 const Shape& result) {
-  const Extents size{{volume.shape()[0], volume.shape()[1], volume.shape()[2]}};
-  const Extents corner = untransform({{0, 0, 0}}, crop, place);
+/// Voxel p of the crop shows voxel first + sum of p[a] step[a] of the volume, unless it is turned freely or scaled: flips
+/// and quarter turns map the crop's axes onto the volume's.
+struct Steps {
   Extents first, step[3];
+};
+
+Steps steps_of(const Extents& size, const Extents& crop, const Placement& place) {
+  const Extents corner = untransform({{0, 0, 0}}, crop, place);
+  Steps s;
   for (int a = 0; a < 3; ++a) {
     const std::int64_t pad = std::max<std::int64_t>(crop[a] - size[a], 0) / 2;
-    first[a] = corner[a] + place.start[a] - pad;
+    s.first[a] = corner[a] + place.start[a] - pad;
     Extents next{{0, 0, 0}};
     next[a] = 1;
     next = untransform(next, crop, place);
-    for (int b = 0; b < 3; ++b) step[a][b] = next[b] - corner[b];
+    for (int b = 0; b < 3; ++b) s.step[a][b] = next[b] - corner[b];
   }
+  return s;
+}
+
+template <class T>
+void copy(const Tensor& volume, const Extents& size, const Extents& crop, const Steps& steps, std::int64_t channels,
+          Tensor& out) {
   const auto within = [&](const Extents& s) {
     return s[0] >= 0 && s[0] < size[0] && s[1] >= 0 && s[1] < size[1] && s[2] >= 0 && s[2] < size[2];
   };
-  Tensor out = Tensor::zeros(result, volume.dtype());
   const T* from = volume.data<T>();
   T* to = out.data<T>();
   for (std::int64_t z = 0; z < crop[0]; ++z)
     for (std::int64_t y = 0; y < crop[1]; ++y) {
       Extents s;
-      for (int b = 0; b < 3; ++b) s[b] = first[b] + z * step[0][b] + y * step[1][b];
+      for (int b = 0; b < 3; ++b) s[b] = steps.first[b] + z * steps.step[0][b] + y * steps.step[1][b];
       for (std::int64_t x = 0; x < crop[2]; ++x, to += channels) {
         if (within(s)) std::copy_n(from + engine::join(0, s, size) * channels, channels, to);
-        for (int b = 0; b < 3; ++b) s[b] += step[2][b];
+        for (int b = 0; b < 3; ++b) s[b] += steps.step[2][b];
       }
     }
-  return out;
+}
+
+/// Where a step from the crop's centre leads in the crop before it was turned freely and scaled.
+Point unturn(Point step, const Placement& place) {
+  for (double& v : step) v /= place.scale;
+  for (const std::size_t axis : {2u, 1u, 0u}) {
+    const double angle = place.turn[axis] * std::numbers::pi / 180, c = std::cos(angle), s = std::sin(angle);
+    double &u = step[axis == 0 ? 1 : 0], &v = step[axis == 2 ? 1 : 2];  // counter-clockwise: target (u, v) shows (v, -u)
+    const double before = u;
+    u = c * u + s * v, v = c * v - s * before;
+  }
+  return step;
+}
+
+Grid grid_of(const Steps& steps, const Extents& crop, const Placement& place) {
+  Grid grid;
+  for (int b = 0; b < 3; ++b) grid.first[std::size_t(b)] = double(steps.first[b]);
+  for (int a = 0; a < 3; ++a) {
+    Point unit = {};
+    unit[std::size_t(a)] = 1;
+    const Point source = unturn(unit, place);
+    const double centre = double(crop[a] - 1) / 2;
+    for (std::size_t b = 0; b < 3; ++b) {
+      for (int k = 0; k < 3; ++k) grid.step[std::size_t(a)][b] += source[std::size_t(k)] * double(steps.step[k][int(b)]);
+      grid.first[b] += centre * (double(steps.step[a][int(b)]) - grid.step[std::size_t(a)][b]);
+    }
+  }
+  return grid;
 }
 
 }  // namespace
@@ -67,6 +104,10 @@ Placement draw_placement(const WeakSpec& spec, const Extents& volume, engine::Ge
     place.quarter_turns = int(random.integer(4));
   }
   for (std::size_t a = 0; a < 3; ++a) place.flip[a] = spec.flip[a] && random.coin();
+  if (spec.turn > 0 && random.coin(spec.free_share))
+    for (std::size_t a = 0; a < (spec.crop[0] == 1 ? 1u : 3u); ++a) place.turn[a] = random.uniform(-spec.turn, spec.turn);
+  if (spec.scale > 1 && random.coin(spec.free_share))
+    place.scale = std::exp(random.uniform(-std::log(spec.scale), std::log(spec.scale)));
   return place;
 }
 
@@ -78,13 +119,20 @@ Tensor cut(const Tensor& volume, const Extents& crop, const Placement& place) {
             "the crop {} at {} does not fit into {}", engine::to_string(crop), engine::to_string(place.start), s);
   require(place.quarter_turns == 0 || crop[1] == crop[2], "quarter turns need a crop with equal height and width, got {}",
           engine::to_string(crop));
-  if (volume.dtype() == engine::Dtype::u8) {
-    require(s.rank() == 3, "a segmentation to cut is [D, H, W], got {}", s);
-    return cut_typed<std::uint8_t>(volume, crop, place, 1, {crop[0], crop[1], crop[2]});
-  }
+  require(place.scale > 0, "a crop cannot be scaled by {}", place.scale);
+  const bool classes = volume.dtype() == engine::Dtype::u8, copied = place.turn == Point{} && place.scale == 1;
+  require(!classes || s.rank() == 3, "a segmentation to cut is [D, H, W], got {}", s);
+  const Extents size{{s[0], s[1], s[2]}};
   const std::int64_t channels = s.rank() == 4 ? s[3] : 1;
-  return cut_typed<float>(volume, crop, place, channels,
-                          s.rank() == 4 ? Shape({crop[0], crop[1], crop[2], channels}) : Shape({crop[0], crop[1], crop[2]}));
+  const Steps steps = steps_of(size, crop, place);
+  Tensor out = Tensor::zeros(
+      s.rank() == 4 ? Shape({crop[0], crop[1], crop[2], channels}) : Shape({crop[0], crop[1], crop[2]}), volume.dtype());
+  if (copied && classes) copy<std::uint8_t>(volume, size, crop, steps, 1, out);
+  else if (copied) copy<float>(volume, size, crop, steps, channels, out);
+  else if (classes)
+    sample_nearest(volume.data<std::uint8_t>(), size, grid_of(steps, crop, place), crop, out.data<std::uint8_t>());
+  else sample_linear(volume.data<float>(), size, channels, grid_of(steps, crop, place), crop, out.data<float>());
+  return out;
 }
 
 }  // namespace sagcl::datasets

@@ -13,6 +13,12 @@ struct WeakSpec {
   engine::Extents crop;  ///< D, H, W; a smaller volume is padded with zeros, half of it (rounded down) before
   std::array<bool, 3> flip = {false, false, false};  ///< axes D, H, W that are mirrored with probability 1/2 each
   bool quarter_turns = false;  ///< rotate by k * 90 degrees in the H-W plane, k uniform in 0..3; crop H must equal crop W
+  /// Rotation and scaling as in nnU-Net (Isensee et al., Nature Methods 2021), in voxels, whatever their spacing: with
+  /// probability `free_share` by angles uniform in +-turn degrees, one about each axis, of a crop with D = 1 about D alone;
+  /// with the same probability, drawn separately, by one factor for all axes, log-uniform in [1 / scale, scale].
+  double turn = 0;
+  double scale = 1;  ///< at least 1
+  double free_share = 0.5;
 };
 
 /// One draw of a WeakSpec.
@@ -20,14 +26,19 @@ struct Placement {
   engine::Extents start;  ///< of the crop in the padded volume
   std::array<bool, 3> flip = {false, false, false};
   int quarter_turns = 0;  ///< counter-clockwise with H downwards, before the flips
+  /// Degrees about D, H and W through the crop's centre, in this order, after the flips; about D as quarter_turns.
+  std::array<double, 3> turn = {0, 0, 0};
+  double scale = 1;  ///< what is shown grows by this factor about the crop's centre
   bool operator==(const Placement&) const = default;
 };
 
 /// Draws the start uniformly over every position at which the crop fits, then the turns, then one coin per axis to be
-/// flipped. ShapeError if quarter turns are asked for and the crop is not square.
+/// flipped, then free turns and scale. ShapeError if quarter turns are asked for and the crop is not square.
 Placement draw_placement(const WeakSpec& spec, const engine::Extents& volume, engine::Generator& random);
 
-/// The crop of an image, f32 [D, H, W, C] -> [d, h, w, C], or of a segmentation, u8 [D, H, W] -> [d, h, w].
+/// The crop of an image, f32 [D, H, W, C] -> [d, h, w, C], or of a segmentation, u8 [D, H, W] -> [d, h, w]. Voxels are
+/// copied; with a turn or a scale the whole volume is interpolated, an image linearly, a segmentation by its nearest voxel.
+/// Zeros where there is no volume.
 Tensor cut(const Tensor& volume, const engine::Extents& crop, const Placement& place);
 
 }  // namespace sagcl::datasets

@@ -25,6 +25,7 @@ datasets::BatchSpec batch_spec(const RunSettings& s, const Phase& phase) {
     spec.weak.flip[a] = true;
   }
   spec.weak.quarter_turns = s.augment.rotate;
+  spec.weak.turn = s.augment.turn, spec.weak.scale = s.augment.scale, spec.weak.free_share = s.augment.place_share;
   spec.strong = s.augment.colour ? datasets::StrongSpec::colours() : datasets::StrongSpec::volumes();
   spec.strong_labelled = s.augment.strong_labelled;
   spec.paste_box = phase.paste || s.augment.copy_paste ? s.mix.box : 0;

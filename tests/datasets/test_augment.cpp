@@ -69,11 +69,129 @@ TEST(Placement, EveryPlaceFlipAndTurnOccursEquallyOften) {
   for (const auto& [key, count] : seen) EXPECT_NEAR(count, n / 24, 5 * std::sqrt(n / 24.0));  // five standard deviations
 }
 
+/// Images and segmentations of which no two voxels are alike.
+Tensor scattered(const Shape& shape, engine::Dtype dtype = engine::Dtype::f32) {
+  Tensor t = Tensor::empty(shape);
+  for (std::int64_t i = 0; i < t.size(); ++i) t.data<float>()[i] = float(i * 37 % 101);
+  return t.to(dtype);
+}
+
+/// The angles are not exact: a neighbour of a voxel may have a share of 1e-16.
+void expect_close(const Tensor& a, const Tensor& b, double tolerance = 1e-12) {
+  const std::vector<double> x = a.to_doubles(), y = b.to_doubles();
+  ASSERT_EQ(x.size(), y.size());
+  for (std::size_t i = 0; i < x.size(); ++i) EXPECT_NEAR(x[i], y[i], tolerance) << i;
+}
+
+TEST(Placement, FreeTurnsByMultiplesOf90AreQuarterTurns) {
+  for (const Extents crop : {Extents{{2, 4, 4}}, Extents{{2, 3, 3}}}) {
+    const Tensor image = scattered({2, 4, 5, 2});
+    for (int k = 1; k < 4; ++k) {
+      const Placement quarter{.start = {{0, 0, 1}}, .quarter_turns = k},
+          turn{.start = {{0, 0, 1}}, .turn = {90.0 * k, 0, 0}};
+      expect_close(cut(image, crop, turn), cut(image, crop, quarter));
+    }
+  }
+}
+
+const Extents origin{{0, 0, 0}};
+
+TEST(Placement, OppositeFreeTurnsAndMirrorsAgree) {
+  const Tensor image = scattered({5, 5, 5, 1});
+  const Extents whole{{5, 5, 5}};
+  const auto get = [&](const Placement& p) { return cut(image, whole, p); };
+  expect_close(get({.start = origin, .turn = {0, 180, 0}}), get({.start = origin, .flip = {true, false, true}}));
+  expect_close(get({.start = origin, .turn = {0, 0, 180}}), get({.start = origin, .flip = {true, true, false}}));
+  // There and back: 90 degrees about an axis, then -90.
+  for (std::size_t axis = 0; axis < 3; ++axis) {
+    Placement there{.start = origin}, back = there;
+    there.turn[axis] = 90, back.turn[axis] = -90;
+    EXPECT_NE(get(there).to_doubles(), image.to_doubles());
+    expect_close(cut(get(there), whole, back), image);
+  }
+  // On a ramp, which linear interpolation keeps, any turn is undone by its opposite, where no zeros came in.
+  Tensor ramp = Tensor::empty({1, 41, 41, 1});
+  for (std::int64_t i = 0; i < 41 * 41; ++i) ramp.data<float>()[i] = float(i / 41) * 2 - float(i % 41);
+  const Extents plane{{1, 41, 41}};
+  const Tensor again = cut(cut(ramp, plane, {.start = origin, .turn = {33, 0, 0}, .scale = 1.25}), plane,
+                           {.start = origin, .turn = {-33, 0, 0}, .scale = 1 / 1.25});
+  for (std::int64_t h = 15; h < 26; ++h)
+    for (std::int64_t w = 15; w < 26; ++w)
+      EXPECT_NEAR(again.data<float>()[h * 41 + w], ramp.data<float>()[h * 41 + w], 1e-4);
+}
+
+TEST(Placement, ScaleByHand) {
+  const Tensor row = Tensor::of<float>({1, 1, 5, 1}, {8, 16, 0, 4, 6});
+  const Tensor classes = Tensor::of<float>({1, 1, 5}, {1, 2, 3, 255, 4}).to(engine::Dtype::u8);
+  const auto get = [&](const Tensor& x, const Placement& p, std::int64_t width) {
+    return cut(x, {{1, 1, width}}, p).to_doubles();
+  };
+  // Twice as large: the crop's voxels show 1, 1.5, 2, 2.5, 3. Half as large: -2, 0, 2, 4, 6.
+  EXPECT_EQ(get(row, {.start = origin, .scale = 2}, 5), (std::vector<double>{16, 8, 0, 2, 4}));
+  EXPECT_EQ(get(row, {.start = origin, .scale = .5}, 5), (std::vector<double>{0, 8, 0, 6, 0}));
+  EXPECT_EQ(get(classes, {.start = origin, .scale = 2}, 5),
+            (std::vector<double>{2, 3, 3, 255, 255}));  // not_annotated stays what it is
+  EXPECT_EQ(get(classes, {.start = origin, .scale = .5}, 5), (std::vector<double>{0, 1, 3, 4, 0}));
+  // A narrow crop reaches beyond its own borders, not beyond the volume's: 0, 2, 4 around the middle.
+  EXPECT_EQ(get(row, {.start = {{0, 0, 1}}, .scale = .5}, 3), (std::vector<double>{8, 0, 6}));
+  // Towards the padding the values fall to zero within a voxel: at -.25, 1, 2.25.
+  EXPECT_EQ(get(Tensor::of<float>({1, 1, 3, 1}, {8, 8, 8}), {.start = origin, .scale = .8}, 3),
+            (std::vector<double>{6, 8, 6}));
+}
+
+/// Everything together, against SciPy's map_coordinates(order=1, mode="grid-constant") and rounding.
+TEST(Placement, TurnedFlippedAndScaledAsScipy) {
+  const Placement place{
+      .start = {{1, 0, 1}}, .flip = {true, false, true}, .quarter_turns = 1, .turn = {20, -35, 50}, .scale = 1.25};
+  const std::vector<double> linear = {48.0684, 36.4065, 15.26,   0.0,     60.2242, 33.1832, 24.2797, 11.2692,
+                                      56.9254, 54.8198, 41.9854, 34.629,  39.994,  47.4641, 60.1488, 54.1028,
+                                      50.4678, 67.2178, 55.0253, 17.3072, 38.2492, 30.9496, 49.9613, 44.7671,
+                                      53.8813, 50.9204, 55.5853, 35.6737, 39.9519, 59.4134, 60.9692, 37.5986};
+  const std::vector<double> nearest = {62, 42, 0,  0, 93, 42, 5,  0,  56, 73, 22, 22, 40, 36, 53, 86,
+                                       46, 79, 96, 0, 9,  9,  59, 76, 77, 26, 90, 39, 40, 57, 90, 70};
+  const std::vector<double> image = cut(scattered({3, 4, 5, 1}), {{2, 4, 4}}, place).to_doubles();
+  for (std::size_t i = 0; i < linear.size(); ++i) EXPECT_NEAR(image[i], linear[i], 1e-4) << i;
+  EXPECT_EQ(cut(scattered({3, 4, 5}, engine::Dtype::u8), {{2, 4, 4}}, place).to_doubles(), nearest);
+}
+
+TEST(Placement, FreeTurnsAndScalesAreDrawnLast) {
+  const WeakSpec old{.crop = {{2, 3, 3}}, .flip = {true, true, true}, .quarter_turns = true};
+  WeakSpec free = old, flat = old;
+  free.turn = flat.turn = 30, free.scale = flat.scale = 1.5, free.free_share = flat.free_share = 0.25;
+  flat.crop[0] = 1;
+  int turned = 0, scaled = 0, both = 0;
+  double largest = 0, smallest_scale = 1, largest_scale = 1, logarithms = 0;
+  const int n = 8000;
+  for (int i = 0; i < n; ++i) {
+    Generator a(1, "crop", std::uint64_t(i)), b = a, c = a;
+    Placement p = draw_placement(free, {{4, 5, 6}}, b);
+    const bool turns = p.turn != std::array<double, 3>{}, scales = p.scale != 1;
+    turned += turns, scaled += scales, both += turns && scales;
+    for (double angle : p.turn) {
+      EXPECT_EQ(angle != 0, turns);
+      largest = std::max(largest, std::abs(angle));
+    }
+    smallest_scale = std::min(smallest_scale, p.scale), largest_scale = std::max(largest_scale, p.scale);
+    logarithms += std::log(p.scale);
+    const Placement plane = draw_placement(flat, {{4, 5, 6}}, c);
+    EXPECT_TRUE(plane.turn[1] == 0 && plane.turn[2] == 0);
+    p.turn = {}, p.scale = 1;
+    EXPECT_EQ(p, draw_placement(old, {{4, 5, 6}}, a));
+  }
+  EXPECT_NEAR(turned, n / 4, 200);  // five standard deviations
+  EXPECT_NEAR(scaled, n / 4, 200);
+  EXPECT_NEAR(both, n / 16, 110);
+  EXPECT_TRUE(largest <= 30 && largest > 29.9);
+  EXPECT_TRUE(largest_scale <= 1.5 && largest_scale > 1.49 && smallest_scale >= 1 / 1.5 && smallest_scale < 0.67);
+  EXPECT_NEAR(logarithms / scaled, 0, 0.03);  // as often larger as smaller
+}
+
 TEST(Placement, Mistakes) {
   Generator g(0, "crop");
   EXPECT_THROW(draw_placement({.crop = {{1, 2, 3}}, .quarter_turns = true}, {{4, 4, 4}}, g), engine::ShapeError);
   EXPECT_THROW(draw_placement({.crop = {{0, 2, 3}}}, {{4, 4, 4}}, g), engine::ShapeError);
   EXPECT_THROW(cut(counting({2, 2, 2, 1}), {{2, 2, 2}}, {.start = {{0, 0, 1}}}), engine::ShapeError);
+  EXPECT_THROW(cut(counting({2, 2, 2, 1}), {{2, 2, 2}}, {.start = origin, .scale = 0}), engine::ShapeError);
 }
 
 TEST(Strong, NothingByDefault) {

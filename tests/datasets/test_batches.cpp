@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 #include <set>
+#include <span>
 #include <tuple>
 
 #include "datasets/batches.h"
@@ -69,6 +70,28 @@ TEST(Batches, ViewsShareTheirPlace) {
   EXPECT_EQ(std::memcmp(half.strong.bytes_begin(), half.weak.bytes_begin(), first), 0);
   EXPECT_TRUE(std::memcmp(static_cast<char*>(half.strong.bytes_begin()) + first,
                           static_cast<char*>(strong.strong.bytes_begin()) + first, half.strong.bytes() - first) == 0);
+}
+
+/// Also of places that are turned and scaled: the label lies where the image does, and batches are made again alike.
+TEST(Batches, TurnedPlacesAreSharedAndDrawnAgain) {
+  auto labelled = samples(0, 3, true);
+  for (Sample& s : labelled) {  // an image that shows its label
+    s.image = s.label.to(engine::Dtype::f32).reshape({6, 8, 7, 1});
+    for (float& v : std::span(s.image.data<float>(), std::size_t(s.image.size()))) v = v != 0 ? 1 : 0;
+  }
+  BatchSpec turned = spec;
+  turned.unlabelled = 0, turned.strong = {}, turned.weak.turn = 25, turned.weak.scale = 1.2, turned.weak.free_share = 1;
+  for (std::int64_t step = 0; step < 4; ++step) {
+    const Batch b = make_batch(labelled, {}, turned, step);
+    EXPECT_NE(b.places[0].turn, b.places[1].turn);
+    EXPECT_TRUE(same_bits(b.weak, b.strong));
+    expect_same(b, make_batch(labelled, {}, turned, step));
+    for (std::int64_t v = 0; v < b.label.size(); ++v) {
+      const float share = b.weak.data<float>()[v];  // of organ around the point: all or nothing must be in the label, too
+      const bool organ = b.label.data<std::int32_t>()[v] != 0;
+      EXPECT_TRUE(organ ? share > 0.001f : share < 0.999f) << v;
+    }
+  }
 }
 
 TEST(Batches, EveryCaseOncePerEpoch) {

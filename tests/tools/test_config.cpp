@@ -69,6 +69,15 @@ TEST(Config, AGridOfNothingIsRefused) {
   expect_error<engine::UsageError>([&] { tools::check(s); }, {"patch_grid"});
 }
 
+TEST(Config, PlacesThatCannotBeDrawnAreRefused) {
+  EXPECT_NO_THROW(tools::check(after("augment.turn=180")));
+  for (const char* wrong : {"augment.turn=-1", "augment.turn=181", "augment.turn=nan", "augment.scale=0.8",
+                            "augment.scale=inf", "augment.place_share=1.5"}) {
+    const std::string text = wrong;
+    expect_error<engine::UsageError>([&] { tools::check(after(text)); }, {text.substr(0, text.find('=')), "choose"});
+  }
+}
+
 TEST(Config, FormerNamesAreUnderstoodAndNoted) {
   RunSettings s;
   const auto changed =

@@ -92,6 +92,13 @@ void check(const RunSettings& s) {
   require<UsageError>(s.train.optimiser == "adam" || s.train.optimiser == "sgd",
                       "train.optimiser = '{}': choose adam or sgd", s.train.optimiser);
   if (s.train.precision != "auto") (void)engine::precision_from(s.train.precision);
+  require<UsageError>(s.augment.turn >= 0 && s.augment.turn <= 180,
+                      "augment.turn = {}: choose the largest angle, 0 (no turns) to 180 degrees", s.augment.turn);
+  require<UsageError>(s.augment.scale >= 1 && s.augment.scale <= 10,
+                      "augment.scale = {}: choose the largest factor, 1 (no scaling) to 10; samples shrink by it, too",
+                      s.augment.scale);
+  require<UsageError>(s.augment.place_share >= 0 && s.augment.place_share <= 1,
+                      "augment.place_share = {}: choose a share of the samples, 0 to 1", s.augment.place_share);
   require<UsageError>(s.mix.box > 0 && s.mix.box < 1, "mix.box = {}: choose a share of the crop's sides between 0 and 1",
                       s.mix.box);
   require<UsageError>(s.mix.ema_decay >= 0 && s.mix.ema_decay < 1, "mix.ema_decay = {}: choose 0 or more, below 1",

@@ -1,0 +1,68 @@
+#include "datasets/interpolation.h"
+
+#include <algorithm>
+
+namespace sagcl::datasets {
+
+using engine::Extents;
+
+namespace {
+
+/// f(number, point) for every point of the grid that lies at least -`before` and less than size - 1 + `behind` voxels along
+/// each axis.
+template <class F>
+void each_within(const Grid& grid, const Extents& points, const Extents& size, double before, double behind, F f) {
+  std::int64_t number = 0;
+  for (std::int64_t d = 0; d < points[0]; ++d)
+    for (std::int64_t h = 0; h < points[1]; ++h) {
+      Point row;
+      for (std::size_t a = 0; a < 3; ++a) row[a] = grid.first[a] + double(d) * grid.step[0][a] + double(h) * grid.step[1][a];
+      for (std::int64_t w = 0; w < points[2]; ++w, ++number) {
+        const Point p = {row[0] + double(w) * grid.step[2][0], row[1] + double(w) * grid.step[2][1],
+                         row[2] + double(w) * grid.step[2][2]};
+        bool within = true;
+        for (std::size_t a = 0; a < 3; ++a) within &= p[a] >= -before && p[a] < double(size[int(a)] - 1) + behind;
+        if (within) f(number, p);
+      }
+    }
+}
+
+/// The two voxels around -1 <= p < n on an axis, and their shares; a voxel outside has none.
+struct Neighbours {
+  Neighbours(double p, std::int64_t n, std::int64_t stride) {
+    const std::int64_t low = std::int64_t(p + 1) - 1;  // rounds down
+    const float rest = float(p - double(low));
+    at[0] = std::max<std::int64_t>(low, 0) * stride, at[1] = std::min(low + 1, n - 1) * stride;
+    share[0] = low < 0 ? 0 : 1 - rest, share[1] = low + 1 < n ? rest : 0;
+  }
+  std::int64_t at[2];
+  float share[2];
+};
+
+}  // namespace
+
+void sample_linear(const float* volume, const Extents& size, std::int64_t channels, const Grid& grid, const Extents& points,
+                   float* values) {
+  each_within(grid, points, size, 1, 1, [&](std::int64_t number, const Point& p) {
+    const Neighbours d(p[0], size[0], size[1] * size[2] * channels), h(p[1], size[1], size[2] * channels),
+        w(p[2], size[2], channels);
+    const auto row = [&](const float* x, int i, int j) {
+      x += d.at[i] + h.at[j];
+      return d.share[i] * h.share[j] * (w.share[0] * x[w.at[0]] + w.share[1] * x[w.at[1]]);
+    };
+    for (std::int64_t c = 0; c < channels; ++c) {
+      const float* const x = volume + c;
+      values[number * channels + c] = row(x, 0, 0) + row(x, 0, 1) + row(x, 1, 0) + row(x, 1, 1);
+    }
+  });
+}
+
+void sample_nearest(const std::uint8_t* volume, const Extents& size, const Grid& grid, const Extents& points,
+                    std::uint8_t* values) {
+  each_within(grid, points, size, 0.5, 0.5, [&](std::int64_t number, const Point& p) {
+    const Extents nearest{{std::int64_t(p[0] + 0.5), std::int64_t(p[1] + 0.5), std::int64_t(p[2] + 0.5)}};
+    values[number] = volume[engine::join(0, nearest, size)];
+  });
+}
+
+}  // namespace sagcl::datasets

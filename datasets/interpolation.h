@@ -1,0 +1,26 @@
+#pragma once
+#include <array>
+#include <cstdint>
+
+#include "engine/extents.h"
+
+namespace sagcl::datasets {
+
+/// D, H, W of a point in a volume, in voxels; the centres of voxels are whole numbers.
+using Point = std::array<double, 3>;
+
+/// Points in rows: number p = (d, h, w) lies at first + d step[0] + h step[1] + w step[2].
+struct Grid {
+  Point first = {};
+  std::array<Point, 3> step = {};
+};
+
+/// Sets values [points, channels] to those of a volume [size, channels] at the points of a grid, but none a voxel or more
+/// outside the volume. Just outside they fall to zero.
+void sample_linear(const float* volume, const engine::Extents& size, std::int64_t channels, const Grid& grid,
+                   const engine::Extents& points, float* values);
+/// Likewise to the value of the nearest voxel, for classes; none is set outside the volume.
+void sample_nearest(const std::uint8_t* volume, const engine::Extents& size, const Grid& grid, const engine::Extents& points,
+                    std::uint8_t* values);
+
+}  // namespace sagcl::datasets
