@@ -4,6 +4,8 @@
 #include <chrono>
 #include <utility>
 
+#include "datasets/signed_distance.h"
+
 namespace sagcl::datasets {
 
 using engine::Dtype;
@@ -97,6 +99,18 @@ void swap_boxes(Batch& batch, const BatchSpec& spec) {
   }
 }
 
+/// The signed distance maps of the labels as they are trained on, boxes swapped.
+Tensor distances_of(const Batch& batch, const BatchSpec& spec) {
+  require<UsageError>(spec.distances >= 2, "batch: signed distances of {} classes asked for; there must be two or more",
+                      spec.distances);
+  const Extents& crop = spec.weak.crop;
+  Tensor maps = Tensor::staging({batch.labelled, crop[0], crop[1], crop[2], spec.distances - 1}, Dtype::f32, spec.reader);
+  for (std::int64_t i = 0; i < batch.labelled; ++i)
+    signed_distances({batch.label.data<std::int32_t>() + i * crop.volume(), std::size_t(crop.volume())}, crop,
+                     spec.distances, maps.data<float>() + i * crop.volume() * (spec.distances - 1));
+  return maps;
+}
+
 std::int64_t channels_of(const std::vector<Sample>& labelled, const std::vector<Sample>& unlabelled) {
   const std::int64_t channels = (labelled.empty() ? unlabelled : labelled).front().image.shape()[3];
   for (const auto* part : {&labelled, &unlabelled})
@@ -145,6 +159,7 @@ Batch make_batch(const std::vector<Sample>& labelled, const std::vector<Sample>&
     add_sample(batch, stream[std::size_t(index)], spec, j, first ? within : spec.labelled + within);
   }
   if (spec.paste_box != 0) swap_boxes(batch, spec);
+  if (spec.distances != 0) batch.distance = distances_of(batch, spec);
   return batch;
 }
 

@@ -27,6 +27,7 @@ struct BatchSpec {
   /// swap, in both views and the label, drawn for every pair (of an odd n the last stays as it is); 0: none. UsageError if a
   /// shard has less than two.
   double paste_box = 0;
+  std::int64_t distances = 0;    ///< classes of which batches hold signed distance maps, background included; 0: none
   std::int64_t shards = 1;       ///< equal parts of the batch; must divide labelled and unlabelled
   std::int64_t first_shard = 0;  ///< of those this process makes …
   std::int64_t own_shards = 1;   ///< … and how many
@@ -36,11 +37,12 @@ struct BatchSpec {
 struct Batch {
   std::int64_t step = 0, shard = 0;
   std::int64_t labelled = 0;  ///< the first so many samples have labels
-  Tensor weak, strong;        ///< f32 [N, D, H, W, C]; on the host, as label and mask
+  Tensor weak, strong;        ///< f32 [N, D, H, W, C]; on the host, as the following
   Tensor label;               ///< i32 [labelled, D, H, W]; -1 where nobody annotated
   Tensor mask;                ///< f32 [labelled, D, H, W]: 0 in a box, 1 outside, drawn for every labelled sample
+  Tensor distance;            ///< f32 [labelled, D, H, W, classes - 1]: signed_distances of the label
   /// What a batch uploads; a tensor may be undefined.
-  static constexpr Tensor Batch::*tensors[] = {&Batch::weak, &Batch::strong, &Batch::label, &Batch::mask};
+  static constexpr Tensor Batch::*tensors[] = {&Batch::weak, &Batch::strong, &Batch::label, &Batch::mask, &Batch::distance};
   std::vector<std::string> ids;   ///< case of each sample
   std::vector<Placement> places;  ///< of each sample
 };

@@ -4,13 +4,14 @@
 #include <cmath>
 #include <limits>
 
+#include "datasets/distance_transform.h"
 #include "ops/selection.h"
-#include "semiagcl/evaluation/distance_transform.h"
 
 namespace sagcl::semiagcl {
 
 using engine::Device;
 using engine::Dtype;
+using engine::Extents;
 using engine::require;
 using engine::Shape;
 using engine::Type;
@@ -81,7 +82,7 @@ struct Surfaces {
 /// Distances from the marked voxels of `from` to the nearest of `to`.
 std::vector<double> distances(const std::vector<std::uint8_t>& from, const std::vector<std::uint8_t>& to,
                               const Extents& size, const double* spacing) {
-  const std::vector<double> squared = squared_distance(to, size, spacing);
+  const std::vector<double> squared = datasets::squared_distance(to, size, spacing);
   std::vector<double> d;
   for (std::size_t i = 0; i < from.size(); ++i)
     if (from[i]) d.push_back(std::sqrt(squared[i]));

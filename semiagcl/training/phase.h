@@ -87,6 +87,7 @@ struct Phase {
   bool unlabelled = false;  ///< its batches hold unlabelled samples, too
   bool paste = false;  ///< pairs of its labelled samples swap a box (datasets::BatchSpec::paste_box), as augment.copy_paste
   bool masks = false;  ///< its batches hold masks with boxes (datasets::Batch::mask)
+  bool distances = false;  ///< its batches hold signed distance maps (datasets::Batch::distance)
   /// a network that leaves a class unpredicted at the end starts again, with other weights
   bool must_predict_every_class = false;
   bool decays = true;  ///< the learning rate follows train.poly_power

@@ -63,7 +63,7 @@ void Trainer::begin_phase() {
 
 void Trainer::feed_batches() {
   batches_ = nullptr;
-  datasets::BatchSpec spec = batch_spec(settings_, phase());
+  datasets::BatchSpec spec = batch_spec(settings_, phase(), data_.classes);
   spec.shards = settings_.train.shards;
   spec.own_shards = spec.shards / ranks_.size();
   spec.first_shard = ranks_.rank() * spec.own_shards;
@@ -209,7 +209,7 @@ std::vector<StepReport> Trainer::reports() {
 /// True if the student gives every class to at least one voxel of the labelled training cases' crops.
 bool Trainer::predicts_every_class() {
   std::vector<bool> seen(std::size_t(data_.classes), false);
-  datasets::BatchSpec spec = batch_spec(settings_, {.name = "labelled"});
+  datasets::BatchSpec spec = batch_spec(settings_, {.name = "labelled"}, data_.classes);
   for (std::int64_t step = 0; step * spec.labelled < std::int64_t(data_.labelled.size()); ++step) {
     const datasets::Batch batch = datasets::make_batch(data_.labelled, data_.unlabelled, spec, step);
     const Tensor logits = student_->forward(Variable(batch.weak.to(device_)), {}).logits.value();

@@ -13,7 +13,7 @@ engine::Extents extents_of(const std::vector<std::int64_t>& v) { return {{v[0], 
 
 }  // namespace
 
-datasets::BatchSpec batch_spec(const RunSettings& s, const Phase& phase) {
+datasets::BatchSpec batch_spec(const RunSettings& s, const Phase& phase, std::int64_t classes) {
   datasets::BatchSpec spec;
   const bool beside = s.train.unlabelled == "beside";
   spec.unlabelled = !phase.unlabelled ? 0 : beside ? s.train.batch : s.train.batch / 2;
@@ -30,6 +30,7 @@ datasets::BatchSpec batch_spec(const RunSettings& s, const Phase& phase) {
   spec.strong_labelled = s.augment.strong_labelled;
   spec.paste_box = phase.paste || s.augment.copy_paste ? s.mix.box : 0;
   spec.mask_box = phase.masks ? s.mix.box : 0;
+  spec.distances = phase.distances ? classes : 0;
   spec.seed = s.train.seed;
   return spec;
 }
@@ -41,7 +42,7 @@ void check_batches(const RunSettings& s, const Phase& phase, int processes) {
                       s.train.batch);
   require<UsageError>(shards >= 1 && std::has_single_bit(std::uint64_t(shards)),
                       "train.shards = {}: choose 1, 2, 4, 8, …; gradients are added in pairs, and pairs of pairs", shards);
-  const datasets::BatchSpec spec = batch_spec(s, phase);
+  const datasets::BatchSpec spec = batch_spec(s, phase, 0);  // how many classes does not matter here
   require<UsageError>(spec.labelled % shards == 0 && spec.unlabelled % shards == 0,
                       "train.shards = {}: {} labelled and {} unlabelled samples cannot be divided into so many equal parts; "
                       "change it or train.batch",

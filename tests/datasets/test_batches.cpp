@@ -8,6 +8,7 @@
 
 #include "datasets/batches.h"
 #include "datasets/phantom.h"
+#include "datasets/signed_distance.h"
 #include "datasets/split.h"
 #include "tests/datasets/scratch.h"
 
@@ -202,6 +203,25 @@ TEST(Batches, CopyPasteNeedsPairs) {
   one.labelled = 1, one.paste_box = 0.5;
   expect_error<engine::UsageError>([&] { make_batch(samples(0, 1, true), samples(1, 3, false), one, 0); },
                                    {"a shard has 1 of them"});
+}
+
+/// Of the labels as they are in the batch: turned, pasted, without those that nobody annotated.
+TEST(Batches, SignedDistancesOfTheLabelsThatAreTrainedOn) {
+  const auto labelled = samples(0, 4, true), unlabelled = samples(4, 8, false);
+  BatchSpec measured = spec;
+  measured.labelled = 4, measured.paste_box = 0.5, measured.weak.turn = 20, measured.distances = 3;
+  const Batch b = make_batch(labelled, unlabelled, measured, 2);
+  ASSERT_EQ(b.distance.shape(), engine::Shape({4, 4, 6, 8, 2}));
+  const std::vector<std::int32_t> label = b.label.to_vector<std::int32_t>();
+  const std::size_t voxels = 4 * 6 * 8;
+  std::vector<float> wanted(label.size() * 2);
+  for (std::size_t i = 0; i < 4; ++i)
+    signed_distances(std::span(label).subspan(i * voxels, voxels), {{4, 6, 8}}, 3, wanted.data() + i * voxels * 2);
+  EXPECT_EQ(b.distance.to_vector<float>(), wanted);
+  EXPECT_LT(*std::min_element(wanted.begin(), wanted.end()), 0);
+  EXPECT_FALSE(make_batch(labelled, unlabelled, spec, 2).distance.defined());
+  measured.distances = 1;
+  expect_error<engine::UsageError>([&] { make_batch(labelled, unlabelled, measured, 2); }, {"must be two or more"});
 }
 
 TEST(Batches, OwnShardsComeInOrder) {

@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "engine/random.h"
-#include "semiagcl/evaluation/distance_transform.h"
 #include "tests/support/golden.h"
 
 using namespace sagcl;
@@ -116,32 +114,4 @@ TEST(Metrics, EmptyMasks) {
 TEST(Metrics, MaskOfClass) {
   const Tensor labels = Tensor::of({1, 4}, std::vector<std::int32_t>{0, 2, -1, 2});
   EXPECT_EQ(mask_of(labels, 2).to_doubles(), (std::vector<double>{0, 1, 0, 1}));
-}
-
-TEST(DistanceTransform, EqualsBruteForce) {
-  engine::Generator random(3, "distance transform");
-  for (int round = 0; round < 6; ++round) {
-    const Extents size{{1 + random.integer(7), 1 + random.integer(9), 1 + random.integer(8)}};
-    const double spacing[3] = {0.5 + random.uniform(), 0.5 + random.uniform(), 0.5 + random.uniform()};
-    std::vector<std::uint8_t> marked(std::size_t(size.volume()));
-    for (auto& m : marked) m = random.coin(0.08);
-    const std::vector<double> d = squared_distance(marked, size, spacing);
-    Extents p, q;
-    for (std::int64_t i = 0; i < size.volume(); ++i) {
-      double best = INFINITY;
-      engine::split(i, size, p);
-      for (std::int64_t j = 0; j < size.volume(); ++j) {
-        if (!marked[std::size_t(j)]) continue;
-        engine::split(j, size, q);
-        double s = 0;
-        for (int a = 0; a < 3; ++a) s += std::pow(spacing[a] * double(p[a] - q[a]), 2);
-        best = std::min(best, s);
-      }
-      if (best == INFINITY) {
-        EXPECT_EQ(d[std::size_t(i)], INFINITY);
-      } else {
-        EXPECT_NEAR(d[std::size_t(i)], best, 1e-12 * std::max(1.0, best));
-      }
-    }
-  }
 }

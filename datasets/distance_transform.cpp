@@ -1,10 +1,10 @@
-#include "semiagcl/evaluation/distance_transform.h"
+#include "datasets/distance_transform.h"
 
 #include <limits>
 
 #include "engine/parallel.h"
 
-namespace sagcl::semiagcl {
+namespace sagcl::datasets {
 
 namespace {
 
@@ -80,4 +80,4 @@ std::vector<double> squared_distance(std::span<const std::uint8_t> marked, const
   return d;
 }
 
-}  // namespace sagcl::semiagcl
+}  // namespace sagcl::datasets

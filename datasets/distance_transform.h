@@ -5,7 +5,7 @@
 
 #include "engine/extents.h"
 
-namespace sagcl::semiagcl {
+namespace sagcl::datasets {
 
 using engine::Extents;
 
@@ -14,4 +14,4 @@ using engine::Extents;
 /// of sampled functions", 2012). Infinite everywhere when nothing is marked. marked [size], non-zero = marked.
 std::vector<double> squared_distance(std::span<const std::uint8_t> marked, const Extents& size, const double spacing[3]);
 
-}  // namespace sagcl::semiagcl
+}  // namespace sagcl::datasets
