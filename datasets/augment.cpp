@@ -5,6 +5,8 @@
 #include <numbers>
 #include <vector>
 
+#include "datasets/resolution.h"
+
 namespace sagcl::datasets {
 
 namespace {
@@ -76,6 +78,14 @@ StrongSpec StrongSpec::colours() {
           .clamp_to_unit = true};
 }
 
+StrongSpec StrongSpec::full() const {
+  StrongSpec spec = *this;
+  spec.about_mean = true;
+  spec.blur_probability = .2, spec.blur = {.5, 1};
+  spec.low_resolution_probability = .25, spec.low_resolution = {.5, 1};
+  return spec;
+}
+
 Tensor strengthen(const Tensor& voxels, const StrongSpec& spec, engine::Generator& random) {
   engine::require(voxels.shape().rank() == 4, "strengthen takes [D, H, W, C], got {}", voxels.shape());
   Tensor out = voxels.clone();
@@ -85,6 +95,10 @@ Tensor strengthen(const Tensor& voxels, const StrongSpec& spec, engine::Generato
   if (spec.gamma_probability > 0 && random.coin(spec.gamma_probability)) gamma(x, n, std::exp(draw(spec.log_gamma, random)));
   if (channels > 1 && spec.grey_probability > 0 && random.coin(spec.grey_probability))
     grey(x, n / channels, channels, draw(spec.grey, random));
+  const engine::Extents size{{voxels.shape()[0], voxels.shape()[1], voxels.shape()[2]}};
+  if (spec.blur_probability > 0 && random.coin(spec.blur_probability)) blur(x, size, channels, draw(spec.blur, random));
+  if (spec.low_resolution_probability > 0 && random.coin(spec.low_resolution_probability))
+    lower_resolution(x, size, channels, draw(spec.low_resolution, random));
   if (const float sigma = float(draw(spec.noise, random)); sigma > 0) add_noise(x, n, sigma, random.next_key());
   if (spec.clamp_to_unit)
     for (std::int64_t i = 0; i < n; ++i) x[i] = std::clamp(x[i], 0.f, 1.f);

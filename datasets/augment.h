@@ -14,9 +14,11 @@ struct Range {
 ///   contrast    x <- (x - m_c) g + m_c a_c + b    m_c: channel mean if `about_mean`, else 0 and a_c = 1
 ///   gamma       x <- ((x - lo) / (hi - lo + 1e-6))^exp(u) (hi - lo) + lo,  lo, hi: extremes of the crop
 ///   grey        x <- x + v (mean over channels - x)
+///   blur        by a Gaussian of some voxels, see resolution.h
+///   resolution  as taken with fewer voxels and enlarged, see resolution.h
 ///   noise       x <- x + s N(0, 1) per element
 ///   clamp       to [0, 1]
-/// with g, b, a_c, u, v, s uniform in their ranges. Defaults do nothing.
+/// with g, b, a_c, u, v, s, sigma and zoom uniform in their ranges. Defaults do nothing.
 struct StrongSpec {
   Range gain = {1, 1};    ///< g
   Range offset = {0, 0};  ///< b
@@ -26,7 +28,11 @@ struct StrongSpec {
   Range log_gamma = {0, 0};     ///< u
   double grey_probability = 0;  ///< only for more than one channel
   Range grey = {0, 0};          ///< v
-  Range noise = {0, 0};         ///< s
+  double blur_probability = 0;
+  Range blur = {0, 0};  ///< sigma, voxels
+  double low_resolution_probability = 0;
+  Range low_resolution = {1, 1};  ///< zoom
+  Range noise = {0, 0};           ///< s
   bool clamp_to_unit = false;
 
   /// For z-scored volumes: gain .7 to 1.3, offset +-.3, gamma with probability 1/2 and exponent e^(+-.4), noise up to .15.
@@ -34,6 +40,9 @@ struct StrongSpec {
   /// For RGB in [0, 1]: gain .7 to 1.3 about the channel means, channel gains .75 to 1.25, offset +-.1, grey with
   /// probability .3 by .3 to 1, noise up to .05, clamped.
   static StrongSpec colours();
+  /// More of nnU-Net's (Isensee et al., Nature Methods 2021): the gain is about the channel means, blur by .5 to 1 with
+  /// probability .2, resolution lowered to .5 to 1 with probability .25. Of all channels alike; there each has its coin.
+  StrongSpec full() const;
 };
 
 /// Changes the intensities of f32 [D, H, W, C] in a copy.

@@ -59,6 +59,8 @@ struct AugmentSettings {
   double turn = 0;   ///< largest angle in degrees of free turns: of images in the plane, of volumes about each axis; 0 none
   double scale = 1;  ///< largest factor by which a sample grows or shrinks, all axes alike; 1 none
   double place_share = 0.5;  ///< of the samples that are turned, and separately of those that are scaled
+  /// the strong view: plain (contrast, gamma, noise), or full (contrast about the mean, and blur and low resolution, too)
+  std::string strong = "plain";
   /// the strong view of RGB tiles also changes channel gains and saturation
   bool colour = false;
   bool strong_labelled = true;  ///< labelled images are trained on in the strong view too
@@ -117,7 +119,7 @@ void for_each_run_setting(S& s, F&& f) {
   f("train.seed", s.train.seed);
   f("augment.flip", s.augment.flip), f("augment.rotate", s.augment.rotate), f("augment.turn", s.augment.turn);
   f("augment.scale", s.augment.scale), f("augment.place_share", s.augment.place_share);
-  f("augment.colour", s.augment.colour);
+  f("augment.strong", s.augment.strong), f("augment.colour", s.augment.colour);
   f("augment.strong_labelled", s.augment.strong_labelled), f("augment.copy_paste", s.augment.copy_paste);
   f("mix.box", s.mix.box), f("mix.unlabelled_weight", s.mix.unlabelled_weight), f("mix.ema_decay", s.mix.ema_decay),
       f("mix.largest_component", s.mix.largest_component);

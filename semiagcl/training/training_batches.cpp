@@ -27,6 +27,7 @@ datasets::BatchSpec batch_spec(const RunSettings& s, const Phase& phase, std::in
   spec.weak.quarter_turns = s.augment.rotate;
   spec.weak.turn = s.augment.turn, spec.weak.scale = s.augment.scale, spec.weak.free_share = s.augment.place_share;
   spec.strong = s.augment.colour ? datasets::StrongSpec::colours() : datasets::StrongSpec::volumes();
+  if (s.augment.strong == "full") spec.strong = spec.strong.full();
   spec.strong_labelled = s.augment.strong_labelled;
   spec.paste_box = phase.paste || s.augment.copy_paste ? s.mix.box : 0;
   spec.mask_box = phase.masks ? s.mix.box : 0;

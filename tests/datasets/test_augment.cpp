@@ -217,6 +217,45 @@ TEST(Strong, EachStepByHand) {
   EXPECT_EQ(strengthen(x, {.clamp_to_unit = true}, g).to_doubles(), (std::vector<double>{0, 1, 1}));
 }
 
+/// Against SciPy's gaussian_filter(mode="nearest", truncate=3), and NumPy's interp of the nearest voxels.
+TEST(Strong, BlurAndLowResolutionAsScipy) {
+  Generator g(0, "intensity");
+  const std::vector<double> blurred = {29.6715, 43.9983, 45.9543, 35.9611, 51.744,  51.3519, 45.6634, 42.2484,
+                                       65.8678, 52.7006, 42.0689, 30.8677, 45.3223, 49.0494, 43.8511, 46.786,
+                                       55.9422, 49.8266, 46.999,  55.8914, 54.0246, 48.5654, 39.1613, 41.6926};
+  const std::vector<double> coarse = {0.0,     26.4286, 68.7143, 60.5,    45.0714, 29.6429, 20.0,    5.2,     31.6286,
+                                      73.9143, 65.7,    50.2714, 34.8429, 25.2,    13.0,    39.4286, 81.7143, 73.5,
+                                      58.0714, 42.6429, 33.0,    20.8,    47.2286, 89.5143, 81.3,    65.8714, 50.4429,
+                                      40.8,    26.0,    52.4286, 94.7143, 86.5,    71.0714, 55.6429, 46.0};
+  const auto expect = [&](const Shape& shape, const StrongSpec& spec, const std::vector<double>& wanted) {
+    for (const std::int64_t channels : {1, 2}) {
+      Tensor x = Tensor::empty({shape[0], shape[1], shape[2], channels});
+      const Tensor one = scattered(shape);
+      for (std::int64_t i = 0; i < x.size(); ++i) x.data<float>()[i] = one.data<float>()[i / channels];
+      const std::vector<double> y = strengthen(x, spec, g).to_doubles();
+      for (std::size_t i = 0; i < y.size(); ++i) EXPECT_NEAR(y[i], wanted[i / std::size_t(channels)], 1e-4) << i;
+    }
+  };
+  expect({2, 3, 4}, {.blur_probability = 1, .blur = {.8, .8}}, blurred);
+  expect({1, 5, 7}, {.low_resolution_probability = 1, .low_resolution = {.6, .6}}, coarse);
+  expect({1, 5, 7}, {.low_resolution_probability = 1}, scattered({1, 5, 7}).to_doubles());  // a zoom of 1
+}
+
+/// What full() adds is drawn as often as it says: how many crops keep their single bright voxel.
+TEST(Strong, FullBlursAFifthAndCoarsensAQuarter) {
+  Tensor x = Tensor::zeros({1, 9, 9, 1});
+  x.data<float>()[40] = 1;
+  const StrongSpec spec = StrongSpec{}.full();
+  EXPECT_TRUE(spec.about_mean);
+  int unchanged = 0;
+  const int n = 4000;
+  for (std::uint64_t i = 0; i < n; ++i) {
+    Generator g(3, "intensity", i);
+    unchanged += strengthen(x, spec, g).to_doubles() == x.to_doubles();
+  }
+  EXPECT_NEAR(unchanged, n * (.8 * (.75 + .25 / 9)), 155);  // a ninth of the zooms keeps nine voxels; five deviations
+}
+
 /// The presets' distributions: gain, offset and noise of volumes as measured on constant crops.
 TEST(Strong, RangesOfVolumes) {
   double low = 10, high = -10, deviation_high = 0;

@@ -107,6 +107,23 @@ TEST(Shards, WeightsThatDifferAreFoundInEveryProcess) {
   EXPECT_EQ(found, 4);
 }
 
+TEST(TrainingBatches, AreAsSettingsAndPhaseSay) {
+  RunSettings s;
+  const datasets::BatchSpec plain = batch_spec(s, {.name = "plain"}, 3);
+  EXPECT_EQ(plain.distances, 0);
+  EXPECT_EQ(plain.weak.turn, 0);
+  EXPECT_EQ(plain.weak.scale, 1);
+  EXPECT_EQ(plain.strong.blur_probability, 0);
+  s.augment.turn = 15, s.augment.scale = 1.25, s.augment.place_share = 0.3, s.augment.strong = "full";
+  const datasets::BatchSpec full = batch_spec(s, {.name = "full", .distances = true}, 3);
+  EXPECT_EQ(full.distances, 3);
+  EXPECT_EQ(full.weak.turn, 15);
+  EXPECT_EQ(full.weak.scale, 1.25);
+  EXPECT_EQ(full.weak.free_share, 0.3);
+  EXPECT_EQ(full.strong.blur_probability, 0.2);
+  EXPECT_EQ(full.strong.noise.high, plain.strong.noise.high);
+}
+
 TEST(Shards, MustDivideTheBatchAndBeDividedByTheProcesses) {
   RunSettings s;
   const Phase both{.name = "both", .unlabelled = true}, supervised{.name = "supervised"};

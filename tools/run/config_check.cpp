@@ -99,6 +99,8 @@ void check(const RunSettings& s) {
                       s.augment.scale);
   require<UsageError>(s.augment.place_share >= 0 && s.augment.place_share <= 1,
                       "augment.place_share = {}: choose a share of the samples, 0 to 1", s.augment.place_share);
+  require<UsageError>(s.augment.strong == "plain" || s.augment.strong == "full",
+                      "augment.strong = '{}': choose plain or full", s.augment.strong);
   require<UsageError>(s.mix.box > 0 && s.mix.box < 1, "mix.box = {}: choose a share of the crop's sides between 0 and 1",
                       s.mix.box);
   require<UsageError>(s.mix.ema_decay >= 0 && s.mix.ema_decay < 1, "mix.ema_decay = {}: choose 0 or more, below 1",
