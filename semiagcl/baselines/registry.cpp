@@ -4,9 +4,11 @@
 #include <optional>
 
 #include "semiagcl/baselines/bcp.h"
+#include "semiagcl/baselines/mc_net.h"
 #include "semiagcl/baselines/mean_teacher.h"
 #include "semiagcl/baselines/supervised.h"
 #include "semiagcl/baselines/uncertainty_aware.h"
+#include "semiagcl/baselines/urpc.h"
 #include "semiagcl/semi_agcl.h"
 
 namespace sagcl::semiagcl {
@@ -21,6 +23,8 @@ std::unique_ptr<TrainingMethod> make(const RunSettings& settings, const layers::
 const std::vector<std::string> read_by_mean_teachers = {
     "method.warm_up_share", "method.average_warm_up", "method.teacher_dropout", "method.ema_decay",
     "method.evaluated",     "method.w_reg",           "method.ramp_share",      "train.unlabelled"};
+
+const std::vector<std::string> read_by_extended_students = {"method.warm_up_share", "method.ramp_share", "train.unlabelled"};
 
 bool lists(const MethodEntry& method, const std::string& key) {
   return std::any_of(method.reads.begin(), method.reads.end(),
@@ -54,6 +58,12 @@ const std::vector<MethodEntry>& training_methods() {
        make<MeanTeacher>, read_by_mean_teachers},
       {"ua-mt", "mean teacher with consistency only where eight passes with dropout are certain", "Yu et al., MICCAI 2019",
        make<UncertaintyAwareMeanTeacher>, read_by_mean_teachers},
+      {"urpc", "four scales of the decoder agree, less where they are uncertain", "Luo et al., MICCAI 2021",
+       make<UncertaintyRectifiedPyramid>, read_by_extended_students},
+      {"mc-net", "two decoders, each learning from the other's sharpened output", "Wu et al., MICCAI 2021",
+       make<MutualConsistency>, read_by_extended_students},
+      {"mc-net-plus", "three decoders, each learning from the others' sharpened outputs", "Wu et al., MedIA 2022",
+       make<MutualConsistencyPlus>, read_by_extended_students},
       {"bcp",
        "labelled and unlabelled images pasted into each other",
        "Bai et al., CVPR 2023",
