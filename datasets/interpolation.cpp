@@ -30,7 +30,8 @@ void each_within(const Grid& grid, const Extents& points, const Extents& size, d
 /// The two voxels around -1 <= p < n on an axis, and their shares; a voxel outside has none.
 struct Neighbours {
   Neighbours(double p, std::int64_t n, std::int64_t stride) {
-    const std::int64_t low = std::int64_t(p + 1) - 1;  // rounds down
+    std::int64_t low = std::int64_t(p);
+    if (double(low) > p) --low;  // rounds down; adding 1 before would round just below n up to it
     const float rest = float(p - double(low));
     at[0] = std::max<std::int64_t>(low, 0) * stride, at[1] = std::min(low + 1, n - 1) * stride;
     share[0] = low < 0 ? 0 : 1 - rest, share[1] = low + 1 < n ? rest : 0;
@@ -60,7 +61,8 @@ void sample_linear(const float* volume, const Extents& size, std::int64_t channe
 void sample_nearest(const std::uint8_t* volume, const Extents& size, const Grid& grid, const Extents& points,
                     std::uint8_t* values) {
   each_within(grid, points, size, 0.5, 0.5, [&](std::int64_t number, const Point& p) {
-    const Extents nearest{{std::int64_t(p[0] + 0.5), std::int64_t(p[1] + 0.5), std::int64_t(p[2] + 0.5)}};
+    Extents nearest;  // the sum just below a half is rounded up to it
+    for (int a = 0; a < 3; ++a) nearest[a] = std::min(std::int64_t(p[std::size_t(a)] + 0.5), size[a] - 1);
     values[number] = volume[engine::join(0, nearest, size)];
   });
 }

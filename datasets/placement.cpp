@@ -74,6 +74,7 @@ Point unturn(Point step, const Placement& place) {
   return step;
 }
 
+/// Where the crop's voxels lie in the volume.
 Grid grid_of(const Steps& steps, const Extents& crop, const Placement& place) {
   Grid grid;
   for (int b = 0; b < 3; ++b) grid.first[std::size_t(b)] = double(steps.first[b]);

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "datasets/augment.h"
+#include "datasets/interpolation.h"
 #include "datasets/normalise.h"
 #include "tests/support/throws.h"
 
@@ -152,6 +153,24 @@ TEST(Placement, TurnedFlippedAndScaledAsScipy) {
   const std::vector<double> image = cut(scattered({3, 4, 5, 1}), {{2, 4, 4}}, place).to_doubles();
   for (std::size_t i = 0; i < linear.size(); ++i) EXPECT_NEAR(image[i], linear[i], 1e-4) << i;
   EXPECT_EQ(cut(scattered({3, 4, 5}, engine::Dtype::u8), {{2, 4, 4}}, place).to_doubles(), nearest);
+}
+
+/// Points that rounding could put onto a voxel that is not there.
+TEST(Interpolation, JustInsideTheVolume) {
+  const std::vector<float> volume = {1, 2, 3, 4, 1e9f};  // the last lies behind the volume
+  for (std::int64_t n = 1; n <= 4; ++n) {
+    const double last = double(n);
+    float value = 0;
+    sample_linear(volume.data(), {{1, 1, n}}, 1, {.first = {0, 0, std::nextafter(last, 0)}}, {{1, 1, 1}}, &value);
+    EXPECT_NEAR(value, 0, 1e-6) << n;  // all but a voxel outside
+    sample_linear(volume.data(), {{1, 1, n}}, 1, {.first = {0, 0, std::nextafter(-1.0, 0)}}, {{1, 1, 1}}, &value);
+    EXPECT_NEAR(value, 0, 1e-6);
+    const std::vector<std::uint8_t> classes = {1, 2, 3, 4, 99};
+    std::uint8_t nearest = 0;
+    const Point border = {0, 0, std::nextafter(last - 0.5, 0)};
+    sample_nearest(classes.data(), {{1, 1, n}}, {.first = border}, {{1, 1, 1}}, &nearest);
+    EXPECT_EQ(nearest, n);
+  }
 }
 
 TEST(Placement, FreeTurnsAndScalesAreDrawnLast) {
