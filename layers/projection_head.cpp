@@ -17,17 +17,26 @@ void Linear::describe(Parts& parts) {
   parts.parameter("b", b_);
 }
 
-ProjectionHead::ProjectionHead(std::int64_t in, std::int64_t hidden, std::int64_t out, engine::Generator& random)
-    : first_(in, hidden, random), bn_(hidden), second_(hidden, out, random) {}
+Perceptron::Perceptron(std::int64_t in, std::int64_t hidden, std::int64_t out, engine::Generator& random, double slope)
+    : first_(in, hidden, random), bn_(hidden, slope), second_(hidden, out, random) {}
 
-Variable ProjectionHead::forward(const Variable& x, const Pass& pass) {
-  return ops::l2_normalise(second_.forward(bn_.forward(first_.forward(x), pass)), 1e-8);
+Variable Perceptron::forward(const Variable& x, const Pass& pass) {
+  return second_.forward(bn_.forward(first_.forward(x), pass));
 }
 
-void ProjectionHead::describe(Parts& parts) {
+void Perceptron::describe(Parts& parts) {
   parts.child("linear1", first_);
   parts.child("bn", bn_);
   parts.child("linear2", second_);
 }
+
+ProjectionHead::ProjectionHead(std::int64_t in, std::int64_t hidden, std::int64_t out, engine::Generator& random)
+    : layers_(in, hidden, out, random) {}
+
+Variable ProjectionHead::forward(const Variable& x, const Pass& pass) {
+  return ops::l2_normalise(layers_.forward(x, pass), 1e-8);
+}
+
+void ProjectionHead::describe(Parts& parts) { layers_.describe(parts); }
 
 }  // namespace sagcl::layers

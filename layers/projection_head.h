@@ -14,11 +14,10 @@ class Linear final : public Module {
   Variable w_, b_;
 };
 
-/// Pooled features [R, in] -> Linear, batch norm, ReLU, Linear -> unit vectors [R, out]. The paper does not describe it;
-/// this is the form of PatchCL (Basak & Yin, CVPR 2023), scaled. 99,200 parameters at 256 -> 256 -> 128.
-class ProjectionHead final : public Module {
+/// Rows [R, in] -> Linear, batch norm, ReLU or, with a slope, LeakyReLU, Linear -> [R, out].
+class Perceptron final : public Module {
  public:
-  ProjectionHead(std::int64_t in, std::int64_t hidden, std::int64_t out, engine::Generator& random);
+  Perceptron(std::int64_t in, std::int64_t hidden, std::int64_t out, engine::Generator& random, double slope = 0);
   Variable forward(const Variable& x, const Pass& pass);
   void describe(Parts& parts) override;
 
@@ -26,6 +25,18 @@ class ProjectionHead final : public Module {
   Linear first_;
   BatchNorm bn_;
   Linear second_;
+};
+
+/// Pooled features [R, in] -> Perceptron -> unit vectors [R, out]. The paper does not describe it; this is the form of
+/// PatchCL (Basak & Yin, CVPR 2023), scaled. 99,200 parameters at 256 -> 256 -> 128.
+class ProjectionHead final : public Module {
+ public:
+  ProjectionHead(std::int64_t in, std::int64_t hidden, std::int64_t out, engine::Generator& random);
+  Variable forward(const Variable& x, const Pass& pass);
+  void describe(Parts& parts) override;
+
+ private:
+  Perceptron layers_;
 };
 
 }  // namespace sagcl::layers

@@ -5,7 +5,9 @@
 
 #include "semiagcl/baselines/bcp.h"
 #include "semiagcl/baselines/mc_net.h"
+#include "semiagcl/baselines/double_uncertainty.h"
 #include "semiagcl/baselines/mean_teacher.h"
+#include "semiagcl/baselines/ss_net.h"
 #include "semiagcl/baselines/supervised.h"
 #include "semiagcl/baselines/uncertainty_aware.h"
 #include "semiagcl/baselines/urpc.h"
@@ -64,6 +66,17 @@ const std::vector<MethodEntry>& training_methods() {
        make<MutualConsistency>, read_by_extended_students},
       {"mc-net-plus", "three decoders, each learning from the others' sharpened outputs", "Wu et al., MedIA 2022",
        make<MutualConsistencyPlus>, read_by_extended_students},
+      {"double-ua",
+       "mean teacher weighed by the uncertainty of its answers and features; a reconstruction",
+       "Wang et al., MICCAI 2020",
+       make<DoubleUncertainty>,
+       {"method.warm_up_share", "method.average_warm_up", "method.teacher_dropout", "method.ema_decay", "method.evaluated",
+        "method.ramp_share", "train.unlabelled"}},
+      {"ss-net",
+       "smooth around every image, features of a class together",
+       "Wu et al., MICCAI 2022",
+       make<SsNet>,
+       {"method.warm_up_share", "method.ramp_share", "train.unlabelled"}},
       {"bcp",
        "labelled and unlabelled images pasted into each other",
        "Bai et al., CVPR 2023",

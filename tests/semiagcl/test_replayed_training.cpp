@@ -80,6 +80,8 @@ TEST(ReplayedTraining, HasTheSameBits) {
   const Case cases[] = {{"supervised", [](RunSettings&) {}},
                         {"mean-teacher", [](RunSettings&) {}},
                         {"ua-mt", [](RunSettings&) {}},
+                        {"double-ua", [](RunSettings&) {}},
+                        {"ss-net", [](RunSettings&) {}},
                         {"semi-agcl", [](RunSettings&) {}},
                         {"semi-agcl", [](RunSettings& s) { s.method.embedding = Embedding::roi; }},
                         {"semi-agcl", [](RunSettings& s) { s.train.shards = 2, s.train.batch = 4; }}};
@@ -99,7 +101,7 @@ TEST(ReplayedTraining, HasTheSameBits) {
 }
 
 TEST(ReplayedTraining, TheHostNeverWaitsUnlessItLooks) {
-  for (const char* method : {"supervised", "mean-teacher", "ua-mt", "semi-agcl"}) {
+  for (const char* method : {"supervised", "mean-teacher", "ua-mt", "double-ua", "ss-net", "semi-agcl"}) {
     RunSettings s = settings(method, true);
     s.train.steps = 40;
     const Outcome often = outcome(s, 1), seldom = outcome(s, 10);
