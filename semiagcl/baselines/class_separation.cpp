@@ -30,8 +30,7 @@ Variable class_distances(const Variable& f, const Variable& w, const Variable& m
   const Variable voxels = ops::matmul(w, f, {.transpose_a = true});
   const Variable memory = ops::reshape(ops::matmul(ops::reshape(v, {K, 1, S}), m), {K, E});
   const Variable mass = ops::multiply(ops::sum_axis(w, 0), ops::sum_axis(v, 1));
-  const Variable cosine =
-      ops::divide(ops::sum_axis(ops::multiply(voxels, memory), 1), ops::add_scalar(mass, 1e-12));
+  const Variable cosine = ops::divide(ops::sum_axis(ops::multiply(voxels, memory), 1), ops::add_scalar(mass, 1e-12));
   return ops::add_scalar(ops::scale(cosine, -1), 1);
 }
 
@@ -48,8 +47,8 @@ ClassMemory SeparationHeads::remember(const Tensor& features, const Tensor& labe
   const autograd::NoGrad no_grad;
   const std::int64_t K = std::int64_t(voxel_.size()), S = std::min(remembered, features.shape()[0]);
   const Variable projected = projection_.forward(Variable(features), {.training = false});
-  const Variable correct = ops::multiply(Variable(foreground(labels, K, features.dtype())),
-                                         Variable(foreground(predicted, K, features.dtype())));
+  const Variable correct =
+      ops::multiply(Variable(foreground(labels, K, features.dtype())), Variable(foreground(predicted, K, features.dtype())));
   std::vector<Variable> rows, counted;
   for (std::int64_t k = 0; k < K; ++k) {
     const Variable of_class = ops::slice(correct, 1, k, 1);
@@ -75,12 +74,11 @@ Variable SeparationHeads::loss(const Variable& features, const Tensor& classes, 
     v.push_back(memory_[std::size_t(k)]->forward(rows, pass));
   }
   const Variable own(foreground(classes, K, features.value().dtype())), counted(memory.counted);
-  const Variable distances =
-      class_distances(ops::l2_normalise(predicted), ops::multiply(ops::sigmoid(ops::concat(w, 1)), own),
-                      Variable(memory.features), ops::multiply(ops::reshape(ops::sigmoid(ops::concat(v, 0)), {K, S}), counted));
-  const Variable there(ops::multiply(Variable(at_least_two(ops::sum_axis(own, 0))),
-                                     Variable(at_least_two(ops::sum_axis(counted, 1)))).value());
-  return ops::scale(ops::sum(ops::multiply(distances, there)), 1 / double(K + 1));
+  const Variable distances = class_distances(ops::l2_normalise(predicted),
+                                             ops::multiply(ops::sigmoid(ops::concat(w, 1)), own), Variable(memory.features),
+                                             ops::multiply(ops::reshape(ops::sigmoid(ops::concat(v, 0)), {K, S}), counted));
+  const Variable voxels(at_least_two(ops::sum_axis(own, 0))), rows(at_least_two(ops::sum_axis(counted, 1)));
+  return ops::scale(ops::sum(ops::multiply(ops::multiply(distances, voxels), rows)), 1 / double(K + 1));
 }
 
 void SeparationHeads::describe(layers::Parts& parts) {

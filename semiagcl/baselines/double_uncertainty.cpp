@@ -11,7 +11,7 @@
 namespace sagcl::semiagcl {
 namespace {
 
-constexpr std::int64_t passes = 8;           // T
+constexpr std::int64_t passes = 8;          // T
 constexpr double weight = 0.1, beta = 0.1;  // ours; the first is UA-MT's
 
 }  // namespace

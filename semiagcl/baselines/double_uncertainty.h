@@ -3,8 +3,9 @@
 
 namespace sagcl::semiagcl {
 
-/// Double-uncertainty weighted method (Wang et al., MICCAI 2020): a mean teacher that is asked eight times with dropout. Where
-/// its answers or its features are uncertain, the student need not agree with it; and the student should be certain itself.
+/// Double-uncertainty weighted method (Wang et al., MICCAI 2020): a mean teacher that is asked eight times with dropout, of
+/// labelled images too. Where its answers or its features are uncertain, the student need not agree with it; and the student
+/// should be certain itself.
 /// Departs from the paper: a reconstruction. No code was released, and the paper leaves the forms of both uncertainties and
 /// of the learnable term open.
 class DoubleUncertainty final : public TeacherMethod {

@@ -1,5 +1,7 @@
 #include "semiagcl/baselines/ss_net.h"
 
+#include <utility>
+
 #include "ops/arithmetic.h"
 #include "ops/layout.h"
 #include "ops/softmax.h"
@@ -39,6 +41,7 @@ std::vector<Term> SsNet::terms(StepInput& in) {
   const Tensor& images = in.batch.strong;
   layers::Stages stages;
   const Variable logits = in.forward(images, &stages).logits;
+  const Variable of_voxels = std::exchange(stages, {}).features;
   const Weights& weights = in.student.flat() ? in_images : in_volumes;
   // Departs from the paper: the answer to the clean image is the one that L_sup judges; there one more forward gives it.
   const Tensor answer = ops::softmax(logits.detach()).value();
@@ -46,12 +49,12 @@ std::vector<Term> SsNet::terms(StepInput& in) {
 
   // One row for each voxel, the labelled ones first.
   const std::int64_t n = images.shape()[0], rows = in.batch.label.size(), all = rows / in.batch.labelled * n;
-  const Variable features = ops::reshape(stages.features, {all, stages.features.shape().back()});
+  const Variable features = ops::reshape(of_voxels, {all, of_voxels.shape().back()});
   const Tensor seen = ops::most_likely(answer).reshape({all}), truth = in.batch.label.reshape({rows});
   const Variable labelled = ops::slice(features, 0, 0, rows), unlabelled = ops::slice(features, 0, rows, all - rows);
   const ClassMemory memory = heads_->remember(labelled.value(), truth, samples(seen, 0, rows));
-  const Variable separated = ops::add(heads_->loss(labelled, truth, memory),
-                                      heads_->loss(unlabelled, samples(seen, rows, all - rows), memory));
+  const Variable separated =
+      ops::add(heads_->loss(labelled, truth, memory), heads_->loss(unlabelled, samples(seen, rows, all - rows), memory));
   return {supervised_term(in, logits),
           {"smooth", smooth, weights.smoothness, in.ramp},
           {"separate", separated, separation * weights.smoothness, in.ramp}};

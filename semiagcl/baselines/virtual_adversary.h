@@ -10,9 +10,8 @@ using engine::Tensor;
 /// and of the one at distance eps in the direction in which its answer changes most, found by one power step at distance 10
 /// from a random direction.
 ///
-/// `target`: what the network says of x [N,D,H,W,C], its probabilities [N,D,H,W,K], constant. The two forwards are training
-/// ones that leave the running statistics alone; with gradients of the weights in the second only. May be called while a tape
-/// records.
+/// `target`: what the network says of x [N,D,H,W,C], its probabilities [N,D,H,W,K], constant. Both forwards are training
+/// ones that leave the running statistics alone; only the second is recorded.
 Variable virtual_adversarial_loss(layers::Segmenter& network, const Tensor& x, const Tensor& target, double eps,
                                   engine::Generator random);
 

@@ -96,7 +96,8 @@ TEST(ClassSeparation, AClassWithoutMemoryCountsNothing) {
 // Both networks as released, whose counts are with the two selectors of the background: 2,306.
 TEST(ClassSeparation, Parameters) {
   engine::Generator random(1, "networks");
-  auto vnet = layers::make_segmenter("vnet", {.classes = 2}, random), unet = layers::make_segmenter("unet", {.classes = 4}, random);
+  auto vnet = layers::make_segmenter("vnet", {.classes = 2}, random),
+       unet = layers::make_segmenter("unet", {.classes = 4}, random);
   SeparationHeads two(16, 2, random), four(16, 4, random);
   EXPECT_EQ(layers::count_parameters(*vnet) + layers::count_parameters(two) + 2306, 9'457'318);
   EXPECT_EQ(layers::count_parameters(*unet) + layers::count_parameters(four) + 2306, 1'826'828);
@@ -115,8 +116,8 @@ TEST(VirtualAdversary, DistancesByHand) {
 TEST(VirtualAdversary, Gradcheck) {
   const Tensor q = ops::softmax(Variable(random_tensor({2, 1, 2, 3, 3}, 1))).value();
   for (const bool flat : {false, true}) {
-    const auto result = autograd::gradcheck(
-        [&](const std::vector<Variable>& in) { return answer_distance(in[0], q, flat); }, {random_tensor(q.shape(), 2)});
+    const auto result = autograd::gradcheck([&](const std::vector<Variable>& in) { return answer_distance(in[0], q, flat); },
+                                            {random_tensor(q.shape(), 2)});
     EXPECT_TRUE(result.passed) << result.text();
   }
 }
