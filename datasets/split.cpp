@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <set>
 
 #include "engine/random.h"
@@ -50,6 +51,27 @@ std::set<std::string> take_patients(Names& left, const Amount& amount, std::int6
   return taken;
 }
 
+/// The cases of block number `rule.seed` of the patients.
+Names block_of_patients(const Names& candidates, const Dataset& data, const SplitRule& rule) {
+  std::map<std::string, Names> cases;
+  Names patients;
+  for (const std::string& id : candidates) {
+    Names& own = cases[find_case(data, id).patient];
+    if (own.empty()) patients.push_back(find_case(data, id).patient);
+    own.push_back(id);
+  }
+  const std::int64_t all = std::int64_t(patients.size()), n = count_of(rule.labelled, all, "labelled");
+  require<DataError>(n >= 1 && n <= all, "split: {} labelled patients asked for, the training part has {} with a label", n,
+                     all);
+  Names picked;
+  const std::int64_t begin = std::int64_t(rule.seed % std::uint64_t(all)) * n;
+  for (std::int64_t i = 0; i < n; ++i) {
+    const Names& own = cases[patients[std::size_t((begin + i) % all)]];
+    picked.insert(picked.end(), own.begin(), own.end());
+  }
+  return picked;
+}
+
 Names pick_labelled(const Names& candidates, const Dataset& data, const SplitRule& rule) {
   if (const auto* ids = std::get_if<Names>(&rule.labelled)) {
     Names picked;
@@ -62,6 +84,7 @@ Names pick_labelled(const Names& candidates, const Dataset& data, const SplitRul
     }
     return picked;
   }
+  if (rule.labelled_pick == SplitRule::Labelled::block) return block_of_patients(candidates, data, rule);
   const std::int64_t m = std::int64_t(candidates.size()), n = count_of(rule.labelled, m, "labelled");
   require<DataError>(n >= 1 && n <= m, "split: {} labelled cases asked for, the training part has {} with a label", n, m);
   Names picked;

@@ -26,6 +26,9 @@ struct SplitRule {
     first,   ///< the first in the order of the data set: of its list, else by name
     spread,  ///< evenly spaced in name order, both ends included: position round(i (m - 1) / (n - 1))
     seeded,  ///< a seeded permutation
+    /// whole patients, whom `labelled` counts then: of the P patients with a label, in the order of the data set, numbers
+    /// seed * n … seed * n + n - 1 modulo P, so that successive seeds label other patients until all have had their turn
+    block,
   };
   Pick pick = Pick::last;
   /// patients: a count, a share of all, or ids of patients or cases; the folder's own test cases come on top
@@ -33,7 +36,7 @@ struct SplitRule {
   Amount validation = std::int64_t(0);  ///< as test
   Labelled labelled_pick = Labelled::first;
   Amount labelled = 1.0;   ///< cases of the training part whose label is used: a count, a share, or ids of cases or patients
-  std::uint64_t seed = 0;  ///< of the seeded picks
+  std::uint64_t seed = 0;  ///< of the seeded picks, and the number of the block
 };
 
 /// A division of a data set by case id. Cases of `unlabelled` may have a label on disk; training must not read it.

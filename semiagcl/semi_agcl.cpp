@@ -56,7 +56,7 @@ std::vector<Phase> SemiAgcl::phases() {
   main.after_update = [this](const StepUpdate& update) { after_update(update); };
   if (contrasts()) main.trained = {{"projection", head_.get()}};
   std::vector<Phase> phases = with_warm_up(settings_, &teacher_, std::move(main));
-  phases.front().paste = method_.mask;
+  phases.front().paste |= method_.mask;
   return phases;
 }
 

@@ -45,7 +45,7 @@ const MethodEntry& method_of(const RunSettings& settings) {
 /// What other settings decide: whether `key` is read, if they do.
 std::optional<bool> by_other_settings(const RunSettings& settings, const std::string& key) {
   const bool masked = settings.train.method == "semi-agcl" && settings.method.mask;
-  if (key == "mix.box" && (masked || settings.augment.copy_paste)) return true;
+  if (key == "mix.box" && (masked || settings.augment.copy_paste != "never")) return true;
   if (key == "mix.largest_component" && masked) return true;
   if ((key == "method.consistency" || key == "method.labelled_anchors") && masked) return false;
   return std::nullopt;

@@ -12,7 +12,8 @@ struct DataSettings {
   std::string folder;                 ///< set by --data
   std::string normalise = "z_score";  ///< none, z_score, unit (x / 255), min_max; per volume and channel
   std::string labelled = "1.0";       ///< of the training cases: a count "8", a fraction "0.05", or ids "a,b,c"
-  /// first (in the data set's order: its list's, else by name), spread (evenly), seeded
+  /// first (in the data set's order: its list's, else by name), spread (evenly), seeded; block: train.seed says which block
+  /// of patients, whom data.labelled then counts (datasets/split.h)
   std::string labelled_pick = "first";
   std::string test = "0";           ///< patients kept for the test, beside the data set's own: a count, a fraction or ids
   std::string validation = "0";     ///< patients kept for validation
@@ -64,7 +65,8 @@ struct AugmentSettings {
   /// the strong view of RGB tiles also changes channel gains and saturation
   bool colour = false;
   bool strong_labelled = true;  ///< labelled images are trained on in the strong view too
-  bool copy_paste = false;      ///< pairs of labelled images swap a box (mix.box), whatever the method
+  /// pairs of labelled images swap a box (mix.box), whatever the method: never, in the supervised warm-up, always
+  std::string copy_paste = "never";
 };
 
 /// Copy-paste (copy_paste.h): bcp, and the box of augment.copy_paste.

@@ -29,7 +29,7 @@ datasets::BatchSpec batch_spec(const RunSettings& s, const Phase& phase, std::in
   spec.strong = s.augment.colour ? datasets::StrongSpec::colours() : datasets::StrongSpec::volumes();
   if (s.augment.strong == "full") spec.strong = spec.strong.full();
   spec.strong_labelled = s.augment.strong_labelled;
-  spec.paste_box = phase.paste || s.augment.copy_paste ? s.mix.box : 0;
+  spec.paste_box = phase.paste || s.augment.copy_paste == "always" ? s.mix.box : 0;
   spec.mask_box = phase.masks ? s.mix.box : 0;
   spec.distances = phase.distances ? classes : 0;
   spec.seed = s.train.seed;

@@ -7,6 +7,7 @@ std::int64_t warm_up_steps(std::int64_t steps, const Method& m) { return std::in
 std::vector<Phase> with_warm_up(const RunSettings& settings, AveragedNetwork* teacher, Phase main) {
   Phase warm_up{.name = "warm-up",
                 .steps = warm_up_steps(settings.train.steps, settings.method),
+                .paste = settings.augment.copy_paste == "warm_up",
                 .must_predict_every_class = true,
                 .decays = false,
                 .ramps = false,

@@ -10,8 +10,9 @@ namespace sagcl::semiagcl {
 std::int64_t warm_up_steps(std::int64_t steps, const Method& m);
 
 /// The phases of most methods: a supervised warm-up over method.warm_up_share of the steps, then `main`, which has the
-/// others. The teacher, if there is one, begins with main as a copy of the student; with method.average_warm_up it begins
-/// with the run and averages the warm-up's students, running statistics too.
+/// others; labelled samples swap boxes in it where augment.copy_paste is warm_up. The teacher, if there is one, begins with
+/// main as a copy of the student; with method.average_warm_up it begins with the run and averages the warm-up's students,
+/// running statistics too.
 std::vector<Phase> with_warm_up(const RunSettings& settings, AveragedNetwork* teacher, Phase main);
 
 }  // namespace sagcl::semiagcl

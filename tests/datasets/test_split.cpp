@@ -67,6 +67,26 @@ TEST(Split, PatientsStayTogether) {
   }
 }
 
+TEST(Split, ABlockOfPatientsForEverySeed) {
+  Dataset d = made_up(10, 2);                                        // patients p00 .. p04 with two cases each
+  std::rotate(d.cases.begin(), d.cases.begin() + 4, d.cases.end());  // in the order p02, p03, p04, p00, p01
+  const auto labelled = [&](std::uint64_t seed, Amount amount) {
+    return make_split(d, {.labelled_pick = Labelled::block, .labelled = std::move(amount), .seed = seed}).labelled;
+  };
+  EXPECT_EQ(labelled(0, 2), (Names{"c04", "c05", "c06", "c07"}));
+  EXPECT_EQ(labelled(1, 2), (Names{"c08", "c09", "c00", "c01"}));
+  EXPECT_EQ(labelled(2, 2), (Names{"c02", "c03", "c04", "c05"}));  // p01, then p02 again
+  EXPECT_EQ(labelled(5, 2), labelled(0, 2));
+  EXPECT_EQ(labelled(~std::uint64_t(0), 1), labelled(0, 1));  // 2^64 - 1 is a multiple of 5
+  EXPECT_EQ(labelled(0, 0.4), labelled(0, 2));                // of the patients
+  EXPECT_EQ(labelled(3, 1.0).size(), 10u);
+  EXPECT_EQ(labelled(7, Names{"p04"}), (Names{"c08", "c09"}));  // ids are ids
+  d.cases[0].label.clear(), d.cases[1].label.clear();           // p02 has no label: the first is p03
+  EXPECT_EQ(labelled(0, 1), (Names{"c06", "c07"}));
+  expect_error([&] { labelled(0, 5); }, {"5 labelled patients", "has 4"});
+  expect_error([&] { labelled(0, 0); }, {"0 labelled patients"});
+}
+
 TEST(Split, SeededIsRepeatableAndSeedsDiffer) {
   const Dataset d = made_up(40);
   const auto test_of = [&](std::uint64_t seed) {

@@ -6,6 +6,7 @@
 
 #include "engine/files/safetensors.h"
 #include "semiagcl/baselines/registry.h"
+#include "semiagcl/training/training_batches.h"
 #include "tests/semiagcl/small_training.h"
 
 // What every method of the registry has to do, in images and in volumes.
@@ -100,6 +101,20 @@ TEST_P(MaskedSemiAgcl, PastesInBothPhasesAndKeepsAllTerms) {
     EXPECT_EQ(report.values.terms.size(), terms.size());
     for (const std::string& term : terms) EXPECT_EQ(report.values.terms.count(term), 1u) << term;
   }
+}
+
+/// augment.copy_paste: in the supervised warm-up, in all phases, or in none.
+TEST(CopyPaste, OfTheWarmUpAlone) {
+  RunSettings s = small_settings("mean-teacher", true);
+  const TrainingData data = small_data(true);
+  const auto boxes = [&](const std::string& when) {
+    s.augment.copy_paste = when;
+    Trainer trainer(s, data, {});
+    return std::pair(batch_spec(s, trainer.phases()[0]).paste_box, batch_spec(s, trainer.phases()[1]).paste_box);
+  };
+  EXPECT_EQ(boxes("never"), std::pair(0.0, 0.0));
+  EXPECT_EQ(boxes("warm_up"), std::pair(s.mix.box, 0.0));
+  EXPECT_EQ(boxes("always"), std::pair(s.mix.box, s.mix.box));
 }
 
 TEST_P(MaskedSemiAgcl, GoesOnBitForBit) {

@@ -137,12 +137,12 @@ TEST(Shards, MustDivideTheBatchAndBeDividedByTheProcesses) {
   Phase pasted = supervised;
   pasted.name = "pre-training", pasted.paste = true;
   EXPECT_TRUE(throws<engine::UsageError>([&] { check_batches(s, pasted, 8); }, "pre-training swaps boxes"));
-  s.augment.copy_paste = true;
+  s.augment.copy_paste = "always";
   EXPECT_TRUE(throws<engine::UsageError>([&] { check_batches(s, supervised, 8); }, "augment.copy_paste swaps boxes"));
   s.train.batch = 16;
   EXPECT_NO_THROW(check_batches(s, pasted, 8));
   EXPECT_NO_THROW(check_batches(s, supervised, 8));
-  s.augment.copy_paste = false, s.train.batch = 8;
+  s.augment.copy_paste = "never", s.train.batch = 8;
   s.train.unlabelled = "beside";
   EXPECT_NO_THROW(check_batches(s, both, 8));
   s.train.shards = 6;

@@ -70,6 +70,19 @@ TEST(Chart, BarsGrowWithTheirValue) {
   EXPECT_NEAR(width("#111") * 2, width("#222"), 0.02);
 }
 
+TEST(Chart, BarsLeaveRoomForTextsInAWideFontAndShowPoints) {
+  const std::string name = "l2, nuclear norm, 1:1, pasted warm-up (0.05)", text = "100.0 ± 10.0";  // 44 and 12 letters
+  const std::string svg = tools::bar_chart("Dice", {{name, 100, text, "#111", {90, 99}}}, 100, 300);
+  const auto after = [&](const std::string& mark, const std::string& attribute) {
+    return std::stod(svg.substr(svg.find(" " + attribute + "=\"", svg.find(mark)) + attribute.size() + 3));
+  };
+  const double left = after("<rect", "x"), bar = after("<rect", "width");
+  EXPECT_GE(left, 44 * 8.6);                                    // the name ends before the bar
+  EXPECT_GE(after("<svg", "width"), left + bar + 12 * 8.6);     // the text begins behind it
+  EXPECT_NEAR(after("<circle", "cx"), left + 0.9 * bar, 0.02);  // the first point
+  EXPECT_NEAR(std::stod(svg.substr(svg.rfind("<circle cx=\"") + 12)), left + 0.99 * bar, 0.02);
+}
+
 TEST(Contour, OfOnePixelIsItsDiamond) {
   const tools::ClassPlane plane{3, 3, {0, 0, 0, 0, 1, 0, 0, 0, 0}};
   const std::string path = tools::outline(plane, 1);

@@ -91,6 +91,19 @@ TEST(Config, FormerNamesAreUnderstoodAndNoted) {
   EXPECT_NE(tools::to_toml(s).find("# formerly optimizer:\noptimiser = \"sgd\"\n"), std::string::npos);
 }
 
+TEST(Config, FormerValuesAreUnderstood) {
+  EXPECT_EQ(after("augment.copy_paste=true").augment.copy_paste, "always");
+  EXPECT_EQ(after("augment.copy_paste=warm_up").augment.copy_paste, "warm_up");
+  RunSettings s;
+  tools::apply_toml(s, "[augment]\ncopy_paste = true\n", "old.toml");
+  EXPECT_EQ(s.augment.copy_paste, "always");
+  tools::apply_toml(s, "[augment]\ncopy_paste = false\n", "old.toml");
+  EXPECT_EQ(s.augment.copy_paste, "never");
+  s.augment.copy_paste = "sometimes";
+  expect_error<engine::UsageError>([&] { tools::check(s); },
+                                   {"augment.copy_paste = 'sometimes'", "never, warm_up or always"});
+}
+
 TEST(Config, OnlyWhatTrainsNothingMayChange) {
   RunSettings run, now;
   now.evaluation.stride = {1, 2, 3}, now.evaluation.every = 7, now.data.folder = "/elsewhere", now.train.replay = true,
@@ -129,7 +142,7 @@ TEST(Config, WhatTheMethodDoesNotReadIsTold) {
   EXPECT_EQ(warning("semi-agcl", {"method.w_pl", "method.preset", "mix.box"}),
             "warning: mix.box is not read by method semi-agcl");
   RunSettings pasted;
-  pasted.train.method = "supervised", pasted.augment.copy_paste = true;
+  pasted.train.method = "supervised", pasted.augment.copy_paste = "always";
   EXPECT_EQ(tools::warning_of_unread(pasted, {"mix.box"}), "");
   RunSettings masked;
   masked.train.method = "semi-agcl", masked.method.mask = true;

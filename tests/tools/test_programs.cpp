@@ -6,7 +6,6 @@
 #include "layers/segmenter.h"
 #include "layers/weights.h"
 #include "tests/tools/tools_support.h"
-#include "tools/bench/paper_tables.h"
 #include "tools/evaluate/evaluation.h"
 #include "tools/run/config.h"
 
@@ -256,47 +255,6 @@ TEST(Bench, PrintsOneLineOfJsonPerStepMeasurement) {
     EXPECT_TRUE(contains(outcome.out, field));
   EXPECT_EQ(std::count(outcome.out.begin(), outcome.out.end(), '\n'), 1);
   EXPECT_EQ(run("sagcl-bench", {"step", "--shape", "32,32"}).code, 2);  // vnet needs three extents
-}
-
-TEST(Bench, RunsRowsOfThePaperAndGoesOnWhereItStopped) {
-  Folders f;
-  const std::string data = std::string(SAGCL_SOURCE_DIR) + "/data/hippocampus";
-  const auto table = [&](const std::string& seeds, const std::string& rows) {
-    std::vector<std::string> arguments = {"paper",  "IV", "--data",  data,  "--out",    f("table"),
-                                          "--rows", rows, "--seeds", seeds, "--device", "cpu"};
-    for (const char* setting :
-         {"train.steps=2", "network.width=2", "train.batch=2", "train.patch=32,32,32", "data.test=1", "train.restarts=0"})
-      arguments.insert(arguments.end(), {"--set", setting});
-    return run("sagcl-bench", arguments);
-  };
-  const auto first = table("0", "row01");
-  ASSERT_EQ(first.code, 0) << first.err;
-  const auto checkpoint = f("table/row01/labelled-0.05-seed-0/checkpoints/step-0000002.safetensors");
-  const auto written = std::filesystem::last_write_time(checkpoint);
-  const auto second = table("0,1", "row01,row06");
-  ASSERT_EQ(second.code, 0) << second.err;
-  EXPECT_EQ(std::filesystem::last_write_time(checkpoint), written);  // done before, left alone
-  EXPECT_TRUE(contains(second.out, "| no L_PL, no L_RW | 0.05 | 2 |"));
-  EXPECT_TRUE(contains(second.out, "| l2, trace only, no L_RW | 0.05 | 2 |"));
-  EXPECT_TRUE(contains(second.out, "| 68.82 | 68.77 | 8.67 | 2.40 |"));      // what was printed
-  EXPECT_TRUE(contains(second.out, "| 67.78 | 68.88 (!) | 8.54 | 2.89 |"));  // an impossible pair
-  EXPECT_EQ(tests::content_of(f("table/table-IV.md")), second.out);
-  EXPECT_TRUE(contains(tests::content_of(f("table/table-IV.csv")), "IV,row06,"));
-  EXPECT_TRUE(contains(tests::content_of(f("table/row06/labelled-0.05-seed-1/config.toml")), "c_nuc = 0"));
-  const auto list =
-      run("sagcl-bench", {"paper", "IV", "--data", data, "--out", f("listed"), "--rows", "row06,row08", "--list"});
-  EXPECT_EQ(std::count(list.out.begin(), list.out.end(), '\n'), 2);
-  EXPECT_TRUE(contains(list.out, "method.mixing=none --set method.c_nuc=0 --labelled 0.05 --seed 0 --out"));
-  EXPECT_FALSE(std::filesystem::exists(f("listed")));
-  EXPECT_EQ(table("0", "row99").code, 2);
-  EXPECT_EQ(run("sagcl-bench", {"paper", "VII", "--data", data, "--out", f("t7")}).code, 2);
-}
-
-TEST(Bench, PrintedPairsOfDiceAndJaccardAreChecked) {
-  EXPECT_TRUE(tools::jaccard_fits_dice(86.33, 76.15));   // SS-Net on LA
-  EXPECT_FALSE(tools::jaccard_fits_dice(90.44, 79.05));  // too small
-  EXPECT_FALSE(tools::jaccard_fits_dice(66.43, 68.78));  // larger than Dice
-  EXPECT_TRUE(tools::jaccard_fits_dice(100, 100));
 }
 
 TEST(Bench, TimesOneOperation) {

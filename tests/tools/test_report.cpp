@@ -72,14 +72,14 @@ TEST_F(Report, HoldsItsParts) {
   EXPECT_EQ(page.find("<script"), std::string::npos);
   EXPECT_EQ(page.find("http"), std::string::npos);
   EXPECT_EQ(page.find("hippo <campus>"), std::string::npos);  // nothing unescaped
-  EXPECT_EQ(page.find("CaseScores"), std::string::npos);
+  EXPECT_EQ(page.find(">Comparison<"), std::string::npos);
 }
 
 TEST_F(Report, ComparesRuns) {
   const auto other = make_run("run-b", {5, 5, 5});
   const std::string page =
       tools::report_page(folder_ / "run-a", {.compare = {other, folder_ / "run-a"}, .expectation = "Something else."});
-  EXPECT_TRUE(contains(page, "CaseScores"));
+  EXPECT_TRUE(contains(page, ">Comparison<"));
   EXPECT_TRUE(contains(page, "run-b"));
   EXPECT_TRUE(contains(page, "<p class=\"expectation\">Something else.</p>"));
   std::size_t rows = 0;
@@ -87,6 +87,26 @@ TEST_F(Report, ComparesRuns) {
        at = page.find("<tr class=\"this\">", at + 1))
     ++rows;
   EXPECT_EQ(rows, 1u);  // the run itself is not listed twice
+}
+
+TEST_F(Report, SaysWhatShareOfTheLabelGapARunRecovers) {
+  tools::Evaluation e;
+  const auto record = [&](const std::string& name, const std::string& method, double dice, std::int64_t unlabelled) {
+    tools::RunRecord r;
+    r.folder = name, r.settings.train.method = method, r.labelled = 3, r.unlabelled = unlabelled;
+    r.evaluation = e, r.evaluation->foreground_mean.dice = dice;
+    return r;
+  };
+  const auto method = record("mine", "bcp", 0.7, 9), few = record("few", "supervised", 0.6, 9),
+             pasted = record("pasted", "supervised", 0.65, 9), all = record("all", "supervised", 0.85, 0);
+  EXPECT_EQ(tools::gap_text({method, few, pasted, all}),  // the better of both: 5 of 20 points
+            "mine recovers 25 % of the gap between supervised training (65.0) and all labels (85.0).");
+  EXPECT_TRUE(contains(tools::comparison_text({method, few, all}), "\nmine recovers 40 % of the gap"));
+  EXPECT_TRUE(contains(tools::comparison_section({method, few, all}), "<p>mine recovers 40 % of the gap"));
+  EXPECT_EQ(tools::gap_text({method, few}), "");
+  EXPECT_EQ(tools::gap_text({few, pasted, all}), "");
+  EXPECT_EQ(tools::gap_text({method, all, record("few", "supervised", 0.9, 9)}),
+            "There is no gap to recover between supervised training (90.0) and all labels (85.0).");
 }
 
 TEST_F(Report, StandsWithoutPicturesWhenTheDataWentAway) {

@@ -1,137 +1,219 @@
 #include "tools/bench/paper_bench.h"
 
-#include <fcntl.h>
-#include <spawn.h>
-#include <sys/wait.h>
-
 #include <algorithm>
-#include <cstdlib>
-#include <cstring>
-#include <limits>
+#include <chrono>
+#include <fstream>
+#include <iterator>
+#include <sstream>
 
 #include "engine/files/atomic_file.h"
+#include "engine/files/read_file.h"
+#include "tools/bench/paper_text.h"
+#include "tools/bench/run_pool.h"
 #include "tools/programs/program.h"
+#include "tools/programs/progress.h"
 #include "tools/programs/signals.h"
-#include "tools/run/run_folder.h"
+#include "tools/programs/text_table.h"
+#include "tools/run/config.h"
 #include "tools/run/run_state.h"
-
-extern char** environ;
 
 namespace sagcl::tools {
 
 namespace fs = std::filesystem;
-using engine::require;
-using engine::UsageError;
 
 namespace {
 
-/// Runs a program to its end, its results into `log`, its messages to ours; the exit code, 128 + signal if one ended it.
-int run_program_to(const fs::path& log, const std::vector<std::string>& command) {
-  std::vector<char*> argv;
-  for (const std::string& a : command) argv.push_back(const_cast<char*>(a.c_str()));
-  argv.push_back(nullptr);
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init(&actions);
-  posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, log.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0644);
-  pid_t child = 0;
-  const int failed = posix_spawn(&child, command[0].c_str(), &actions, nullptr, argv.data(), environ);
-  posix_spawn_file_actions_destroy(&actions);
-  require<engine::IoError>(failed == 0, "{}: cannot be started: {}", command[0], std::strerror(failed));
-  int status = 0;
-  while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
-    if (stop_signal()) ::kill(child, stop_signal());  // sent to us alone: the run saves and leaves, and then so do we
+bool is_over(const PlannedRun& run) {
+  const std::string state = read_status(run.folder).state;
+  return state == "finished" || state == "failed";
+}
+
+/// Steps of a run; and what --set cannot mean is told before anything starts.
+std::int64_t steps_of(const PaperBench& bench, const PaperPlan& plan) {
+  semiagcl::RunSettings s;
+  const fs::path file = preset_file(plan.preset);
+  apply_toml(s, engine::read_file(file), file.string());
+  for (const std::string& assignment : bench.set) apply_assignment(s, assignment);
+  check(s);
+  return s.train.steps;
+}
+
+/// What a run said last: its error.
+std::string last_line(const fs::path& log) {
+  std::istringstream text(engine::read_file(log));
+  std::string last;
+  for (std::string line; std::getline(text, line);)
+    if (!line.empty()) last = line;
+  return last;
+}
+
+/// The runs of a table under way.
+class Session {
+ public:
+  Session(const PaperBench& bench, const PaperPlan& plan)
+      : bench_(bench),
+        plan_(plan),
+        head_{.table = paper_table(bench.table), .preset = plan.preset, .not_built = plan.not_built},
+        results_(plan.runs.size()),
+        steps_(steps_of(bench, plan)),
+        progress_(
+            {.label = "runs", .total = std::int64_t(plan.runs.size()), .start = take_what_is_there(), .every_seconds = 60}) {
   }
-  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+
+  int run();
+
+ private:
+  std::int64_t take_what_is_there();
+  void take(std::size_t index);
+  void start_more();
+  void ended(const RunPool::Ended& run);
+  void write() const;
+  void show();
+  std::string name(std::size_t index) const;
+  std::vector<RowResult> rows() const;
+
+  struct Result {
+    bool over = false, not_finite = false;
+    std::optional<SeedResult> figures = {};
+  };
+  const PaperBench& bench_;
+  const PaperPlan& plan_;
+  TableHead head_;
+  std::vector<Result> results_;  // of plan.runs
+  std::int64_t steps_;
+  Progress progress_;
+  RunPool pool_;
+  std::size_t next_ = 0;
+  int code_ = exit_ok;
+  const std::chrono::steady_clock::time_point begun_ = std::chrono::steady_clock::now();
+};
+
+std::string Session::name(std::size_t index) const {
+  const PlannedRun& run = plan_.runs[index];
+  return fmt::format("{}, labels {}, seed {}", plan_.rows[run.row].row.id, run.labelled, run.seed);
 }
 
-/// What starts one run.
-std::vector<std::string> command_of(const PaperBench& bench, const PaperRow& row, const std::string& labelled,
-                                    const std::string& seed, const fs::path& run) {
-  std::vector<std::string> command = {bench.train.string()};
-  command.insert(command.end(), bench.arguments.begin(), bench.arguments.end());
-  command.insert(command.end(), row.arguments.begin(), row.arguments.end());
-  command.insert(command.end(), {"--labelled", labelled, "--seed", seed, "--out", run.string()});
-  return command;
+/// Reads a run that is over.
+void Session::take(std::size_t index) {
+  const PlannedRun& run = plan_.runs[index];
+  const RunRecord record = read_run(run.folder);
+  Result& result = results_[index];
+  result.over = true;
+  result.not_finite = read_status(run.folder).state == "failed";
+  if (!result.not_finite) result.figures = seed_result(record, run.seed);
+  if (record.evaluation) head_.unit = record.evaluation->unit;
 }
 
-/// One run, started, resumed or left alone.
-int run_once(const PaperBench& bench, const PaperRow& row, const std::string& labelled, const std::string& seed,
-             const fs::path& run) {
-  const std::string state = read_status(run).state;
-  if (state == "finished" || state == "failed") return exit_ok;
-  make_folder(run.parent_path());
-  std::vector<std::string> command = command_of(bench, row, labelled, seed, run);
-  command.push_back("--resume");
-  command.push_back("--no-report");
-  const int code = run_program_to(run.string() + ".txt", command);
-  return code == exit_not_finite ? int(exit_ok) : code;  // written into the run's status
+std::int64_t Session::take_what_is_there() {
+  std::int64_t there = 0;
+  for (std::size_t i = 0; i < plan_.runs.size(); ++i)
+    if (is_over(plan_.runs[i])) take(i), ++there;
+  return there;
 }
 
-/// Adds a run's figures to its row.
-void collect(RowResult& result, const RunRecord& run) {
-  double peak = std::numeric_limits<double>::quiet_NaN();
-  bool failed = false;
-  for (const auto& [key, value] : run.status) {
-    if (key == "peak_MiB") peak = std::strtod(value.c_str(), nullptr);
-    failed = failed || (key == "state" && value == "failed");
+std::vector<RowResult> Session::rows() const {
+  std::vector<RowResult> rows;
+  for (std::size_t i = 0; i < plan_.runs.size(); ++i) {
+    const PlannedRun& run = plan_.runs[i];
+    const PlannedRow& row = plan_.rows[run.row];
+    auto found = std::find_if(rows.begin(), rows.end(), [&](const RowResult& r) {
+      return r.planned.row.id == row.row.id && r.labelled == run.labelled;
+    });
+    if (found == rows.end()) found = rows.insert(rows.end(), RowResult{row, run.labelled});
+    found->not_finite += results_[i].not_finite;
+    if (results_[i].figures) found->seeds.push_back(*results_[i].figures);
   }
-  result.not_finite += failed;
-  if (!run.evaluation || failed) return;
-  const Agreement& s = run.evaluation->foreground_mean;
-  result.figures.push_back({100 * s.dice, 100 * s.jaccard, s.hd95, s.asd});
-  result.minutes.push_back(run.seconds() / 60);
-  result.peak_mib.push_back(peak);
+  return rows;
+}
+
+void Session::start_more() {
+  while (next_ < plan_.runs.size() && pool_.running().size() < bench_.jobs) {
+    const std::size_t index = next_++;
+    if (results_[index].over) continue;
+    const PlannedRun& run = plan_.runs[index];
+    make_folder(run.folder.parent_path());
+    std::vector<std::string> command = run.command;
+    command.insert(command.end(), {"--resume", "--no-report"});
+    pool_.start(index, command, run.folder.string() + ".txt");
+  }
+}
+
+void Session::ended(const RunPool::Ended& run) {
+  const fs::path log = plan_.runs[run.id].folder.string() + ".txt";
+  if (run.code == exit_ok || run.code == exit_not_finite) {
+    take(run.id);
+    const auto& figures = results_[run.id].figures;
+    progress_.message(fmt::format(
+        "{}: {}", name(run.id),
+        figures ? fmt::format("Dice {} in {}", number(figures->figures.dice, 1), duration_text(60 * figures->minutes))
+        : results_[run.id].not_finite ? "not finite"
+                                      : "no test cases"));
+    return write();
+  }
+  if (stop_signal() || code_ != exit_ok) return;  // it was asked to leave
+  code_ = run.code;
+  progress_.message(fmt::format("{} ended with exit code {}: {}\n{} holds all it said", name(run.id), run.code,
+                                last_line(log), log.string()));
+  pool_.stop();
+}
+
+void Session::write() const {
+  const fs::path base = bench_.out / ("table-" + head_.table.number);
+  engine::write_file_atomically(base.string() + ".md", to_markdown(head_, rows()));
+  engine::write_file_atomically(base.string() + ".csv", to_csv(head_, rows()));
+  engine::write_file_atomically(base.string() + ".svg", to_svg(head_, rows()));
+}
+
+/// How far everything is: runs that are over, and the checkpoints of those under way.
+void Session::show() {
+  double part = 0;
+  std::vector<std::string> under_way;
+  for (const std::size_t index : pool_.running()) {
+    part += double(read_status(plan_.runs[index].folder).step) / double(steps_);
+    under_way.push_back(name(index));
+  }
+  const double elapsed = std::chrono::duration<double>(std::chrono::steady_clock::now() - begun_).count();
+  const auto over = std::count_if(results_.begin(), results_.end(), [](const Result& r) { return r.over; });
+  progress_.update(over, fmt::format("after {}; now {}", duration_text(elapsed), fmt::join(under_way, "; ")), part);
+}
+
+int Session::run() {
+  bool asked = false;
+  for (;;) {
+    if (stop_signal() && !asked) {
+      asked = true;
+      progress_.message("stopping: the runs under way save what they have");
+      pool_.stop();
+    }
+    if (!stop_signal() && code_ == exit_ok) start_more();
+    if (pool_.running().empty()) break;
+    if (const auto one = pool_.wait()) ended(*one);
+    show();
+  }
+  progress_.finish();
+  if (stop_signal() || code_ != exit_ok) say("the same command goes on from here");
+  if (stop_signal()) return stop_exit_code();
+  if (code_ == exit_ok) write(), fmt::print("{}", to_markdown(head_, rows()));
+  return code_;
 }
 
 }  // namespace
 
 int run_paper_table(const PaperBench& bench) {
-  const PaperTable& table = paper_table(bench.table);
-  std::vector<const PaperRow*> rows;
-  for (const PaperRow& row : table.rows)
-    if (bench.rows.empty() || std::count(bench.rows.begin(), bench.rows.end(), row.id)) rows.push_back(&row);
-  for (const std::string& id : bench.rows) {
-    std::vector<std::string> ids;
-    for (const PaperRow& row : table.rows) ids.push_back(row.id);
-    require<UsageError>(std::count(ids.begin(), ids.end(), id) > 0, "Table {} has no row '{}'{}; its rows: {}", table.number,
-                        id, did_you_mean(id, ids), fmt::join(ids, ", "));
-  }
-  if (!bench.list) make_folder(bench.out);
-  catch_signals();
-  std::vector<RowResult> results;
-  std::string unit = "voxel";
-  const std::size_t all = rows.size() * bench.labelled.size() * bench.seeds.size();
-  std::size_t done = 0;
-  for (const std::string& labelled : bench.labelled)
-    for (const PaperRow* row : rows) {
-      results.push_back({row, labelled, {}, {}, {}});
-      for (const std::string& seed : bench.seeds) {
-        const fs::path run = bench.out / row->id / fmt::format("labelled-{}-seed-{}", labelled, seed);
-        if (bench.list) {
-          std::string line;
-          for (const std::string& word : command_of(bench, *row, labelled, seed, run))
-            line += (line.empty() ? "" : " ") + shell_quoted(word);
-          fmt::print("{}\n", line);
-          continue;
-        }
-        say(fmt::format("run {} of {}: Table {}, {} ({}), labels {}, seed {}", ++done, all, table.number, row->id, row->name,
-                        labelled, seed));
-        const int code = run_once(bench, *row, labelled, seed, run);
-        if (code != exit_ok) {
-          say(fmt::format("{} ended with exit code {}; the same command goes on from here", run.string(), code));
-          return code;
-        }
-        const RunRecord record = read_run(run);
-        if (record.evaluation) unit = record.evaluation->unit;
-        collect(results.back(), record);
-        const fs::path base = bench.out / ("table-" + table.number);
-        engine::write_file_atomically(base.string() + ".md", to_markdown(table, results, unit));
-        engine::write_file_atomically(base.string() + ".csv", to_csv(table, results, unit));
-        engine::write_file_atomically(base.string() + ".svg", to_svg(table, results));
-      }
+  const PaperPlan plan = plan_of(bench);
+  if (bench.list) {
+    for (const std::string& id : plan.not_built) fmt::print("# {}: not built\n", id);
+    for (const PlannedRun& run : plan.runs) {
+      std::string line;
+      for (const std::string& word : run.command) line += (line.empty() ? "" : " ") + shell_quoted(word);
+      fmt::print("{}\n", line);
     }
-  if (!bench.list) fmt::print("{}", to_markdown(table, results, unit));
-  return exit_ok;
+    return exit_ok;
+  }
+  if (!plan.not_built.empty()) say(fmt::format("not built: {}", fmt::join(plan.not_built, ", ")));
+  make_folder(bench.out);
+  catch_signals();
+  return Session(bench, plan).run();
 }
 
 }  // namespace sagcl::tools

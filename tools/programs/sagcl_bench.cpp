@@ -1,6 +1,8 @@
 #include <CLI/CLI.hpp>
 #include <cmath>
 #include <fstream>
+#include <map>
+#include <thread>
 
 #include "engine/devices/device_choice.h"
 #include "engine/devices/device_registry.h"
@@ -147,13 +149,62 @@ int method(const Options& o, engine::Device device) {
   return tools::exit_ok;
 }
 
+/// Threads of a run and runs side by side, as far as the command line leaves them open: small networks are quickest with a
+/// thread each and as many runs as cores; a GPU takes one run at a time.
+void choose_jobs(const Options& o, tools::PaperBench& bench) {
+  const int cores = std::max(1, int(std::thread::hardware_concurrency()));
+  const bool gpu = o.device != "cpu" && !engine::resolve_device(o.device).device.is_cpu();
+  int threads = o.threads;
+  if (threads == 0 && bench.jobs > 0) threads = std::max(1, cores / int(bench.jobs));
+  if (threads == 0) threads = bench.size == "cpu" && !gpu ? 1 : cores;
+  if (bench.jobs == 0) bench.jobs = gpu ? 1 : std::size_t(std::max(1, cores / threads));
+  bench.arguments.insert(bench.arguments.end(), {"--device", o.device, "--threads", std::to_string(threads)});
+}
+
 int paper_table(const Options& o, tools::PaperBench bench) {
   tools::require_folder(o.data, "--data");
   bench.train = std::filesystem::read_symlink("/proc/self/exe").parent_path() / "sagcl-train";
-  bench.arguments = {"--preset", o.preset, "--data", o.data, "--device", o.device};
-  if (o.threads > 0) bench.arguments.insert(bench.arguments.end(), {"--threads", std::to_string(o.threads)});
-  for (const std::string& assignment : o.set) bench.arguments.insert(bench.arguments.end(), {"--set", assignment});
+  bench.set = o.set;
+  bench.arguments = {"--data", o.data};
+  choose_jobs(o, bench);
   return tools::run_paper_table(bench);
+}
+
+void add_paper_options(CLI::App* sub, Options& o, tools::PaperBench& paper) {
+  static const std::map<std::string, std::vector<tools::WarmUp>> warm_ups = {
+      {"plain", {tools::WarmUp::plain}},
+      {"pasted", {tools::WarmUp::pasted}},
+      {"always", {tools::WarmUp::always}},
+      {"both", {tools::WarmUp::plain, tools::WarmUp::pasted}}};
+  paper.jobs = 0;  // until choose_jobs
+  sub->add_option("table", paper.table, "I, II, III: methods; IV: losses; V: patches; VI: cost; hippocampus: methods")
+      ->required();
+  sub->add_option("--data", o.data, "folder of the data set")->required()->type_name("DIR");
+  sub->add_option("--out", paper.out, "folder for the runs and the table")->required()->type_name("DIR");
+  sub->add_option(
+         "--size", paper.size,
+         "cpu: minutes to an hour a run on one core; full: the paper's protocol, for a GPU (each a preset by table)")
+      ->check(CLI::IsMember({"cpu", "full"}))
+      ->capture_default_str();
+  sub->add_option("--preset", paper.preset, "settings shared by all rows, instead of those of --size");
+  sub->add_option("--rows", paper.rows, "ids of rows, e.g. row01,row03 or ua-mt,bcp (default: all)")->delimiter(',');
+  sub->add_option("--labelled,--labeled", paper.labelled, "counts or shares of labelled patients (default: the paper's)")
+      ->delimiter(',');
+  sub->add_option("--seeds", paper.seeds, "seeds, each a run with other labelled patients")
+      ->delimiter(',')
+      ->capture_default_str();
+  sub->add_option_function<std::string>(
+         "--warm-up", [&paper](const std::string& name) { paper.warm_ups = warm_ups.at(name); },
+         "of the methods: plain; pasted: labelled images swap boxes in it; both of these; always: also behind it")
+      ->check(CLI::IsMember({"plain", "pasted", "both", "always"}))
+      ->default_str("pasted");
+  sub->add_option("--set", o.set, "one setting of all rows, key=value; may be repeated")->allow_extra_args(false);
+  sub->add_option("--jobs", paper.jobs, "runs side by side (default: cores / threads, on a GPU 1)")
+      ->check(CLI::Range(1, 1024));
+  sub->add_option("--threads", o.threads, "CPU threads of a run (default: 1, with --size full all)")
+      ->check(CLI::Range(1, 1024));
+  sub->add_flag("--list", paper.list, "print the sagcl-train command of every run and leave");
+  sub->add_option("--device", o.device, "auto, cpu, cuda or cuda:N")->capture_default_str();
 }
 
 void add_step_options(CLI::App* sub, Options& o) {
@@ -192,22 +243,11 @@ int main(int argc, char** argv) {
   method_command->add_option("--set", o.set, "one setting, key=value; may be repeated")->allow_extra_args(false);
   add_step_options(method_command, o);
   CLI::App* paper_command = app.add_subcommand(
-      "paper", "runs rows of a table of the paper on a data set, beside what was printed; resumes where it stopped");
+      "paper",
+      "runs a table of the paper on a data set, beside supervised training with few and with all labels and what was "
+      "printed; resumes where it stopped");
   tools::PaperBench paper;
-  paper_command->add_option("table", paper.table, "I, II, III: methods; IV: losses; V: what ranks the patches")->required();
-  paper_command->add_option("--data", o.data, "folder of the data set")->required()->type_name("DIR");
-  paper_command->add_option("--out", paper.out, "folder for the runs and the table")->required()->type_name("DIR");
-  paper_command->add_option("--preset", o.preset, "settings shared by all rows")->capture_default_str();
-  paper_command->add_option("--rows", paper.rows, "ids of rows, e.g. row01,row03 or supervised (default: all)")
-      ->delimiter(',');
-  paper_command->add_option("--labelled,--labeled", paper.labelled, "shares or counts of labelled cases")
-      ->delimiter(',')
-      ->capture_default_str();
-  paper_command->add_option("--seeds", paper.seeds, "seeds, each a run")->delimiter(',')->capture_default_str();
-  paper_command->add_option("--set", o.set, "one setting of all rows, key=value; may be repeated")->allow_extra_args(false);
-  paper_command->add_option("--threads", o.threads, "CPU threads of a run (default: all)")->check(CLI::Range(1, 1024));
-  paper_command->add_flag("--list", paper.list, "print the sagcl-train command of every run and leave");
-  paper_command->add_option("--device", o.device, "auto, cpu, cuda or cuda:N")->capture_default_str();
+  add_paper_options(paper_command, o, paper);
   for (CLI::App* sub : {ops_command, step_command, method_command}) {
     sub->add_option("--threads", o.threads, "CPU threads (default: all)")->check(CLI::Range(1, 1024));
     sub->add_option("--device", o.device, "auto, cpu, cuda or cuda:N")->capture_default_str();
@@ -219,7 +259,7 @@ int main(int argc, char** argv) {
       "  sagcl-bench ops --filter conv --threads 1\n"
       "  sagcl-bench step --net vnet --shape 112,112,80 --batch 1 --threads 2 --steps 5\n"
       "  sagcl-bench method --preset hippocampus --data data/hippocampus --threads 2 --steps 10\n"
-      "  sagcl-bench paper IV --preset hippocampus --data data/hippocampus --seeds 0,1 --out runs/table-IV\n",
+      "  sagcl-bench paper II --size cpu --data ACDC --rows ua-mt,bcp,semi-agcl --labelled 3 --out runs/ACDC\n",
       [&] {
         if (paper_command->parsed()) return paper_table(o, paper);
         if (o.threads > 0) engine::set_threads(o.threads);

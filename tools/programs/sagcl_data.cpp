@@ -179,9 +179,10 @@ int main(int argc, char** argv) {
   s->add_option("--test", o.settings.data.test, "patients for the test: a count, a share, or ids")->capture_default_str();
   s->add_option("--validation", o.settings.data.validation, "patients for validation, as --test")->capture_default_str();
   s->add_option("--pick", o.settings.data.split_pick, "which patients: last, every, seeded")->capture_default_str();
-  s->add_option("--labelled-pick,--labeled-pick", o.settings.data.labelled_pick, "which of them: first, spread, seeded")
+  s->add_option("--labelled-pick,--labeled-pick", o.settings.data.labelled_pick,
+                "which of them: first, spread, seeded, block (whole patients; --seed says which)")
       ->capture_default_str();
-  s->add_option("--seed", o.settings.train.seed, "of the seeded picks")->capture_default_str();
+  s->add_option("--seed", o.settings.train.seed, "of the seeded picks and the block")->capture_default_str();
   return tools::run_program(app, argc, argv,
                             "  sagcl-data check DIR --pictures check.html\n"
                             "  sagcl-data convert DIR --to NEW --label-map 0:0,255:1\n"

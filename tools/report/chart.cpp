@@ -190,10 +190,21 @@ std::string line_chart(const Chart& chart) {
   return out + "</svg>\n";
 }
 
-std::string bar_chart(const std::string& title, const std::vector<Bar>& bars, double largest, int width) {
-  std::size_t longest = 0;
-  for (const Bar& b : bars) longest = std::max(longest, b.name.size());
-  const double left = std::min(7.0 * double(longest) + 14, 0.45 * width), room = width - left - 130, line = 26;
+namespace {
+
+/// Room for a text of 13 pixels in a wide font (DejaVu Sans takes 8.6 a letter).
+double room_for(const std::string& text) {
+  constexpr double letter = 8.8;
+  return letter * double(std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xC0) != 0x80; }));  // UTF-8
+}
+
+}  // namespace
+
+std::string bar_chart(const std::string& title, const std::vector<Bar>& bars, double largest, int least_width) {
+  double left = 0, right = 0;
+  for (const Bar& b : bars) left = std::max(left, room_for(b.name) + 14), right = std::max(right, room_for(b.text) + 14);
+  const int width = std::max({least_width, int(left + right) + 200, int(room_for(title)) + 8});
+  const double room = width - left - right, line = 26;
   const double height = 24 + line * double(bars.size());
   std::string out = fmt::format(
       "<svg class=\"chart\" viewBox=\"0 0 {0} {1}\" width=\"{0}\" height=\"{1}\" role=\"img\" aria-label=\"{2}\">"
@@ -201,13 +212,21 @@ std::string bar_chart(const std::string& title, const std::vector<Bar>& bars, do
       width, coordinate(height), escaped(title));
   double y = 24;
   for (const Bar& b : bars) {
-    const double length = std::isfinite(b.value) && largest > 0 ? std::max(0.0, b.value / largest) * room : 0;
+    const auto place = [&](double value) {
+      return left + (std::isfinite(value) && largest > 0 ? std::max(0.0, value / largest) * room : 0);
+    };
+    const double length = place(b.value) - left;
+    double text = left + length + 6;  // behind the bar, and behind the points
+    for (const double p : b.points) text = std::max(text, place(p) + 9);
     out += fmt::format(
         "<text x=\"{}\" y=\"{}\" text-anchor=\"end\">{}</text><rect x=\"{}\" y=\"{}\" width=\"{}\" height=\"18\" rx=\"2\" "
         "fill=\"{}\"/>"
         "<text x=\"{}\" y=\"{}\">{}</text>",
         coordinate(left - 8), coordinate(y + 13), escaped(b.name), coordinate(left), coordinate(y), coordinate(length),
-        b.colour, coordinate(left + length + 6), coordinate(y + 13), escaped(b.text));
+        b.colour, coordinate(text), coordinate(y + 13), escaped(b.text));
+    for (const double p : b.points)
+      out += fmt::format("<circle cx=\"{}\" cy=\"{}\" r=\"3.5\" fill=\"#1d2430\" stroke=\"#fff\"/>", coordinate(place(p)),
+                         coordinate(y + 9));
     y += line;
   }
   return out + "</svg>\n";

@@ -31,10 +31,11 @@ struct Bar {
   std::string name;
   double value = 0;
   std::string text, colour;
+  std::vector<double> points = {};  ///< single values that the bar is the mean of
 };
 
-/// Inline SVG: horizontal bars from zero, the text behind each.
-std::string bar_chart(const std::string& title, const std::vector<Bar>& bars, double largest, int width = 720);
+/// Inline SVG: horizontal bars from zero, the text behind each. Wider than `least_width` where the texts need it.
+std::string bar_chart(const std::string& title, const std::vector<Bar>& bars, double largest, int least_width = 720);
 
 /// About `count` round numbers (1, 2 or 5 times a power of ten apart) that lie in [low, high].
 std::vector<double> round_ticks(double low, double high, int count);

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "tools/evaluate/label_gap.h"
 #include "tools/programs/progress.h"
 #include "tools/programs/text_table.h"
 #include "tools/report/chart.h"
@@ -54,7 +55,7 @@ std::string comparison_row(const RunRecord& run, const std::vector<std::string>&
 
 std::string comparison_section(const std::vector<RunRecord>& runs) {
   const std::vector<std::string> classes = common_classes(runs);
-  std::string out = "<section><h2>CaseScores</h2>\n";
+  std::string out = "<section><h2>Comparison</h2>\n";
   std::vector<Bar> bars;
   double largest = 0;
   for (std::size_t i = 0; i < runs.size(); ++i)
@@ -75,7 +76,25 @@ std::string comparison_section(const std::vector<RunRecord>& runs) {
   for (std::size_t k = 0; k < (classes.size() > 1 ? classes.size() + 1 : 1); ++k) out += score_heads;
   out += "</tr></thead><tbody>\n";
   for (std::size_t i = 0; i < runs.size(); ++i) out += comparison_row(runs[i], classes, i == 0);
-  return out + "</tbody></table></div>\n</section>\n";
+  out += "</tbody></table></div>\n";
+  if (const std::string gap = gap_text(runs); !gap.empty()) out += "<p>" + escaped(gap) + "</p>\n";
+  return out + "</section>\n";
+}
+
+std::string gap_text(const std::vector<RunRecord>& runs) {
+  const auto dice = [](const RunRecord& r) { return 100 * r.evaluation->foreground_mean.dice; };
+  const auto has_all_labels = [](const RunRecord& r) { return r.unlabelled == 0 || r.settings.data.labelled == "1.0"; };
+  const RunRecord *few = nullptr, *all = nullptr;  // the best of each
+  for (const RunRecord& r : runs) {
+    if (r.settings.train.method != "supervised" || !r.evaluation) continue;
+    const RunRecord*& best = has_all_labels(r) ? all : few;
+    if (!best || dice(r) > dice(*best)) best = &r;
+  }
+  if (!few || !all || !runs[0].evaluation || runs[0].settings.train.method == "supervised") return "";
+  const std::string ends = fmt::format("supervised training ({:.1f}) and all labels ({:.1f})", dice(*few), dice(*all));
+  const double share = recovered_share(dice(runs[0]), dice(*few), dice(*all));
+  if (!std::isfinite(share)) return "There is no gap to recover between " + ends + ".";
+  return fmt::format("{} recovers {:.0f} % of the gap between {}.", runs[0].name(), 100 * share, ends);
 }
 
 std::string comparison_text(const std::vector<RunRecord>& runs) {
@@ -87,7 +106,8 @@ std::string comparison_text(const std::vector<RunRecord>& runs) {
                std::to_string(r.settings.train.seed), number(100 * mean.dice, 1), number(100 * mean.jaccard, 1),
                number(mean.hd95), number(mean.asd), duration_text(r.seconds())});
   }
-  return table.text();
+  const std::string gap = gap_text(runs);
+  return table.text() + (gap.empty() ? "" : gap + "\n");
 }
 
 std::string cases_section(const Evaluation& e) {

@@ -105,6 +105,17 @@ std::vector<std::pair<std::string, std::string>> all_settings(const RunSettings&
 const std::map<std::string, std::string> former_names = {
     {"data.labeled", "data.labelled"}, {"data.labeled_pick", "data.labelled_pick"}, {"train.optimizer", "train.optimiser"}};
 
+/// The same for values: what a setting that took true and false before takes now.
+const std::map<std::string, std::map<std::string, std::string>> former_values = {
+    {"augment.copy_paste", {{"true", "always"}, {"false", "never"}}}};
+
+std::string current_value(const std::string& key, const std::string& text) {
+  const auto setting = former_values.find(key);
+  if (setting == former_values.end()) return text;
+  const auto former = setting->second.find(text);
+  return former == setting->second.end() ? text : former->second;
+}
+
 std::string current_name(const std::string& key) {
   const auto former = former_names.find(key);
   return former == former_names.end() ? key : former->second;
@@ -125,7 +136,7 @@ void set(RunSettings& s, const std::string& key, const std::string& text, const 
   }
   bool known = false;
   semiagcl::for_each_run_setting(s, [&](const char* name, auto& field) {
-    if (key == name) known = true, read(key, text, field);
+    if (key == name) known = true, read(key, current_value(key, text), field);
   });
   std::vector<std::string> names;
   for (const auto& [name, value] : all_settings(s)) names.push_back(name);

@@ -14,8 +14,8 @@ std::filesystem::path preset_file(const std::string& name);  ///< UsageError lis
 
 /// Applies a TOML file or text to settings. `name` stands in messages. UsageError with line, the unknown or ill-typed
 /// key and the nearest known one. "method.preset" is applied before the other keys of [method],
-/// and keeps what earlier files and flags set by hand. Former names of keys are understood. Returns the keys that the text
-/// gave another value.
+/// and keeps what earlier files and flags set by hand. Former names of keys, and former values, are understood. Returns the
+/// keys that the text gave another value.
 std::vector<std::string> apply_toml(semiagcl::RunSettings& settings, const std::string& text, const std::string& name);
 
 /// The settings that a file of a run holds, its config.toml or a checkpoint's note; DataError where apply_toml throws, since

@@ -89,6 +89,9 @@ void check(const RunSettings& s) {
   require<UsageError>(s.train.learning_rate > 0, "train.learning_rate = {}: must be positive", s.train.learning_rate);
   require<UsageError>(s.train.unlabelled == "half" || s.train.unlabelled == "beside",
                       "train.unlabelled = '{}': choose half or beside", s.train.unlabelled);
+  const std::vector<std::string> pastes = {"never", "warm_up", "always"};
+  require<UsageError>(std::find(pastes.begin(), pastes.end(), s.augment.copy_paste) != pastes.end(),
+                      "augment.copy_paste = '{}': choose never, warm_up or always", s.augment.copy_paste);
   require<UsageError>(s.train.optimiser == "adam" || s.train.optimiser == "sgd",
                       "train.optimiser = '{}': choose adam or sgd", s.train.optimiser);
   if (s.train.precision != "auto") (void)engine::precision_from(s.train.precision);

@@ -45,7 +45,8 @@ datasets::SplitRule split_rule(const RunSettings& s) {
   };
   Rule rule;
   rule.pick = Rule::Pick(choose("data.split_pick", s.data.split_pick, {"last", "every", "seeded"}));
-  rule.labelled_pick = Rule::Labelled(choose("data.labelled_pick", s.data.labelled_pick, {"first", "spread", "seeded"}));
+  rule.labelled_pick =
+      Rule::Labelled(choose("data.labelled_pick", s.data.labelled_pick, {"first", "spread", "seeded", "block"}));
   rule.test = amount_of("data.test", s.data.test);
   rule.validation = amount_of("data.validation", s.data.validation);
   rule.labelled = amount_of("data.labelled", s.data.labelled);

@@ -48,7 +48,8 @@ Json environment(const engine::DeviceChoice& device) {
 
 }  // namespace
 
-RunWriter::RunWriter(const std::filesystem::path& folder) : folder_(folder) {
+RunWriter::RunWriter(const std::filesystem::path& folder, std::int64_t parameters)
+    : folder_(folder), parameters_(parameters) {
   make_folder(folder_ / "checkpoints");
   make_folder(folder_ / "predictions");
   for (const auto& part : {folder_, folder_ / "checkpoints", folder_ / "predictions"})
@@ -130,9 +131,13 @@ std::filesystem::path RunWriter::prediction(const datasets::Sample& sample, cons
 }
 
 void RunWriter::status(const std::string& state, std::int64_t step, double seconds, const std::string& reason) {
-  Json j = {{"schema_version", 1}, {"state", state},
-            {"step", step},        {"checkpoints", checkpoint_files(folder_).size()},
-            {"seconds", seconds},  {"peak_MiB", std::int64_t(peak_resident_mib())}};
+  Json j = {{"schema_version", 1},
+            {"state", state},
+            {"step", step},
+            {"checkpoints", checkpoint_files(folder_).size()},
+            {"seconds", seconds},
+            {"peak_MiB", std::int64_t(peak_resident_mib())},
+            {"parameters", parameters_}};
   if (!reason.empty()) j["reason"] = reason;
   engine::write_file_atomically(folder_ / "status.json", json_text(j, 2) + "\n");
 }

@@ -15,7 +15,8 @@ namespace sagcl::tools {
 class RunWriter {
  public:
   /// Creates the folder and removes what a killed process left there half written. The caller holds its RunLock.
-  explicit RunWriter(const std::filesystem::path& folder);
+  /// `parameters`: how many are trained.
+  RunWriter(const std::filesystem::path& folder, std::int64_t parameters);
 
   /// The files of a new run; config.toml, which makes the folder a run, last. Steps that were recorded before are forgotten.
   void start(const std::string& config, const std::string& command, const engine::DeviceChoice& device);
@@ -37,13 +38,14 @@ class RunWriter {
   std::filesystem::path prediction(const datasets::Sample& sample, const engine::Tensor& mask,
                                    const datasets::Dataset& dataset);
 
-  /// status.json: state running, interrupted, finished or failed with a reason; peak memory of the process.
+  /// status.json: state running, interrupted, finished or failed with a reason; peak memory of the process; parameters.
   void status(const std::string& state, std::int64_t step, double seconds, const std::string& reason);
 
  private:
   void metrics(const std::string& text);
   void line(const std::string& text);
   std::filesystem::path folder_;
+  std::int64_t parameters_;
   std::ofstream metrics_;
 };
 

@@ -1,6 +1,7 @@
 #include "tools/run/training_run.h"
 
 #include <algorithm>
+#include <set>
 
 #include "engine/devices/device_choice.h"
 #include "engine/devices/device_registry.h"
@@ -29,6 +30,24 @@ using semiagcl::StepReport;
 using semiagcl::Trainer;
 
 namespace {
+
+/// Parameters of the student and of what any phase trains beside it.
+std::int64_t trained_parameters(Trainer& trainer) {
+  std::set<layers::Module*> beside;
+  std::int64_t count = layers::count_parameters(trainer.student());
+  for (std::size_t i = 0; i < trainer.phases().size(); ++i)
+    for (const semiagcl::TrainedModule& one : trainer.phases()[i].trained)
+      if (beside.insert(one.module).second) count += layers::count_parameters(*one.module);
+  return count;
+}
+
+/// "a, b, c and 5 more".
+std::string few_of(const std::vector<std::string>& names) {
+  constexpr std::size_t shown = 16;
+  const std::size_t n = std::min(shown, names.size());
+  const std::string text = fmt::format("{}", fmt::join(names.begin(), names.begin() + std::ptrdiff_t(n), ", "));
+  return names.size() > n ? fmt::format("{} and {} more", text, names.size() - n) : text;
+}
 
 class Session {
  public:
@@ -81,6 +100,7 @@ void Session::introduce() {
   say(fmt::format("data     {}: {} labelled, {} unlabelled, {} validation, {} test cases; classes {}", data_.dataset.name,
                   data_.split.labelled.size(), data_.split.unlabelled.size(), data_.split.validation.size(),
                   data_.split.test.size(), fmt::join(data_.dataset.classes, ", ")));
+  say("labelled " + few_of(data_.split.labelled));
   const std::int64_t count = layers::count_parameters(trainer_.student());
   say(fmt::format("network  {} of width {}: {} parameters; patch {}, batch {}", s.network.name, s.network.width, count,
                   fmt::join(s.train.patch, "x"), s.train.batch));
@@ -139,7 +159,7 @@ void Session::begin() {
   if (goes_on()) restore();
   engine::wait_for_all(ranks_);  // all have read the folder before the first process changes it
   if (ranks_.rank() > 0) return;
-  writer_ = std::make_unique<RunWriter>(options_.out);
+  writer_ = std::make_unique<RunWriter>(options_.out, trained_parameters(trainer_));
   if (trial_) std::filesystem::remove(writer_->prediction(trial_->sample, trial_->prediction, data_.dataset));
   trial_.reset();
   if (goes_on()) {
