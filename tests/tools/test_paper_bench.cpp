@@ -86,10 +86,13 @@ TEST(PaperText, MarkdownCsvAndPicture) {
   const tools::TableHead head{.table = table, .preset = "acdc-cpu", .not_built = {"arco"}};
   const std::string text = tools::to_markdown(head, all);
   EXPECT_TRUE(contains(text, "# Table II: methods, on ACDC\n\nPreset acdc-cpu."));
-  EXPECT_TRUE(contains(text, "| bcp | 3 | 3 | 75.0 ± 3.5 | 67.0 ± 3.5 | 4.00 ± 0.00 | 1.00 ± 0.00 | +5.0 ± 2.0 | 25 % | 30 | 2.0 "
-                             "| 500 | 87.59 (o) | 78.67 | 1.90 | 0.67 |"));
-  EXPECT_TRUE(contains(text, "| supervised | 3 | 3 | 54.0 ± 4.0 | 46.0 ± 4.0 | 4.00 ± 0.00 | 1.00 ± 0.00 | -16.0 ± 4.0 | - |"));
-  EXPECT_TRUE(contains(text, "| arco | 3 | not built | - | - | - | - | - | - | - | - | - | 88.51 | 76.54 (!) | 2.20 | 1.40 |"));
+  EXPECT_TRUE(contains(text,
+                       "| bcp | 3 | 3 | 75.0 ± 3.5 | 67.0 ± 3.5 | 4.00 ± 0.00 | 1.00 ± 0.00 | +5.0 ± 2.0 | 25 % | 30 | 2.0 "
+                       "| 500 | 87.59 (o) | 78.67 | 1.90 | 0.67 |"));
+  EXPECT_TRUE(
+      contains(text, "| supervised | 3 | 3 | 54.0 ± 4.0 | 46.0 ± 4.0 | 4.00 ± 0.00 | 1.00 ± 0.00 | -16.0 ± 4.0 | - |"));
+  EXPECT_TRUE(
+      contains(text, "| arco | 3 | not built | - | - | - | - | - | - | - | - | - | 88.51 | 76.54 (!) | 2.20 | 1.40 |"));
   EXPECT_TRUE(contains(tools::to_csv(head, all), "II,bcp,\"bcp\",3,3,0,0:73.000 1:79.000 2:73.000,75.000,3.464,"));
   const std::string svg = tools::to_svg(head, all);
   EXPECT_EQ(svg.substr(0, 9), "<svg xmln");
@@ -141,7 +144,7 @@ TEST(PaperPlan, SupervisedTrainingStandsBesideEveryRow) {
   EXPECT_EQ(plan.preset, "acdc-cpu");
   EXPECT_EQ(ids(plan), (std::vector<std::string>{"supervised", "supervised-pasted", "all-labels", "ua-mt", "ua-mt-pasted",
                                                  "bcp"}));  // which pastes in its own warm-up
-  EXPECT_EQ(plan.runs.size(), 2u * 2 * 5 + 2);  // all labels once for every seed
+  EXPECT_EQ(plan.runs.size(), 2u * 2 * 5 + 2);              // all labels once for every seed
   const auto& first = plan.runs.front().command;
   EXPECT_NE(std::find(first.begin(), first.end(), "data.labelled_pick=block"), first.end());
   bench.size = "full", bench.rows = {}, bench.warm_ups = {WarmUp::always};
@@ -158,15 +161,13 @@ TEST(RunPool, RunsSideBySideAndStops) {
   pool.start(7, {"/bin/sh", "-c", "echo out; echo err >&2; exit 3"}, f("seven"));
   pool.start(8, {"/bin/sleep", "60"}, f("eight"));
   std::optional<tools::RunPool::Ended> ended;
-  while (!(ended = pool.wait())) {
-  }
+  while (!(ended = pool.wait())) {}
   EXPECT_EQ(ended->id, 7u);
   EXPECT_EQ(ended->code, 3);
   EXPECT_EQ(tests::content_of(f("seven")), "out\nerr\n");
   EXPECT_EQ(pool.running(), std::vector<std::size_t>{8});
   pool.stop();
-  while (!(ended = pool.wait())) {
-  }
+  while (!(ended = pool.wait())) {}
   EXPECT_EQ(ended->code, 128 + SIGTERM);
   expect_error<engine::IoError>([&] { pool.start(9, {"/no/such/program"}, f("nine")); }, {"/no/such/program"});
 }
@@ -174,28 +175,28 @@ TEST(RunPool, RunsSideBySideAndStops) {
 TEST(Bench, RunsRowsOfThePaperAndGoesOnWhereItStopped) {
   Folders f;
   const std::string data = std::string(SAGCL_SOURCE_DIR) + "/data/hippocampus";
-  const auto table = [&](const std::string& seeds, const std::string& rows, const std::string& jobs) {
-    std::vector<std::string> arguments = {"paper",  "IV",       "--preset", "hippocampus", "--data",      data,
-                                          "--out",  f("table"), "--rows",   rows,          "--seeds",     seeds,
-                                          "--jobs", jobs,       "--device", "cpu",         "--labelled",  "0.05",
-                                          "--warm-up", "plain"};
+  const auto table = [&](const std::string& rows, const std::string& jobs, const std::string& steps = "2") {
+    std::vector<std::string> arguments = {"paper",    "IV",     "--preset",   "hippocampus", "--data",    data,     "--out",
+                                          f("table"), "--rows", rows,         "--seeds",     "1",         "--jobs", jobs,
+                                          "--device", "cpu",    "--labelled", "0.05",        "--warm-up", "plain"};
     for (const char* setting :
-         {"train.steps=2", "network.width=2", "train.batch=2", "train.patch=32,32,32", "data.test=1", "train.restarts=0"})
+         {"network.width=2", "train.batch=2", "train.patch=32,32,32", "data.test=1", "train.restarts=0"})
       arguments.insert(arguments.end(), {"--set", setting});
+    arguments.insert(arguments.end(), {"--set", "train.steps=" + steps});
     return run("sagcl-bench", arguments);
   };
-  const auto first = table("0", "row01", "2");
+  const auto first = table("row01", "2");
   ASSERT_EQ(first.code, 0) << first.err;
-  EXPECT_TRUE(contains(first.err, "row01, labels 0.05, seed 0: Dice "));
+  EXPECT_TRUE(contains(first.err, "row01, labels 0.05, seed 1: Dice "));
   EXPECT_TRUE(contains(first.err, "runs 4/4 100 %"));
-  const auto checkpoint = f("table/row01/labelled-0.05-seed-0/checkpoints/step-0000002.safetensors");
+  const auto checkpoint = f("table/row01/labelled-0.05-seed-1/checkpoints/step-0000002.safetensors");
   const auto written = std::filesystem::last_write_time(checkpoint);
-  const auto second = table("0,1", "row01,row06", "1");
+  const auto second = table("row01,row06", "1");
   ASSERT_EQ(second.code, 0) << second.err;
   EXPECT_EQ(std::filesystem::last_write_time(checkpoint), written);  // done before, left alone
-  EXPECT_TRUE(contains(second.out, "| no L_PL, no L_RW | 0.05 | 2 |"));
-  EXPECT_TRUE(contains(second.out, "| l2, trace only, no L_RW | 0.05 | 2 |"));
-  EXPECT_TRUE(contains(second.out, "| all labels | all | 2 |"));
+  EXPECT_TRUE(contains(second.out, "| no L_PL, no L_RW | 0.05 | 1 |"));
+  EXPECT_TRUE(contains(second.out, "| l2, trace only, no L_RW | 0.05 | 1 |"));
+  EXPECT_TRUE(contains(second.out, "| all labels | all | 1 |"));
   EXPECT_TRUE(contains(second.out, "| 68.82 | 68.77 | 8.67 | 2.40 |"));      // what was printed
   EXPECT_TRUE(contains(second.out, "| 67.78 | 68.88 (!) | 8.54 | 2.89 |"));  // an impossible pair
   EXPECT_EQ(tests::content_of(f("table/table-IV.md")), second.out);
@@ -203,13 +204,16 @@ TEST(Bench, RunsRowsOfThePaperAndGoesOnWhereItStopped) {
   EXPECT_TRUE(contains(tests::content_of(f("table/row06/labelled-0.05-seed-1/config.toml")), "c_nuc = 0"));
   EXPECT_TRUE(contains(tests::content_of(f("table/row06/labelled-0.05-seed-1.txt")), "labelled hippocampus_"));
   EXPECT_TRUE(contains(tests::content_of(f("table/row06/labelled-0.05-seed-1/status.json")), "\"parameters\": "));
+  const auto longer = table("row01", "1", "3");  // the runs there are others
+  EXPECT_EQ(longer.code, 2);
+  EXPECT_TRUE(contains(longer.err, "train.steps: 2 | 3"));
 }
 
 TEST(Bench, ListsTheCommandOfEveryRun) {
   Folders f;
   const auto list = [&](std::vector<std::string> more) {
-    more.insert(more.begin(), {"paper", "IV", "--data", f("pred"), "--out", f("listed"), "--rows", "row06", "--labelled", "3",
-                               "--seeds", "1", "--device", "cpu", "--threads", "1", "--list"});
+    more.insert(more.begin(), {"paper", "IV", "--data", f("pred"), "--out", f("listed"), "--rows", "row06", "--labelled",
+                               "3", "--seeds", "1", "--device", "cpu", "--threads", "1", "--list"});
     return run("sagcl-bench", more);
   };
   const std::string lines = list({}).out;
@@ -218,8 +222,8 @@ TEST(Bench, ListsTheCommandOfEveryRun) {
                                   " --device cpu --threads 1 --set data.labelled_pick=block --method supervised --set "
                                   "augment.copy_paste=never --labelled 3 --seed 1 --out " +
                                   f("listed") + "/supervised/labelled-3-seed-1\n"));
-  EXPECT_TRUE(contains(lines, "--set augment.copy_paste=always --labelled 1.0 --seed 1 --out " + f("listed") +
-                                  "/all-labels/seed-1\n"));
+  EXPECT_TRUE(contains(
+      lines, "--set augment.copy_paste=always --labelled 1.0 --seed 1 --out " + f("listed") + "/all-labels/seed-1\n"));
   EXPECT_TRUE(contains(lines, "method.mixing=none --set method.c_nuc=0 --set augment.copy_paste=warm_up --labelled 3"));
   EXPECT_FALSE(std::filesystem::exists(f("listed")));
   EXPECT_TRUE(contains(list({"--size", "full", "--set", "train.steps=9"}).out, "--preset acdc --data"));

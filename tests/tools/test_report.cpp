@@ -93,7 +93,7 @@ TEST_F(Report, SaysWhatShareOfTheLabelGapARunRecovers) {
   tools::Evaluation e;
   const auto record = [&](const std::string& name, const std::string& method, double dice, std::int64_t unlabelled) {
     tools::RunRecord r;
-    r.folder = name, r.settings.train.method = method, r.labelled = 3, r.unlabelled = unlabelled;
+    r.folder = name, r.settings.train.method = method, r.labelled = 12 - unlabelled, r.unlabelled = unlabelled;
     r.evaluation = e, r.evaluation->foreground_mean.dice = dice;
     return r;
   };
@@ -104,6 +104,7 @@ TEST_F(Report, SaysWhatShareOfTheLabelGapARunRecovers) {
   EXPECT_TRUE(contains(tools::comparison_text({method, few, all}), "\nmine recovers 40 % of the gap"));
   EXPECT_TRUE(contains(tools::comparison_section({method, few, all}), "<p>mine recovers 40 % of the gap"));
   EXPECT_EQ(tools::gap_text({method, few}), "");
+  EXPECT_EQ(tools::gap_text({method, few, record("some", "supervised", 0.8, 5)}), "");  // 7 labels of 12
   EXPECT_EQ(tools::gap_text({few, pasted, all}), "");
   EXPECT_EQ(tools::gap_text({method, all, record("few", "supervised", 0.9, 9)}),
             "There is no gap to recover between supervised training (90.0) and all labels (85.0).");

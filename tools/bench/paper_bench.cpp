@@ -2,8 +2,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <fstream>
-#include <iterator>
 #include <sstream>
 
 #include "engine/files/atomic_file.h"
@@ -28,14 +26,25 @@ bool is_over(const PlannedRun& run) {
   return state == "finished" || state == "failed";
 }
 
-/// Steps of a run; and what --set cannot mean is told before anything starts.
-std::int64_t steps_of(const PaperBench& bench, const PaperPlan& plan) {
+/// The settings that sagcl-train makes of a run's command: the preset, the flags, then every --set.
+semiagcl::RunSettings settings_of(const PlannedRun& run) {
   semiagcl::RunSettings s;
-  const fs::path file = preset_file(plan.preset);
-  apply_toml(s, engine::read_file(file), file.string());
-  for (const std::string& assignment : bench.set) apply_assignment(s, assignment);
+  std::vector<std::string> assignments;
+  for (std::size_t i = 1; i + 1 < run.command.size(); i += 2) {  // every option has a value
+    const std::string &option = run.command[i], &value = run.command[i + 1];
+    if (option == "--preset") {
+      const fs::path file = preset_file(value);
+      apply_toml(s, engine::read_file(file), file.string());
+      s.preset = value;
+    }
+    if (option == "--method") s.train.method = value;
+    if (option == "--labelled") s.data.labelled = value;
+    if (option == "--seed") apply_assignment(s, "train.seed=" + value);
+    if (option == "--set") assignments.push_back(value);
+  }
+  for (const std::string& assignment : assignments) apply_assignment(s, assignment);
   check(s);
-  return s.train.steps;
+  return s;
 }
 
 /// What a run said last: its error.
@@ -55,7 +64,7 @@ class Session {
         plan_(plan),
         head_{.table = paper_table(bench.table), .preset = plan.preset, .not_built = plan.not_built},
         results_(plan.runs.size()),
-        steps_(steps_of(bench, plan)),
+        steps_(settings_of(plan.runs.front()).train.steps),
         progress_(
             {.label = "runs", .total = std::int64_t(plan.runs.size()), .start = take_what_is_there(), .every_seconds = 60}) {
   }
@@ -97,6 +106,11 @@ std::string Session::name(std::size_t index) const {
 void Session::take(std::size_t index) {
   const PlannedRun& run = plan_.runs[index];
   const RunRecord record = read_run(run.folder);
+  const semiagcl::RunSettings now = settings_of(run);
+  const std::string changed = differences(with_what_may_change(record.settings, now), now);
+  engine::require<engine::UsageError>(changed.empty(),
+                                      "{}: is a run with other settings (run | now):\n{}choose another folder with --out",
+                                      run.folder.string(), changed);
   Result& result = results_[index];
   result.over = true;
   result.not_finite = read_status(run.folder).state == "failed";
@@ -174,7 +188,8 @@ void Session::show() {
   }
   const double elapsed = std::chrono::duration<double>(std::chrono::steady_clock::now() - begun_).count();
   const auto over = std::count_if(results_.begin(), results_.end(), [](const Result& r) { return r.over; });
-  progress_.update(over, fmt::format("after {}; now {}", duration_text(elapsed), fmt::join(under_way, "; ")), part);
+  const std::string now = under_way.empty() ? "" : fmt::format("; now {}", fmt::join(under_way, "; "));
+  progress_.update(over, "after " + duration_text(elapsed) + now, part);
 }
 
 int Session::run() {

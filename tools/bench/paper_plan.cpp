@@ -55,7 +55,8 @@ PlannedRun planned(const PaperBench& bench, const PaperPlan& plan, std::size_t i
                    const std::string& seed) {
   const bool all = plan.rows[index].role == Role::all_labels;
   const PaperRow& row = plan.rows[index].row;
-  PlannedRun run{.row = index, .labelled = all ? "all" : labelled, .seed = seed, .folder = bench.out / row.id, .command = {}};
+  PlannedRun run{
+      .row = index, .labelled = all ? "all" : labelled, .seed = seed, .folder = bench.out / row.id, .command = {}};
   run.folder /= all ? "seed-" + seed : fmt::format("labelled-{}-seed-{}", labelled, seed);
   run.command = {bench.train.string(), "--preset", plan.preset};
   const auto add = [&](const std::vector<std::string>& more) {

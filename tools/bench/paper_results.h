@@ -40,9 +40,9 @@ double deviation(const std::vector<double>& values);  ///< of the sample (n − 
 /// that both have.
 std::vector<double> paired_differences(const RowResult& row, const std::vector<RowResult>& all);
 
-/// The share of the label gap that a method's row recovers (evaluate/label_gap.h), of means over the seeds that all rows in it
-/// have. Supervised training is the better of plain and pasted by that mean, as far as they are there. NaN for rows that are
-/// no method's, and where there is no gap or a row of it is missing.
+/// The share of the label gap that a method's row recovers (evaluate/label_gap.h), of means over the seeds that all rows in
+/// it have. Supervised training is the better of plain and pasted by that mean, as far as they are there. NaN for rows that
+/// are no method's, and where there is no gap or a row of it is missing.
 double gap_share(const RowResult& row, const std::vector<RowResult>& all);
 
 }  // namespace sagcl::tools

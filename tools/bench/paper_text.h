@@ -11,7 +11,7 @@ namespace sagcl::tools {
 struct TableHead {
   const PaperTable& table;
   std::string preset;
-  std::string unit = "voxel";              ///< of distances
+  std::string unit = "voxel";               ///< of distances
   std::vector<std::string> not_built = {};  ///< rows without a method
 };
 

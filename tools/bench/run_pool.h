@@ -21,7 +21,7 @@ class RunPool {
   /// started.
   void start(std::size_t id, const std::vector<std::string>& command, const std::filesystem::path& log);
 
-  /// The next one that ended, with its exit code (128 + signal if one ended it); nothing if none did for a tenth of a second.
+  /// One that ended, with its exit code (128 + signal if one ended it); nothing if none has, after a tenth of a second.
   struct Ended {
     std::size_t id;
     int code;

@@ -28,7 +28,8 @@ std::string key_figures(const RunRecord& run);
 std::string comparison_text(const std::vector<RunRecord>& runs);
 std::string comparison_section(const std::vector<RunRecord>& runs);
 /// "RUN recovers 40 % of the gap between supervised training (56.6) and all labels (82.0).": of the first run, if others are
-/// supervised training with few labels and with all (of several the best); empty otherwise. Both texts above hold it.
+/// supervised training with as few labels and without unlabelled cases (of several the best); else empty. Both texts above
+/// hold it.
 std::string gap_text(const std::vector<RunRecord>& runs);
 std::string curves_section(const RunRecord& run);
 std::string overlays_section(const RunRecord& run);

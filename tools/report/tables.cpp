@@ -83,11 +83,12 @@ std::string comparison_section(const std::vector<RunRecord>& runs) {
 
 std::string gap_text(const std::vector<RunRecord>& runs) {
   const auto dice = [](const RunRecord& r) { return 100 * r.evaluation->foreground_mean.dice; };
-  const auto has_all_labels = [](const RunRecord& r) { return r.unlabelled == 0 || r.settings.data.labelled == "1.0"; };
   const RunRecord *few = nullptr, *all = nullptr;  // the best of each
   for (const RunRecord& r : runs) {
     if (r.settings.train.method != "supervised" || !r.evaluation) continue;
-    const RunRecord*& best = has_all_labels(r) ? all : few;
+    const bool same = r.labelled == runs[0].labelled;
+    if (!same && r.unlabelled != 0) continue;
+    const RunRecord*& best = same ? few : all;
     if (!best || dice(r) > dice(*best)) best = &r;
   }
   if (!few || !all || !runs[0].evaluation || runs[0].settings.train.method == "supervised") return "";
