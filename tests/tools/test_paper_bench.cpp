@@ -93,6 +93,8 @@ TEST(PaperText, MarkdownCsvAndPicture) {
       contains(text, "| supervised | 3 | 3 | 54.0 ± 4.0 | 46.0 ± 4.0 | 4.00 ± 0.00 | 1.00 ± 0.00 | -16.0 ± 4.0 | - |"));
   EXPECT_TRUE(
       contains(text, "| arco | 3 | not built | - | - | - | - | - | - | - | - | - | 88.51 | 76.54 (!) | 2.20 | 1.40 |"));
+  all[0].seeds[1].figures.hd95 = NAN;  // nothing was predicted
+  EXPECT_TRUE(contains(tools::to_markdown(head, all), "| supervised | 3 | 3 | 54.0 ± 4.0 | 46.0 ± 4.0 | - | 1.00 ± 0.00 |"));
   EXPECT_TRUE(contains(tools::to_csv(head, all), "II,bcp,\"bcp\",3,3,0,0:73.000 1:79.000 2:73.000,75.000,3.464,"));
   const std::string svg = tools::to_svg(head, all);
   EXPECT_EQ(svg.substr(0, 9), "<svg xmln");

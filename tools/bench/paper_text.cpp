@@ -14,8 +14,10 @@ std::string name_of(const PaperTable& table) {
   return table.number == "hippocampus" ? "Hippocampus" : "Table " + table.number;
 }
 
+/// "-" where a seed has no value: a mean of the others would be another thing.
 std::string mean_and_spread(const std::vector<double>& v, int decimals) {
-  return v.size() < 2 ? number(mean(v), decimals) : number(mean(v), decimals) + " ± " + number(deviation(v), decimals);
+  return v.size() < 2 || !std::isfinite(mean(v)) ? number(mean(v), decimals)
+                                                 : number(mean(v), decimals) + " ± " + number(deviation(v), decimals);
 }
 
 std::string signed_mean(const std::vector<double>& v) {
