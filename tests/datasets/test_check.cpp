@@ -12,7 +12,7 @@ using namespace sagcl::datasets;
 
 TEST(Check, TheRepositorysDataIsClean) {
   const std::filesystem::path data = std::filesystem::path(SAGCL_SOURCE_DIR) / "data";
-  for (const char* name : {"hippocampus", "glands"}) {
+  for (const char* name : {"hippocampus", "glands", "sunnybrook"}) {
     const DatasetReport r = check_dataset(open_dataset(data / name));
     for (const Problem& p : r.problems) ADD_FAILURE() << p.case_id << ": " << p.text;
     EXPECT_TRUE(r.usable());

@@ -1,6 +1,8 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include <set>
+
 #include "datasets/formats/nifti.h"
 #include "datasets/formats/png.h"
 #include "datasets/layouts/layouts.h"
@@ -35,7 +37,7 @@ TEST(Layouts, HippocampusOfTheRepository) {
   EXPECT_EQ(d.name, "Hippocampus");
   EXPECT_EQ(d.classes, (std::vector<std::string>{"background", "Anterior", "Posterior"}));
   EXPECT_EQ(d.channels, 1);
-  ASSERT_EQ(d.cases.size(), 80u);
+  ASSERT_EQ(d.cases.size(), 20u);
   EXPECT_EQ(d.cases.front().id, "hippocampus_001");
   EXPECT_EQ(d.cases.back().id, "hippocampus_394");
   for (const Case& one : d.cases) EXPECT_TRUE(one.has_label());
@@ -61,6 +63,25 @@ TEST(Layouts, GlandsOfTheRepository) {
   double sum = 0;
   for (double v : label.classes.to_doubles()) sum += v;
   EXPECT_NEAR(sum / double(label.classes.size()), 0.6789, 1e-4);  // foreground_fraction of list.tsv
+}
+
+TEST(Layouts, SunnybrookOfTheRepository) {
+  const Dataset d = open_dataset(data / "sunnybrook");
+  EXPECT_EQ(d.layout, "Sunnybrook");
+  EXPECT_EQ(d.classes, (std::vector<std::string>{"background", "left ventricle"}));
+  EXPECT_EQ(d.channels, 1);
+  ASSERT_EQ(d.cases.size(), 526u);
+  std::set<std::string> patients;
+  for (const Case& one : d.cases) patients.insert(one.patient);
+  EXPECT_EQ(patients.size(), 30u);
+  EXPECT_EQ(*patients.begin(), "SC-HF-I-01");
+  const Image image = load_image(d.cases[0], 1);
+  EXPECT_EQ(image.voxels.shape(), Shape({1, 128, 128, 1}));
+  EXPECT_EQ(image.voxels.to_doubles()[64 * 128 + 64], 29);
+  const Label label = load_label(d.cases[0], image, d.labels, 2);
+  double sum = 0;
+  for (double v : label.classes.to_doubles()) sum += v;
+  EXPECT_EQ(sum, 587);  // of the whole slice of 256 x 256, too
 }
 
 TEST(Layouts, ACaseWithoutLabelIsUnlabelled) {

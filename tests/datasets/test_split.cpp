@@ -28,15 +28,15 @@ Dataset made_up(int n, int per_patient = 1, int unlabelled_every = 1000) {
   return d;
 }
 
-TEST(Split, ThePeersProtocolForHippocampus) {
+TEST(Split, HippocampusOfTheRepository) {
   const Dataset d = open_dataset(std::filesystem::path(SAGCL_SOURCE_DIR) / "data/hippocampus");
-  const Split s = make_split(d, {.pick = Pick::last, .test = 20, .labelled = 8});
+  const Split s = make_split(d, {.pick = Pick::last, .test = 4, .labelled = 8});
   EXPECT_EQ(s.labelled.size(), 8u);
   EXPECT_EQ(s.labelled[7], "hippocampus_017");
-  EXPECT_EQ(s.unlabelled.size(), 52u);
+  EXPECT_EQ(s.unlabelled.size(), 8u);
   EXPECT_EQ(s.unlabelled[0], "hippocampus_019");
-  EXPECT_EQ(s.test.size(), 20u);
-  EXPECT_EQ(s.test[0], "hippocampus_360");
+  EXPECT_EQ(s.test.size(), 4u);
+  EXPECT_EQ(s.test[0], "hippocampus_389");
 }
 
 TEST(Split, LastTakesTestThenValidation) {
