@@ -8,6 +8,9 @@
 #include "semiagcl/baselines/double_uncertainty.h"
 #include "semiagcl/baselines/mean_teacher.h"
 #include "semiagcl/baselines/ss_net.h"
+#include "semiagcl/baselines/dtc.h"
+#include "semiagcl/baselines/mean_teacher.h"
+#include "semiagcl/baselines/sassnet.h"
 #include "semiagcl/baselines/supervised.h"
 #include "semiagcl/baselines/uncertainty_aware.h"
 #include "semiagcl/baselines/urpc.h"
@@ -76,6 +79,15 @@ const std::vector<MethodEntry>& training_methods() {
        "smooth around every image, features of a class together",
        "Wu et al., MICCAI 2022",
        make<SsNet>,
+      {"sassnet",
+       "signed distance maps whose shapes a discriminator judges",
+       "Li et al., MICCAI 2020",
+       make<ShapeAwareNetwork>,
+       {"method.warm_up_share", "method.ramp_share", "train.unlabelled"}},
+      {"dtc",
+       "signed distance maps that agree with the segmentation",
+       "Luo et al., AAAI 2021",
+       make<DualTaskConsistency>,
        {"method.warm_up_share", "method.ramp_share", "train.unlabelled"}},
       {"bcp",
        "labelled and unlabelled images pasted into each other",

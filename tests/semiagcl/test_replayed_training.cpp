@@ -82,6 +82,8 @@ TEST(ReplayedTraining, HasTheSameBits) {
                         {"ua-mt", [](RunSettings&) {}},
                         {"double-ua", [](RunSettings&) {}},
                         {"ss-net", [](RunSettings&) {}},
+                        {"sassnet", [](RunSettings&) {}},
+                        {"dtc", [](RunSettings&) {}},
                         {"semi-agcl", [](RunSettings&) {}},
                         {"semi-agcl", [](RunSettings& s) { s.method.embedding = Embedding::roi; }},
                         {"semi-agcl", [](RunSettings& s) { s.train.shards = 2, s.train.batch = 4; }}};
