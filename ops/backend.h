@@ -76,6 +76,8 @@ struct BlockCopy {
   std::int64_t x_shape[5], y_shape[5], x_begin[5], y_begin[5], extent[5];
 };
 
+constexpr std::int64_t summed_rows = 256;  ///< of Backend::draw_rows
+
 class Backend {
  public:
   virtual ~Backend() = default;
@@ -206,6 +208,10 @@ class Backend {
   virtual void add_noise(const engine::RandomKey& key, double scale, double most, const Tensor& x, Tensor& y) = 0;
   /// y[i] = low + (high - low) unit(word i of key.now())
   virtual void uniform(const engine::RandomKey& key, double low, double high, Tensor& y) = 0;
+  /// picks[k,i] (i32 [K,n]) = the first row up to which the weights of column k sum to more than u[k,i] of all; the last
+  /// with a weight where rounding leaves none, 0 where no row has one. weight [M,K] of M > 0 rows, u [K,n]. `sums` is to
+  /// work in, f64 [K, ceil(M / summed_rows)]: rows are added in chunks of so many, chunks one after the other.
+  virtual void draw_rows(const Tensor& weight, const Tensor& u, Tensor& sums, Tensor& picks) = 0;
 
   // --- updates, all parameters in one call ------------------------------------------------------------------------------
   /// rates f64 [2]: lr / (1 - β1^t) and 1 / √(1 - β2^t) for step t = 1, 2, …

@@ -1,5 +1,8 @@
 #include "ops/selection.h"
 
+#include <algorithm>
+#include <vector>
+
 #include "ops/backend.h"
 
 namespace sagcl::ops {
@@ -102,6 +105,24 @@ Tensor uniform_like(const Tensor& x, const engine::RandomKey& key, double low, d
   Tensor y = Tensor::empty_like(x);
   backend(x.device()).uniform(key, low, high, y);
   return y;
+}
+
+Tensor draw_rows(const Tensor& weight, const Tensor& u) {
+  const Shape &s = weight.shape(), &n = u.shape();
+  require(s.rank() == 2 && s[0] > 0 && n.rank() == 2 && n[0] == s[1],
+          "draw_rows: weights {} and numbers {}; expected [rows, columns] with rows and [columns, draws]", s, n);
+  require<engine::DtypeError>(u.dtype() == weight.dtype(), "draw_rows: weights are {}, numbers {}", weight.dtype(),
+                              u.dtype());
+  if (weight.device().is_cpu()) {
+    const std::vector<double> all = weight.to_doubles();
+    const auto bad = std::find_if(all.begin(), all.end(), [](double w) { return !(w >= 0); });
+    require<engine::UsageError>(bad == all.end(), "draw_rows: weight {} of row {} and column {} must be 0 or more",
+                                bad == all.end() ? 0 : *bad, (bad - all.begin()) / s[1], (bad - all.begin()) % s[1]);
+  }
+  Tensor sums = Tensor::empty({s[1], (s[0] + summed_rows - 1) / summed_rows}, Dtype::f64, weight.device());
+  Tensor picks = Tensor::empty(n, Dtype::i32, weight.device());
+  backend(weight.device()).draw_rows(weight, u, sums, picks);
+  return picks;
 }
 
 }  // namespace sagcl::ops

@@ -46,4 +46,11 @@ Tensor add_noise(const Tensor& x, const engine::RandomKey& key, double scale, do
 /// Uniform numbers in [low, high) of x's shape, dtype and device; element i from word i of key.now().
 Tensor uniform_like(const Tensor& x, const engine::RandomKey& key, double low, double high);
 
+/// Rows drawn, with replacement, in proportion to their weights, by inverse transform sampling (Devroye 1986, II.2): for
+/// column k of weight [M,K] and every number u [K,n] in [0,1] the first row up to which the weights sum to more than u times
+/// the column's sum. -> i32 [K,n]; 0 where no row has a weight. A larger u draws no earlier row: numbers that are stratified
+/// over [0,1] draw rows that are stratified over the list of those with a weight. UsageError for a weight that is negative
+/// or NaN (on the CPU; elsewhere reading it would wait for the device).
+Tensor draw_rows(const Tensor& weight, const Tensor& u);
+
 }  // namespace sagcl::ops

@@ -212,4 +212,68 @@ void uniform(const engine::RandomKey& key, double low, double high, Tensor& y) {
   });
 }
 
+/// sums[k,j] = what chunk j of column k weighs.
+template <class T>
+struct ChunkSums {
+  std::int64_t M, K, chunks;
+  const T* weight;
+  double* sums;
+  SAGCL_BOTH void operator()(std::int64_t i) const {
+    const std::int64_t k = i / chunks, begin = (i - k * chunks) * summed_rows;
+    const std::int64_t end = begin + summed_rows < M ? begin + summed_rows : M;
+    double sum = 0;
+    for (std::int64_t m = begin; m < end; ++m) sum += double(weight[m * K + k]);
+    sums[i] = sum;
+  }
+};
+
+/// … and all chunks before it.
+struct RunningSums {
+  std::int64_t chunks;
+  double* sums;
+  SAGCL_BOTH void operator()(std::int64_t k) const {
+    for (double* sum = sums + k * chunks + 1; sum < sums + (k + 1) * chunks; ++sum) sum[0] += sum[-1];
+  }
+};
+
+template <class T>
+struct DrawRows {
+  std::int64_t M, K, n, chunks;
+  const T *weight, *u;
+  const double* sums;
+  std::int32_t* picks;
+  SAGCL_BOTH void operator()(std::int64_t i) const {
+    const std::int64_t k = i / n;
+    const double* until = sums + k * chunks;
+    const double total = until[chunks - 1], wanted = double(u[i]) * total;
+    std::int64_t low = 0, high = chunks - 1;  // the first chunk that reaches it lies between
+    while (low < high) {
+      const std::int64_t middle = (low + high) / 2;
+      if (until[middle] > wanted || until[middle] >= total) high = middle;
+      else low = middle + 1;
+    }
+    const std::int64_t begin = low * summed_rows, end = begin + summed_rows < M ? begin + summed_rows : M;
+    std::int64_t pick = begin;
+    double sum = low > 0 ? until[low - 1] : 0;
+    for (std::int64_t m = begin; m < end && !(sum > wanted); ++m)
+      if (weight[m * K + k] > 0) {
+        pick = m;
+        sum += double(weight[m * K + k]);
+      }
+    picks[i] = std::int32_t(pick);
+  }
+};
+
+template <class Launch>
+void draw_rows(const Tensor& weight, const Tensor& u, Tensor& sums, Tensor& picks) {
+  engine::visit_float(weight.dtype(), [&](auto type) {
+    using T = typename decltype(type)::type;
+    const std::int64_t M = weight.shape()[0], K = weight.shape()[1], n = u.shape()[1], chunks = sums.shape()[1];
+    double* const into = sums.data<double>();
+    Launch::for_each(K * chunks, ChunkSums<T>{M, K, chunks, weight.data<T>(), into});
+    Launch::for_each(K, RunningSums{chunks, into});
+    Launch::for_each(K * n, DrawRows<T>{M, K, n, chunks, weight.data<T>(), u.data<T>(), into, picks.data<std::int32_t>()});
+  });
+}
+
 }  // namespace sagcl::ops::kernels

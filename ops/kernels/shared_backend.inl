@@ -138,6 +138,9 @@ class SharedBackend : public Backend {
   void uniform(const engine::RandomKey& key, double low, double high, Tensor& y) override {
     kernels::uniform<Launch>(key, low, high, y);
   }
+  void draw_rows(const Tensor& weight, const Tensor& u, Tensor& sums, Tensor& picks) override {
+    kernels::draw_rows<Launch>(weight, u, sums, picks);
+  }
   void adam(const AdamSpec& spec, const Tensor& rates, const Tensor& gate, const std::vector<AdamSlot>& slots) override {
     kernels::adam<Launch>(spec, rates, gate, slots);
   }

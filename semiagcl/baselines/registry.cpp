@@ -3,14 +3,15 @@
 #include <algorithm>
 #include <optional>
 
+#include "semiagcl/baselines/action.h"
+#include "semiagcl/baselines/arco.h"
 #include "semiagcl/baselines/bcp.h"
-#include "semiagcl/baselines/mc_net.h"
 #include "semiagcl/baselines/double_uncertainty.h"
-#include "semiagcl/baselines/mean_teacher.h"
-#include "semiagcl/baselines/ss_net.h"
 #include "semiagcl/baselines/dtc.h"
+#include "semiagcl/baselines/mc_net.h"
 #include "semiagcl/baselines/mean_teacher.h"
 #include "semiagcl/baselines/sassnet.h"
+#include "semiagcl/baselines/ss_net.h"
 #include "semiagcl/baselines/supervised.h"
 #include "semiagcl/baselines/uncertainty_aware.h"
 #include "semiagcl/baselines/urpc.h"
@@ -58,48 +59,61 @@ std::optional<bool> by_other_settings(const RunSettings& settings, const std::st
 
 const std::vector<MethodEntry>& training_methods() {
   static const std::vector<MethodEntry> entries = {
-      {"supervised", "the labelled cases alone", "-", make<Supervised>, {"method.warm_up_share"}},
-      {"mean-teacher", "consistency with an averaged copy of the network", "Tarvainen & Valpola, NeurIPS 2017",
-       make<MeanTeacher>, read_by_mean_teachers},
-      {"ua-mt", "mean teacher with consistency only where eight passes with dropout are certain", "Yu et al., MICCAI 2019",
-       make<UncertaintyAwareMeanTeacher>, read_by_mean_teachers},
-      {"urpc", "four scales of the decoder agree, less where they are uncertain", "Luo et al., MICCAI 2021",
-       make<UncertaintyRectifiedPyramid>, read_by_extended_students},
-      {"mc-net", "two decoders, each learning from the other's sharpened output", "Wu et al., MICCAI 2021",
-       make<MutualConsistency>, read_by_extended_students},
-      {"mc-net-plus", "three decoders, each learning from the others' sharpened outputs", "Wu et al., MedIA 2022",
-       make<MutualConsistencyPlus>, read_by_extended_students},
-      {"double-ua",
-       "mean teacher weighed by the uncertainty of its answers and features; a reconstruction",
-       "Wang et al., MICCAI 2020",
-       make<DoubleUncertainty>,
-       {"method.warm_up_share", "method.average_warm_up", "method.teacher_dropout", "method.ema_decay", "method.evaluated",
-        "method.ramp_share", "train.unlabelled"}},
-      {"ss-net",
-       "smooth around every image, features of a class together",
-       "Wu et al., MICCAI 2022",
-       make<SsNet>,
-      {"sassnet",
-       "signed distance maps whose shapes a discriminator judges",
-       "Li et al., MICCAI 2020",
-       make<ShapeAwareNetwork>,
-       {"method.warm_up_share", "method.ramp_share", "train.unlabelled"}},
-      {"dtc",
-       "signed distance maps that agree with the segmentation",
-       "Luo et al., AAAI 2021",
-       make<DualTaskConsistency>,
-       {"method.warm_up_share", "method.ramp_share", "train.unlabelled"}},
-      {"bcp",
-       "labelled and unlabelled images pasted into each other",
-       "Bai et al., CVPR 2023",
-       make<BidirectionalCopyPaste>,
-       {"method.warm_up_share", "method.teacher_dropout", "method.evaluated", "train.unlabelled", "mix."}},
-      {"semi-agcl",
-       "affinity graph and contrastive learning with hard negatives",
-       "Cheng et al., BIBM 2024",
-       make<SemiAgcl>,
-       {"method.", "train.unlabelled"}},
-  };
+    {"supervised", "the labelled cases alone", "-", make<Supervised>, {"method.warm_up_share"}},
+    {"mean-teacher", "consistency with an averaged copy of the network", "Tarvainen & Valpola, NeurIPS 2017",
+     make<MeanTeacher>, read_by_mean_teachers},
+    {"ua-mt", "mean teacher with consistency only where eight passes with dropout are certain", "Yu et al., MICCAI 2019",
+     make<UncertaintyAwareMeanTeacher>, read_by_mean_teachers},
+    {"urpc", "four scales of the decoder agree, less where they are uncertain", "Luo et al., MICCAI 2021",
+     make<UncertaintyRectifiedPyramid>, read_by_extended_students},
+    {"mc-net", "two decoders, each learning from the other's sharpened output", "Wu et al., MICCAI 2021",
+     make<MutualConsistency>, read_by_extended_students},
+    {"mc-net-plus", "three decoders, each learning from the others' sharpened outputs", "Wu et al., MedIA 2022",
+     make<MutualConsistencyPlus>, read_by_extended_students},
+    {"double-ua",
+     "mean teacher weighed by the uncertainty of its answers and features; a reconstruction",
+     "Wang et al., MICCAI 2020",
+     make<DoubleUncertainty>,
+     {"method.warm_up_share", "method.average_warm_up", "method.teacher_dropout", "method.ema_decay", "method.evaluated",
+      "method.ramp_share", "train.unlabelled"}},
+    {
+        "ss-net",
+        "smooth around every image, features of a class together",
+        "Wu et al., MICCAI 2022",
+        make<SsNet>,
+        {"sassnet",
+         "signed distance maps whose shapes a discriminator judges",
+         "Li et al., MICCAI 2020",
+         make<ShapeAwareNetwork>,
+         {"method.warm_up_share", "method.ramp_share", "train.unlabelled"}},
+        {"dtc",
+         "signed distance maps that agree with the segmentation",
+         "Luo et al., AAAI 2021",
+         make<DualTaskConsistency>,
+         {"method.warm_up_share", "method.ramp_share", "train.unlabelled"}},
+        {"bcp",
+         "labelled and unlabelled images pasted into each other",
+         "Bai et al., CVPR 2023",
+         make<BidirectionalCopyPaste>,
+         {"method.warm_up_share", "method.teacher_dropout", "method.evaluated", "train.unlabelled", "mix."}},
+        {"action",
+         "relational distillation, then CutMix and a contrast of voxels",
+         "You et al., IPMI 2023",
+         make<Action>,
+         {"method.warm_up_share", "method.average_warm_up", "method.teacher_dropout", "method.evaluated",
+          "method.projection_dim", "train.unlabelled", "mix.box", "contrast.pre_training_share"}},
+        {"arco",
+         "the same with memory banks, drawn from by strata, equivariance and nearest neighbours",
+         "You et al., NeurIPS 2023",
+         make<Arco>,
+         {"method.warm_up_share", "method.average_warm_up", "method.teacher_dropout", "method.evaluated",
+          "method.projection_dim", "method.bank_size", "train.unlabelled", "mix.box", "contrast."}},
+        {"semi-agcl",
+         "affinity graph and contrastive learning with hard negatives",
+         "Cheng et al., BIBM 2024",
+         make<SemiAgcl>,
+         {"method.", "train.unlabelled"}},
+    };
   return entries;
 }
 

@@ -78,6 +78,13 @@ struct MixSettings {
   bool largest_component = false;
 };
 
+/// What `action` and `arco` have beside method.*.
+struct ContrastSettings {
+  /// of the steps after the warm-up, in two stages of equal length: 30k and 30k before 30k of fine-tuning
+  double pre_training_share = 2.0 / 3;
+  bool antithetic = false;  ///< arco: antithetic pairs in each stratum (SAG) instead of independent draws (SG)
+};
+
 struct EvaluationSettings {
   std::int64_t every = 0;               ///< steps between validations; 0 only at the end
   std::int64_t checkpoint_every = 500;  ///< steps between checkpoints
@@ -95,6 +102,7 @@ struct RunSettings {
   TrainSettings train;
   AugmentSettings augment;
   MixSettings mix;
+  ContrastSettings contrast;
   Method method;
   EvaluationSettings evaluation;
 };
@@ -125,6 +133,7 @@ void for_each_run_setting(S& s, F&& f) {
   f("augment.strong_labelled", s.augment.strong_labelled), f("augment.copy_paste", s.augment.copy_paste);
   f("mix.box", s.mix.box), f("mix.unlabelled_weight", s.mix.unlabelled_weight), f("mix.ema_decay", s.mix.ema_decay),
       f("mix.largest_component", s.mix.largest_component);
+  f("contrast.pre_training_share", s.contrast.pre_training_share), f("contrast.antithetic", s.contrast.antithetic);
   f("evaluation.every", s.evaluation.every), f("evaluation.checkpoint_every", s.evaluation.checkpoint_every);
   f("evaluation.stride", s.evaluation.stride), f("evaluation.largest_component", s.evaluation.largest_component);
   f("evaluation.millimetres", s.evaluation.millimetres);

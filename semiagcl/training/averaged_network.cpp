@@ -24,9 +24,9 @@ void AveragedNetwork::begin(layers::Segmenter& student) {
   begun_ = true;
 }
 
-AveragedNetwork::Output AveragedNetwork::predict(const Tensor& weak, engine::Generator& random) {
+AveragedNetwork::Output AveragedNetwork::predict(const Tensor& weak, engine::Generator& random, layers::Stages* stages) {
   const autograd::NoGrad no_grad;
-  const layers::Pass pass{.training = true, .dropout = dropout_, .random = &random};
+  const layers::Pass pass{.training = true, .dropout = dropout_, .random = &random, .stages = stages};
   const layers::Segmentation out = network_->forward(Variable(weak), pass);
   return {ops::softmax(out.logits).value(), out.bottleneck.value()};
 }

@@ -19,11 +19,12 @@ class AveragedNetwork {
   layers::Segmenter& network() { return *network_; }  ///< begun or not
 
   /// Class probabilities [N,D,H,W,K] and bottleneck [N,d,h,w,F] on weak views [N,D,H,W,C], without recording: batch
-  /// statistics as the student, dropout as the settings say; the running statistics follow these forwards.
+  /// statistics as the student, dropout as the settings say; the running statistics follow these forwards. What its stages
+  /// give goes to `stages`, if asked for.
   struct Output {
     Tensor probabilities, bottleneck;
   };
-  Output predict(const Tensor& weak, engine::Generator& random);
+  Output predict(const Tensor& weak, engine::Generator& random, layers::Stages* stages = nullptr);
 
   /// One stochastic prediction [N,D,H,W,K]: dropout whatever the settings say, and no running statistics move. What its
   /// stages give goes to `stages`, if asked for.

@@ -11,6 +11,9 @@
 //   teacher/PART               of the averaged network, once it has begun
 //   method/MODULE/PART         of TrainingMethod::modules(): method/head, method/teacher_head (Semi-AGCL's projection)
 //   method/bank/PART           Semi-AGCL's memory bank: keys, affinity, count, next, threshold
+//   method/latents/PART        of ACTION and ARCO: the caches of the teacher's latents and output windows: rows, filled
+//   method/outputs/PART
+//   method/bank/PART           ARCO's memory banks, and method/maps/PART its cache of the teacher's maps: rows, filled
 //   optimizer/STATE/PART       the optimisers' states (layers/optimiser.h), while there are steps to go
 //
 // and its notes: `step`, the steps done; `attempt`, how often the run started again with other weights. Everything else of a
@@ -21,6 +24,9 @@ inline constexpr const char* student = "student/";
 inline constexpr const char* teacher = "teacher/";
 inline constexpr const char* method = "method/";
 inline constexpr const char* bank = "method/bank/";
+inline constexpr const char* latents = "method/latents/";
+inline constexpr const char* outputs = "method/outputs/";
+inline constexpr const char* maps = "method/maps/";
 inline constexpr const char* optimiser = "optimizer/";
 
 /// Where a run stands.

@@ -113,6 +113,15 @@ void add_selection(std::vector<KernelCase>& cases) {
                      at(y).uniform(some_key(), -0.3, 0.3, y);
                      return {y};
                    }});
+  cases.push_back({"draw_rows",
+                   [](Dtype dtype) -> Tensors {
+                     return {uniform_values({1111, 3}, dtype, "weight"), uniform_values({3, 77}, dtype, "u")};
+                   },
+                   [](const Tensors& in) -> Tensors {
+                     Tensor sums = empty({3, 5}, Dtype::f64, in[0]), picks = empty({3, 77}, Dtype::i32, in[0]);
+                     at(picks).draw_rows(in[0], in[1], sums, picks);
+                     return {picks};
+                   }});
   cases.push_back({"scale_by",
                    [](Dtype dtype) -> Tensors {
                      return {number(0.3), normal_values({3, 701}, dtype, "x")};

@@ -210,6 +210,40 @@ TEST_P(Selection, Uniform) {
   EXPECT_TRUE(close(y, Tensor::of(y.shape(), want), GetParam() == Dtype::f32 ? 1e-7 : 1e-15));
 }
 
+// --- drawing rows --------------------------------------------------------------------------------
+
+TEST_P(Selection, DrawRowsInProportionToWeights) {
+  // weights 1, 0, 3 and 0, 0, 0: a quarter of [0, 1) is row 0's, the rest row 2's
+  const Tensor picks = ops::draw_rows(of({3, 2}, {1, 0, 0, 0, 3, 0}, GetParam()),
+                                      of({2, 5}, {0, 0.2, 0.25, 0.5, 1, 0, 0.2, 0.25, 0.5, 1}, GetParam()));
+  EXPECT_EQ(ints(picks), (Ints{0, 0, 2, 2, 2, 0, 0, 0, 0, 0}));
+}
+
+TEST_P(Selection, DrawRowsOfManyChunks) {
+  Generator random(7, "draw");
+  const std::int64_t M = 1000, n = 300;
+  Doubles weight, u;
+  for (std::int64_t m = 0; m < M; ++m) weight.push_back(m / 256 == 1 ? 0.0 : double(random.integer(3)));  // an empty chunk
+  for (std::int64_t i = 0; i < n; ++i) u.push_back(double(random.integer(4096)) / 4096);
+  const double total = std::accumulate(weight.begin(), weight.end(), 0.0);  // integers: every sum is exact
+  Ints want;
+  for (double number : u) {
+    double sum = 0;
+    std::int32_t m = 0;
+    for (; m < M; ++m)
+      if ((sum += weight[std::size_t(m)]) > number * total) break;
+    want.push_back(m);
+  }
+  EXPECT_EQ(ints(ops::draw_rows(of({M, 1}, weight, GetParam()), of({1, n}, u, GetParam()))), want);
+}
+
+TEST_P(Selection, DrawRowsRefusesNegativeWeights) {
+  const Tensor u = of({1, 1}, {0.5}, GetParam());
+  EXPECT_THROW(ops::draw_rows(of({2, 1}, {1, -1}, GetParam()), u), engine::UsageError);
+  EXPECT_THROW(ops::draw_rows(of({2, 1}, {1, NAN}, GetParam()), u), engine::UsageError);
+  EXPECT_THROW(ops::draw_rows(of({1, 2}, {1, 1}, GetParam()), u), engine::ShapeError);
+}
+
 // --- all of them ---------------------------------------------------------------------------------
 
 TEST_P(Selection, NeverDependOnThreads) {

@@ -110,6 +110,8 @@ void check(const RunSettings& s) {
                       s.mix.ema_decay);
   require<UsageError>(s.mix.unlabelled_weight >= 0 && s.mix.unlabelled_weight < 1e6,
                       "mix.unlabelled_weight = {}: must be 0 or more", s.mix.unlabelled_weight);
+  require<UsageError>(s.contrast.pre_training_share >= 0 && s.contrast.pre_training_share < 1,
+                      "contrast.pre_training_share = {}: choose 0 or more, below 1", s.contrast.pre_training_share);
   check_stride(s);
   check_text(s);
 }

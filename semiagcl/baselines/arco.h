@@ -1,0 +1,53 @@
+#pragma once
+#include "semiagcl/baselines/axis_warp.h"
+#include "semiagcl/baselines/class_contrast.h"
+#include "semiagcl/baselines/distilled_method.h"
+
+namespace sagcl::semiagcl {
+
+/// Mean over voxels, weighed by m, of KL(t ‖ softmax(z)): Σ_v m_v Σ_c t (log(t + 1e-6) − log softmax(z)) / max(Σ m, 1).
+/// logits z, target t [N,D,H,W,C], m [N,D,H,W]; t and m are constants.
+Variable masked_divergence(const Variable& logits, const Tensor& target, const Tensor& mask);
+
+/// Mean of 1 − cos over each row and its `nearest` nearest rows, by cosine, of those a cache holds; 0 while it holds none.
+/// rows [N,e], cache [S,e] and filled [S] (1 where a row lies) are constants.
+Variable nearest_neighbour_loss(const Variable& rows, const Tensor& cache, const Tensor& filled, std::int64_t nearest);
+
+/// ARCO (You et al., NeurIPS 2023): ACTION's pre-training and self-training with a contrast of sure voxels against banks of
+/// unsure ones, whose places are drawn by strata (SG) or by antithetic pairs in strata (SAG: contrast.antithetic):
+/// L_sup + L_u + 0.01 L_c + L_eqv + L_nn.
+class Arco final : public DistilledMethod {
+ public:
+  Arco(const RunSettings& settings, const layers::SegmenterSpec& spec, engine::Device device);
+
+  NamedModules modules() override;
+  void store(engine::TensorFile& content) const override;
+  void load(const engine::TensorFile& content) override;
+
+ private:
+  struct Found {
+    Tensor keys;   ///< [K,n,e] for the banks
+    Tensor takes;  ///< [K]: which of them
+    Tensor maps;   ///< [1,N,e'] coarse maps of the teacher
+    static constexpr Tensor Found::*tensors[] = {&Found::keys, &Found::takes, &Found::maps};
+  };
+  /// One row per voxel where the features are.
+  struct Voxels {
+    Tensor anchors;   ///< [M,K]: 1 where the student may be asked
+    Tensor typical;   ///< [M,K]: 1 where the class is surely this one
+    Tensor unlikely;  ///< [M,K]: 1 where the teacher is unsure and hardly means the class
+  };
+
+  Phase fine_tuning() override;
+  std::vector<Term> terms(StepInput& in);
+  Voxels voxels(const StepInput& in, const Tensor& map, const Tensor& student, const Tensor& teacher) const;
+  ClassContrast contrast(const Voxels& v, const Tensor& teacher_features, engine::Generator& random, Found& found) const;
+  Variable equivariance(StepInput& in, const Tensor& q) const;
+
+  const Drawing drawing_;
+  std::unique_ptr<DenseHead> teacher_dense_head_;
+  RowQueue banks_, maps_;
+  RandomAxisWarp warp_;
+};
+
+}  // namespace sagcl::semiagcl
