@@ -67,6 +67,24 @@ Variable nearest_neighbour_loss(const Variable& rows, const Tensor& cache, const
   return ops::divide(ops::sum(ops::multiply(distance, counts)), Variable(count));
 }
 
+// Departs from the paper: a class is unlikely where the teacher gives it less than 1/K; theirs is third or later in the
+// teacher's order, which two classes have not, and on labelled voxels among the first three.
+VoxelRoles voxel_roles(const Tensor& map, const Tensor& student, const Tensor& teacher, std::int64_t labelled) {
+  const std::int64_t K = map.shape()[1], rest = map.shape()[0] - labelled;
+  const Tensor own = samples(map, 0, labelled), q = samples(teacher, labelled, rest);
+  const Tensor entropy = predictive_entropy(q, 1).reshape({1, rest});
+  const Tensor range = ops::quantiles(entropy, {sure_share, 1 - sure_share});
+  const Tensor position = ops::unit_range(entropy, range).reshape({rest});  // 0 up to the first, 1 from the second
+  const Tensor sure = repeated(after_ones(labelled, below(position, 1e-12)), K);
+  const Tensor unsure = repeated(after_ones(labelled, opposite(below(position, 1))), K);
+
+  const Tensor annotated = repeated(ops::sum_axis(Variable(own), -1).value(), K);
+  const Variable others = ops::subtract(Variable(annotated), Variable(own));
+  const Tensor unlikely = ops::concat({others, Variable(below(q, 1 / double(K)))}, 0).value();
+  const Tensor typical = product(map, sure);
+  return {typical, product(typical, opposite(below(student, anchor_from))), product(unlikely, unsure)};
+}
+
 Arco::Arco(const RunSettings& s, const layers::SegmenterSpec& spec, engine::Device device)
     : DistilledMethod(s, spec, device),
       drawing_(s.contrast.antithetic ? Drawing::antithetic : Drawing::stratified),
@@ -118,8 +136,8 @@ std::vector<Term> Arco::terms(StepInput& in) {
 
   Found found;
   const Tensor p = ops::softmax(Variable(logits.value())).value();
-  const Voxels v = voxels(in, at_features(class_map(in, m.probabilities, 0), features), at_features(p, features),
-                          at_features(q, features));
+  const VoxelRoles v = voxel_roles(at_features(class_map(in, m.probabilities, 0), features), at_features(p, features),
+                                   at_features(q, features), M / N * labelled);
   const Variable contrasted = class_contrast(ops::reshape(features, {M, dim}), contrast(v, keys, draws, found));
 
   const std::int64_t size = maps_.rows().shape()[2];
@@ -136,33 +154,9 @@ std::vector<Term> Arco::terms(StepInput& in) {
           {"nearest", nearest, w_nearest}};
 }
 
-/// Labelled voxels are sure, and unsure enough to be a negative of the other classes; of the others a tenth each, by the
-/// teacher's entropy.
-// Departs from the paper: a class is unlikely where the teacher gives it less than 1/K; theirs is third or later in the
-// teacher's order, which two classes have not, and on labelled voxels among the first three.
-Arco::Voxels Arco::voxels(const StepInput& in, const Tensor& map, const Tensor& student, const Tensor& teacher) const {
-  const std::int64_t M = map.shape()[0], K = classes_, N = in.batch.weak.shape()[0];
-  const std::int64_t first = M / N * in.batch.labelled, rest = M - first;
-  const Tensor own = samples(map, 0, first), q = samples(teacher, first, rest);
-  const Tensor entropy = predictive_entropy(q, 1).reshape({1, rest});
-  const Tensor range = ops::quantiles(entropy, {sure_share, 1 - sure_share});
-  const Tensor position = ops::unit_range(entropy, range).reshape({rest});  // 0 up to the first, 1 from the second
-  const Tensor sure = repeated(after_ones(first, below(position, 1e-12)), K);
-  const Tensor unsure = repeated(after_ones(first, opposite(below(position, 1))), K);
-
-  const Tensor counted = repeated(ops::sum_axis(Variable(own), -1).value(), K);  // 1 where somebody annotated
-  const Variable others = ops::subtract(Variable(counted), Variable(own));
-  const Tensor unlikely = ops::concat({others, Variable(below(q, 1 / double(K)))}, 0).value();
-  Voxels v;
-  v.typical = product(map, sure);
-  v.anchors = product(v.typical, opposite(below(student, anchor_from)));
-  v.unlikely = product(unlikely, unsure);
-  return v;
-}
-
 /// Anchors from the student, the teacher's class means as positives, negatives from the banks; all places by strata. The
 /// banks take keys of this step after it.
-ClassContrast Arco::contrast(const Voxels& v, const Tensor& keys, engine::Generator& random, Found& found) const {
+ClassContrast Arco::contrast(const VoxelRoles& v, const Tensor& keys, engine::Generator& random, Found& found) const {
   const std::int64_t K = classes_, S = banks_.rows().shape()[1], dim = keys.shape()[1];
   const engine::Device device = keys.device();
   const auto drawn = [&](const Tensor& weights, std::int64_t n) {

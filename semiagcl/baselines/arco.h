@@ -13,6 +13,17 @@ Variable masked_divergence(const Variable& logits, const Tensor& target, const T
 /// rows [N,e], cache [S,e] and filled [S] (1 where a row lies) are constants.
 Variable nearest_neighbour_loss(const Variable& rows, const Tensor& cache, const Tensor& filled, std::int64_t nearest);
 
+/// Which voxels take part in ARCO's contrast, and as what: [M,K], 1 where they do, else 0.
+struct VoxelRoles {
+  Tensor typical;   ///< surely of this class: annotated, or among the tenth of which the teacher is surest
+  Tensor anchors;   ///< typical, and the student gives the class 0.3 or more
+  Tensor unlikely;  ///< surely not of this class, though hard: annotated as another, or among the tenth of which the teacher
+                    ///< is least sure and given less than 1/K
+};
+/// map [M,K] the class of each voxel, a row of zeros where it is not known; student, teacher [M,K] probabilities. The first
+/// `labelled` rows are of labelled images.
+VoxelRoles voxel_roles(const Tensor& map, const Tensor& student, const Tensor& teacher, std::int64_t labelled);
+
 /// ARCO (You et al., NeurIPS 2023): ACTION's pre-training and self-training with a contrast of sure voxels against banks of
 /// unsure ones, whose places are drawn by strata (SG) or by antithetic pairs in strata (SAG: contrast.antithetic):
 /// L_sup + L_u + 0.01 L_c + L_eqv + L_nn.
@@ -31,17 +42,9 @@ class Arco final : public DistilledMethod {
     Tensor maps;   ///< [1,N,e'] coarse maps of the teacher
     static constexpr Tensor Found::*tensors[] = {&Found::keys, &Found::takes, &Found::maps};
   };
-  /// One row per voxel where the features are.
-  struct Voxels {
-    Tensor anchors;   ///< [M,K]: 1 where the student may be asked
-    Tensor typical;   ///< [M,K]: 1 where the class is surely this one
-    Tensor unlikely;  ///< [M,K]: 1 where the teacher is unsure and hardly means the class
-  };
-
   Phase fine_tuning() override;
   std::vector<Term> terms(StepInput& in);
-  Voxels voxels(const StepInput& in, const Tensor& map, const Tensor& student, const Tensor& teacher) const;
-  ClassContrast contrast(const Voxels& v, const Tensor& teacher_features, engine::Generator& random, Found& found) const;
+  ClassContrast contrast(const VoxelRoles& v, const Tensor& teacher_features, engine::Generator& random, Found& found) const;
   Variable equivariance(StepInput& in, const Tensor& q) const;
 
   const Drawing drawing_;

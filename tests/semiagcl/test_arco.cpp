@@ -146,6 +146,30 @@ TEST(MaskedDivergence, ByNumpy) {
   EXPECT_TRUE(result.passed) << result.text();
 }
 
+// --- who takes part in the contrast --------------------------------------------------------------
+
+TEST(VoxelRoles, ByHand) {
+  // three labelled voxels, the last of them not annotated; eleven others, which the teacher is less and less sure of
+  Doubles map{1, 0, 0, 1, 0, 0}, student{0.9, 0.1, 0.8, 0.2, 0.5, 0.5}, teacher(6, 0.5);
+  for (int i = 0; i < 11; ++i) {
+    const double p = 0.99 - 0.04 * i;
+    for (double v : {1.0, 0.0}) map.push_back(v);
+    for (double v : {p, 1 - p}) teacher.push_back(v), student.push_back(v);
+  }
+  const VoxelRoles roles = voxel_roles(of({14, 2}, map), of({14, 2}, student), of({14, 2}, teacher), 3);
+  const auto ones = [](const Tensor& t) {
+    std::vector<std::size_t> all;
+    const Doubles values = t.to_doubles();
+    for (std::size_t i = 0; i < values.size(); ++i)
+      if (values[i] != 0) all.push_back(i);
+    return all;
+  };
+  using Places = std::vector<std::size_t>;
+  EXPECT_EQ(ones(roles.typical), (Places{0, 3, 6, 8}));     // of the others the two that are surest, both class 0
+  EXPECT_EQ(ones(roles.anchors), (Places{0, 6, 8}));        // the student gives voxel 1 only 0.2
+  EXPECT_EQ(ones(roles.unlikely), (Places{1, 2, 25, 27}));  // the two least sure, as not of class 1
+}
+
 // --- nearest neighbours --------------------------------------------------------------------------
 
 TEST(NearestNeighbours, ByNumpy) {
