@@ -8,33 +8,29 @@ using engine::Extents;
 
 namespace {
 
-/// f(number, point) for every point of the grid that lies at least -`before` and less than size - 1 + `behind` voxels along
-/// each axis.
+/// f(number, point) for every point of the grid, moved into the volume along each axis.
 template <class F>
-void each_within(const Grid& grid, const Extents& points, const Extents& size, double before, double behind, F f) {
+void each_point(const Grid& grid, const Extents& points, const Extents& size, F f) {
   std::int64_t number = 0;
   for (std::int64_t d = 0; d < points[0]; ++d)
     for (std::int64_t h = 0; h < points[1]; ++h) {
       Point row;
       for (std::size_t a = 0; a < 3; ++a) row[a] = grid.first[a] + double(d) * grid.step[0][a] + double(h) * grid.step[1][a];
       for (std::int64_t w = 0; w < points[2]; ++w, ++number) {
-        const Point p = {row[0] + double(w) * grid.step[2][0], row[1] + double(w) * grid.step[2][1],
-                         row[2] + double(w) * grid.step[2][2]};
-        bool within = true;
-        for (std::size_t a = 0; a < 3; ++a) within &= p[a] >= -before && p[a] < double(size[int(a)] - 1) + behind;
-        if (within) f(number, p);
+        Point p;
+        for (std::size_t a = 0; a < 3; ++a)
+          p[a] = std::clamp(row[a] + double(w) * grid.step[2][a], 0.0, double(size[int(a)] - 1));
+        f(number, p);
       }
     }
 }
 
-/// The two voxels around -1 <= p < n on an axis, and their shares; a voxel outside has none.
+/// The two voxels around 0 <= p <= n - 1 on an axis, and their shares.
 struct Neighbours {
   Neighbours(double p, std::int64_t n, std::int64_t stride) {
-    std::int64_t low = std::int64_t(p);
-    if (double(low) > p) --low;  // rounds down; adding 1 before would round just below n up to it
-    const float rest = float(p - double(low));
-    at[0] = std::max<std::int64_t>(low, 0) * stride, at[1] = std::min(low + 1, n - 1) * stride;
-    share[0] = low < 0 ? 0 : 1 - rest, share[1] = low + 1 < n ? rest : 0;
+    const std::int64_t low = std::int64_t(p);
+    at[0] = low * stride, at[1] = std::min(low + 1, n - 1) * stride;
+    share[1] = float(p - double(low)), share[0] = 1 - share[1];
   }
   std::int64_t at[2];
   float share[2];
@@ -44,7 +40,7 @@ struct Neighbours {
 
 void sample_linear(const float* volume, const Extents& size, std::int64_t channels, const Grid& grid, const Extents& points,
                    float* values) {
-  each_within(grid, points, size, 1, 1, [&](std::int64_t number, const Point& p) {
+  each_point(grid, points, size, [&](std::int64_t number, const Point& p) {
     const Neighbours d(p[0], size[0], size[1] * size[2] * channels), h(p[1], size[1], size[2] * channels),
         w(p[2], size[2], channels);
     const auto row = [&](const float* x, int i, int j) {
@@ -60,9 +56,9 @@ void sample_linear(const float* volume, const Extents& size, std::int64_t channe
 
 void sample_nearest(const std::uint8_t* volume, const Extents& size, const Grid& grid, const Extents& points,
                     std::uint8_t* values) {
-  each_within(grid, points, size, 0.5, 0.5, [&](std::int64_t number, const Point& p) {
-    Extents nearest;  // the sum just below a half is rounded up to it
-    for (int a = 0; a < 3; ++a) nearest[a] = std::min(std::int64_t(p[std::size_t(a)] + 0.5), size[a] - 1);
+  each_point(grid, points, size, [&](std::int64_t number, const Point& p) {
+    Extents nearest;
+    for (int a = 0; a < 3; ++a) nearest[a] = std::int64_t(p[std::size_t(a)] + 0.5);
     values[number] = volume[engine::join(0, nearest, size)];
   });
 }

@@ -15,11 +15,11 @@ struct Grid {
   std::array<Point, 3> step = {};
 };
 
-/// Sets values [points, channels] to those of a volume [size, channels] at the points of a grid, but none a voxel or more
-/// outside the volume. Just outside they fall to zero.
+/// Sets values [points, channels] to those of a volume [size, channels] at the points of a grid. Beyond the volume its
+/// outermost voxels go on.
 void sample_linear(const float* volume, const engine::Extents& size, std::int64_t channels, const Grid& grid,
                    const engine::Extents& points, float* values);
-/// Likewise to the value of the nearest voxel, for classes; none is set outside the volume.
+/// Likewise to the value of the nearest voxel, for classes.
 void sample_nearest(const std::uint8_t* volume, const engine::Extents& size, const Grid& grid, const engine::Extents& points,
                     std::uint8_t* values);
 

@@ -37,8 +37,9 @@ struct Placement {
 Placement draw_placement(const WeakSpec& spec, const engine::Extents& volume, engine::Generator& random);
 
 /// The crop of an image, f32 [D, H, W, C] -> [d, h, w, C], or of a segmentation, u8 [D, H, W] -> [d, h, w]. Voxels are
-/// copied; with a turn or a scale the whole volume is interpolated, an image linearly, a segmentation by its nearest voxel.
-/// Zeros where there is no volume.
+/// copied, zeros where there is no volume; with a turn or a scale the whole volume is interpolated, an image linearly, a
+/// segmentation by its nearest voxel, and where there is no volume its outermost voxels go on: a frame of zeros, the mean
+/// of a z-scored image, would look like tissue.
 Tensor cut(const Tensor& volume, const engine::Extents& crop, const Placement& place);
 
 }  // namespace sagcl::datasets

@@ -110,7 +110,7 @@ TEST(Placement, OppositeFreeTurnsAndMirrorsAgree) {
     EXPECT_NE(get(there).to_doubles(), image.to_doubles());
     expect_close(cut(get(there), whole, back), image);
   }
-  // On a ramp, which linear interpolation keeps, any turn is undone by its opposite, where no zeros came in.
+  // On a ramp, which linear interpolation keeps, any turn is undone by its opposite, away from the border.
   Tensor ramp = Tensor::empty({1, 41, 41, 1});
   for (std::int64_t i = 0; i < 41 * 41; ++i) ramp.data<float>()[i] = float(i / 41) * 2 - float(i % 41);
   const Extents plane{{1, 41, 41}};
@@ -129,48 +129,46 @@ TEST(Placement, ScaleByHand) {
   };
   // Twice as large: the crop's voxels show 1, 1.5, 2, 2.5, 3. Half as large: -2, 0, 2, 4, 6.
   EXPECT_EQ(get(row, {.start = origin, .scale = 2}, 5), (std::vector<double>{16, 8, 0, 2, 4}));
-  EXPECT_EQ(get(row, {.start = origin, .scale = .5}, 5), (std::vector<double>{0, 8, 0, 6, 0}));
+  EXPECT_EQ(get(row, {.start = origin, .scale = .5}, 5), (std::vector<double>{8, 8, 0, 6, 6}));
   EXPECT_EQ(get(classes, {.start = origin, .scale = 2}, 5),
             (std::vector<double>{2, 3, 3, 255, 255}));  // not_annotated stays what it is
-  EXPECT_EQ(get(classes, {.start = origin, .scale = .5}, 5), (std::vector<double>{0, 1, 3, 4, 0}));
+  EXPECT_EQ(get(classes, {.start = origin, .scale = .5}, 5), (std::vector<double>{1, 1, 3, 4, 4}));
   // A narrow crop reaches beyond its own borders, not beyond the volume's: 0, 2, 4 around the middle.
   EXPECT_EQ(get(row, {.start = {{0, 0, 1}}, .scale = .5}, 3), (std::vector<double>{8, 0, 6}));
-  // Towards the padding the values fall to zero within a voxel: at -.25, 1, 2.25.
-  EXPECT_EQ(get(Tensor::of<float>({1, 1, 3, 1}, {8, 8, 8}), {.start = origin, .scale = .8}, 3),
-            (std::vector<double>{6, 8, 6}));
+  // Beyond the volume its border goes on: -.25, 1, 2.25.
+  EXPECT_EQ(get(Tensor::of<float>({1, 1, 3, 1}, {8, 16, 4}), {.start = origin, .scale = .8}, 3),
+            (std::vector<double>{8, 16, 4}));
 }
 
-/// Everything together, against SciPy's map_coordinates(order=1, mode="grid-constant") and rounding.
+/// Everything together, against SciPy's map_coordinates(order=1, mode="nearest") and rounding.
 TEST(Placement, TurnedFlippedAndScaledAsScipy) {
   const Placement place{
       .start = {{1, 0, 1}}, .flip = {true, false, true}, .quarter_turns = 1, .turn = {20, -35, 50}, .scale = 1.25};
-  const std::vector<double> linear = {48.0684, 36.4065, 15.26,   0.0,     60.2242, 33.1832, 24.2797, 11.2692,
-                                      56.9254, 54.8198, 41.9854, 34.629,  39.994,  47.4641, 60.1488, 54.1028,
-                                      50.4678, 67.2178, 55.0253, 17.3072, 38.2492, 30.9496, 49.9613, 44.7671,
-                                      53.8813, 50.9204, 55.5853, 35.6737, 39.9519, 59.4134, 60.9692, 37.5986};
-  const std::vector<double> nearest = {62, 42, 0,  0, 93, 42, 5,  0,  56, 73, 22, 22, 40, 36, 53, 86,
-                                       46, 79, 96, 0, 9,  9,  59, 76, 77, 26, 90, 39, 40, 57, 90, 70};
+  const std::vector<double> linear = {48.0684, 47.5401, 49.7158, 51.8915, 60.2242, 33.1832, 30.0139, 32.1895,
+                                      56.9254, 54.8198, 41.9854, 40.6399, 39.994,  47.4641, 60.1488, 54.1028,
+                                      50.4678, 67.2178, 75.5658, 64.2636, 38.2492, 30.9496, 49.9613, 58.0395,
+                                      53.8813, 50.9204, 55.5853, 35.6737, 47.1085, 59.4134, 60.9692, 37.5986};
+  const std::vector<double> nearest = {62, 42, 42, 59, 93, 42, 5,  22, 56, 73, 22, 22, 40, 36, 53, 86,
+                                       46, 79, 96, 59, 9,  9,  59, 76, 77, 26, 90, 39, 40, 57, 90, 70};
   const std::vector<double> image = cut(scattered({3, 4, 5, 1}), {{2, 4, 4}}, place).to_doubles();
   for (std::size_t i = 0; i < linear.size(); ++i) EXPECT_NEAR(image[i], linear[i], 1e-4) << i;
   EXPECT_EQ(cut(scattered({3, 4, 5}, engine::Dtype::u8), {{2, 4, 4}}, place).to_doubles(), nearest);
 }
 
-/// Points that rounding could put onto a voxel that is not there.
-TEST(Interpolation, JustInsideTheVolume) {
+TEST(Interpolation, BeyondTheVolumeItsBorderGoesOn) {
   const std::vector<float> volume = {1, 2, 3, 4, 1e9f};  // the last lies behind the volume
-  for (std::int64_t n = 1; n <= 4; ++n) {
-    const double last = double(n);
-    float value = 0;
-    sample_linear(volume.data(), {{1, 1, n}}, 1, {.first = {0, 0, std::nextafter(last, 0)}}, {{1, 1, 1}}, &value);
-    EXPECT_NEAR(value, 0, 1e-6) << n;  // all but a voxel outside
-    sample_linear(volume.data(), {{1, 1, n}}, 1, {.first = {0, 0, std::nextafter(-1.0, 0)}}, {{1, 1, 1}}, &value);
-    EXPECT_NEAR(value, 0, 1e-6);
-    const std::vector<std::uint8_t> classes = {1, 2, 3, 4, 99};
-    std::uint8_t nearest = 0;
-    const Point border = {0, 0, std::nextafter(last - 0.5, 0)};
-    sample_nearest(classes.data(), {{1, 1, n}}, {.first = border}, {{1, 1, 1}}, &nearest);
-    EXPECT_EQ(nearest, n);
-  }
+  const std::vector<std::uint8_t> classes = {1, 2, 3, 4, 99};
+  for (std::int64_t n = 1; n <= 4; ++n)
+    for (const double at :
+         {-7.0, -0.4, 0.0, std::nextafter(double(n - 1), 0), double(n - 1), double(n) - 0.6, double(n), 1e9}) {
+      const double inside = std::clamp(at, 0.0, double(n - 1));
+      float value = 0;
+      std::uint8_t nearest = 0;
+      sample_linear(volume.data(), {{1, 1, n}}, 1, {.first = {0, 0, at}}, {{1, 1, 1}}, &value);
+      sample_nearest(classes.data(), {{1, 1, n}}, {.first = {0, 0, at}}, {{1, 1, 1}}, &nearest);
+      EXPECT_NEAR(value, 1 + inside, 1e-6) << at << " of " << n;
+      EXPECT_EQ(nearest, 1 + std::int64_t(inside + 0.5)) << at << " of " << n;
+    }
 }
 
 TEST(Placement, FreeTurnsAndScalesAreDrawnLast) {

@@ -110,7 +110,7 @@ TEST(CopyPaste, OfTheWarmUpAlone) {
   const auto boxes = [&](const std::string& when) {
     s.augment.copy_paste = when;
     Trainer trainer(s, data, {});
-    return std::pair(batch_spec(s, trainer.phases()[0]).paste_box, batch_spec(s, trainer.phases()[1]).paste_box);
+    return std::pair(batch_spec(s, trainer.phases()[0], 2).paste_box, batch_spec(s, trainer.phases()[1], 2).paste_box);
   };
   EXPECT_EQ(boxes("never"), std::pair(0.0, 0.0));
   EXPECT_EQ(boxes("warm_up"), std::pair(s.mix.box, 0.0));
