@@ -67,7 +67,7 @@ TEST(Placement, EveryPlaceFlipAndTurnOccursEquallyOften) {
     ++seen[{p.start[1], p.start[2], p.flip[2], p.quarter_turns}];
   }
   EXPECT_EQ(seen.size(), 1u * 3 * 2 * 4);
-  for (const auto& [key, count] : seen) EXPECT_NEAR(count, n / 24, 5 * std::sqrt(n / 24.0));  // five standard deviations
+  for (const auto& [key, count] : seen) EXPECT_NEAR(count, n / 24.0, 5 * std::sqrt(n / 24.0));  // five standard deviations
 }
 
 /// Images and segmentations of which no two voxels are alike.
@@ -112,7 +112,7 @@ TEST(Placement, OppositeFreeTurnsAndMirrorsAgree) {
   }
   // On a ramp, which linear interpolation keeps, any turn is undone by its opposite, away from the border.
   Tensor ramp = Tensor::empty({1, 41, 41, 1});
-  for (std::int64_t i = 0; i < 41 * 41; ++i) ramp.data<float>()[i] = float(i / 41) * 2 - float(i % 41);
+  for (std::int64_t i = 0; i < 41 * 41; ++i) ramp.data<float>()[i] = std::floor(float(i) / 41) * 2 - float(i % 41);
   const Extents plane{{1, 41, 41}};
   const Tensor again = cut(cut(ramp, plane, {.start = origin, .turn = {33, 0, 0}, .scale = 1.25}), plane,
                            {.start = origin, .turn = {-33, 0, 0}, .scale = 1 / 1.25});
@@ -195,9 +195,9 @@ TEST(Placement, FreeTurnsAndScalesAreDrawnLast) {
     p.turn = {}, p.scale = 1;
     EXPECT_EQ(p, draw_placement(old, {{4, 5, 6}}, a));
   }
-  EXPECT_NEAR(turned, n / 4, 200);  // five standard deviations
-  EXPECT_NEAR(scaled, n / 4, 200);
-  EXPECT_NEAR(both, n / 16, 110);
+  EXPECT_NEAR(turned, n / 4.0, 200);  // five standard deviations
+  EXPECT_NEAR(scaled, n / 4.0, 200);
+  EXPECT_NEAR(both, n / 16.0, 110);
   EXPECT_TRUE(largest <= 30 && largest > 29.9);
   EXPECT_TRUE(largest_scale <= 1.5 && largest_scale > 1.49 && smallest_scale >= 1 / 1.5 && smallest_scale < 0.67);
   EXPECT_NEAR(logarithms / scaled, 0, 0.03);  // as often larger as smaller

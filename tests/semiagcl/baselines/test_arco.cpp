@@ -31,7 +31,7 @@ TEST(Stratified, EveryStratumHasItsShare) {
   for (const Drawing drawing : {Drawing::stratified, Drawing::antithetic}) {
     const Doubles u = places(3, 64, drawing, random, {}).to_doubles();
     for (std::size_t i = 0; i < u.size(); ++i) {
-      const double stratum = double(i % 64 / 4);  // four in each
+      const double stratum = std::floor(double(i % 64) / 4);  // four in each
       EXPECT_GE(u[i], stratum / 16);
       EXPECT_LE(u[i], (stratum + 1) / 16);
     }
