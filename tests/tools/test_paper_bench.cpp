@@ -152,7 +152,8 @@ TEST(PaperPlan, SupervisedTrainingStandsBesideEveryRow) {
   bench.size = "full", bench.rows = {}, bench.warm_ups = {WarmUp::always};
   EXPECT_EQ(tools::plan_of(bench).preset, "acdc");
   const auto all = ids(tools::plan_of(bench));
-  EXPECT_EQ(std::count(all.begin(), all.end(), "semi-agcl-always"), 1);
+  EXPECT_EQ(std::count(all.begin(), all.end(), "semi-agcl"), 1);  // which pastes as bcp does
+  EXPECT_EQ(std::count(all.begin(), all.end(), "semi-agcl-stable-always"), 1);
   bench.rows = {"ua-nt"};
   expect_error<engine::UsageError>([&] { tools::plan_of(bench); }, {"no row 'ua-nt'", "did you mean ua-mt?"});
 }
@@ -226,7 +227,7 @@ TEST(Bench, ListsTheCommandOfEveryRun) {
                                   f("listed") + "/supervised/labelled-3-seed-1\n"));
   EXPECT_TRUE(contains(
       lines, "--set augment.copy_paste=always --labelled 1.0 --seed 1 --out " + f("listed") + "/all-labels/seed-1\n"));
-  EXPECT_TRUE(contains(lines, "method.mixing=none --set method.c_nuc=0 --set augment.copy_paste=warm_up --labelled 3"));
+  EXPECT_TRUE(contains(lines, "method.mixing=none --set method.c_nuc=0 --set augment.copy_paste=never --labelled 3"));
   EXPECT_FALSE(std::filesystem::exists(f("listed")));
   EXPECT_TRUE(contains(list({"--size", "full", "--set", "train.steps=9"}).out, "--preset acdc --data"));
   EXPECT_EQ(list({"--rows", "row99"}).code, 2);
