@@ -1,5 +1,6 @@
 #include "tools/bench/paper_text.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "tools/programs/text_table.h"

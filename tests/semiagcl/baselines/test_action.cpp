@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include <set>
+#include <tuple>
 
 #include "autograd/gradcheck.h"
 #include "ops/gather.h"
