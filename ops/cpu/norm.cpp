@@ -139,6 +139,7 @@ void CpuBackend::norm_apply(const NormOperands& n, Tensor& y) {
   const auto& [g, act, eps, x, mean, variance, gamma, beta] = n;
   if (x.dtype() != engine::Dtype::f32) return Shared::norm_apply(n, y);
   const WideRows wide(g.C);
+  const float slope = float(act.slope);
   const std::int64_t outer = g.N / g.images, rows = g.images * g.V;
   for (std::int64_t o = 0; o < outer; ++o) {
     const Tables t = make_tables(g, wide, eps, o, mean, variance, gamma, beta);
@@ -147,8 +148,8 @@ void CpuBackend::norm_apply(const NormOperands& n, Tensor& y) {
     for_chunks(wide, rows, [&](std::int64_t, std::int64_t first, std::int64_t count) {
       wide_then_rest(wide, count, [&](std::int64_t r, std::int64_t w, std::int64_t at) {
         vectorised([&] {
-          apply_rows(r, w, float(act.slope), t.mean.data(), t.inverse.data(), t.gamma.data(), t.beta.data(),
-                     in + first * g.C + at, out + first * g.C + at);
+          apply_rows(r, w, slope, t.mean.data(), t.inverse.data(), t.gamma.data(), t.beta.data(),
+                     in + first * wide.columns + at, out + first * wide.columns + at);
         });
       });
     });
@@ -175,8 +176,9 @@ void CpuBackend::norm_backward(const NormOperands& n, bool fixed, const Tensor& 
       std::vector<float> scratch(std::size_t(2 * wide.width));
       wide_then_rest(wide, count, [&](std::int64_t r, std::int64_t w, std::int64_t at) {
         vectorised([&] {
-          add_gradients(r, w, slope, t.mean.data(), t.inverse.data(), t.gamma.data(), t.beta.data(), in + first * g.C + at,
-                        d + first * g.C + at, scratch.data(), scratch.data() + wide.width);
+          add_gradients(r, w, slope, t.mean.data(), t.inverse.data(), t.gamma.data(), t.beta.data(),
+                        in + first * wide.columns + at, d + first * wide.columns + at, scratch.data(),
+                        scratch.data() + wide.width);
         });
       });
       wide.fold(scratch.data(), &sums[std::size_t(chunk) * C]);
@@ -201,7 +203,8 @@ void CpuBackend::norm_backward(const NormOperands& n, bool fixed, const Tensor& 
       wide_then_rest(wide, count, [&](std::int64_t r, std::int64_t w, std::int64_t at) {
         vectorised([&] {
           input_rows(r, w, slope, t.mean.data(), t.inverse.data(), t.gamma.data(), t.beta.data(), t.pull.data(),
-                     t.pull_x.data(), in + first * g.C + at, d + first * g.C + at, out + first * g.C + at);
+                     t.pull_x.data(), in + first * wide.columns + at, d + first * wide.columns + at,
+                     out + first * wide.columns + at);
         });
       });
     });

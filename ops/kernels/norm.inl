@@ -120,9 +120,9 @@ Tensor norm_cells(const NormGeometry& g, double eps, const Tensor& mean, const T
 
 template <class Launch>
 void norm_apply(const NormOperands& n, Tensor& y) {
-  const auto& [g, act, eps, x, mean, variance, gamma, beta] = n;
-  engine::visit_float(x.dtype(), [&](auto type) {
+  engine::visit_float(n.x.dtype(), [&](auto type) {
     using T = typename decltype(type)::type;
+    const auto& [g, act, eps, x, mean, variance, gamma, beta] = n;
     const Tensor table = norm_cells<Launch, T>(g, eps, mean, variance, gamma, beta);
     const auto* cells = static_cast<const NormCell<T>*>(table.bytes_begin());
     const std::int64_t outer = g.N / g.images, rows = g.images * g.V;
@@ -205,9 +205,9 @@ struct NormInput {
 
 template <class Launch>
 void norm_backward(const NormOperands& n, bool fixed, const Tensor& dy, Tensor& dx, Tensor& dgamma, Tensor& dbeta) {
-  const auto& [g, act, eps, x, mean, variance, gamma, beta] = n;
-  engine::visit_float(x.dtype(), [&](auto type) {
+  engine::visit_float(n.x.dtype(), [&](auto type) {
     using T = typename decltype(type)::type;
+    const auto& [g, act, eps, x, mean, variance, gamma, beta] = n;
     const std::int64_t outer = g.N / g.images, rows = g.images * g.V, each = rows * g.C;
     const T *in = x.template data<T>(), *d = dy.template data<T>();
     const Tensor table = norm_cells<Launch, T>(g, eps, mean, variance, gamma, beta);
