@@ -22,6 +22,12 @@ std::unique_ptr<Segmenter> make_segmenter(const std::string& name, const Segment
   unknown(name);
 }
 
+bool flat(const std::string& name) {
+  if (name == "vnet") return false;
+  if (name == "unet") return true;
+  unknown(name);
+}
+
 std::unique_ptr<Decoder> make_decoder(const std::string& name, const SegmenterSpec& spec, Upsampling upsampling,
                                       engine::Generator& random) {
   if (name == "vnet") return std::make_unique<VNetDecoder>(spec, upsampling, random);

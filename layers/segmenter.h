@@ -58,6 +58,9 @@ class Segmenter : public Module {
 /// "vnet" or "unet"; UsageError for any other name.
 std::unique_ptr<Segmenter> make_segmenter(const std::string& name, const SegmenterSpec& spec, engine::Generator& random);
 
+/// Segmenter::flat() of the network of that name, where there is none yet; UsageError for any other name.
+bool flat(const std::string& name);
+
 /// A decoder that fits the network of that name, whose own has transposed convolutions (vnet) or is linear (unet).
 std::unique_ptr<Decoder> make_decoder(const std::string& name, const SegmenterSpec& spec, Upsampling upsampling,
                                       engine::Generator& random);

@@ -18,13 +18,11 @@ constexpr double distance_weight = 0.3;  // beta of the released train_gan_sdflo
 layers::ConvLayer make_conv(const RunSettings& s, const layers::SegmenterSpec& spec) {
   engine::Generator random(s.train.seed, "distance head");
   layers::ConvLayer::Spec conv{.in = spec.width, .out = spec.classes - 1, .kernel = {{1, 1, 1}}};
-  if (flat(s)) conv.kernel = {{1, 3, 3}}, conv.padding = {{0, 1, 1}};
+  if (layers::flat(s.network.name)) conv.kernel = {{1, 3, 3}}, conv.padding = {{0, 1, 1}};
   return {conv, random};
 }
 
 }  // namespace
-
-bool flat(const RunSettings& settings) { return settings.network.name == "unet"; }
 
 DistanceHead::DistanceHead(const RunSettings& settings, const layers::SegmenterSpec& spec, engine::Device device)
     : conv_(make_conv(settings, spec)) {

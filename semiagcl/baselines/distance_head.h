@@ -35,7 +35,4 @@ std::vector<Term> supervised_terms(const StepInput& in, const DistanceHead::Outp
 /// The phases of with_warm_up where the head learns in both and their batches hold distances. It must outlive them.
 std::vector<Phase> with_distances(const RunSettings& settings, DistanceHead& head, Phase main);
 
-/// True for a network of images: kernels of what is trained with it have one plane.
-bool flat(const RunSettings& settings);
-
 }  // namespace sagcl::semiagcl

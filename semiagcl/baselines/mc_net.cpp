@@ -51,7 +51,7 @@ MutualConsistency::MutualConsistency(const RunSettings& settings, const layers::
 /// The student's own is transposed in the V-Net and linear in the U-Net; the second is the other of these.
 std::unique_ptr<layers::Decoder> MutualConsistency::draw(std::size_t i) const {
   using layers::Upsampling;
-  const Upsampling second = settings_.network.name == "unet" ? Upsampling::transposed : Upsampling::linear;
+  const Upsampling second = layers::flat(settings_.network.name) ? Upsampling::transposed : Upsampling::linear;
   engine::Generator random(settings_.train.seed, "mc-net", i);
   return layers::make_decoder(settings_.network.name, spec_, i == 0 ? second : Upsampling::nearest, random);
 }

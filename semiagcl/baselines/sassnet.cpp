@@ -13,7 +13,11 @@ constexpr TrainedModule::OwnAdam discriminators{.learning_rate = 1e-4, .spec = {
 /// As released at width 16; of a narrower network it is narrower, too.
 ShapeDiscriminator make_discriminator(const RunSettings& s, const layers::SegmenterSpec& spec) {
   engine::Generator random(s.train.seed, "discriminator");
-  return {{.distances = spec.classes - 1, .image = spec.in_channels, .width = 4 * spec.width, .flat = flat(s)}, random};
+  return {{.distances = spec.classes - 1,
+           .image = spec.in_channels,
+           .width = 4 * spec.width,
+           .flat = layers::flat(s.network.name)},
+          random};
 }
 
 }  // namespace

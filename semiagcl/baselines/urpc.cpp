@@ -102,7 +102,7 @@ UncertaintyRectifiedPyramid::UncertaintyRectifiedPyramid(const RunSettings& sett
 
 std::unique_ptr<PyramidHeads> UncertaintyRectifiedPyramid::draw() const {
   engine::Generator random(settings_.train.seed, "urpc");
-  return std::make_unique<PyramidHeads>(settings_.network.name == "unet", spec_, random);
+  return std::make_unique<PyramidHeads>(layers::flat(settings_.network.name), spec_, random);
 }
 
 std::vector<Variable> UncertaintyRectifiedPyramid::outputs(StepInput& in) {

@@ -24,7 +24,7 @@ struct Parts {
 }  // namespace
 
 StepTiming time_step(const StepSpec& spec) {
-  const bool flat = spec.net == "unet";
+  const bool flat = layers::flat(spec.net);
   engine::require<engine::UsageError>(spec.shape.size() == (flat ? 2u : 3u), "--shape: {} needs {} extents, got {}",
                                       spec.net, flat ? 2 : 3, spec.shape.size());
   const std::int64_t d = flat ? 1 : spec.shape[0], h = spec.shape[flat ? 0 : 1], w = spec.shape[flat ? 1 : 2],

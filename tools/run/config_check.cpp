@@ -4,6 +4,7 @@
 
 #include "datasets/label_rule.h"
 #include "engine/devices/precision.h"
+#include "layers/segmenter.h"
 #include "semiagcl/baselines/registry.h"
 #include "tools/run/config.h"
 
@@ -66,7 +67,7 @@ void check(const RunSettings& s) {
   at_least("evaluation.checkpoint_every", s.evaluation.checkpoint_every, 1);
   require<UsageError>(s.train.patch.size() == 3, "train.patch = [{}]: expected three extents D, H, W",
                       fmt::join(s.train.patch, ", "));
-  const bool flat = s.network.name == "unet", cuts_patches = semiagcl::method_reads(s, "method.patch_grid");
+  const bool flat = layers::flat(s.network.name), cuts_patches = semiagcl::method_reads(s, "method.patch_grid");
   for (std::size_t a = 0; a < 3; ++a) {
     const std::int64_t extent = s.train.patch[a];
     if (flat && a == 0) require<UsageError>(extent == 1, "train.patch: images have depth 1, got {}", extent);

@@ -5,6 +5,7 @@
 
 #include "datasets/text.h"
 #include "engine/devices/device_registry.h"
+#include "layers/segmenter.h"
 #include "semiagcl/evaluation/inference.h"
 #include "tools/programs/program.h"
 #include "tools/programs/signals.h"
@@ -95,7 +96,7 @@ std::vector<Sample> load_resized(const RunData& data, const std::vector<std::str
     footprint.add(sample);
     samples.push_back(std::move(sample));
   }
-  return s.network.name == "unet" ? datasets::planes_of(std::move(samples)) : samples;
+  return layers::flat(s.network.name) ? datasets::planes_of(std::move(samples)) : samples;
 }
 
 void load_training(RunData& data, const RunSettings& s) {
