@@ -55,9 +55,7 @@ std::vector<Phase> SemiAgcl::phases() {
   main.objective = [this](StepInput& in) { return method_.mask ? mixed_terms(in) : terms(in); };
   main.after_update = [this](const StepUpdate& update) { after_update(update); };
   if (contrasts()) main.trained = {{"projection", head_.get()}};
-  std::vector<Phase> phases = with_warm_up(settings_, &teacher_, std::move(main));
-  phases.front().paste |= method_.mask;
-  return phases;
+  return with_warm_up(settings_, &teacher_, std::move(main), {.paste = method_.mask});
 }
 
 std::vector<Term> SemiAgcl::terms(StepInput& in) {

@@ -5,16 +5,7 @@
 namespace sagcl::semiagcl {
 
 std::vector<Phase> BidirectionalCopyPaste::phases() {
-  const std::int64_t steps = settings_.train.steps, first = warm_up_steps(steps, settings_.method);
-  Phase pre_training{.name = "pre-training",
-                     .steps = first,
-                     .paste = true,
-                     .must_predict_every_class = true,
-                     .decays = false,
-                     .ramps = false,
-                     .objective = supervised_objective};
   Phase self_training{.name = "bcp",
-                      .steps = steps - first,
                       .unlabelled = true,
                       .masks = true,
                       .objective = [this](StepInput& in) { return both_directions(in); },
@@ -22,7 +13,7 @@ std::vector<Phase> BidirectionalCopyPaste::phases() {
   // As its code: on images the whole state is averaged, on volumes the parameters.
   const Buffers buffers = teacher_.network().flat() ? Buffers::averaged : Buffers::own;
   self_training.after_update = [this, buffers](const StepUpdate& update) { teacher_.follow(update, buffers); };
-  return {std::move(pre_training), std::move(self_training)};
+  return with_warm_up(settings_, nullptr, std::move(self_training), {.name = "pre-training", .paste = true});
 }
 
 std::vector<Term> BidirectionalCopyPaste::both_directions(StepInput& in) {

@@ -50,13 +50,10 @@ std::vector<Term> supervised_terms(const StepInput& in, const DistanceHead::Outp
 
 std::vector<Phase> with_distances(const RunSettings& settings, DistanceHead& head, Phase main) {
   // Departs from the paper: the supervised start that all methods share; theirs have no phase without unlabelled images.
-  std::vector<Phase> phases = with_warm_up(settings, nullptr, std::move(main));
-  phases.front().objective = [&head](StepInput& in) { return supervised_terms(in, head.forward(in)); };
-  for (Phase& phase : phases) {
-    phase.distances = true;
-    phase.trained.push_back({"distance", &head});
-  }
-  return phases;
+  Phase warm_up{.distances = true, .trained = {{"distance", &head}}};
+  warm_up.objective = [&head](StepInput& in) { return supervised_terms(in, head.forward(in)); };
+  main.distances = true;
+  return with_warm_up(settings, nullptr, std::move(main), std::move(warm_up));
 }
 
 }  // namespace sagcl::semiagcl

@@ -14,13 +14,9 @@ std::vector<Phase> ExtendedStudent::phases() {
     terms.push_back(consistency(in, logits));
     return terms;
   };
-  for (const auto& [name, module] : modules()) main.trained.push_back({name, module});
-  std::vector<Phase> phases = with_warm_up(settings_, nullptr, std::move(main));
-  Phase& warm_up = phases.front();
-  warm_up.trained = phases.back().trained;
-  warm_up.objective = [this](StepInput& in) { return supervised_terms(in, outputs(in)); };
-  warm_up.begin = [this](layers::Segmenter&) { draw_again(); };
-  return phases;
+  Phase warm_up{.objective = [this](StepInput& in) { return supervised_terms(in, outputs(in)); }};
+  for (const auto& [name, module] : modules()) warm_up.trained.push_back({name, module});
+  return with_warm_up(settings_, nullptr, std::move(main), std::move(warm_up));
 }
 
 std::vector<Term> ExtendedStudent::supervised_terms(const StepInput& in, const std::vector<Variable>& logits) const {

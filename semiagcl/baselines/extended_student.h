@@ -17,8 +17,6 @@ class ExtendedStudent : public TrainingMethod {
   ExtendedStudent(const RunSettings& settings, double supervised_weight)
       : settings_(settings), supervised_weight_(supervised_weight) {}
 
-  /// Gives modules() the weights they began with: a run that starts again does so with all parts.
-  virtual void draw_again() = 0;
   /// Logits [N,D,H,W,K] of the strong view, those of the student first.
   virtual std::vector<Variable> outputs(StepInput& in) = 0;
   virtual Term consistency(const StepInput& in, const std::vector<Variable>& logits) const = 0;

@@ -16,6 +16,12 @@ Variable tenth_power(const Variable& x) {
   return ops::multiply(squared, ops::square(ops::square(squared)));
 }
 
+/// The student's own is transposed in the V-Net and linear in the U-Net; the second is the other of these.
+layers::Upsampling upsampling_of(std::size_t further, bool flat) {
+  if (further > 0) return layers::Upsampling::nearest;
+  return flat ? layers::Upsampling::transposed : layers::Upsampling::linear;
+}
+
 }  // namespace
 
 Variable sharpen(const Variable& p) {
@@ -41,23 +47,13 @@ Variable mutual_consistency(const std::vector<Variable>& p) {
 // Dice alone, with the factor ½ on volumes and 1 on images.
 MutualConsistency::MutualConsistency(const RunSettings& settings, const layers::SegmenterSpec& spec, engine::Device device,
                                      std::size_t further_decoders)
-    : ExtendedStudent(settings, 1), spec_(spec) {
+    : ExtendedStudent(settings, 1) {
+  const std::string& network = settings.network.name;
   for (std::size_t i = 0; i < further_decoders; ++i) {
-    decoders_.push_back(draw(i));
+    engine::Generator random(settings.train.seed, "mc-net", i);
+    decoders_.push_back(layers::make_decoder(network, spec, upsampling_of(i, layers::flat(network)), random));
     layers::move_to(*decoders_.back(), device);
   }
-}
-
-/// The student's own is transposed in the V-Net and linear in the U-Net; the second is the other of these.
-std::unique_ptr<layers::Decoder> MutualConsistency::draw(std::size_t i) const {
-  using layers::Upsampling;
-  const Upsampling second = layers::flat(settings_.network.name) ? Upsampling::transposed : Upsampling::linear;
-  engine::Generator random(settings_.train.seed, "mc-net", i);
-  return layers::make_decoder(settings_.network.name, spec_, i == 0 ? second : Upsampling::nearest, random);
-}
-
-void MutualConsistency::draw_again() {
-  for (std::size_t i = 0; i < decoders_.size(); ++i) layers::copy_weights(*draw(i), *decoders_[i]);
 }
 
 NamedModules MutualConsistency::modules() {

@@ -19,12 +19,9 @@ class MutualConsistency : public ExtendedStudent {
                     std::size_t further_decoders);
 
  private:
-  std::unique_ptr<layers::Decoder> draw(std::size_t i) const;
-  void draw_again() override;
   std::vector<Variable> outputs(StepInput& in) override;
   Term consistency(const StepInput& in, const std::vector<Variable>& logits) const override;
 
-  layers::SegmenterSpec spec_;
   std::vector<std::unique_ptr<layers::Decoder>> decoders_;  // beside the student's
 };
 

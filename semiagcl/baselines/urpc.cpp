@@ -35,6 +35,11 @@ layers::ConvLayer::Spec head_spec(bool flat, std::int64_t in, std::int64_t class
   return {.in = in, .out = classes, .kernel = {{1, 3, 3}}, .padding = {{0, 1, 1}}};
 }
 
+PyramidHeads make_heads(const RunSettings& s, const layers::SegmenterSpec& spec) {
+  engine::Generator random(s.train.seed, "urpc");
+  return {layers::flat(s.network.name), spec, random};
+}
+
 }  // namespace
 
 Variable feature_dropout(const Variable& x, const Tensor& share) {
@@ -96,20 +101,15 @@ void PyramidHeads::describe(layers::Parts& parts) {
 
 UncertaintyRectifiedPyramid::UncertaintyRectifiedPyramid(const RunSettings& settings, const layers::SegmenterSpec& spec,
                                                          engine::Device device)
-    : ExtendedStudent(settings, 1 / double(heads + 1)), spec_(spec), heads_(draw()) {
-  layers::move_to(*heads_, device);
-}
-
-std::unique_ptr<PyramidHeads> UncertaintyRectifiedPyramid::draw() const {
-  engine::Generator random(settings_.train.seed, "urpc");
-  return std::make_unique<PyramidHeads>(layers::flat(settings_.network.name), spec_, random);
+    : ExtendedStudent(settings, 1 / double(heads + 1)), heads_(make_heads(settings, spec)) {
+  layers::move_to(heads_, device);
 }
 
 std::vector<Variable> UncertaintyRectifiedPyramid::outputs(StepInput& in) {
   layers::Stages stages;
   std::vector<Variable> logits{in.forward(in.batch.strong, &stages).logits};
   engine::Generator random = in.random.fork(0);
-  for (const Variable& z : heads_->forward(stages.decoder, random)) logits.push_back(z);
+  for (const Variable& z : heads_.forward(stages.decoder, random)) logits.push_back(z);
   return logits;
 }
 

@@ -1,5 +1,4 @@
 #pragma once
-#include <memory>
 #include <vector>
 
 #include "layers/conv_layer.h"
@@ -26,16 +25,13 @@ class PyramidHeads final : public layers::Module {
 class UncertaintyRectifiedPyramid final : public ExtendedStudent {
  public:
   UncertaintyRectifiedPyramid(const RunSettings& settings, const layers::SegmenterSpec& spec, engine::Device device);
-  NamedModules modules() override { return {{"heads", heads_.get()}}; }
+  NamedModules modules() override { return {{"heads", &heads_}}; }
 
  private:
-  std::unique_ptr<PyramidHeads> draw() const;
-  void draw_again() override { layers::copy_weights(*draw(), *heads_); }
   std::vector<Variable> outputs(StepInput& in) override;
   Term consistency(const StepInput& in, const std::vector<Variable>& logits) const override;
 
-  layers::SegmenterSpec spec_;
-  std::unique_ptr<PyramidHeads> heads_;
+  PyramidHeads heads_;
 };
 
 /// x [N,D,H,W,C] with zeros wherever its mean over the channels is not below `share` (f64 [1]) of that mean's largest in the

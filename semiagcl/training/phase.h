@@ -82,7 +82,7 @@ struct TrainedModule {
 
 /// A stretch of a run with batches, an objective and trained modules of its own. Every phase begins with a fresh optimiser.
 struct Phase {
-  std::string name;  ///< "warm-up", "pre-training", the method's
+  std::string name = {};  ///< "warm-up", "pre-training", the method's
   std::int64_t steps = 0;
   bool unlabelled = false;  ///< its batches hold unlabelled samples, too
   bool paste = false;  ///< pairs of its labelled samples swap a box (datasets::BatchSpec::paste_box), as augment.copy_paste

@@ -218,11 +218,14 @@ bool Trainer::predicts_every_class() {
   return std::find(seen.begin(), seen.end(), false) == seen.end();
 }
 
-/// A start that never predicts one of the classes stays so under every method; it is drawn again.
+/// A start that never predicts one of the classes stays so under every method; it is drawn again, and the method begins anew
+/// with all that it has learnt or kept.
 bool Trainer::start_again() {
   if (attempt_ >= settings_.train.restarts || !settings_.train.weights.empty() || predicts_every_class()) return false;
   ++attempt_;
   step_ = 0;
+  method_ = make_training_method(settings_, spec_, device_);
+  phases_ = {method_->phases(), settings_};
   draw_network();
   return true;
 }

@@ -5,7 +5,6 @@
 #include <string>
 
 #include "engine/files/safetensors.h"
-#include "semiagcl/baselines/registry.h"
 #include "semiagcl/training/checkpoint.h"
 #include "tests/semiagcl/small_training.h"
 #include "tests/support/golden.h"
@@ -59,24 +58,6 @@ TEST_P(ExtendedStudents, PartsLearnFromTheFirstStep) {
     ++weights;
   }
   EXPECT_GE(weights, 3);
-}
-
-TEST_P(ExtendedStudents, PartsStartAgainWithTheStudent) {
-  const RunSettings s = small_settings(GetParam().method, true);
-  const layers::SegmenterSpec spec{.width = 2};
-  engine::Generator random(1, "student");
-  const auto student = layers::make_segmenter("unet", spec, random);
-  const auto trained = make_training_method(s, spec, {}), fresh = make_training_method(s, spec, {});
-  const NamedModules parts = trained->modules(), expected = fresh->modules();
-  for (const auto& [name, part] : parts)
-    for (const auto& [parameter, p] : layers::parameters_in_order(*part))
-      p->value_for_update().copy_from(Tensor::full(p->shape(), 7));
-  trained->phases().front().begin(*student);
-  ASSERT_EQ(parts.size(), expected.size());
-  for (std::size_t i = 0; i < parts.size(); ++i) {
-    const auto a = layers::parameters_in_order(*parts[i].second), b = layers::parameters_in_order(*expected[i].second);
-    for (std::size_t k = 0; k < a.size(); ++k) EXPECT_TRUE(identical(a[k].second->value(), b[k].second->value()));
-  }
 }
 
 }  // namespace

@@ -6,8 +6,10 @@
 
 #include "engine/files/safetensors.h"
 #include "semiagcl/baselines/registry.h"
+#include "semiagcl/training/checkpoint.h"
 #include "semiagcl/training/training_batches.h"
 #include "tests/semiagcl/small_training.h"
+#include "tests/support/golden.h"
 
 // What every method of the registry has to do, in images and in volumes.
 namespace sagcl::tests {
@@ -72,6 +74,26 @@ TEST_P(Methods, TakeShards) {
   Trainer straight(s, data, {});
   while (!straight.finished()) straight.advance();
   for (const StepReport& report : straight.reports()) EXPECT_TRUE(std::isfinite(report.values.loss)) << report.step;
+}
+
+/// No student finds nine classes in a warm-up of two steps. What it learnt, and what learnt with it, is as if drawn anew.
+TEST_P(Methods, StartAgainWithAllParts) {
+  const auto [method, flat] = GetParam();
+  RunSettings s = small_settings(method, flat);
+  s.train.restarts = 1;
+  TrainingData data = small_data(flat);
+  data.classes = 9;
+  Trainer trainer(s, data, {});
+  const engine::TensorFile begun = engine::parse_safetensors(engine::safetensors_bytes(trainer.checkpoint()), "memory");
+  for (int step = 0; step < 2; ++step) trainer.advance();
+  ASSERT_TRUE(trainer.reports().back().restarted);
+  EXPECT_EQ(trainer.steps_done(), 0);
+  const engine::TensorFile again = trainer.checkpoint();
+  ASSERT_EQ(again.tensors.size(), begun.tensors.size());
+  for (const auto& [name, t] : begun.tensors)
+    if (name.starts_with(checkpoint::method)) { EXPECT_TRUE(identical(again.tensors.at(name), t)) << name; }
+  EXPECT_FALSE(identical(again.tensors.at(std::string(checkpoint::student) + "head.w"),
+                         begun.tensors.at(std::string(checkpoint::student) + "head.w")));
 }
 
 /// Semi-AGCL with the mask M (IV-C).
