@@ -2,8 +2,8 @@
 
 #include "ops/layout.h"
 #include "ops/softmax.h"
-#include "semiagcl/baselines/class_contrast.h"
-#include "semiagcl/baselines/cut_mix.h"
+#include "semiagcl/baselines/parts/class_contrast.h"
+#include "semiagcl/baselines/parts/cut_mix.h"
 
 namespace sagcl::semiagcl {
 namespace {

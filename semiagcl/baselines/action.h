@@ -1,5 +1,5 @@
 #pragma once
-#include "semiagcl/baselines/distilled_method.h"
+#include "semiagcl/baselines/parts/distilled_method.h"
 
 namespace sagcl::semiagcl {
 

@@ -11,7 +11,7 @@
 #include "ops/reduce.h"
 #include "ops/selection.h"
 #include "ops/softmax.h"
-#include "semiagcl/baselines/cut_mix.h"
+#include "semiagcl/baselines/parts/cut_mix.h"
 #include "semiagcl/baselines/uncertainty_aware.h"
 #include "semiagcl/training/checkpoint.h"
 #include "semiagcl/training/teacher.h"

@@ -1,7 +1,7 @@
 #pragma once
-#include "semiagcl/baselines/axis_warp.h"
-#include "semiagcl/baselines/class_contrast.h"
-#include "semiagcl/baselines/distilled_method.h"
+#include "semiagcl/baselines/parts/axis_warp.h"
+#include "semiagcl/baselines/parts/class_contrast.h"
+#include "semiagcl/baselines/parts/distilled_method.h"
 
 namespace sagcl::semiagcl {
 

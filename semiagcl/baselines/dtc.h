@@ -1,7 +1,7 @@
 #pragma once
 #include <vector>
 
-#include "semiagcl/baselines/distance_head.h"
+#include "semiagcl/baselines/parts/distance_head.h"
 #include "semiagcl/training/training_method.h"
 
 namespace sagcl::semiagcl {

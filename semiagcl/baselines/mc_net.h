@@ -2,7 +2,7 @@
 #include <memory>
 #include <vector>
 
-#include "semiagcl/baselines/extended_student.h"
+#include "semiagcl/baselines/parts/extended_student.h"
 
 namespace sagcl::semiagcl {
 

@@ -1,8 +1,8 @@
 #pragma once
 #include <vector>
 
-#include "semiagcl/baselines/distance_head.h"
-#include "semiagcl/baselines/shape_discriminator.h"
+#include "semiagcl/baselines/parts/distance_head.h"
+#include "semiagcl/baselines/parts/shape_discriminator.h"
 #include "semiagcl/training/training_method.h"
 
 namespace sagcl::semiagcl {

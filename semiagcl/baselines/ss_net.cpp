@@ -5,7 +5,7 @@
 #include "ops/arithmetic.h"
 #include "ops/layout.h"
 #include "ops/softmax.h"
-#include "semiagcl/baselines/virtual_adversary.h"
+#include "semiagcl/baselines/parts/virtual_adversary.h"
 #include "semiagcl/training/warm_up.h"
 
 namespace sagcl::semiagcl {

@@ -1,7 +1,7 @@
 #pragma once
 #include <memory>
 
-#include "semiagcl/baselines/class_separation.h"
+#include "semiagcl/baselines/parts/class_separation.h"
 #include "semiagcl/training/training_method.h"
 
 namespace sagcl::semiagcl {

@@ -2,7 +2,7 @@
 #include <vector>
 
 #include "layers/conv_layer.h"
-#include "semiagcl/baselines/extended_student.h"
+#include "semiagcl/baselines/parts/extended_student.h"
 
 namespace sagcl::semiagcl {
 

@@ -13,7 +13,8 @@ namespace sagcl::semiagcl {
 /// Modules with their names.
 using NamedModules = std::vector<std::pair<std::string, layers::Module*>>;
 
-/// A way to train a segmenter from few labels. Each method is one file; trainer, data and networks are shared.
+/// A way to train a segmenter from few labels. Each method is one file; trainer, data and networks are shared. A run that
+/// starts again with other weights has a new one.
 class TrainingMethod {
  public:
   virtual ~TrainingMethod() = default;

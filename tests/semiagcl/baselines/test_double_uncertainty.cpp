@@ -5,6 +5,7 @@
 #include "autograd/gradcheck.h"
 #include "ops/softmax.h"
 #include "semiagcl/baselines/double_uncertainty.h"
+#include "tests/support/by_hand.h"
 #include "tests/support/golden.h"
 #include "tests/support/throws.h"
 
@@ -12,7 +13,6 @@ namespace sagcl::tests {
 namespace {
 
 using namespace semiagcl;
-using Doubles = std::vector<double>;
 
 TEST(DoubleUncertainty, SpreadByHand) {
   Spread spread;
@@ -43,8 +43,8 @@ TEST(DoubleUncertainty, LossByHand) {
 TEST(DoubleUncertainty, Gradcheck) {
   const Tensor q = ops::softmax(Variable(random_tensor({1, 1, 2, 3, 3}, 1))).value();
   const Tensor u = Tensor::of({1, 1, 2, 3}, Doubles{0.1, 0.9, 0.2, 0.3, 0.8, 0.4});
-  const auto result = autograd::gradcheck(
-      [&](const std::vector<Variable>& in) { return double_uncertainty_loss(in[0], q, u); }, {random_tensor(q.shape(), 2)});
+  const auto result = autograd::gradcheck([&](const Variables& in) { return double_uncertainty_loss(in[0], q, u); },
+                                          {random_tensor(q.shape(), 2)});
   EXPECT_TRUE(result.passed) << result.text();
 }
 

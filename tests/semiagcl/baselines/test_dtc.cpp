@@ -1,35 +1,18 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <vector>
 
 #include "autograd/gradcheck.h"
 #include "ops/arithmetic.h"
 #include "semiagcl/baselines/dtc.h"
 #include "tests/semiagcl/small_training.h"
+#include "tests/support/by_hand.h"
 #include "tests/support/golden.h"
 
 namespace sagcl::tests {
 namespace {
 
 using namespace semiagcl;
-using Doubles = std::vector<double>;
-
-TEST(DistanceHead, HasAChannelForEveryClassButTheBackground) {
-  const RunSettings volumes = small_settings("dtc", false), images = small_settings("dtc", true);
-  DistanceHead released(volumes, {.classes = 2, .width = 16}, {}), flat(images, {.classes = 4, .width = 16}, {});
-  EXPECT_EQ(layers::count_parameters(released), 17);
-  EXPECT_EQ(layers::count_parameters(flat), 3 * (9 * 16 + 1));
-}
-
-TEST(DistanceHead, LearnsFromTheLabelledSamplesAlone) {
-  const Tensor truth = Tensor::of({1, 1, 1, 2, 1}, Doubles{1, -1});
-  const Variable seen(Tensor::of({2, 1, 1, 2, 1}, Doubles{0.5, -0.25, 7, 8}));
-  EXPECT_NEAR(distance_loss(seen, truth).value().item(), (0.25 + 0.5625) / 2, 1e-15);
-  const auto result =
-      autograd::gradcheck([&](const std::vector<Variable>& in) { return distance_loss(in[0], truth); }, {seen.value()});
-  EXPECT_TRUE(result.passed) << result.text();
-}
 
 TEST(Dtc, DualTaskLossByHand) {
   // probabilities 1/5, 3/5, 1/5 against T = 1/2, 1/5; a third each against T = 1, 0
@@ -39,9 +22,9 @@ TEST(Dtc, DualTaskLossByHand) {
 }
 
 TEST(Dtc, Gradcheck) {
-  const auto result = autograd::gradcheck(
-      [](const std::vector<Variable>& in) { return dual_task_loss(in[0], ops::scale(in[1], 1. / 1500)); },
-      {random_tensor({1, 1, 2, 3, 3}, 1), random_tensor({1, 1, 2, 3, 2}, 2)});
+  const auto result =
+      autograd::gradcheck([](const Variables& in) { return dual_task_loss(in[0], ops::scale(in[1], 1. / 1500)); },
+                          {random_tensor({1, 1, 2, 3, 3}, 1), random_tensor({1, 1, 2, 3, 2}, 2)});
   EXPECT_TRUE(result.passed) << result.text();
 }
 

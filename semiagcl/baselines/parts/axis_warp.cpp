@@ -1,4 +1,4 @@
-#include "semiagcl/baselines/axis_warp.h"
+#include "semiagcl/baselines/parts/axis_warp.h"
 
 #include <vector>
 

@@ -1,4 +1,4 @@
-#include "semiagcl/baselines/distance_head.h"
+#include "semiagcl/baselines/parts/distance_head.h"
 
 #include <utility>
 

@@ -1,4 +1,4 @@
-#include "semiagcl/baselines/stratified.h"
+#include "semiagcl/baselines/parts/stratified.h"
 
 #include <vector>
 

@@ -1,4 +1,4 @@
-#include "semiagcl/baselines/relation.h"
+#include "semiagcl/baselines/parts/relation.h"
 
 #include "ops/arithmetic.h"
 #include "ops/gather.h"

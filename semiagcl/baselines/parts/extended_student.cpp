@@ -1,4 +1,4 @@
-#include "semiagcl/baselines/extended_student.h"
+#include "semiagcl/baselines/parts/extended_student.h"
 
 #include <string>
 

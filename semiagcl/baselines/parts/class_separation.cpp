@@ -1,4 +1,4 @@
-#include "semiagcl/baselines/class_separation.h"
+#include "semiagcl/baselines/parts/class_separation.h"
 
 #include <algorithm>
 

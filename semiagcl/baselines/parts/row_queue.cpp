@@ -1,4 +1,4 @@
-#include "semiagcl/baselines/row_queue.h"
+#include "semiagcl/baselines/parts/row_queue.h"
 
 #include <algorithm>
 #include <utility>

@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "layers/projection_head.h"
-#include "semiagcl/baselines/row_queue.h"
+#include "semiagcl/baselines/parts/row_queue.h"
 #include "semiagcl/training/training_method.h"
 
 namespace sagcl::semiagcl {

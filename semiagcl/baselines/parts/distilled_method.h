@@ -1,6 +1,6 @@
 #pragma once
-#include "semiagcl/baselines/dense_head.h"
-#include "semiagcl/baselines/relation.h"
+#include "semiagcl/baselines/parts/dense_head.h"
+#include "semiagcl/baselines/parts/relation.h"
 #include "semiagcl/training/teacher_method.h"
 
 namespace sagcl::semiagcl {

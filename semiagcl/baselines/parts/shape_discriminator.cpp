@@ -1,4 +1,4 @@
-#include "semiagcl/baselines/shape_discriminator.h"
+#include "semiagcl/baselines/parts/shape_discriminator.h"
 
 #include "layers/conv_unit.h"
 #include "ops/activation.h"

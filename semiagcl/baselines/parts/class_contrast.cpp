@@ -1,4 +1,4 @@
-#include "semiagcl/baselines/class_contrast.h"
+#include "semiagcl/baselines/parts/class_contrast.h"
 
 #include <cmath>
 #include <vector>

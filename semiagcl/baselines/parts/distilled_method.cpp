@@ -1,10 +1,10 @@
-#include "semiagcl/baselines/distilled_method.h"
+#include "semiagcl/baselines/parts/distilled_method.h"
 
 #include "ops/layout.h"
 #include "ops/reduce.h"
 #include "ops/selection.h"
 #include "ops/softmax.h"
-#include "semiagcl/baselines/cut_mix.h"
+#include "semiagcl/baselines/parts/cut_mix.h"
 #include "semiagcl/training/checkpoint.h"
 
 namespace sagcl::semiagcl {

@@ -1,5 +1,5 @@
 #pragma once
-#include "semiagcl/baselines/stratified.h"
+#include "semiagcl/baselines/parts/stratified.h"
 #include "semiagcl/training/phase.h"
 
 namespace sagcl::semiagcl {

@@ -1,4 +1,4 @@
-#include "semiagcl/baselines/cut_mix.h"
+#include "semiagcl/baselines/parts/cut_mix.h"
 
 #include "ops/arithmetic.h"
 #include "ops/cross_entropy.h"

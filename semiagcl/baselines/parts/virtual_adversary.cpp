@@ -1,4 +1,4 @@
-#include "semiagcl/baselines/virtual_adversary.h"
+#include "semiagcl/baselines/parts/virtual_adversary.h"
 
 #include "ops/arithmetic.h"
 #include "ops/dice.h"

@@ -1,4 +1,4 @@
-#include "semiagcl/baselines/dense_head.h"
+#include "semiagcl/baselines/parts/dense_head.h"
 
 #include <vector>
 
