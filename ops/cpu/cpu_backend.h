@@ -44,6 +44,7 @@ class CpuBackend final : public SharedBackend<CpuLaunch> {
   void soft_cross_entropy_backward(const Tensor& z, const Tensor& q, const Tensor& dloss, Tensor& dz) override;
   void dice_sums(bool squared, const Tensor& p, const Tensor& y, const Tensor& labels, Tensor& sums) override;
   void quantiles(std::int64_t skip, const std::vector<double>& q, const Tensor& x, Tensor& y) override;
+  void top_rows(double least, const Tensor& score, const Tensor& weight, Tensor& picks, Tensor& counted) override;
   void adam(const AdamSpec& spec, const Tensor& rates, const Tensor& gate, const std::vector<AdamSlot>& slots) override;
   void sgd(const SgdSpec& spec, const Tensor& lr, const Tensor& gate, const std::vector<SgdSlot>& slots) override;
   void average(const Tensor& alpha, const Tensor& gate,
