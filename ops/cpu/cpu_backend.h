@@ -32,6 +32,7 @@ class CpuBackend final : public SharedBackend<CpuLaunch> {
   void resize_backward(const ResizeGeometry& g, const Tensor& dy, Tensor& dx) override;
   void copy_block(const BlockCopy& block, const Tensor& x, Tensor& y) override;
   void patches(const Extents& grid, bool inverse, const Tensor& x, Tensor& y) override;
+  void scatter_rows(const Tensor& index, const Tensor& dy, Tensor& dx) override;
 
   void pairwise_distance(Metric metric, const Tensor& a, const Tensor& b, Tensor& d) override;
   void pairwise_distance_backward(Metric metric, const Tensor& a, const Tensor& b, const Tensor& dd, Tensor& da,
