@@ -28,6 +28,7 @@ class CpuBackend final : public SharedBackend<CpuLaunch> {
   void softmax_backward(bool logarithm, const Tensor& y, const Tensor& dy, Tensor& dx) override;
   void max_pool(const PoolGeometry& g, const Tensor& x, Tensor& y, Tensor& index) override;
   void max_pool_backward(const PoolGeometry& g, const Tensor& index, const Tensor& dy, Tensor& dx) override;
+  void average_pool_backward(const PoolGeometry& g, const Tensor& dy, Tensor& dx) override;
   void resize(const ResizeGeometry& g, const Tensor& x, Tensor& y) override;
   void resize_backward(const ResizeGeometry& g, const Tensor& dy, Tensor& dx) override;
   void copy_block(const BlockCopy& block, const Tensor& x, Tensor& y) override;

@@ -1,4 +1,4 @@
-// Max pooling in f32, channels innermost: four channels at a time, one line of voxels per call.
+// Pooling in f32, channels innermost. Of maxima four channels at a time, one line of voxels per call.
 #include <algorithm>
 
 #include "engine/parallel.h"
@@ -99,6 +99,23 @@ void CpuBackend::max_pool_backward(const PoolGeometry& g, const Tensor& index, c
     for (std::int64_t k2 = 0; k2 < g.window[2]; ++k2)
       line_where_maximal(g.out[2], g.stride[2] * g.C, std::int32_t((k0 * g.window[1] + k1) * g.window[2] + k2), g.C,
                          where + from, d + from, out + r * line + k2 * g.C);
+  });
+}
+
+/// Windows side by side, which cover a voxel once: its gradient is that of its window.
+void CpuBackend::average_pool_backward(const PoolGeometry& g, const Tensor& dy, Tensor& dx) {
+  if (dy.dtype() != engine::Dtype::f32 || !(g.stride == g.window)) return Shared::average_pool_backward(g, dy, dx);
+  const float share = 1.0f / float(g.window.volume()), *from = dy.data<float>();
+  float* to = dx.data<float>();
+  engine::parallel_for(g.N * g.in[0] * g.in[1], 1 + 16384 / (g.in[2] * g.C + 1), [&](std::int64_t line) {
+    const std::int64_t h = line % g.in[1], d = line / g.in[1] % g.in[0], n = line / g.in[1] / g.in[0];
+    const Extents first{{d / g.window[0], h / g.window[1], 0}};
+    const std::int64_t covered = first[0] < g.out[0] && first[1] < g.out[1] ? g.out[2] * g.window[2] : 0;
+    const float* row = from + join(n, first, g.out) * g.C;
+    float* voxel = to + line * g.in[2] * g.C;
+    for (std::int64_t w = 0; w < covered; ++w, voxel += g.C)
+      for (std::int64_t c = 0; c < g.C; ++c) voxel[c] = (0.0f + row[w / g.window[2] * g.C + c]) * share;
+    std::fill_n(voxel, (g.in[2] - covered) * g.C, 0.0f);  // what no window reaches
   });
 }
 
