@@ -41,6 +41,14 @@ const Kernels*& chosen() {
 
 const Kernels& kernels() { return *chosen(); }
 
+const Kernels& kernels_for([[maybe_unused]] std::int64_t columns) {
+#ifdef SAGCL_X86_KERNELS
+  static const bool has_avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+  if (has_avx2 && &kernels() == &avx512::table && columns <= avx2::table.lanes) return avx2::table;
+#endif
+  return kernels();
+}
+
 std::vector<std::string> available_kernels() {
   std::vector<std::string> names;
   for (const Kernels* table : runnable()) names.push_back(table->name);

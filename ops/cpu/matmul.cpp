@@ -19,7 +19,7 @@ void one_blas_thread() {
 // Not OpenBLAS's sgemm: the version in Debian 12 falls back to SSE3 kernels on processors it does not know.
 void gemm(const Gemm& g, const float* a, const float* b, float* c) {
   constexpr std::int64_t most_depth = 512;  // of the reduction at once: a panel of b stays in the first two caches
-  const Kernels& kernel = kernels();
+  const Kernels& kernel = kernels_for(g.n);
   const std::int64_t pair = 2 * kernel.lanes, depth = std::min(g.k, most_depth);
   std::vector<float> panel(std::size_t(pair * depth)), rows(std::size_t(g.transpose_a ? g.m * depth : 0));
   for (std::int64_t first = 0; first < g.k; first += depth) {

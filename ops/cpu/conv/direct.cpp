@@ -19,7 +19,7 @@ constexpr std::int64_t wanted_items = 64;         // pieces of work, whatever th
 /// How one pass is cut up. Depends on the geometry and the vector length alone.
 struct Gather {
   Lattice l;
-  const Kernels& k = kernels();
+  const Kernels& k;
   bool dots = false;                   // few result channels: the weights are read as they are
   Extents most{{0, 0, 0}};             // results of the largest phase
   std::int64_t rows = 1, columns = 1;  // of results per item
@@ -32,12 +32,12 @@ struct Gather {
 };
 
 Gather make_plan(const ConvGeometry& g, const Lattice& lattice) {
-  Gather t{.l = lattice};
+  const bool dots = lattice.forward && lattice.result_channels <= 4 && g.kernel[2] * g.C % kernels().lanes == 0;
+  Gather t{.l = lattice, .k = dots ? kernels() : kernels_for(lattice.result_channels), .dots = dots};
   const std::int64_t lanes = t.k.lanes;
-  t.dots = lattice.forward && lattice.result_channels <= 4 && g.kernel[2] * g.C % lanes == 0;
   for (Phase& p : t.l.phases) {
     p.panel = t.panel_size;
-    if (!t.dots) t.panel_size += panel_size(lattice, p);
+    if (!t.dots) t.panel_size += panel_size(t.k, lattice, p);
     for (int a = 0; a < 3; ++a) t.most[a] = std::max(t.most[a], p.count[a]);
   }
   t.columns = std::clamp<std::int64_t>(t.most[2], 1, longest_row);
@@ -111,7 +111,7 @@ void direct_gather(const ConvGeometry& g, const Lattice& lattice, const float* s
   float *const panel = memory.data<float>(), *const padded_bias = panel + whole_lines(t.panel_size);
   float* const scratch = padded_bias + bias_floats;
   if (!t.dots)
-    for (const Phase& p : t.l.phases) pack_weights(g, lattice, p, weights, panel + p.panel);
+    for (const Phase& p : t.l.phases) pack_weights(t.k, g, lattice, p, weights, panel + p.panel);
   t.panel = t.dots ? weights : panel;
   if (bias) {
     std::fill_n(std::copy_n(bias, lattice.result_channels, padded_bias), bias_floats - lattice.result_channels, 0.0f);

@@ -3,19 +3,18 @@
 #include <algorithm>
 
 #include "engine/parallel.h"
-#include "ops/cpu/kernels.h"
 
 namespace sagcl::ops::cpu {
 
 std::int64_t panel_depth(const Lattice& l, const Phase& p) { return p.taps.volume() * l.source_channels; }
 
-std::int64_t panel_size(const Lattice& l, const Phase& p) {
-  const std::int64_t pair = 2 * kernels().lanes;
+std::int64_t panel_size(const Kernels& k, const Lattice& l, const Phase& p) {
+  const std::int64_t pair = 2 * k.lanes;
   return (l.result_channels + pair - 1) / pair * pair * panel_depth(l, p);
 }
 
-void pack_weights(const ConvGeometry& g, const Lattice& l, const Phase& p, const float* weights, float* panel) {
-  const Kernels& k = kernels();
+void pack_weights(const Kernels& k, const ConvGeometry& g, const Lattice& l, const Phase& p, const float* weights,
+                  float* panel) {
   const std::int64_t taps = p.taps.volume(), all = g.kernel.volume(), lanes = k.lanes;
   const std::int64_t channels = l.source_channels, block_stride = taps * channels * lanes;
   const std::int64_t per_group = 2 * lanes, groups = (l.result_channels + per_group - 1) / per_group;

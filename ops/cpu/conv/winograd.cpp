@@ -135,8 +135,8 @@ void winograd_gather(const ConvGeometry& g, const Lattice& lattice, int m, const
   const std::int64_t filter_stride = depth * C * O;
   Tensor filters = scratch_memory(p.components * filter_stride);
   {
-    Tensor panel = scratch_memory(panel_size(lattice, phase));
-    pack_weights(g, lattice, phase, weights, panel.data<float>());
+    Tensor panel = scratch_memory(panel_size(kernels(), lattice, phase));
+    pack_weights(kernels(), g, lattice, phase, weights, panel.data<float>());
     engine::parallel_for(O / lanes * depth, std::max<std::int64_t>(1, 256 / C), [&](std::int64_t i) {
       p.transforms->weights({panel.data<float>() + i * 9 * C * lanes, filters.data<float>() + i * C * lanes, C, C * lanes,
                              filter_stride, 1, 0, 0, m + 2});

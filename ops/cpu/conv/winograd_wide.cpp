@@ -115,10 +115,11 @@ void winograd_gather_wide(const ConvGeometry& g, const Lattice& lattice, int m, 
   const std::int64_t per_item =
       std::clamp<std::int64_t>(product_floats / (together * plane_products), 1, ceil_div(p.step * groups, wanted_items));
   const std::int64_t item_floats = whole_lines(T * depth * C * channels + per_item * together * plane_products);
-  const std::int64_t source_size = p.components * component, panel_floats = whole_lines(panel_size(lattice, phase));
+  const std::int64_t source_size = p.components * component,
+                     panel_floats = whole_lines(panel_size(kernels(), lattice, phase));
   Tensor memory = scratch_memory(source_size + panel_floats + engine::threads() * item_floats);
   float *const sources = memory.data<float>(), *const panel = sources + source_size, *const scratch = panel + panel_floats;
-  pack_weights(g, lattice, phase, weights, panel);
+  pack_weights(kernels(), g, lattice, phase, weights, panel);
   for (std::int64_t i = 0; i < p.columns(); i += together) {
     const WinogradColumn c = winograd_column(p, i);
     for (std::int64_t plane = c.plane0; plane < c.plane1; plane += p.step) {

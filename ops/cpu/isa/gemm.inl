@@ -4,7 +4,8 @@
 
 namespace sagcl::ops::cpu::SAGCL_ISA {
 
-constexpr int max_tile = lanes == 16 ? 14 : 6;  // times two vectors of columns: what fits the registers
+/// Rows of a tile of one or two vectors of columns: what fits the registers.
+constexpr int max_tile(bool pair) { return lanes == 16 ? 14 : pair ? 6 : 12; }
 
 /// A tile of T rows and B vectors of columns that stays in registers over the whole reduction.
 template <int T, int B>
@@ -73,20 +74,20 @@ struct Tiles {
   static constexpr TileFunction of[] = {nullptr, gemm_tile<T, B>...};
 };
 #if SAGCL_LANES == 16
-template <int B>
-using AllTiles = Tiles<B, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14>;
+using Single = Tiles<1, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14>;
+using Pair = Tiles<2, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14>;
 #else
-template <int B>
-using AllTiles = Tiles<B, 1, 2, 3, 4, 5, 6>;
+using Single = Tiles<1, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12>;
+using Pair = Tiles<2, 1, 2, 3, 4, 5, 6>;
 #endif
 
 inline void gemm_rows(const GemmRows& g) {
-  const int64_t tiles = (g.rows + max_tile - 1) / max_tile;
   for (int64_t column = 0; column < g.columns;) {
     const bool pair = g.columns - column > lanes;
+    const int64_t most = max_tile(pair), tiles = (g.rows + most - 1) / most;
     for (int64_t t = 0; t < tiles; ++t) {  // tiles of nearly equal height
       const int64_t row = g.rows * t / tiles, height = g.rows * (t + 1) / tiles - row;
-      (pair ? AllTiles<2>::of : AllTiles<1>::of)[height](g, row, column);
+      (pair ? Pair::of : Single::of)[height](g, row, column);
     }
     column += pair ? 2 * lanes : lanes;
   }
