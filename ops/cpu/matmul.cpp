@@ -16,10 +16,41 @@ void one_blas_thread() {
   (void)once;
 }
 
+namespace {
+
+/// c = aᵀ b as a sum of outer products, for rows of b that are whole vectors: the gradient of a layer's weights. Sums of 512
+/// products are added up in their order.
+void outer_products(const Kernels& kernel, const Gemm& g, const float* a, const float* b, float* c) {
+  constexpr std::int64_t depth = 512;  // rows of a and b stay in the first two caches while tiles of c pass over them
+  const std::int64_t lanes = kernel.lanes;
+  for (std::int64_t i = 0; i < g.m; ++i) std::fill_n(c + i * g.ldc, g.n, 0.0f);
+  for (std::int64_t first = 0; first < g.k; first += depth)
+    for (std::int64_t column = 0, vectors; column < g.n; column += vectors * lanes) {
+      vectors = std::min<std::int64_t>(3, (g.n - column) / lanes);
+      const float* const from = b + first * g.ldb + column;
+      const OuterLine line{
+          {from, from + lanes, from + 2 * lanes}, a + first * g.lda, from + depth * g.ldb, std::min(depth, g.k - first)};
+      float* const to = c + column;
+      kernel.outer_sum({.lines = &line,
+                        .line_count = 1,
+                        .a_stride = g.ldb,
+                        .g_stride = g.lda,
+                        .rows = g.m,
+                        .vectors = int(vectors),
+                        .d = {to, to + lanes, to + 2 * lanes},
+                        .d_stride = g.ldc});
+    }
+}
+
+}  // namespace
+
 // Not OpenBLAS's sgemm: the version in Debian 12 falls back to SSE3 kernels on processors it does not know.
 void gemm(const Gemm& g, const float* a, const float* b, float* c) {
   constexpr std::int64_t most_depth = 512;  // of the reduction at once: a panel of b stays in the first two caches
   const Kernels& kernel = kernels_for(g.n);
+  // Whole vectors in every table, so that all tables add in the same order.
+  const bool whole_vectors = g.n % 16 == 0 || g.n == 8;
+  if (g.transpose_a && !g.transpose_b && whole_vectors) return outer_products(kernel, g, a, b, c);
   const std::int64_t pair = 2 * kernel.lanes, depth = std::min(g.k, most_depth);
   std::vector<float> panel(std::size_t(pair * depth)), rows(std::size_t(g.transpose_a ? g.m * depth : 0));
   for (std::int64_t first = 0; first < g.k; first += depth) {
@@ -62,7 +93,7 @@ struct Blocks {
   static constexpr std::int64_t most = 256;
   std::int64_t rows, columns, count;
   explicit Blocks(const MatmulGeometry& g)
-      : rows(g.m >= g.n ? std::min(g.m, most) : g.m),
+      : rows(g.m >= g.n ? std::min(g.m, std::clamp(g.m / 64, most, 4 * most)) : g.m),
         columns(g.m >= g.n ? g.n : std::min(g.n, most)),
         count((g.m + rows - 1) / rows * ((g.n + columns - 1) / columns)) {}
 };

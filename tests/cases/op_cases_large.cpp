@@ -59,6 +59,11 @@ void add_large_cases(std::vector<OpCase>& cases) {
                    [](const Inputs& v) { return ops::matmul(v[0], v[1], {.transpose_b = true}); },
                    1e-7,
                    1e-4});
+  cases.push_back({"matmul, outer products",
+                   {{{1100, 21}}, {{1100, 48}}},
+                   [](const Inputs& v) { return ops::matmul(v[0], v[1], {.transpose_a = true}); },
+                   1e-7,
+                   1e-4});
   cases.push_back({"conv",
                    {{{1, 9, 25, 27, 16}}, {{16, 3, 3, 3, 16}, normal(0.1)}, {{16}}},
                    [](const Inputs& v) {

@@ -29,6 +29,7 @@ void add_products(std::vector<OpCase>& cases) {
   product("nn", {5, 7}, {7, 4}, false, false);
   product("nt", {5, 7}, {4, 7}, false, true);
   product("tn", {7, 5}, {7, 4}, true, false);
+  product("tn_whole_vector", {20, 3}, {20, 8}, true, false);
   product("tt", {7, 5}, {4, 7}, true, true);
   product("batched", {3, 5, 7}, {3, 7, 4}, false, false);
   product("batched_tt", {3, 7, 5}, {3, 4, 7}, true, true);
