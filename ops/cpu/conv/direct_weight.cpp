@@ -20,7 +20,7 @@ constexpr std::int64_t smallest_slice = 2048;   // voxels worth a slice of their
 /// How one weight gradient is cut into independent sums. Depends on the geometry and the vector length alone.
 struct Plan {
   const ConvGeometry& g;
-  const Kernels& k = kernels();
+  const Kernels& k;
   Window window{};
   bool padded = false;
   bool gathered = false;               // the taps of a voxel are copied side by side (few channels per tap)
@@ -32,7 +32,7 @@ struct Plan {
 };
 
 Plan make_plan(const ConvGeometry& g) {
-  Plan p{.g = g};
+  Plan p{.g = g, .k = g.C == 8 ? kernels_for(g.C) : kernels()};  // taps of 8 channels need no copy to fill such vectors
   const std::int64_t lanes = p.k.lanes;
   Extents first;
   for (int a = 0; a < 3; ++a) first[a] = -g.padding[a];
