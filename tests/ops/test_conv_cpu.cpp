@@ -84,6 +84,7 @@ std::vector<ConvGeometry> sweep() {
       halve3(1, 8, 16, {{6, 6, 8}}),
       point(1, 8, 2, cube(5)),
       same2(1, 24, 40, 13, 17),
+      same2(2, 56, 32, 20, 24),  // channels that are rounded up
       same3(1, 3, 5, cube(6)),
       same3(1, 5, 3, {{4, 9, 6}}),
       same3(2, 2, 1, cube(4)),

@@ -1,5 +1,6 @@
 #include "ops/cpu/conv/conv.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <string_view>
 
@@ -7,6 +8,7 @@
 #include "ops/cpu/conv/direct.h"
 #include "ops/cpu/conv/onednn.h"
 #include "ops/cpu/conv/winograd.h"
+#include "ops/cpu/conv/work.h"
 #include "ops/cpu/cpu_backend.h"
 #include "ops/cpu/kernels.h"
 #include "ops/kernels/conv_reference.inl"
@@ -50,9 +52,57 @@ void gather(const ConvGeometry& g, const Lattice& lattice, const float* source, 
   direct_gather(g, lattice, source, weights, bias, result);
 }
 
-void backward_weight(const ConvGeometry& g, const float* x, const float* dy, float* dw) {
+void sum_weights(const ConvGeometry& g, const float* x, const float* dy, float* dw) {
   if (const int m = winograd_weight_tile(g)) return winograd_backward_weight(g, m, x, dy, dw);
   direct_backward_weight(g, x, dy, dw);
+}
+
+/// With zeros for further input channels up to a multiple of 16, which Winograd needs. Few beside many, or it would not pay.
+ConvGeometry rounded_up(ConvGeometry g) {
+  if (g.C > 32) g.C = ceil_div(g.C, 16) * 16;
+  return g;
+}
+
+/// Rows of other channels: what is missing becomes zero, what is too much is left out.
+void copy_channels(const float* from, std::int64_t channels, float* to, std::int64_t to_channels, std::int64_t rows) {
+  const std::int64_t both = std::min(channels, to_channels);
+  engine::parallel_for(rows, 1 + 16384 / to_channels, [&](std::int64_t r) {
+    float* const row = to + r * to_channels;
+    std::fill_n(std::copy_n(from + r * channels, both, row), to_channels - both, 0.0f);
+  });
+}
+
+Tensor with_channels(const float* from, std::int64_t channels, std::int64_t to_channels, std::int64_t rows) {
+  Tensor to = scratch_memory(rows * to_channels);
+  copy_channels(from, channels, to.data<float>(), to_channels, rows);
+  return to;
+}
+
+void forward(const ConvGeometry& g, const float* x, const float* w, const float* b, float* y) {
+  const ConvGeometry wide = rounded_up(g);
+  if (wide.C == g.C || winograd_tile(wide, forward_lattice(wide)) == 0) return gather(g, forward_lattice(g), x, w, b, y);
+  const Tensor wide_x = with_channels(x, g.C, wide.C, g.N * g.in.volume());
+  const Tensor wide_w = with_channels(w, g.C, wide.C, g.O * g.kernel.volume());
+  gather(wide, forward_lattice(wide), wide_x.data<float>(), wide_w.data<float>(), b, y);
+}
+
+void backward_data(const ConvGeometry& g, const float* w, const float* dy, const float* b, float* dx) {
+  const ConvGeometry wide = rounded_up(g);
+  if (wide.C == g.C || b || winograd_tile(wide, backward_lattice(wide)) == 0)
+    return gather(g, backward_lattice(g), dy, w, b, dx);
+  const Tensor wide_w = with_channels(w, g.C, wide.C, g.O * g.kernel.volume());
+  Tensor wide_dx = scratch_memory(g.N * g.in.volume() * wide.C);
+  gather(wide, backward_lattice(wide), dy, wide_w.data<float>(), nullptr, wide_dx.data<float>());
+  copy_channels(wide_dx.data<float>(), wide.C, dx, g.C, g.N * g.in.volume());
+}
+
+void backward_weight(const ConvGeometry& g, const float* x, const float* dy, float* dw) {
+  const ConvGeometry wide = rounded_up(g);
+  if (wide.C == g.C || winograd_weight_tile(wide) == 0) return sum_weights(g, x, dy, dw);
+  const Tensor wide_x = with_channels(x, g.C, wide.C, g.N * g.in.volume());
+  Tensor wide_dw = scratch_memory(g.O * g.kernel.volume() * wide.C);
+  sum_weights(wide, wide_x.data<float>(), dy, wide_dw.data<float>());
+  copy_channels(wide_dw.data<float>(), wide.C, dw, g.C, g.O * g.kernel.volume());
 }
 
 }  // namespace
@@ -61,8 +111,7 @@ void CpuBackend::conv_forward(const ConvGeometry& g, const Tensor& x, const Tens
   if (!by_definition(x)) {
     if (path() == Path::onednn)
       return onednn_forward(g, x.data<float>(), w.data<float>(), data_or_null<float>(b), y.data<float>());
-    const ConvGeometry s = simplified(g);
-    return gather(s, forward_lattice(s), x.data<float>(), w.data<float>(), data_or_null<float>(b), y.data<float>());
+    return forward(simplified(g), x.data<float>(), w.data<float>(), data_or_null<float>(b), y.data<float>());
   }
   engine::visit_float(x.dtype(), [&]<class T>(engine::Type<T>) {
     engine::parallel_for(y.size(), 64,
@@ -76,7 +125,7 @@ void CpuBackend::conv_backward_data(const ConvGeometry& g, const Tensor& w, cons
       return onednn_backward_data(g, w.data<float>(), dy.data<float>(), data_or_null<float>(b), dx.data<float>());
     const ConvGeometry s = simplified(g);
     const Tensor bias = widened(b, s.C);
-    return gather(s, backward_lattice(s), dy.data<float>(), w.data<float>(), data_or_null<float>(bias), dx.data<float>());
+    return backward_data(s, w.data<float>(), dy.data<float>(), data_or_null<float>(bias), dx.data<float>());
   }
   engine::visit_float(dy.dtype(), [&]<class T>(engine::Type<T>) {
     engine::parallel_for(dx.size(), 64,
