@@ -100,8 +100,8 @@ struct Kernels {
 /// The table in use: the best instruction set that this processor has, unless use_kernels() chose another.
 const Kernels& kernels();
 
-/// The same, but avx2 instead of avx512 for up to 8 columns, which would leave half of each vector empty. gemm_rows makes the
-/// same bits of both.
+/// The same, but avx2 instead of avx512 for up to 8 columns, which would leave half of each vector empty. gemm_rows makes
+/// the same bits of both.
 const Kernels& kernels_for(std::int64_t columns);
 
 /// The names of the tables that this processor can run, best first: "avx512", "avx2", "baseline".
