@@ -67,21 +67,22 @@ struct Recorder {
                         input.shape());
   }
 
-  static Variable record(const char* op, const std::vector<Variable>& inputs, Tensor y, Backward backward, Recipe recipe) {
+  static Variable record(const Operation& op, const std::vector<Variable>& inputs, Tensor y, Backward backward,
+                         Recipe recipe) {
     Variable out(std::move(y));
     if (!active_tape) return out;
     Tape& tape = *active_tape;
-    Tape::Record entry{op, {}, nullptr, {}, std::move(backward)};
+    Tape::Record entry{op.name, {}, nullptr, {}, std::move(backward)};
     bool any = false;
     for (const Variable& input : inputs) {
-      check(op, input);
+      check(op.name, input);
       entry.inputs.push_back(input.slot_);
       any = any || input.slot_;
     }
     if (Observer* observer = tape.options_.observer) {
       entry.scope = scope_path;
-      Observer::Step step{op, scope_path, any ? std::int64_t(tape.records_.size()) : -1, {}};
-      for (const Variable& input : inputs) step.inputs.push_back(input.shape());
+      Observer::Step step{op.name, scope_path, any ? std::int64_t(tape.records_.size()) : -1, {}, op.spec};
+      for (const Variable& input : inputs) step.inputs.push_back(input.value());
       observer->after_forward(step, out.value());
     }
     if (!any) return out;
@@ -92,7 +93,7 @@ struct Recorder {
   }
 };
 
-Variable record(const char* op, const std::vector<Variable>& inputs, Tensor y, Backward backward, Recipe recipe) {
+Variable record(const Operation& op, const std::vector<Variable>& inputs, Tensor y, Backward backward, Recipe recipe) {
   return Recorder::record(op, inputs, std::move(y), std::move(backward), std::move(recipe));
 }
 
@@ -132,7 +133,7 @@ void Tape::backward(const Variable& y, Tensor dy) {
 void Tape::walk(const Record& record, std::int64_t position, Tensor dy) {
   const engine::OperationName name(record.op);
   Observer* observer = options_.observer;
-  Observer::Step step{record.op, record.scope, position, {}};
+  Observer::Step step{record.op, record.scope, position, {}, {}};
   if (observer) observer->before_backward(step, dy);
   Gradients gradients = record.backward(std::move(dy));
   require<UsageError>(gradients.size() == record.inputs.size(), "{} gradients for {} inputs", gradients.size(),

@@ -1,6 +1,7 @@
 #pragma once
 #include <cstdint>
 #include <string>
+#include <typeinfo>
 #include <vector>
 
 #include "autograd/variable.h"
@@ -14,14 +15,33 @@ using Gradients = std::vector<Tensor>;
 /// The backward of one operation. `dy` arrives by value: if it is the sole owner its memory may be reused for a result.
 using Backward = std::function<Gradients(Tensor dy)>;
 
+/// What an operation was called with beside its inputs, e.g. ops::ConvSpec. It refers to the caller's value.
+class SpecView {
+ public:
+  SpecView() = default;
+  template <class Spec>
+  SpecView(const Spec& spec) : type_(&typeid(Spec)), spec_(&spec) {}
+
+  /// Null where there is none of this type.
+  template <class Spec>
+  const Spec* as() const {
+    return type_ && *type_ == typeid(Spec) ? static_cast<const Spec*>(spec_) : nullptr;
+  }
+
+ private:
+  const std::type_info* type_ = nullptr;
+  const void* spec_ = nullptr;
+};
+
 /// Watches a tape while it records and while it is walked: the one interface all debug tools are built on.
 class Observer {
  public:
   struct Step {
-    const char* op;       ///< "conv", "batch_norm", …
-    std::string scope;    ///< module path, e.g. "encoder.0.conv"
-    std::int64_t record;  ///< position on the tape, -1 if the operation was not recorded
-    std::vector<Shape> inputs;
+    const char* op;              ///< "conv", "batch_norm", …
+    std::string scope;           ///< module path, e.g. "encoder.0.conv"
+    std::int64_t record;         ///< position on the tape, -1 if the operation was not recorded
+    std::vector<Tensor> inputs;  ///< in after_forward
+    SpecView spec;               ///< in after_forward, and valid until it returns
   };
   virtual ~Observer() = default;
   virtual void after_forward(const Step&, const Tensor& /*y*/) {}
@@ -100,9 +120,16 @@ class Scope {
   engine::Range range_;
 };
 
+/// An operation's name and, where it tells them, what it was called with.
+struct Operation {
+  Operation(const char* name, SpecView spec = {}) : name(name), spec(spec) {}
+  const char* name;
+  SpecView spec;
+};
+
 /// Makes `y` the result of `op` on `inputs`. If a tape is active and some input wants a gradient, `backward` is kept on
 /// the tape; otherwise it is dropped with all it saved. `recipe`, if given, is how later operations may make y again.
-Variable record(const char* op, const std::vector<Variable>& inputs, Tensor y, Backward backward, Recipe recipe = {});
+Variable record(const Operation& op, const std::vector<Variable>& inputs, Tensor y, Backward backward, Recipe recipe = {});
 
 /// True if `v`'s gradient will be asked for: a tape is recording and v depends on a parameter.
 bool recording(const Variable& v);

@@ -156,13 +156,14 @@ void load_pytorch(Module& m, const std::filesystem::path& file) {
 TensorFile to_pytorch(Module& m) {
   TensorFile content;
   const bool unet = is_unet(m);
-  for (auto& [name, tensor] : tensors_of(m)) {
-    const Tensor value = tensor().to(engine::Device::cpu());
-    content.tensors[community_name(name, unet)] =
-        value.shape().rank() == 5 ? move_channels(value, torch_shape(value.shape(), unet), /*to_torch=*/true)
-                                  : value.clone();
-  }
+  for (auto& [name, tensor] : tensors_of(m)) content.tensors[community_name(name, unet)] = in_pytorch_order(tensor(), unet);
   return content;
+}
+
+Tensor in_pytorch_order(const Tensor& part, bool flat) {
+  const Tensor value = part.to(engine::Device::cpu());
+  return value.shape().rank() == 5 ? move_channels(value, torch_shape(value.shape(), flat), /*to_torch=*/true)
+                                   : value.clone();
 }
 
 }  // namespace sagcl::layers

@@ -22,4 +22,7 @@ void load_pytorch(Module& m, const std::filesystem::path& file);
 /// safetensors.load_file.
 engine::TensorFile to_pytorch(Module& m);
 
+/// A copy of one of them on the CPU, in PyTorch's order: a convolution's [O, k, C] is [O, C, k], without depth where `flat`.
+Tensor in_pytorch_order(const Tensor& part, bool flat);
+
 }  // namespace sagcl::layers

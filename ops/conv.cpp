@@ -63,7 +63,7 @@ Variable conv(const Variable& x, const Variable& w, const Variable& b, const Con
   Tensor y = Tensor::empty(shape(g.N, g.out, g.O), x.value().dtype(), x.value().device());
   backend(y.device()).conv_forward(g, x.value(), w.value(), b.value(), y);
 
-  return record("conv", {x, w, b}, y,
+  return record({"conv", spec}, {x, w, b}, y,
                 [g, x = recording(w) ? x.saved() : Saved(), w = recording(x) ? w.value() : Tensor(), w_shape = w.shape(),
                  want_db = recording(b)](Tensor dy) -> Gradients {
                   Backend& device = backend(dy.device());
@@ -94,7 +94,7 @@ Variable conv_transposed(const Variable& x, const Variable& w, const Variable& b
   Tensor y = Tensor::empty(shape(g.N, g.in, g.C), x.value().dtype(), x.value().device());
   backend(y.device()).conv_backward_data(g, w.value(), x.value(), b.value(), y);
 
-  return record("conv_transposed", {x, w, b}, y,
+  return record({"conv_transposed", spec}, {x, w, b}, y,
                 [g, x = recording(w) ? x.saved() : Saved(), w = recording(x) ? w.value() : Tensor(), w_shape = w.shape(),
                  want_db = recording(b)](Tensor dy) -> Gradients {
                   Backend& device = backend(dy.device());

@@ -123,7 +123,7 @@ Variable concat(const std::vector<Variable>& parts, int axis) {
     };
   }
   return record(
-      op, parts, y,
+      {op, axis}, parts, y,
       [extents, wanted, axis](Tensor dy) -> Gradients {
         Gradients gradients(extents.size());
         std::int64_t begin = 0;

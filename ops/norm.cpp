@@ -40,13 +40,13 @@ Variable normalise(const char* op, const NormGeometry& g, const NormSpec& spec, 
   const Tensor y = apply(g, spec, x.value(), mean, variance, gamma.value(), beta.value());
   const Tensor scale = gamma.value(), shift = beta.value();
   return record(
-      op, {x, gamma, beta}, y,
+      {op, spec}, {x, gamma, beta, Variable(mean), Variable(variance)}, y,
       [=, x = x.saved()](Tensor dy) -> Gradients {
         const Tensor input = x.get();
         Tensor dx = checks::reuse(dy), dgamma = Tensor::empty_like(scale), dbeta = Tensor::empty_like(shift);
         const NormOperands n{g, {spec.slope}, spec.eps, input, mean, variance, scale, shift};
         backend(dy.device()).norm_backward(n, fixed, dy, dx, dgamma, dbeta);
-        return {dx, dgamma, dbeta};
+        return {dx, dgamma, dbeta, {}, {}};
       },
       [=, x = x.saved()] { return apply(g, spec, x.get(), mean, variance, scale, shift); });
 }

@@ -43,7 +43,7 @@ Variable max_pool(const Variable& x, const PoolSpec& spec) {
   Tensor y = Tensor::empty(shape(g, g.out), x.value().dtype(), x.value().device());
   Tensor index = Tensor::empty(y.shape(), engine::Dtype::u8, y.device());
   backend(y.device()).max_pool(g, x.value(), y, index);
-  return record("max_pool", {x}, y, [g, index](Tensor dy) -> Gradients {
+  return record({"max_pool", spec}, {x}, y, [g, index](Tensor dy) -> Gradients {
     Tensor dx = Tensor::empty(shape(g, g.in), dy.dtype(), dy.device());
     backend(dy.device()).max_pool_backward(g, index, dy, dx);
     return {dx};

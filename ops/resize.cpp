@@ -24,7 +24,7 @@ Variable resize(const Variable& x, const ResizeSpec& spec) {
   }
   Tensor y = Tensor::empty({g.N, g.out[0], g.out[1], g.out[2], g.C}, x.value().dtype(), x.value().device());
   backend(y.device()).resize(g, x.value(), y);
-  return record("resize", {x}, y, [g, shape = x.shape()](Tensor dy) -> Gradients {
+  return record({"resize", spec}, {x}, y, [g, shape = x.shape()](Tensor dy) -> Gradients {
     Tensor dx = Tensor::empty(shape, dy.dtype(), dy.device());
     backend(dy.device()).resize_backward(g, dy, dx);
     return {dx};

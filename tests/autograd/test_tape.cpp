@@ -239,5 +239,35 @@ TEST(Scope, NamesWhatIsRecorded) {
   EXPECT_EQ(watch.seen, (std::vector<std::string>{"encoder.0:scale", ":square"}));
 }
 
+TEST(Tape, ObserversSeeWhatAnOperationWasCalledWith) {
+  struct Watch : autograd::Observer {
+    void after_forward(const Step& step, const Tensor& y) override {
+      if (const auto* conv = step.spec.as<ops::ConvSpec>()) stride = conv->stride;
+      EXPECT_EQ(step.spec.as<ops::NormSpec>() != nullptr, step.op == std::string("batch_norm"));
+      inputs.push_back(step.inputs);
+      last = y;
+    }
+    engine::Extents stride;
+    std::vector<std::vector<Tensor>> inputs;
+    Tensor last;
+  } watch;
+  const Variable x(Tensor::zeros({1, 4, 4, 4, 1})), w(Tensor::zeros({2, 2, 2, 2, 1})), gamma(Tensor::full({2}, 1)),
+      beta(Tensor::zeros({2}));
+  ops::RunningStatistics running{Tensor::zeros({2}), Tensor::full({2}, 1)};
+  Tape tape({.observer = &watch});
+  const Variable y = ops::conv(x, w, {}, {.stride = {{2, 2, 2}}});
+  const Variable z = ops::square(ops::batch_norm(y, gamma, beta, running, {.training = false}));
+  EXPECT_EQ(tape.size(), 0u);  // nothing wants a gradient, and still it is seen
+  EXPECT_EQ(watch.stride, (engine::Extents{{2, 2, 2}}));
+  ASSERT_EQ(watch.inputs.size(), 3u);
+  EXPECT_TRUE(watch.inputs[0][0].shares_memory_with(x.value()));
+  EXPECT_TRUE(watch.inputs[0][1].shares_memory_with(w.value()));
+  EXPECT_FALSE(watch.inputs[0][2].defined());
+  ASSERT_EQ(watch.inputs[1].size(), 5u);  // with the statistics
+  EXPECT_TRUE(watch.inputs[1][0].shares_memory_with(y.value()));
+  EXPECT_TRUE(watch.inputs[1][3].shares_memory_with(running.mean));
+  EXPECT_TRUE(watch.last.shares_memory_with(z.value()));
+}
+
 }  // namespace
 }  // namespace sagcl::tests

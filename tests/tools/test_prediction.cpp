@@ -5,10 +5,8 @@
 #include "datasets/formats/nifti_fields.h"
 #include "datasets/formats/plane_file.h"
 #include "engine/files/safetensors.h"
-#include "layers/segmenter.h"
-#include "layers/weights.h"
+#include "tests/tools/checkpoint_file.h"
 #include "tests/tools/prediction_support.h"
-#include "tools/run/config.h"
 
 // sagcl-predict: what it leaves behind.
 using namespace sagcl;
@@ -22,33 +20,12 @@ using tests::Names;
 using tests::readers;
 using tests::run;
 using tests::some_volume;
+using tests::write_checkpoint;
 using tests::write_plane;
 using tests::write_volume;
 namespace fs = std::filesystem;
 
 namespace {
-
-struct Untrained {
-  std::string network = "unet";
-  std::int64_t channels = 1;
-  std::vector<std::int64_t> patch = {16, 16, 16}, stride = {};
-};
-
-/// A checkpoint of an untrained network of three classes, as sagcl-train writes them.
-void write_checkpoint(const fs::path& file, const Untrained& u) {
-  semiagcl::RunSettings s;
-  s.network.name = u.network, s.network.width = 2;
-  s.train.patch = u.patch, s.evaluation.stride = u.stride;
-  engine::Generator random(1, "weights");
-  const auto network = layers::make_segmenter(u.network, {.in_channels = u.channels, .classes = 3, .width = 2}, random);
-  engine::TensorFile content;
-  layers::store(*network, "student/", content);
-  content.notes = {{"config", tools::to_toml(s)},
-                   {"classes", R"(["background","a","b"])"},
-                   {"channels", std::to_string(u.channels)},
-                   {"step", "7"}};
-  engine::write_safetensors(file, content);
-}
 
 /// Predicts the folder "pred" into "masks".
 tests::Outcome predict(const Folders& f, const Names& more = {}, const std::string& before = "") {

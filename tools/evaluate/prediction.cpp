@@ -7,6 +7,7 @@
 #include "datasets/load.h"
 #include "datasets/normalise.h"
 #include "semiagcl/evaluation/inference.h"
+#include "tools/evaluate/class_colours.h"
 #include "tools/programs/program.h"
 
 namespace sagcl::tools {
@@ -27,11 +28,8 @@ std::vector<bool> may_be_plane(const datasets::Case& one) {
 
 void write_mask(const fs::path& file, const engine::Tensor& mask, const datasets::Geometry& geometry, bool plane) {
   if (!plane) return datasets::write_nifti(file, mask, geometry);
-  // Black for the background, then colours that stay apart for everyone; repeated when there are more classes.
-  static const std::vector<datasets::Colour> few = {{230, 159, 0},  {86, 180, 233}, {0, 158, 115},
-                                                    {240, 228, 66}, {213, 94, 0},   {204, 121, 167}};
-  std::vector<datasets::Colour> palette = {{0, 0, 0}};
-  while (palette.size() < 256) palette.push_back(few[(palette.size() - 1) % few.size()]);
+  std::vector<datasets::Colour> palette;
+  while (palette.size() < 256) palette.push_back(class_colour(palette.size()));
   datasets::write_png(file, mask.reshape({mask.shape()[1], mask.shape()[2]}), palette);
 }
 

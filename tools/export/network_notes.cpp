@@ -1,0 +1,46 @@
+#include "tools/export/network_notes.h"
+
+#include "datasets/normalise.h"
+#include "tools/programs/json_text.h"
+#include "tools/programs/version.h"
+
+namespace sagcl::tools {
+namespace {
+
+const char* rule_of(datasets::Normalisation how) {
+  switch (how) {
+    case datasets::Normalisation::none: return "x";
+    case datasets::Normalisation::z_score:
+      return "(x - mean) / (deviation + 1e-8), of each image and channel, deviation over n";
+    case datasets::Normalisation::unit: return "x / white, white being 255, or 65535 in images of 16 bits";
+    case datasets::Normalisation::min_max: return "(x - min) / (max - min), of each image and channel";
+  }
+  return "";
+}
+
+}  // namespace
+
+std::map<std::string, std::string> network_notes(const TrainedNetwork& trained) {
+  const semiagcl::RunSettings& s = trained.settings;
+  const char* resize_rule = s.data.resize == 0         ? "none"
+                            : s.data.resize_order == 0 ? "nearest, as scipy.ndimage.zoom of order 0"
+                                                       : "bilinear, half-pixel centres, without antialiasing";
+  return {{"classes", json_text(nlohmann::json(trained.classes))},
+          {"channels", std::to_string(trained.channels)},
+          {"network", s.network.name},
+          {"width", std::to_string(s.network.width)},
+          {"weights", trained.which},
+          {"method", s.train.method},
+          {"step", std::to_string(trained.step)},
+          {"sagcl", version()},
+          {"normalise", s.data.normalise},
+          {"normalise_rule", rule_of(datasets::normalisation_named(s.data.normalise))},
+          {"resize", std::to_string(s.data.resize)},
+          {"resize_rule", resize_rule},
+          {"multiple_of", std::to_string(layers::Segmenter::stride())},
+          {"patch", json_text(nlohmann::json(s.train.patch))},
+          {"stride", json_text(nlohmann::json(s.evaluation.stride))},
+          {"largest_component", s.evaluation.largest_component ? "true" : "false"}};
+}
+
+}  // namespace sagcl::tools

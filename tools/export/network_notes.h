@@ -1,0 +1,21 @@
+#pragma once
+#include <map>
+#include <string>
+
+#include "tools/evaluate/trained_network.h"
+
+namespace sagcl::tools {
+
+/// What somebody must know who runs the network elsewhere; values that are lists are JSON:
+///
+///   classes            names, background first             channels          of an image
+///   network, width     vnet or unet, first stage's         weights           student or teacher, after `step` steps of
+///   method, step       what trained it                     sagcl             the program's version
+///   normalise          the setting, and normalise_rule     the same as a formula
+///   resize             side in pixels before the network, 0 for none; resize_rule: how
+///   multiple_of        what extents must be divisible by
+///   patch              [D, H, W] of a window               stride            between windows; []: the whole image at once
+///   largest_component  true: of each class only the largest connected component counts afterwards
+std::map<std::string, std::string> network_notes(const TrainedNetwork& trained);
+
+}  // namespace sagcl::tools
