@@ -3,8 +3,8 @@ PyTorch must compute the probabilities that sagcl-predict writes, pynrrd and sli
 
 Usage: check_exports.py BUILD SOURCE      (programs in BUILD/bin, data in SOURCE/data)
 """
-import gzip
 import json
+import struct
 import subprocess
 import sys
 import tempfile
@@ -90,40 +90,46 @@ def check_network(folder, run, Network, shapes, classes):
             compare(f"PyTorch, {Network.__name__} {x.shape}", network(torch.from_numpy(x)).softmax(1).numpy(), expected)
 
 
-def check_segmentations(folder, run, classes):
-    files = sagcl("export", "seg-nrrd", run, "--out", folder / "slicer")
-    masks = sorted((run / "predictions").iterdir())
-    assert len(files) == len(masks) > 0
-    for file, mask in zip(files, masks):
-        voxels, header = nrrd.read(file)  # index order x, y, z
-        raw = gzip.open(mask).read()  # NIfTI: sizes at byte 42, the affine at 280, voxels at 352
-        shape, affine = np.frombuffer(raw, np.int16, 3, 42), np.frombuffer(raw, np.float32, 12, 280).reshape(3, 4)
-        assert np.array_equal(voxels, np.frombuffer(raw, np.uint8, offset=352).reshape(shape, order="F"))
-        lps = np.diag([-1, -1, 1]) @ affine
-        assert np.allclose(np.array(header["space directions"]).T, lps[:, :3], rtol=1e-6)
-        assert np.allclose(header["space origin"], lps[:, 3], rtol=1e-6)
-        read = slicerio.read_segmentation(file)
-        assert np.allclose(read["ijkToLPS"][:3], lps, rtol=1e-6)
-        assert [s["name"] for s in read["segments"]] == classes[1:]
-        assert [s["labelValue"] for s in read["segments"]] == list(range(1, len(classes)))
-        one = slicerio.extract_segments(read, [(c, k + 1) for k, c in enumerate(classes[1:])])
-        assert np.array_equal(one["voxels"], voxels)
-        box = read["segments"][0]["extent"]
-        filled = np.argwhere(voxels > 0)
-        if len(filled):
-            assert list(box) == list(np.stack([filled.min(0), filled.max(0)], 1).ravel()), box
-    print(f"pynrrd and slicerio: {len(files)} segmentations")
+def write_nifti(file, voxels, affine):
+    """NIfTI-1 of u8 [x, y, z] with an sform."""
+    header = bytearray(352)
+    struct.pack_into("<i", header, 0, 348)
+    struct.pack_into("<8h", header, 40, 3, *voxels.shape, 1, 1, 1, 1)
+    struct.pack_into("<2h", header, 70, 2, 8)
+    struct.pack_into("<8f", header, 76, 1, *np.linalg.norm(affine[:, :3], axis=0), 1, 1, 1, 1)
+    struct.pack_into("<2f", header, 108, 352, 1)
+    struct.pack_into("<2h", header, 252, 0, 1)
+    struct.pack_into("<12f", header, 280, *affine.ravel())
+    header[344:348] = b"n+1\0"
+    file.write_bytes(bytes(header) + voxels.tobytes(order="F"))
+
+
+def check_segmentations(folder):
+    voxels = np.zeros((9, 8, 7), np.uint8)
+    voxels[2:5, 1:6, 3:4], voxels[4:8, 3:5, 1:6] = 1, 2
+    turn, _ = np.linalg.qr(np.random.default_rng(1).normal(size=(3, 3)))  # any directions at right angles
+    affine = np.column_stack([turn * [0.5, 1.25, 3], [-40.5, 17, 1000]]).astype(np.float32)
+    write_nifti(folder / "mask.nii", voxels, affine)
+    file, = sagcl("export", "seg-nrrd", folder / "mask.nii", "--out", folder / "slicer", "--names", "Anterior,Linke Kammer")
+    lps = np.diag([-1, -1, 1]) @ affine
+    found, header = nrrd.read(file)  # index order x, y, z
+    assert np.array_equal(found, voxels)
+    assert np.allclose(np.array(header["space directions"]).T, lps[:, :3], rtol=1e-6)
+    assert np.allclose(header["space origin"], lps[:, 3], rtol=1e-6)
+    read = slicerio.read_segmentation(file)
+    assert np.array_equal(read["voxels"], voxels) and np.allclose(read["ijkToLPS"][:3], lps, rtol=1e-6)
+    for segment, name, value in zip(read["segments"], ("Anterior", "Linke Kammer"), (1, 2), strict=True):
+        assert (segment["name"], segment["labelValue"], segment["layer"]) == (name, value, 0), segment
+        assert list(segment["extent"]) == [2, 7, 1, 5, 1, 5], segment  # of both: they share a layer
+    print("pynrrd and slicerio: voxels, place and segments")
 
 
 with tempfile.TemporaryDirectory() as name:
-    folder = Path(name)
+    check_segmentations(Path(name))
     for preset, labelled, Network, shapes in (("sunnybrook", "SC-HF-I-04", UNet, [(1, 64, 48), (1, 16, 96)]),
                                               ("hippocampus", 4, VNet, [(16, 32, 48), (32, 16, 16)])):
-        run = folder / preset
+        folder = Path(name) / preset
+        run = folder / "run"
         train(run, preset, labelled)
-        split = json.loads((run / "evaluation.json").read_text())
-        classes = ["background", *split["classes"]]
-        (folder / Network.__name__).mkdir()
-        check_network(folder / Network.__name__, run, Network, shapes, classes)
-        if Network is VNet:
-            check_segmentations(folder, run, classes)
+        classes = json.loads((run / "evaluation.json").read_text())["classes"]
+        check_network(folder, run, Network, shapes, ["background", *classes])

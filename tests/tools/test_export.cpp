@@ -82,6 +82,8 @@ TEST(Export, MasksOfARunHaveTheNamesOfItsEvaluation) {
   datasets::write_nifti(f("run/predictions/case_1.nii.gz"), two_boxes(), turned());
   tools::Evaluation e;
   e.classes = {"anterior", "posterior"};
+  tools::add_case(e, "case_1", two_boxes(), two_boxes(), {1, 1, 1});
+  tools::summarise(e);
   tools::write_evaluation(f("run/evaluation.json"), e);
   for (const char* source : {"run", "run/predictions", "run/predictions/case_1.nii.gz"}) {
     const auto outcome = run("sagcl-export", {"seg-nrrd", f(source), "--out", f("slicer"), "--overwrite"});

@@ -204,7 +204,10 @@ TEST(Onnx, UNet) {
                                                       {"Concat", 4},
                                                       {"Softmax", 1}};
   std::int64_t all = 0;
-  for (const auto& [operation, n] : counts) EXPECT_EQ(m.count(operation), n) << operation, all += n;
+  for (const auto& [operation, n] : counts) {
+    EXPECT_EQ(m.count(operation), n) << operation;
+    all += n;
+  }
   EXPECT_EQ(std::int64_t(m.nodes.size()), all);
 
   const Node& conv = m.nodes.at("enc0.0.conv");
@@ -237,7 +240,10 @@ TEST(Onnx, VNet) {
   const std::map<std::string, std::int64_t> counts = {{"Conv", 21 + 4 + 1}, {"ConvTranspose", 4}, {"BatchNormalization", 29},
                                                       {"Relu", 29},         {"Add", 4},           {"Softmax", 1}};
   std::int64_t all = 0;
-  for (const auto& [operation, n] : counts) EXPECT_EQ(m.count(operation), n) << operation, all += n;
+  for (const auto& [operation, n] : counts) {
+    EXPECT_EQ(m.count(operation), n) << operation;
+    all += n;
+  }
   EXPECT_EQ(std::int64_t(m.nodes.size()), all);
   EXPECT_EQ(m.nodes.at("down1.conv").integers.at("kernel_shape"), (Words{"2", "2", "2"}));
   EXPECT_EQ(m.nodes.at("down1.conv").integers.at("strides"), (Words{"2", "2", "2"}));
