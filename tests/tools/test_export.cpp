@@ -92,6 +92,9 @@ TEST(Export, MasksOfARunHaveTheNamesOfItsEvaluation) {
     EXPECT_TRUE(contains(outcome.err, "1 segmentation written; segments anterior, posterior"));
     EXPECT_TRUE(contains(content_of(f("slicer/case_1.seg.nrrd")), "Segment1_Name:=posterior\n"));
   }
+  const auto mixed = run("sagcl-export", {"seg-nrrd", f("run"), "--out", f("run/predictions")});
+  EXPECT_EQ(mixed.code, 2);
+  EXPECT_TRUE(contains(mixed.err, "this is the folder of the masks"));
   const auto again = run("sagcl-export", {"seg-nrrd", f("run"), "--out", f("slicer")});
   EXPECT_EQ(again.code, 2);
   EXPECT_TRUE(contains(again.err, f("slicer/case_1.seg.nrrd") + ": is there already; --overwrite replaces it"));

@@ -1,9 +1,10 @@
 #include <algorithm>
-#include <bit>
 #include <cstring>
+#include <map>
 #include <set>
 
 #include "layers/segmenter.h"
+#include "ops/arithmetic.h"
 #include "tests/tools/checkpoint_file.h"
 #include "tools/export/network_graph.h"
 #include "tools/export/network_notes.h"
@@ -264,6 +265,22 @@ TEST(Onnx, VNet) {
         std::memcpy(&value, raw.data() + 4 * ((i * 16 + o) * 8 + k), 4);
         ASSERT_EQ(value, up.data<float>()[(i * 8 + k) * 16 + o]);
       }
+}
+
+TEST(Onnx, RefusesAnOperationThatItDoesNotKnow) {
+  struct Squares final : layers::Segmenter {
+    layers::Segmentation forward(const autograd::Variable& x, const layers::Pass&) override {
+      const autograd::Scope scope("enc0");
+      return {ops::square(x), x};
+    }
+    autograd::Variable encode(const autograd::Variable& x, const layers::Pass&) override { return x; }
+    void describe(layers::Parts&) override {}
+    std::int64_t bottleneck_channels() const override { return 1; }
+    bool flat() const override { return true; }
+  };
+  tools::TrainedNetwork t;
+  t.network = std::make_unique<Squares>();
+  tests::expect_error<engine::UsageError>([&] { tools::onnx_model(t); }, {"square", "'enc0'", "export safetensors"});
 }
 
 TEST(Onnx, TheProgramWritesTheSameBytesTwice) {

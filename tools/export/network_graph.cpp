@@ -1,8 +1,12 @@
 #include "tools/export/network_graph.h"
 
-#include <algorithm>
+#include <cstdint>
+#include <map>
 #include <set>
+#include <string>
+#include <vector>
 
+#include "autograd/tape.h"
 #include "layers/weights.h"
 #include "ops/conv.h"
 #include "ops/norm.h"
@@ -54,8 +58,8 @@ class GraphWriter final : public autograd::Observer {
   };
 
   [[noreturn]] static void unknown(const Step& step) {
-    engine::fail<engine::UsageError>("{}: the operation {} has no form in ONNX here; export safetensors", step.scope,
-                                     step.op);
+    engine::fail<engine::UsageError>(
+        "the operation {} has no form in ONNX here (in the network's part '{}'); export safetensors", step.op, step.scope);
   }
 
   template <class Spec>

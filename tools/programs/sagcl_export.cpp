@@ -1,7 +1,14 @@
 #include <CLI/CLI.hpp>
 
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
 #include "datasets/text.h"
 #include "engine/files/atomic_file.h"
+#include "engine/files/safetensors.h"
 #include "layers/weights.h"
 #include "tools/export/masks.h"
 #include "tools/export/network_graph.h"
@@ -28,21 +35,23 @@ void require_free(const fs::path& file, const Options& o) {
                       "{}: is there already; --overwrite replaces it, or choose another --out", file.string());
 }
 
-/// The network of a checkpoint, or of a run's newest.
+/// What a checkpoint holds, or a run's newest.
+tools::Checkpoint read_checkpoint(const std::string& source) {
+  if (!fs::is_directory(source)) {
+    tools::require_file(source, "RUN");
+    return {source, engine::read_safetensors(source)};
+  }
+  require<engine::MissingInput>(!tools::checkpoint_files(source).empty(),
+                                "{}: holds no checkpoints; give a run folder, as given to sagcl-train --out, or a file from "
+                                "its folder checkpoints",
+                                source);
+  return tools::newest_checkpoint(source);
+}
+
 tools::TrainedNetwork load(const Options& o) {
   require_free(o.out, o);
-  fs::path file = o.source;
-  if (fs::is_directory(file)) {
-    require<engine::MissingInput>(
-        !tools::checkpoint_files(file).empty(),
-        "{}: holds no checkpoints; give a run folder, as given to sagcl-train --out, or a file from "
-        "its folder checkpoints",
-        o.source);
-    file = tools::newest_checkpoint(file).file;
-  } else {
-    tools::require_file(file, "RUN");
-  }
-  tools::TrainedNetwork trained = tools::load_network(file, o.network);
+  const auto [file, content] = read_checkpoint(o.source);
+  tools::TrainedNetwork trained = tools::network_from(content, o.network, file.string());
   tools::say(fmt::format("{} of {} after {} steps, {} of width {}", trained.which, file.string(), trained.step,
                          trained.settings.network.name, trained.settings.network.width));
   return trained;
@@ -73,12 +82,13 @@ int safetensors(const Options& o) {
 
 int seg_nrrd(const Options& o) {
   if (!fs::is_regular_file(o.source)) tools::require_folder(o.source, "MASKS");
-  std::error_code ignored;
-  require<UsageError>(!fs::equivalent(o.source, o.out, ignored),
-                      "--out {}: this is the folder of the masks; choose another, so that they are not mixed", o.out);
   const datasets::LabelRule rule = datasets::parse_label_rule(o.map);
   tools::Masks masks = tools::find_masks(o.source);
   if (!o.names.empty()) masks.names = o.names;
+  std::error_code ignored;
+  require<UsageError>(
+      fs::is_regular_file(o.source) || !fs::equivalent(masks.files.begin()->second.parent_path(), o.out, ignored),
+      "--out {}: this is the folder of the masks; choose another, so that each folder holds one kind", o.out);
   const auto target = [&](const std::string& id) { return fs::path(o.out) / (id + ".seg.nrrd"); };
   for (const auto& [id, mask] : masks.files) require_free(target(id), o);
   tools::make_folder(o.out);
@@ -96,9 +106,8 @@ int seg_nrrd(const Options& o) {
 
 int main(int argc, char** argv) {
   CLI::App app(
-      "Takes results away, in formats that others read: a network as ONNX or as PyTorch's tensors, masks as segmentations "
-      "of\n"
-      "3D Slicer. RUN is a run folder (its newest checkpoint counts) or a checkpoint. Files' names go to standard output.");
+      "Takes results away in formats that others read: a network as ONNX or as PyTorch's tensors, masks for 3D Slicer. RUN\n"
+      "is a run folder (its newest checkpoint counts) or a checkpoint. Files' names go to standard output.");
   Options o;
   app.require_subcommand(1);
   std::map<std::string, std::function<int()>> verbs;
