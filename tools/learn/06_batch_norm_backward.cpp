@@ -33,8 +33,8 @@ double mean_product(const Column& a, const Column& b) {
   return mean(products);
 }
 
-/// One channel. y = γ x̂ + β with x̂ = (x - mean) / s, s = sqrt(variance + eps). Every x moves the mean and the variance, and
-/// so every y; summing these ways gives
+/// One channel. y = γ x̂ + β with x̂ = (x - mean) / s, s = sqrt(variance + eps). Every x moves the mean and the variance,
+/// and so every y; summing these ways gives
 ///     dx = γ / s · ( dy - mean(dy) - x̂ mean(dy x̂) ).
 struct ByHand {
   Column normal, dx;
