@@ -5,8 +5,8 @@
 #include "autograd/tape.h"
 #include "tools/learn/lesson.h"
 
-/// Each function has a file NN_*.cpp beside this one with a hole in it, and a program NN_*_check.cpp that looks at it. An exit
-/// code of 0: right, 1: wrong, 2: nothing was written yet.
+/// Each function has a file NN_*.cpp beside this one with a hole in it, and a program NN_*_check.cpp that looks at it. The
+/// program's exit code is 0: right, 1: wrong, 2: nothing was written yet.
 namespace sagcl::exercises {
 
 /// 1. Where element (c, h, w) of an image lies that is stored channels-first, [C, H, W]. Unfinished: -1.
