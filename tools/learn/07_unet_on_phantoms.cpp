@@ -70,7 +70,7 @@ void draw(const Batch& batch, const Tensor& answer) {
 }  // namespace
 
 int main(int count, char** arguments) {
-  const int steps = count > 1 ? std::atoi(arguments[1]) : 200;
+  const int steps = count > 1 ? std::max(8, std::atoi(arguments[1])) : 200;
   learn::Claims claims;
   engine::Generator random(7, "lesson 7");
   const auto network = layers::make_segmenter("unet", {.in_channels = 1, .classes = classes, .width = 4}, random);

@@ -171,7 +171,7 @@ void paste(learn::Claims& claims) {
 }  // namespace
 
 int main(int count, char** arguments) {
-  const int steps = count > 1 ? std::atoi(arguments[1]) : 200;
+  const int steps = count > 1 ? std::max(8, std::atoi(arguments[1])) : 200;
   learn::Claims claims;
   average(claims);
   paste(claims);
