@@ -1,7 +1,6 @@
 // Lesson 2: a derivative by hand, by difference quotient and by the tape; then learning, which is nothing but its use.
 // The page is docs/learn/02-derivative-by-hand-and-tape.md.
 #include <cmath>
-#include <string>
 #include <vector>
 
 #include "ops/activation.h"

@@ -2,8 +2,6 @@
 // docs/learn/05-layer-and-optimiser.md.
 #include <algorithm>
 #include <cmath>
-#include <string>
-#include <vector>
 
 #include "layers/init.h"
 #include "layers/optimiser.h"

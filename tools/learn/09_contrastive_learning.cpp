@@ -1,5 +1,4 @@
 // Lesson 9: contrastive learning with a memory bank. The page is docs/learn/09-contrastive-learning.md.
-#include <algorithm>
 #include <cmath>
 #include <numbers>
 #include <vector>
