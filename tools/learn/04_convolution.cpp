@@ -164,8 +164,8 @@ Voxels winograd(const Array& x, const Array& weights) {
   return y;
 }
 
-/// Learning a filter: somebody made `target` of `image` by a convolution with weights that are not known. Nine weights begin at
-/// 0 and descend the mean squared difference (lesson 2).
+/// Learning a filter: somebody made `target` of `image` by a convolution with weights that are not known. Nine weights begin
+/// at 0 and descend the mean squared difference (lesson 2).
 std::vector<double> learnt_filter(const Variable& image, const Tensor& target, int steps) {
   Variable w = Variable::parameter(Tensor::zeros({1, 1, 3, 3, 1}, engine::Dtype::f64));
   layers::Sgd sgd({{"w", &w}}, {.momentum = 0});
