@@ -92,7 +92,8 @@ int main() {
       "\nA low rank is what it rewards. A matrix of rank one and noise, then its singular values less 0.8, but not below "
       "0:\n");
   Numbers noisy;
-  for (int i = 0; i < 16; ++i) noisy.push_back((1 + i / 4) * (1 + i % 4) * 0.25 + 0.2 * random.normal());
+  for (int row = 1; row <= 4; ++row)
+    for (int column = 1; column <= 4; ++column) noisy.push_back(0.25 * row * column + 0.2 * random.normal());
   const Tensor soft = ops::singular_value_threshold(matrix(noisy), 0.8);
   const Numbers before = ops::singular_values(matrix(noisy)).to_doubles(), after = ops::singular_values(soft).to_doubles();
   print("  before", before);
