@@ -15,11 +15,19 @@ namespace {
 thread_local Tape* active_tape = nullptr;
 thread_local std::string scope_path;
 std::atomic<std::uint64_t> last_generation{0};  // shared by all threads, so a number is never used twice
+
+/// "ops/conv.cpp:41": the file's folder and name.
+std::string place(const std::source_location& where) {
+  const std::string file = where.file_name();
+  const std::size_t name = file.rfind('/'),
+                    folder = name == std::string::npos || name == 0 ? name : file.rfind('/', name - 1);
+  return fmt::format("{}:{}", folder == std::string::npos ? file : file.substr(folder + 1), where.line());
+}
 }  // namespace
 
 Variable Variable::parameter(Tensor value) {
   Variable v(std::move(value));
-  v.slot_ = std::make_shared<GradSlot>(GradSlot{v.shape(), {}, 0});
+  v.slot_ = std::make_shared<GradSlot>(GradSlot{v.shape(), {}});
   return v;
 }
 
@@ -67,12 +75,18 @@ struct Recorder {
                         input.shape());
   }
 
+  static std::int64_t source(const Variable& input) {
+    if (!input.slot_) return Observer::Step::constant;
+    return input.slot_->tape == 0 ? Observer::Step::parameter : input.slot_->record;
+  }
+
   static Variable record(const Operation& op, const std::vector<Variable>& inputs, Tensor y, Backward backward,
                          Recipe recipe) {
     Variable out(std::move(y));
     if (!active_tape) return out;
     Tape& tape = *active_tape;
-    Tape::Record entry{op.name, {}, nullptr, {}, std::move(backward)};
+    Tape::Record entry{op.name, {}, nullptr, {}, std::move(backward), op.where};
+    const std::int64_t position = std::int64_t(tape.records_.size());
     bool any = false;
     for (const Variable& input : inputs) {
       check(op.name, input);
@@ -81,12 +95,13 @@ struct Recorder {
     }
     if (Observer* observer = tape.options_.observer) {
       entry.scope = scope_path;
-      Observer::Step step{op.name, scope_path, any ? std::int64_t(tape.records_.size()) : -1, {}, op.spec};
-      for (const Variable& input : inputs) step.inputs.push_back(input.value());
+      Observer::Step step{op.name, scope_path, any ? position : -1, place(op.where)};
+      step.spec = op.spec;
+      for (const Variable& input : inputs) step.inputs.push_back(input.value()), step.sources.push_back(source(input));
       observer->after_forward(step, out.value());
     }
     if (!any) return out;
-    out.slot_ = entry.output = std::make_shared<GradSlot>(GradSlot{out.shape(), {}, tape.generation_});
+    out.slot_ = entry.output = std::make_shared<GradSlot>(GradSlot{out.shape(), {}, tape.generation_, position});
     if (recipe && tape.options_.recompute) out.recipe_ = std::make_shared<const Recipe>(std::move(recipe));
     tape.records_.push_back(std::move(entry));
     return out;
@@ -133,7 +148,7 @@ void Tape::backward(const Variable& y, Tensor dy) {
 void Tape::walk(const Record& record, std::int64_t position, Tensor dy) {
   const engine::OperationName name(record.op);
   Observer* observer = options_.observer;
-  Observer::Step step{record.op, record.scope, position, {}, {}};
+  Observer::Step step{record.op, record.scope, position, observer ? place(record.where) : ""};
   if (observer) observer->before_backward(step, dy);
   Gradients gradients = record.backward(std::move(dy));
   require<UsageError>(gradients.size() == record.inputs.size(), "{} gradients for {} inputs", gradients.size(),

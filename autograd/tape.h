@@ -1,5 +1,6 @@
 #pragma once
 #include <cstdint>
+#include <source_location>
 #include <string>
 #include <typeinfo>
 #include <vector>
@@ -37,11 +38,15 @@ class SpecView {
 class Observer {
  public:
   struct Step {
-    const char* op;              ///< "conv", "batch_norm", …
-    std::string scope;           ///< module path, e.g. "encoder.0.conv"
-    std::int64_t record;         ///< position on the tape, -1 if the operation was not recorded
-    std::vector<Tensor> inputs;  ///< in after_forward
-    SpecView spec;               ///< in after_forward, and valid until it returns
+    const char* op;                   ///< "conv", "batch_norm", …
+    std::string scope;                ///< module path, e.g. "encoder.0.conv"
+    std::int64_t record;              ///< position on the tape, -1 if the operation was not recorded
+    std::string where;                ///< "ops/conv.cpp:41", which recorded it
+    std::vector<Tensor> inputs = {};  ///< in after_forward
+    /// In after_forward: for each input the position of the record that made it, or what it is instead.
+    std::vector<std::int64_t> sources = {};
+    SpecView spec = {};  ///< in after_forward, and valid until it returns
+    static constexpr std::int64_t parameter = -1, constant = -2;
   };
   virtual ~Observer() = default;
   virtual void after_forward(const Step&, const Tensor& /*y*/) {}
@@ -88,6 +93,7 @@ class Tape {
     std::shared_ptr<GradSlot> output;
     std::vector<std::shared_ptr<GradSlot>> inputs;  ///< null where no gradient is wanted
     Backward backward;
+    std::source_location where;
   };
   void walk(const Record& record, std::int64_t position, Tensor dy);
   TapeOptions options_;
@@ -122,9 +128,11 @@ class Scope {
 
 /// An operation's name and, where it tells them, what it was called with.
 struct Operation {
-  Operation(const char* name, SpecView spec = {}) : name(name), spec(spec) {}
+  Operation(const char* name, SpecView spec = {}, std::source_location where = std::source_location::current())
+      : name(name), spec(spec), where(where) {}
   const char* name;
   SpecView spec;
+  std::source_location where;  ///< of the line that records it
 };
 
 /// Makes `y` the result of `op` on `inputs`. If a tape is active and some input wants a gradient, `backward` is kept on

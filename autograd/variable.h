@@ -31,8 +31,9 @@ class Saved {
 /// saves only what its backward names.
 struct GradSlot {
   Shape shape;
-  Tensor grad;             ///< undefined until something is delivered
-  std::uint64_t tape = 0;  ///< generation of the tape that recorded the value; 0 for a parameter
+  Tensor grad;              ///< undefined until something is delivered
+  std::uint64_t tape = 0;   ///< generation of the tape that recorded the value; 0 for a parameter
+  std::int64_t record = 0;  ///< its position on that tape
 };
 
 /// A tensor that may take part in differentiation. It never owns history: keeping a loss keeps its few bytes.

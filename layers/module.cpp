@@ -57,6 +57,14 @@ Frozen::~Frozen() {
   for (auto& [place, parameter] : trained_) *place = parameter;
 }
 
+KeptBuffers::KeptBuffers(Module& m) {
+  for (const auto& [name, b] : buffers_in_order(m)) kept_.emplace_back(b, b->clone());
+}
+
+void KeptBuffers::restore() {
+  for (auto& [place, copy] : kept_) place->copy_from(copy);
+}
+
 std::int64_t count_parameters(Module& m) {
   std::int64_t n = 0;
   for (auto& [name, p] : parameters_in_order(m)) n += p->value().size();

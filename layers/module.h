@@ -59,6 +59,18 @@ class Frozen {
   std::vector<std::pair<Variable*, Variable>> trained_;  // where each parameter stands, and what stood there
 };
 
+/// At its end the buffers of a module are what they were at its beginning, e.g. running statistics.
+class KeptBuffers {
+ public:
+  explicit KeptBuffers(Module& m);
+  ~KeptBuffers() { restore(); }
+  KeptBuffers(const KeptBuffers&) = delete;
+  void restore();  ///< at once, too
+
+ private:
+  std::vector<std::pair<Tensor*, Tensor>> kept_;  // where each stands, and its copy
+};
+
 std::int64_t count_parameters(Module& m);
 
 /// Makes `to` a copy of `from`: parameters and buffers by name. UsageError if the two are not of one shape.

@@ -28,7 +28,11 @@ UNetBlock::UNetBlock(std::int64_t in, std::int64_t out, double dropout, engine::
     : first_(conv3x3(in, out), leaky, random), second_(conv3x3(out, out), leaky, random), dropout_(dropout) {}
 
 Variable UNetBlock::forward(const Variable& x, const Pass& pass) {
-  return second_.forward(drop(first_.forward(x, pass), dropout_, /*whole_channels=*/false, pass), pass);
+  const auto unit = [&](const char* name, ConvUnit& one, const Variable& in) {
+    const autograd::Scope scope(name);
+    return one.forward(in, pass);
+  };
+  return unit("1", second_, drop(unit("0", first_, x), dropout_, /*whole_channels=*/false, pass));
 }
 
 void UNetBlock::describe(Parts& parts) {
@@ -48,7 +52,10 @@ UNetDecoder::UNetDecoder(const SegmenterSpec& spec, Upsampling upsampling, engin
 }
 
 Variable UNetDecoder::up(std::size_t l, const Variable& x) const {
-  const Variable h = projections_[l]->forward(x);
+  const Variable h = [&] {
+    const autograd::Scope scope("proj");
+    return projections_[l]->forward(x);
+  }();
   if (upsampling_ == Upsampling::transposed) return h;
   const engine::Extents out{{1, 2 * x.shape()[2], 2 * x.shape()[3]}};
   if (upsampling_ == Upsampling::nearest) return ops::resize(h, {.out = out, .interpolation = ops::Interpolation::nearest});
@@ -64,6 +71,7 @@ Variable UNetDecoder::forward(std::vector<Variable> encoder, const Pass& pass) {
     if (pass.stages) pass.stages->decoder.push_back(h);
   }
   if (pass.stages) pass.stages->features = h;
+  const autograd::Scope scope("head");
   return head_->forward(h);
 }
 

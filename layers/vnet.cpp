@@ -29,10 +29,19 @@ VNetBlock make_block(std::size_t level, std::int64_t in, std::int64_t out, engin
   return block;
 }
 
+Variable run_unit(const std::string& name, ConvUnit& unit, const Variable& x, const Pass& pass) {
+  const autograd::Scope scope(name);
+  return unit.forward(x, pass);
+}
+
 Variable run_block(std::size_t number, VNetBlock& block, Variable x, const Pass& pass) {
   const autograd::Scope scope(fmt::format("block{}", number));
-  for (auto& unit : block) x = unit->forward(x, pass);
+  for (std::size_t u = 0; u < block.size(); ++u) x = run_unit(std::to_string(u), *block[u], x, pass);
   return x;
+}
+
+Variable run_down(std::size_t number, ConvUnit& down, const Variable& x, const Pass& pass) {
+  return run_unit(fmt::format("down{}", number), down, x, pass);
 }
 
 void describe_block(std::size_t number, VNetBlock& block, Parts& parts) {
@@ -62,11 +71,13 @@ Variable VNetDecoder::forward(std::vector<Variable> encoder, const Pass& pass) {
                           .interpolation =
                               upsampling_ == Upsampling::linear ? ops::Interpolation::linear : ops::Interpolation::nearest});
     }
-    h = run_block(6 + l, blocks_[l], ops::add(ups_[l]->forward(h, pass), encoder.back()), pass);
+    h = run_block(6 + l, blocks_[l], ops::add(run_unit(fmt::format("up{}", l + 5), *ups_[l], h, pass), encoder.back()),
+                  pass);
     if (pass.stages) pass.stages->decoder.push_back(h);
   }
   h = drop(h, dropout, /*whole_channels=*/true, pass);
   if (pass.stages) pass.stages->features = h;
+  const autograd::Scope scope("head");
   return head_->forward(h);
 }
 
@@ -95,14 +106,14 @@ VNet::VNet(const SegmenterSpec& spec, engine::Generator& random) : width_(spec.w
 std::vector<Variable> VNet::encode_all(const Variable& x, const Pass& pass) {
   std::vector<Variable> levels{run_block(1, blocks_[0], x, pass)};
   for (std::size_t l = 1; l < 5; ++l)
-    levels.push_back(run_block(l + 1, blocks_[l], downs_[l - 1]->forward(levels.back(), pass), pass));
+    levels.push_back(run_block(l + 1, blocks_[l], run_down(l, *downs_[l - 1], levels.back(), pass), pass));
   if (pass.stages) pass.stages->encoder = levels;
   return levels;
 }
 
 Variable VNet::encode(const Variable& x, const Pass& pass) {
   Variable h = run_block(1, blocks_[0], x, pass);  // patches need not come back up, so any size the strides allow will do
-  for (std::size_t l = 1; l < 5; ++l) h = run_block(l + 1, blocks_[l], downs_[l - 1]->forward(h, pass), pass);
+  for (std::size_t l = 1; l < 5; ++l) h = run_block(l + 1, blocks_[l], run_down(l, *downs_[l - 1], h, pass), pass);
   return h;
 }
 

@@ -94,6 +94,13 @@ struct EvaluationSettings {
   bool millimetres = false;        ///< HD95 and ASD in mm instead of voxels
 };
 
+/// What a run writes down about itself. No bit of the training depends on it.
+struct DebugSettings {
+  std::int64_t grads_every = 0;  ///< steps between looks at what each term does to each layer (term_gradients.h); 0 never
+  /// none, or finite: looks at every gradient in every step, and stops at the first that is not finite
+  std::string check = "none";
+};
+
 struct RunSettings {
   std::string preset = "none";
   std::string expectation;  ///< one sentence on what the result should look like, shown in the report
@@ -105,6 +112,7 @@ struct RunSettings {
   ContrastSettings contrast;
   Method method;
   EvaluationSettings evaluation;
+  DebugSettings debug;
 };
 
 /// Calls f("section.key", field) for every field but those of `method`, in order: reading, writing and comparing runs are
@@ -137,6 +145,7 @@ void for_each_run_setting(S& s, F&& f) {
   f("evaluation.every", s.evaluation.every), f("evaluation.checkpoint_every", s.evaluation.checkpoint_every);
   f("evaluation.stride", s.evaluation.stride), f("evaluation.largest_component", s.evaluation.largest_component);
   f("evaluation.millimetres", s.evaluation.millimetres);
+  f("debug.grads_every", s.debug.grads_every), f("debug.check", s.debug.check);
 }
 
 }  // namespace sagcl::semiagcl

@@ -17,6 +17,9 @@ struct Term {
   engine::Tensor ramp = {};  ///< a further factor on the device (f64 [1]); undefined is 1
 };
 
+/// ramp · weight · value, a scalar: what Eq. 8 adds up.
+Variable weighted(const Term& term);
+
 /// Eq. 8: L_all = Σ ramp · weight · value over the terms. UsageError when none counts.
 Variable total_loss(const std::vector<Term>& terms);
 

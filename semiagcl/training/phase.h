@@ -59,6 +59,9 @@ struct StepInput {
   layers::Segmentation forward(const Tensor& images, layers::Stages* stages = nullptr);
 };
 
+/// The terms of the loss, Eq. 8's sum.
+using Objective = std::function<std::vector<Term>(StepInput&)>;
+
 /// What may change after the optimiser's step.
 struct StepUpdate {
   layers::Segmenter& student;
@@ -96,7 +99,7 @@ struct Phase {
   /// The terms of the loss, Eq. 8's sum. Must not change any state that a second call would see but running statistics:
   /// every shard of the batch starts from the same state, and after a loss that is not finite it is called again under
   /// observation.
-  std::function<std::vector<Term>(StepInput&)> objective = {};
+  Objective objective = {};
   /// When the phase begins, also when the run starts again with other weights: a teacher starts from the student.
   std::function<void(layers::Segmenter& student)> begin = {};
   std::function<void(const StepUpdate&)> after_update = {};  ///< averages the teacher, stores keys, moves thresholds

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <list>
 
 #include "engine/devices/device_registry.h"
 #include "engine/ranges.h"
@@ -104,8 +105,11 @@ void Trainer::advance() {
   const engine::Range range("step");
   if (step_ % settings_.train.compare_every == 0) require_equal_weights(ranks_, modules(), step_);
   const TrainingStep::Numbers numbers = numbers_of(step_);
+  StepReport report{.step = step_ + 1, .ramp = numbers.ramp, .learning_rate = numbers.learning_rate};
+  if (const std::int64_t every = settings_.debug.grads_every; every > 0 && step_ % every == 0)
+    report.gradients = term_gradients(gradients_of_terms());
   work_->prepare(numbers);
-  incomplete_.push_back({.step = step_ + 1, .ramp = numbers.ramp, .learning_rate = numbers.learning_rate});
+  incomplete_.push_back(std::move(report));
   try {
     whole_batches() ? step_on_whole_batch() : step_on_shards();
   } catch (...) {
@@ -135,6 +139,10 @@ void Trainer::step_on_whole_batch() {
     values.observations = method_->observations();
     log_->write(values);
   });
+  if (settings_.debug.check == "finite" && !work_->gate_is_open()) {
+    work_->open_gate();
+    work_->explain(work_->shard(), random_of(step_, 0), true);
+  }
   log_->keep();
 }
 
@@ -154,7 +162,8 @@ void Trainer::step_on_shards() {
         log_->write(work_->values());
       });
       done.values = log_->written();
-      if (!std::isfinite(done.values.loss)) work_->explain(work_->shard(), random, true);
+      if (!std::isfinite(done.values.loss) || (settings_.debug.check == "finite" && !work_->gate_is_open()))
+        work_->explain(work_->shard(), random, true);
       done.found = work_->found();
       for (Tensor& t : done.found.tensors())
         if (t.defined()) t = t.clone();  // the next replay overwrites ours
@@ -174,6 +183,31 @@ void Trainer::step_on_shards() {
   }
   work_->update(average.gradients(), found);
   for (const auto& [name, t] : method_->observations()) mean.observations[name] = t.item();
+}
+
+void Trainer::look(const Look& work) {
+  if (finished()) begin_phase();  // the last one again, which a restored run has not begun
+  const datasets::Batch batch = next_shard();
+  feed_batches();
+  std::list<layers::KeptBuffers> kept;
+  for (const auto& [name, module] : modules()) kept.emplace_back(*module);
+  work_->prepare(numbers_of(step_));
+  work_->optimisers().take_back(1);
+  work(batch, random_of(step_, batch.shard), [&] {
+    for (layers::KeptBuffers& one : kept) one.restore();
+  });
+}
+
+GradientsOfTerms Trainer::gradients_of_terms(const Objective& beside) {
+  GradientsOfTerms all;
+  look([&](const auto& batch, const auto& random, const auto& restore) {
+    all = work_->gradients_of_terms(batch, random, beside, restore);
+  });
+  return all;
+}
+
+void Trainer::observe(autograd::Observer& observer) {
+  look([&](const auto& batch, const auto& random, const auto&) { work_->observe(batch, random, observer); });
 }
 
 void Trainer::complete_reports() {

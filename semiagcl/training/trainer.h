@@ -1,6 +1,8 @@
 #pragma once
 #include <chrono>
 #include <filesystem>
+#include <functional>
+#include <optional>
 
 #include "semiagcl/baselines/registry.h"
 #include "semiagcl/training/batch_feed.h"
@@ -22,7 +24,8 @@ struct StepReport {
   double ramp = 0, learning_rate = 0;
   StepValues values = {};
   double seconds = 0;
-  bool restarted = false;  ///< the run begins again with other weights: a class was never predicted
+  std::optional<TermGradients> gradients = {};  ///< where debug.grads_every says so; of the first shard
+  bool restarted = false;                       ///< the run begins again with other weights: a class was never predicted
 };
 
 /// One training run, advanced step by step through its method's phases. Everything random is a function of the seed and the
@@ -48,6 +51,12 @@ class Trainer {
   /// One step; collective where there are several processes. With one shard the device may still be at work on return.
   void advance();
 
+  /// What each term of the loss does to each layer in the step that comes next, or in this process's first shard of it;
+  /// behind them the terms `beside`, which are not of the loss. Nothing changes. A finished run gives one more step.
+  GradientsOfTerms gradients_of_terms(const Objective& beside = {});
+  /// Forward and backward of that step, or shard, under observation. Nothing changes.
+  void observe(autograd::Observer& observer);
+
   /// What the steps since the last call did; waits for the device. Where a loss was not finite, this, advance() or
   /// checkpoint(), whichever looks first, throws engine::NonFiniteError naming the operation that first produced NaN or
   /// infinity. That step and those behind it have then not happened: weights, averages and stored keys are those of the step
@@ -71,6 +80,9 @@ class Trainer {
   void begin_phase();   ///< a fresh optimiser, its work on the device and its batches
   void feed_batches();  ///< from step_ on
   datasets::Batch next_shard();
+  /// Does something with the step that comes next and leaves everything as it was; `restore` does so in between.
+  using Look = std::function<void(const datasets::Batch&, const engine::Generator&, const std::function<void()>& restore)>;
+  void look(const Look& work);
   void step_on_whole_batch();
   void step_on_shards();
   void complete_reports();                 ///< reads the log; waits

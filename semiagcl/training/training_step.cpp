@@ -51,25 +51,26 @@ void TrainingStep::run(const engine::Generator& random, const std::function<void
   }
 }
 
-Variable TrainingStep::loss_of(const datasets::Batch& shard, const engine::Generator& random, std::vector<Term>& terms,
-                               Findings& found) {
+std::vector<Term> TrainingStep::terms_of(const Objective& objective, const datasets::Batch& shard,
+                                         const engine::Generator& random, Findings& found) {
   StepInput in{shard, student_, ramp_, schedule_, random.fork(0), random.fork(1), found};
-  terms = phase_.objective(in);
-  return total_loss(terms);
+  return objective(in);
 }
 
 void TrainingStep::differentiate(const engine::Generator& random) {
-  std::vector<Term> terms;
   found_ = {}, gradients_.clear(), values_ = {};
   for (const auto& [name, p] : optimisers_.parameters()) p->clear_grad();  // of a backward that failed
   engine::Range range("forward");
   autograd::Tape tape;
-  const Variable loss = loss_of(shard_, random, terms, found_);
+  const std::vector<Term> terms = terms_of(phase_.objective, shard_, random, found_);
+  const Variable loss = total_loss(terms);
   ops::close_unless_finite(loss.value(), gate_);
   range.next("backward");
   const std::int64_t shards = settings_.train.shards;
   tape.backward(shards == 1 ? loss : ops::scale(loss, 1 / double(shards)));
   gradients_ = optimisers_.take_gradients();
+  if (settings_.debug.check == "finite")
+    for (const auto& [name, gradient] : gradients_) ops::close_unless_finite(gradient, gate_);
   values_.loss = loss.value();
   for (const Term& term : terms) values_.terms[term.name] = term.value.value();
 }
@@ -81,13 +82,52 @@ void TrainingStep::update(const layers::NamedGradients& gradients, const std::ve
   if (phase_.after_update) phase_.after_update({student_, alpha_, gate_, shards});
 }
 
+GradientsOfTerms TrainingStep::gradients_of_terms(const datasets::Batch& shard, const engine::Generator& random,
+                                                  const Objective& beside, const std::function<void()>& restore) {
+  GradientsOfTerms all;
+  const auto look = [&](const Objective& objective) {
+    for (std::size_t i = 0, n = 1; i < n; ++i) {  // how many terms there are is known after the first forward
+      autograd::Tape tape;
+      Findings found;
+      const std::vector<Term> terms = terms_of(objective, shard, random, found);
+      n = terms.size();
+      if (terms[i].weight == 0) {
+        restore();
+        continue;
+      }
+      if (const Variable term = weighted(terms[i]); term.wants_grad()) tape.backward(term);
+      all.terms.push_back(terms[i].name);
+      layers::NamedGradients& gradients = all.gradients.emplace_back();
+      for (const auto& [name, p] : optimisers_.parameters())
+        if (p->has_grad()) gradients[name] = p->grad(), p->clear_grad();
+      restore();
+    }
+  };
+  look(phase_.objective);
+  if (beside) look(beside);
+  for (const auto& [name, p] : layers::parameters_in_order(student_)) all.parameters.push_back(name);
+  for (const TrainedModule& t : phase_.trained)
+    for (const auto& [name, p] : layers::parameters_in_order(*t.module)) all.parameters.push_back(t.name + "." + name);
+  return all;
+}
+
+void TrainingStep::observe(const datasets::Batch& shard, const engine::Generator& random, autograd::Observer& observer) {
+  autograd::Tape tape({.observer = &observer});
+  Findings found;
+  tape.backward(total_loss(terms_of(phase_.objective, shard, random, found)));
+  for (const auto& [name, p] : optimisers_.parameters()) p->clear_grad();
+}
+
+bool TrainingStep::gate_is_open() const { return gate_.to_doubles().front() != 0; }
+
 void TrainingStep::open_gate() { gate_.copy_from(Tensor::full({1}, 1, gate_.dtype(), device_)); }
 
 void TrainingStep::explain(const datasets::Batch& shard, const engine::Generator& random, bool certain) {
   explain_non_finite({.step = shard.step + 1, .batch = shard, .replayed = settings_.train.replay, .certain = certain},
                      [&](std::vector<Term>& terms) {
                        Findings found;
-                       loss_of(shard, random, terms, found);
+                       terms = terms_of(phase_.objective, shard, random, found);
+                       return total_loss(terms);
                      });
 }
 

@@ -4,6 +4,7 @@
 #include "semiagcl/training/optimisers.h"
 #include "semiagcl/training/phase.h"
 #include "semiagcl/training/step_log.h"
+#include "semiagcl/training/term_gradients.h"
 
 namespace sagcl::semiagcl {
 
@@ -42,17 +43,31 @@ class TrainingStep {
   const Findings& found() const { return found_; }
   const StepTensors& values() const { return values_; }  ///< loss and terms
 
+  // --- looks inside ---------------------------------------------------------------------------------------------------
+
+  /// What each term of the loss of `shard` that counts does to the parameters, by a forward and a backward of its own, with
+  /// those random numbers; behind them the terms `beside`, which are not of the loss. Running statistics move, which
+  /// `restore` is to put back behind each.
+  GradientsOfTerms gradients_of_terms(const datasets::Batch& shard, const engine::Generator& random, const Objective& beside,
+                                      const std::function<void()>& restore);
+
+  /// Forward and backward of `shard` under observation. Only running statistics move.
+  void observe(const datasets::Batch& shard, const engine::Generator& random, autograd::Observer& observer);
+
   // --- where a loss was not finite ------------------------------------------------------------------------------------
 
-  /// The gate closes on the device with the first loss that is not finite; a closed one changes nothing any more.
+  /// The gate closes on the device with the first loss that is not finite, with debug.check = finite also with the first
+  /// gradient; a closed one changes nothing any more.
   void open_gate();
+  bool gate_is_open() const;  ///< waits for the device
   /// Throws NonFiniteError that says where in the loss of `shard` it began; returns where all is finite, unless `certain`.
   void explain(const datasets::Batch& shard, const engine::Generator& random, bool certain);
 
   Optimisers& optimisers() { return optimisers_; }
 
  private:
-  Variable loss_of(const datasets::Batch& shard, const engine::Generator& random, std::vector<Term>& terms, Findings& found);
+  std::vector<Term> terms_of(const Objective& objective, const datasets::Batch& shard, const engine::Generator& random,
+                             Findings& found);
 
   const RunSettings& settings_;
   layers::Segmenter& student_;

@@ -226,8 +226,11 @@ TEST(Tape, RecomputingChangesMemoryAndNotABit) {
 
 TEST(Scope, NamesWhatIsRecorded) {
   struct Watch : autograd::Observer {
-    void after_forward(const Step& step, const Tensor&) override { seen.push_back(step.scope + ":" + step.op); }
+    void after_forward(const Step& step, const Tensor&) override {
+      seen.push_back(step.scope + ":" + step.op), where = step.where;
+    }
     std::vector<std::string> seen;
+    std::string where;
   } watch;
   Variable x = parameter({1});
   Tape tape({.observer = &watch});
@@ -237,6 +240,26 @@ TEST(Scope, NamesWhatIsRecorded) {
   }
   ops::square(x);
   EXPECT_EQ(watch.seen, (std::vector<std::string>{"encoder.0:scale", ":square"}));
+  EXPECT_TRUE(watch.where.starts_with("ops/arithmetic.cpp:")) << watch.where;
+}
+
+TEST(Tape, TellsWhatEveryInputIs) {
+  struct Watch : autograd::Observer {
+    void after_forward(const Step& step, const Tensor&) override {
+      sources.push_back(step.sources), records.push_back(step.record);
+    }
+    std::vector<std::vector<std::int64_t>> sources;
+    std::vector<std::int64_t> records;
+  } watch;
+  Variable x = parameter({1}), data(Tensor::zeros({1}, engine::Dtype::f64));
+  Tape tape({.observer = &watch});
+  const Variable twice = ops::scale(x, 2);
+  ops::square(data);  // not recorded
+  ops::add(twice, ops::add(x, data));
+  using Step = autograd::Observer::Step;
+  EXPECT_EQ(watch.records, (std::vector<std::int64_t>{0, -1, 1, 2}));
+  EXPECT_EQ(watch.sources, (std::vector<std::vector<std::int64_t>>{
+                               {Step::parameter}, {Step::constant}, {Step::parameter, Step::constant}, {0, 1}}));
 }
 
 TEST(Tape, ObserversSeeWhatAnOperationWasCalledWith) {

@@ -1,5 +1,6 @@
 """Trains two small networks, exports them, and asks the programs they are exported for: onnx's checker, ONNX Runtime and
-PyTorch must compute the probabilities that sagcl-predict writes, pynrrd and slicerio find the segments and their place.
+PyTorch must compute the probabilities that sagcl-predict writes, pynrrd and slicerio find the segments and their place,
+TensorBoard the curves of the run.
 
 Usage: check_exports.py BUILD SOURCE      (programs in BUILD/bin, data in SOURCE/data)
 """
@@ -17,6 +18,7 @@ import onnxruntime
 import slicerio
 import torch
 from safetensors.torch import load_file
+from tensorboard.backend.event_processing import event_accumulator
 
 from pytorch_networks import UNet, VNet
 
@@ -124,6 +126,20 @@ def check_segmentations(folder):
     print("pynrrd and slicerio: voxels, place and segments")
 
 
+def check_event_file(run):
+    """TensorBoard reads what metrics.jsonl says."""
+    log = event_accumulator.EventAccumulator(str(run))
+    log.Reload()
+    lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    steps = [line for line in lines if line["phase"] == "train"]
+    found = log.Scalars("loss/sup")
+    assert [e.step for e in found] == [line["step"] for line in steps]
+    assert np.allclose([e.value for e in found], [line["terms"]["sup"] for line in steps], rtol=1e-6)
+    test, = [line for line in lines if line["phase"] == "test"]
+    assert np.isclose(log.Scalars("dice/test/student")[0].value, test["dice"], rtol=1e-6)
+    print(f"TensorBoard: {len(log.Tags()['scalars'])} curves of {len(steps)} steps")
+
+
 with tempfile.TemporaryDirectory() as name:
     check_segmentations(Path(name))
     for preset, labelled, Network, shapes in (("sunnybrook", "SC-HF-I-04", UNet, [(1, 64, 48), (1, 16, 96)]),
@@ -131,5 +147,6 @@ with tempfile.TemporaryDirectory() as name:
         folder = Path(name) / preset
         run = folder / "run"
         train(run, preset, labelled)
+        check_event_file(run)
         classes = json.loads((run / "evaluation.json").read_text())["classes"]
         check_network(folder, run, Network, shapes, ["background", *classes])

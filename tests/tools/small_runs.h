@@ -11,6 +11,7 @@
 
 #include "datasets/phantom.h"
 #include "tests/tools/tools_support.h"
+#include "tools/run/event_file.h"
 
 namespace sagcl::tests {
 
@@ -92,7 +93,7 @@ checkpoint_every = 2
     std::map<std::string, std::string> files;
     for (const auto& entry : fs::recursive_directory_iterator(at(name))) {
       const std::string file = entry.path().lexically_relative(at(name)).string();
-      if (entry.is_directory() || file == "env.json" || file == "report.html") continue;
+      if (entry.is_directory() || file == "env.json" || file == "report.html" || file == tools::event_file_name) continue;
       std::string content = content_of(entry.path());
       if (file == "metrics.jsonl" || file == "status.json") content = without_times(content, file == "metrics.jsonl");
       for (std::size_t i; (i = content.find(at(name).string())) != std::string::npos;)

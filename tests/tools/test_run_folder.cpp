@@ -9,10 +9,8 @@ using tests::contains;
 
 namespace {
 
-struct Metrics {
-  std::vector<tools::TrainPoint> train;
-  std::vector<tools::ValidationPoint> validation;
-  explicit Metrics(const std::string& text) { tools::parse_metrics(text, "metrics.jsonl", train, validation); }
+struct Metrics : tools::RunRecord {
+  explicit Metrics(const std::string& text) { tools::parse_metrics(text, "metrics.jsonl", *this); }
 };
 
 }  // namespace

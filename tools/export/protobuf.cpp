@@ -25,6 +25,12 @@ void Message::real(int field, float value) {
   four_bytes(value);
 }
 
+void Message::number(int field, double value) {
+  key(field, eight_bytes_wire);
+  const auto bits = std::bit_cast<std::uint64_t>(value);
+  for (int shift = 0; shift < 64; shift += 8) bytes_ += char(bits >> shift);
+}
+
 void Message::text(int field, std::string_view value) {
   key(field, length_wire);
   varint(value.size());

@@ -9,7 +9,7 @@
 #include "tools/programs/version.h"
 #include "tools/report/html.h"
 
-// The page and its head; the sections are in tables.cpp, curves.cpp and overlays.cpp.
+// The page and its head; the sections are in tables.cpp, curves.cpp, gradients.cpp and overlays.cpp.
 namespace sagcl::tools {
 
 namespace fs = std::filesystem;
@@ -101,6 +101,7 @@ std::string report_page(const fs::path& folder, const ReportSpec& spec) {
   if (runs.size() > 1) page += comparison_section(runs);
   page += overlays_section(run);
   page += curves_section(run);
+  page += gradients_section(run);
   if (run.evaluation) page += cases_section(*run.evaluation);
   page += details_section(run);
   page += fmt::format(

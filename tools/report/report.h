@@ -32,6 +32,8 @@ std::string comparison_section(const std::vector<RunRecord>& runs);
 /// hold it.
 std::string gap_text(const std::vector<RunRecord>& runs);
 std::string curves_section(const RunRecord& run);
+/// pictures of the gradients of each term; empty if the run wrote none down
+std::string gradients_section(const RunRecord& run);
 std::string overlays_section(const RunRecord& run);
 std::string cases_section(const Evaluation& evaluation);
 std::string details_section(const RunRecord& run);

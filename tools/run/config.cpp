@@ -261,6 +261,7 @@ std::string to_toml(const RunSettings& settings) {
 
 RunSettings with_what_may_change(RunSettings run, const RunSettings& now) {
   run.evaluation = now.evaluation;
+  run.debug = now.debug;
   run.data.folder = now.data.folder;
   run.train.replay = now.train.replay;
   run.expectation = now.expectation;

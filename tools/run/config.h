@@ -38,7 +38,7 @@ void check(const semiagcl::RunSettings& settings);
 std::string to_toml(const semiagcl::RunSettings& settings);
 
 /// `run` with those settings of `now` that may change when it goes on, since no bit of the training depends on them:
-/// evaluation.*, data.folder (split.json has the hashes), train.replay, expectation.
+/// evaluation.*, debug.*, data.folder (split.json has the hashes), train.replay, expectation.
 semiagcl::RunSettings with_what_may_change(semiagcl::RunSettings run, const semiagcl::RunSettings& now);
 
 /// "key: a | b" for every key whose value differs, one a line; empty when equal.

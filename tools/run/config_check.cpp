@@ -65,6 +65,7 @@ void check(const RunSettings& s) {
   at_least("train.compare_every", s.train.compare_every, 1);
   at_least("network.width", s.network.width, 1);
   at_least("evaluation.checkpoint_every", s.evaluation.checkpoint_every, 1);
+  at_least("debug.grads_every", s.debug.grads_every, 0);
   require<UsageError>(s.train.patch.size() == 3, "train.patch = [{}]: expected three extents D, H, W",
                       fmt::join(s.train.patch, ", "));
   const bool flat = layers::flat(s.network.name), cuts_patches = semiagcl::method_reads(s, "method.patch_grid");
@@ -91,6 +92,8 @@ void check(const RunSettings& s) {
   require<UsageError>(s.train.unlabelled == "half" || s.train.unlabelled == "beside",
                       "train.unlabelled = '{}': choose half or beside", s.train.unlabelled);
   const std::vector<std::string> pastes = {"never", "warm_up", "always"};
+  require<UsageError>(s.debug.check == "none" || s.debug.check == "finite", "debug.check = '{}': choose none or finite",
+                      s.debug.check);
   require<UsageError>(std::find(pastes.begin(), pastes.end(), s.augment.copy_paste) != pastes.end(),
                       "augment.copy_paste = '{}': choose never, warm_up or always", s.augment.copy_paste);
   require<UsageError>(s.train.optimiser == "adam" || s.train.optimiser == "sgd",

@@ -114,6 +114,12 @@ void load_training(RunData& data, const RunSettings& s) {
 
 }  // namespace
 
+std::vector<Sample> load_cases(const RunData& data, const std::vector<std::string>& ids, const RunSettings& s,
+                               bool with_labels) {
+  Footprint footprint(data.dataset.folder, ids.size());
+  return load_resized(data, ids, s, with_labels, footprint);
+}
+
 datasets::Dataset open_data(const RunSettings& s) {
   datasets::OpenOptions options;
   if (!s.data.label_map.empty()) options.labels = datasets::parse_label_rule(s.data.label_map);

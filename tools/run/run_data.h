@@ -1,6 +1,7 @@
 #pragma once
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include "datasets/split.h"
 #include "semiagcl/training/trainer.h"
@@ -24,6 +25,10 @@ datasets::Dataset open_data(const semiagcl::RunSettings& settings);
 /// `renewed` as in read_split. OutOfMemory says what the training cases take; Stopped if a signal asked to stop.
 RunData load_run_data(const semiagcl::RunSettings& settings, const std::filesystem::path& split_file,
                       std::vector<std::string>* renewed = nullptr);
+
+/// Cases as training sees them: normalised, resized, of a network of images their planes. `with_labels`: all have one.
+std::vector<datasets::Sample> load_cases(const RunData& data, const std::vector<std::string>& ids,
+                                         const semiagcl::RunSettings& settings, bool with_labels);
 
 /// "8", "0.05" or "a,b,c" as an amount. UsageError otherwise.
 datasets::Amount amount_of(const std::string& key, const std::string& text);

@@ -76,15 +76,17 @@ ValidationPoint validation_point(const Json& line, const std::string& where) {
 
 }  // namespace
 
-void parse_metrics(const std::string& text, const std::string& name, std::vector<TrainPoint>& train,
-                   std::vector<ValidationPoint>& validation) {
+void parse_metrics(const std::string& text, const std::string& name, RunRecord& run) {
+  std::vector<TrainPoint>& train = run.train;
+  std::vector<ValidationPoint>& validation = run.validation;
   std::int64_t number = 0;
   for (std::size_t begin = 0; begin < text.size();) {
     ++number;
     const std::size_t end = text.find('\n', begin);
     if (end == std::string::npos) break;  // cut off: the run was killed while it wrote
     const std::string where = fmt::format("{}:{}", name, number);
-    const Json line = Json::parse(text.begin() + std::ptrdiff_t(begin), text.begin() + std::ptrdiff_t(end), nullptr, false);
+    const std::string_view read(text.data() + begin, end - begin);
+    const Json line = Json::parse(read, nullptr, false);
     begin = end + 1;
     require<DataError>(line.is_object() && line.contains("step") && line["step"].is_number_integer() &&
                            line.contains("phase") && line["phase"].is_string(),
@@ -93,7 +95,10 @@ void parse_metrics(const std::string& text, const std::string& name, std::vector
     if (line["phase"] == "train") {
       while (!train.empty() && train.back().step >= step) train.pop_back();
       while (!validation.empty() && validation.back().step > step) validation.pop_back();
+      std::erase_if(run.gradients, [&](const GradientPoint& g) { return g.step >= step; });
       train.push_back(train_point(line));
+    } else if (line["phase"] == "gradients") {
+      run.gradients.push_back(gradient_point(std::string(read), where));
     } else if (line["phase"] == "validation" || line["phase"] == "test") {
       ValidationPoint p = validation_point(line, where);
       std::erase_if(validation,
@@ -133,7 +138,7 @@ RunRecord read_run(const fs::path& folder) {
   run.environment = read_table(folder / "env.json");
   run.status = read_table(folder / "status.json");
   if (const auto metrics = text_if_there(folder / "metrics.jsonl"))
-    parse_metrics(*metrics, (folder / "metrics.jsonl").string(), run.train, run.validation);
+    parse_metrics(*metrics, (folder / "metrics.jsonl").string(), run);
   if (const auto split = text_if_there(folder / "split.json")) {
     const datasets::Split s = datasets::parse_split(*split, (folder / "split.json").string());
     run.labelled = std::int64_t(s.labelled.size()), run.unlabelled = std::int64_t(s.unlabelled.size());

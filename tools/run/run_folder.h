@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "semiagcl/settings/settings.h"
+#include "semiagcl/training/term_gradients.h"
 #include "tools/evaluate/evaluation.h"
 
 /// A run folder, written by sagcl-train and read by sagcl-report:
@@ -15,9 +16,12 @@
 ///   env.json           processor, compiler, libraries         split.json      which case is in which part
 ///   status.json        state, step, checkpoints, seconds      evaluation.json figures on the test cases (evaluation.h)
 ///   checkpoints/       *.safetensors                          predictions/    <case>.nii.gz or <case>.png
+///   events.out.tfevents.0.sagcl   what metrics.jsonl says, for TensorBoard (event_file.h)
 ///   metrics.jsonl      a line per training step:
 ///     {"step":n,"phase":"train","loss":…,"terms":{"sup":…,"reg":…,"pl":…,"rw":…},"ramp":…,"lr":…,
 ///     "theta":…,"a_ii":…,"seconds":…}
+///     where debug.grads_every says so, {"step":n,"phase":"gradients","terms":["sup",…],"layers":["encoder.0",…],
+///     "products":[[…],…]}: for each layer the upper triangle of TermGradients::Layer::products, row after row;
 ///     and per validation: {"step":n,"phase":"validation","network":"student"|"teacher","dice":mean
 ///     foreground,"per_class":[…]}; after the last step also with "phase":"test", on the test cases; and
 ///     {"step":n,"phase":"note","text":…} where something was changed when the run went on
@@ -39,6 +43,11 @@ struct ValidationPoint {
   std::string cases = "validation";  ///< or "test"
 };
 
+struct GradientPoint {
+  std::int64_t step = 0;
+  semiagcl::TermGradients gradients;
+};
+
 using Table = std::vector<std::pair<std::string, std::string>>;  ///< name, value
 
 struct RunRecord {
@@ -48,6 +57,7 @@ struct RunRecord {
   Table environment, status;    ///< flattened: "cpu.model"
   std::vector<TrainPoint> train;
   std::vector<ValidationPoint> validation;
+  std::vector<GradientPoint> gradients;
   std::optional<Evaluation> evaluation;
   std::optional<std::int64_t> labelled, unlabelled, test;  ///< cases, from split.json
 
@@ -61,8 +71,11 @@ struct RunRecord {
 /// a resumed run wrote a step again the later line counts.
 RunRecord read_run(const std::filesystem::path& folder);
 
-/// metrics.jsonl alone.
-void parse_metrics(const std::string& text, const std::string& name, std::vector<TrainPoint>& train,
-                   std::vector<ValidationPoint>& validation);
+/// metrics.jsonl alone: fills train, validation and gradients.
+void parse_metrics(const std::string& text, const std::string& name, RunRecord& run);
+
+/// A line of metrics.jsonl about gradients, and back; DataError begins with `where`.
+std::string gradients_line(const GradientPoint& point);
+GradientPoint gradient_point(const std::string& line, const std::string& where);
 
 }  // namespace sagcl::tools

@@ -107,10 +107,10 @@ std::string kept_metrics(const std::string& text, std::int64_t attempt, std::int
     if (!json.is_object() || !json.contains("step") || !json["step"].is_number_integer() || !json.contains("phase"))
       continue;
     const std::int64_t at = json["step"].get<std::int64_t>();
-    const bool trained = json["phase"] == "train";
+    const bool trained = json["phase"] == "train", of_step = trained || json["phase"] == "gradients";
     if (trained && at <= last) ++current;
     if (trained) last = at;
-    if (json["phase"] == "note" || current < attempt || (current == attempt && (trained ? at <= step : at < step)))
+    if (json["phase"] == "note" || current < attempt || (current == attempt && (of_step ? at <= step : at < step)))
       kept += line;
   }
   return kept;

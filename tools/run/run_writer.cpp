@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <thread>
 
@@ -16,12 +17,16 @@
 #include "tools/programs/json_text.h"
 #include "tools/programs/program.h"
 #include "tools/programs/version.h"
+#include "tools/run/event_file.h"
 #include "tools/run/run_state.h"
 
 namespace sagcl::tools {
 namespace {
 
 using Json = nlohmann::ordered_json;
+
+/// Seconds since 1970.
+double now() { return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count(); }
 
 Json number(double v) { return std::isfinite(v) ? Json(v) : Json(nullptr); }
 
@@ -76,6 +81,11 @@ void RunWriter::metrics(const std::string& text) {
   engine::write_file_atomically(file, text);
   metrics_.open(file, std::ios::app);
   engine::require<engine::IoError>(metrics_.good(), "{}: cannot be written; check the folder's permissions", file.string());
+  std::string events = event_file_head(now());
+  for (std::size_t begin = 0, end; (end = text.find('\n', begin)) != std::string::npos; begin = end + 1)
+    events += event_records(text.substr(begin, end - begin), now());
+  engine::write_file_atomically(folder_ / event_file_name, events);
+  events_.open(folder_ / event_file_name, std::ios::app | std::ios::binary);
 }
 
 void RunWriter::config(const std::string& settings) { engine::write_file_atomically(folder_ / "config.toml", settings); }
@@ -86,7 +96,9 @@ void RunWriter::note(std::int64_t step, const std::string& text) {
 
 void RunWriter::line(const std::string& text) {
   metrics_ << text << '\n' << std::flush;
-  engine::require<engine::IoError>(metrics_.good(), "{}: writing failed; free some space, then continue with --resume",
+  events_ << event_records(text, now()) << std::flush;
+  engine::require<engine::IoError>(metrics_.good() && events_.good(),
+                                   "{}: writing failed; free some space, then continue with --resume",
                                    (folder_ / "metrics.jsonl").string());
 }
 
@@ -97,6 +109,7 @@ void RunWriter::train(const semiagcl::StepReport& r) {
   for (const auto& [name, value] : r.values.observations) j[name] = number(value);
   j["seconds"] = r.seconds;
   line(json_text(j));
+  if (r.gradients) line(gradients_line({r.step, *r.gradients}));
 }
 
 void RunWriter::validation(const ValidationPoint& p) {

@@ -46,7 +46,7 @@ class RunWriter {
   void line(const std::string& text);
   std::filesystem::path folder_;
   std::int64_t parameters_;
-  std::ofstream metrics_;
+  std::ofstream metrics_, events_;  // the second for TensorBoard (event_file.h)
 };
 
 }  // namespace sagcl::tools

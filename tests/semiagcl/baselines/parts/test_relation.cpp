@@ -1,7 +1,7 @@
 #include <gtest/gtest.h>
 
 #include "autograd/gradcheck.h"
-#include "ops/arithmetic.h"
+#include "ops/gather.h"
 #include "semiagcl/baselines/parts/relation.h"
 #include "tests/support/by_hand.h"
 #include "tests/support/golden.h"

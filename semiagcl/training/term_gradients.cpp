@@ -1,0 +1,82 @@
+#include "semiagcl/training/term_gradients.h"
+
+#include <algorithm>
+#include <cmath>
+#include <functional>
+#include <limits>
+#include <numeric>
+
+namespace sagcl::semiagcl {
+namespace {
+
+double inner_product(const std::vector<double>& a, const std::vector<double>& b) {
+  return a.empty() || b.empty() ? 0 : std::inner_product(a.begin(), a.end(), b.begin(), 0.0);
+}
+
+void add(TermGradients::Layer& sum, const TermGradients::Layer& layer) {
+  std::transform(sum.products.begin(), sum.products.end(), layer.products.begin(), sum.products.begin(), std::plus<>());
+}
+
+std::string first_parts(const std::string& name, std::size_t depth) {
+  std::size_t end = 0;
+  while (depth-- > 0 && end != std::string::npos) end = name.find('.', end ? end + 1 : 0);
+  return name.substr(0, end);
+}
+
+/// The layer of that name, behind the others if it is new.
+TermGradients::Layer& layer_called(TermGradients& all, const std::string& name) {
+  for (TermGradients::Layer& layer : all.layers)
+    if (layer.name == name) return layer;
+  return all.layers.emplace_back(TermGradients::Layer{name, std::vector<double>(all.terms.size() * all.terms.size())});
+}
+
+}  // namespace
+
+double TermGradients::Layer::product(std::size_t a, std::size_t b) const {
+  return products[a * std::size_t(std::sqrt(double(products.size()))) + b];
+}
+
+double TermGradients::Layer::norm(std::size_t a) const { return std::sqrt(product(a, a)); }
+
+double TermGradients::Layer::norm() const {
+  return std::sqrt(std::max(0.0, std::accumulate(products.begin(), products.end(), 0.0)));
+}
+
+double TermGradients::Layer::cosine(std::size_t a, std::size_t b) const {
+  const double norms = norm(a) * norm(b);
+  return norms > 0 ? product(a, b) / norms : std::numeric_limits<double>::quiet_NaN();
+}
+
+TermGradients::Layer TermGradients::whole() const {
+  Layer all{"all", std::vector<double>(terms.size() * terms.size())};
+  for (const Layer& layer : layers) add(all, layer);
+  return all;
+}
+
+TermGradients TermGradients::at_depth(std::size_t depth) const {
+  TermGradients made{terms, {}};
+  for (const Layer& layer : layers) {
+    const std::string name = first_parts(layer.name, depth);
+    add(layer_called(made, name), layer);
+  }
+  return made;
+}
+
+std::string layer_of(const std::string& parameter) { return parameter.substr(0, parameter.rfind('.')); }
+
+TermGradients term_gradients(const GradientsOfTerms& all) {
+  const std::size_t n = all.terms.size();
+  TermGradients made{all.terms, {}};
+  for (const std::string& parameter : all.parameters) {
+    TermGradients::Layer& layer = layer_called(made, layer_of(parameter));
+    std::vector<std::vector<double>> g(n);
+    for (std::size_t a = 0; a < n; ++a)
+      if (const auto found = all.gradients[a].find(parameter); found != all.gradients[a].end())
+        g[a] = found->second.to_doubles();
+    for (std::size_t a = 0; a < n; ++a)
+      for (std::size_t b = 0; b < n; ++b) layer.products[a * n + b] += inner_product(g[a], g[b]);
+  }
+  return made;
+}
+
+}  // namespace sagcl::semiagcl

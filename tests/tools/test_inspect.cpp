@@ -1,0 +1,213 @@
+#include "tests/tools/small_runs.h"
+#include "tools/inspect/compare.h"
+#include "tools/run/run_folder.h"
+
+using namespace sagcl;
+using tests::contains;
+using tests::Outcome;
+using tests::run;
+namespace fs = std::filesystem;
+using Json = nlohmann::json;
+
+namespace {
+
+class Inspect : public tests::SmallRuns {
+ protected:
+  void trained(const std::string& method, const std::vector<std::string>& more = {}) {
+    std::vector<std::string> all = {"--method", method, "--set", "debug.grads_every=2"};
+    all.insert(all.end(), more.begin(), more.end());
+    const Outcome o = train("run", all);
+    ASSERT_EQ(o.code, 0) << o.err;
+  }
+  void trained_again(const std::string& method) {
+    fs::remove_all(at("run"));
+    trained(method);
+  }
+  Outcome inspect(std::vector<std::string> words) const {
+    for (const char* more : {"--device", "cpu", "--threads", "1"}) words.push_back(more);
+    return run("sagcl-inspect", words);
+  }
+};
+
+}  // namespace
+
+TEST_F(Inspect, GradsOfAStepAreThoseThatTheRunWroteDown) {
+  trained("semi-agcl");
+  const tools::RunRecord record = tools::read_run(at("run"));
+  ASSERT_EQ(record.gradients.size(), 4u);  // steps 1, 3, 5, 7
+  EXPECT_EQ(record.gradients[0].gradients.terms, std::vector<std::string>{"sup"});
+  const auto& logged = record.gradients[3];
+  ASSERT_EQ(logged.step, 7);
+  EXPECT_EQ(logged.gradients.terms, (std::vector<std::string>{"sup", "reg", "pl", "rw"}));
+
+  const Outcome o = inspect({"grads", at("run"), "--step", "7", "--json"});
+  ASSERT_EQ(o.code, 0) << o.err;
+  const Json json = Json::parse(o.out);
+  EXPECT_EQ(json["step"], 7);
+  ASSERT_EQ(json["layers"].size(), logged.gradients.layers.size());
+  for (std::size_t i = 0; i < logged.gradients.layers.size(); ++i) {
+    const auto& layer = logged.gradients.layers[i];
+    EXPECT_EQ(json["layers"][i]["name"], layer.name);
+    for (std::size_t a = 0; a < 4; ++a)
+      EXPECT_NEAR(json["layers"][i]["norms"][a].get<double>(), layer.norm(a), 1e-6 * (1e-6 + layer.norm(a)));
+  }
+  EXPECT_EQ(json["teacher"]["reached"], 0);
+  EXPECT_GT(json["teacher"]["parameters"], 0);
+  EXPECT_GT(json["weights"][0]["update_ratio"].get<double>(), 0);
+}
+
+TEST_F(Inspect, GradsAsText) {
+  fs::remove_all(at("data"));
+  datasets::write_phantoms(at("data"), {.extents = {{1, 32, 32}}, .seed = 3}, 6, 0, 2);  // whose labels can be looked up
+  trained("bcp", {"--labelled", "2"});
+  const std::string before = tests::content_of(at("run") / "metrics.jsonl");
+  const Outcome o = inspect({"grads", at("run"), "--truth", "--depth", "1"});
+  ASSERT_EQ(o.code, 0) << o.err;
+  for (const char* part : {"step 9 of 8, phase bcp", "sup", "pseudo", "truth", "enc0 ", "head", "Every layer received a gradient.",
+                           "parameters none did"})
+    EXPECT_TRUE(contains(o.out, part));
+  EXPECT_EQ(tests::content_of(at("run") / "metrics.jsonl"), before);
+}
+
+TEST_F(Inspect, TheReportShowsTheGradientsOverTheRun) {
+  trained("mean-teacher");
+  const Outcome o = run("sagcl-report", {at("run")});
+  ASSERT_EQ(o.code, 0) << o.err;
+  const std::string page = tests::content_of(at("run") / "report.html");
+  EXPECT_TRUE(contains(page, "What each term of the loss does to each layer"));
+  EXPECT_TRUE(contains(page, "cosine of reg and sup"));
+}
+
+TEST_F(Inspect, WritingGradientsDownSurvivesAResume) {
+  trained("mean-teacher");
+  ASSERT_EQ(train("parts", {"--method", "mean-teacher", "--set", "debug.grads_every=2", "--stop-after", "3"}).code, 130);
+  ASSERT_EQ(run("sagcl-train", {"--resume", "--out", at("parts"), "--device", "cpu", "--threads", "1", "--no-report"}).code, 0);
+  EXPECT_EQ(tools::read_run(at("parts")).gradients.size(), 4u);
+}
+
+TEST_F(Inspect, WhatCannotBeLookedAtIsSaid) {
+  trained("supervised");
+  const auto refused = [&](const std::vector<std::string>& words, int code, const std::string& part) {
+    const Outcome o = inspect(words);
+    EXPECT_EQ(o.code, code) << o.err;
+    EXPECT_TRUE(contains(o.err, part));
+  };
+  refused({"grads"}, 2, "give a run folder, or --preset and --data");
+  refused({"grads", at("nothing")}, 66, "nothing");
+  refused({"grads", at("run"), "--step", "99"}, 2, "the run has the steps 1 to 8");
+  refused({"grads", at("run"), "--set", "train.batch=4"}, 2, "train.batch");
+  refused({"grads", at("run"), "--truth"}, 2, "labelled samples alone");
+  trained_again("bcp");
+  refused({"grads", at("run"), "--truth"}, 65, "case phantom_004 has no label");
+}
+
+TEST_F(Inspect, ReplayRepeatsAStepBitForBit) {
+  trained("semi-agcl");
+  const Outcome same = inspect({"replay", at("run"), "--step", "7"});
+  EXPECT_EQ(same.code, 0) << same.err;
+  EXPECT_TRUE(contains(same.out, "The same bits."));
+
+  std::string metrics = tests::content_of(at("run") / "metrics.jsonl");
+  const std::string begin = "{\"step\":7,\"phase\":\"train\",\"loss\":";
+  const std::size_t line = metrics.find(begin) + begin.size();
+  metrics.replace(line, metrics.find(',', line) - line, "0.125");
+  tests::put(at("run") / "metrics.jsonl", metrics);
+  const Outcome other = inspect({"replay", at("run"), "--step", "7", "--json"});
+  EXPECT_EQ(other.code, 1);
+  EXPECT_EQ(Json::parse(other.out)["values"]["loss"][0], 0.125);
+  EXPECT_EQ(Json::parse(other.out)["same_bits"], false);
+}
+
+TEST_F(Inspect, NanNamesWhereItBegan) {
+  trained("mean-teacher");
+  const Outcome healthy = inspect({"nan", at("run"), "--step", "8"});
+  EXPECT_EQ(healthy.code, 0) << healthy.err;
+  EXPECT_TRUE(contains(healthy.out, "all steps to 8 are finite"));
+
+  ASSERT_EQ(train("bad", {"--method", "supervised", "--set", "train.learning_rate=1e30"}).code, 76);
+  const Outcome o = inspect({"nan", at("bad")});
+  EXPECT_EQ(o.code, 76);
+  for (const char* part : {"not finite", "operation ", "record ", "it was given", "case"}) EXPECT_TRUE(contains(o.err, part));
+}
+
+TEST_F(Inspect, TapeAsTableGraphAndPicture) {
+  trained("bcp");
+  const Outcome o = inspect({"tape", at("run"), "--depth", "1", "--svg", at("tape.svg"), "--dot", at("tape.dot")});
+  ASSERT_EQ(o.code, 0) << o.err;
+  for (const char* part : {"enc0", "up4", "head", "dice_loss", "forward ms"}) EXPECT_TRUE(contains(o.out, part));
+  const std::string svg = tests::content_of(at("tape.svg"));
+  EXPECT_TRUE(svg.starts_with("<svg xmlns=") && svg.ends_with("</svg>\n"));
+  EXPECT_TRUE(contains(svg, ">enc0</text>"));
+  EXPECT_TRUE(contains(tests::content_of(at("tape.dot")), "->"));
+
+  const Outcome full = inspect({"tape", at("run"), "--json"});
+  const Json json = Json::parse(full.out);
+  ASSERT_GT(json["operations"].size(), 50u);
+  EXPECT_EQ(json["operations"][0]["op"], "conv");
+  EXPECT_EQ(json["operations"][0]["module"], "enc0.0");
+  EXPECT_TRUE(contains(json["operations"][0]["where"].get<std::string>(), "ops/conv.cpp:"));
+  EXPECT_GT(json["operations"][0]["kept_bytes"].get<std::int64_t>(), 0);
+  EXPECT_GT(json["operations"][0]["gradient_norm"].get<double>(), 0);
+  EXPECT_EQ(json["operations"][1]["sources"][0], 0);
+}
+
+TEST_F(Inspect, MemoryAndProfile) {
+  trained("bcp", {"--set", "evaluation.checkpoint_every=5"});
+  const Outcome o = inspect({"memory", at("run"), "--svg", at("memory.svg"), "--json"});
+  ASSERT_EQ(o.code, 0) << o.err;
+  const Json json = Json::parse(o.out);
+  EXPECT_GT(json["end_of_forward"].get<std::size_t>(), json["before"].get<std::size_t>());
+  EXPECT_GE(json["peak"].get<std::size_t>(), json["end_of_forward"].get<std::size_t>());
+  EXPECT_TRUE(tests::content_of(at("memory.svg")).starts_with("<svg xmlns="));
+
+  const Outcome p = inspect({"profile", at("run"), "--step", "6", "--steps", "2", "--trace", at("trace.json")});
+  ASSERT_EQ(p.code, 0) << p.err;
+  for (const char* part : {"2 steps of", "forward", "backward", "optimiser", "backward conv"}) EXPECT_TRUE(contains(p.out, part));
+  EXPECT_GT(Json::parse(tests::content_of(at("trace.json")))["traceEvents"].size(), 100u);
+  EXPECT_EQ(inspect({"profile", at("run")}).code, 2);  // nothing is left of it
+}
+
+TEST_F(Inspect, CompareSaysWhereTwoRunsPart) {
+  trained("mean-teacher");
+  ASSERT_EQ(train("same", {"--method", "mean-teacher", "--set", "debug.grads_every=2"}).code, 0);
+  const Outcome same = run("sagcl-inspect", {"compare", at("run"), at("same")});
+  EXPECT_EQ(same.code, 0) << same.out << same.err;
+  EXPECT_TRUE(contains(same.out, "The settings are equal."));
+
+  ASSERT_EQ(train("other", {"--method", "mean-teacher", "--set", "method.ema_decay=0.5"}).code, 0);
+  const Outcome o = run("sagcl-inspect", {"compare", at("run"), at("other"), "--json"});
+  EXPECT_EQ(o.code, 1);
+  const Json json = Json::parse(o.out);
+  EXPECT_TRUE(contains(json["settings"].get<std::string>(), "method.ema_decay"));
+  EXPECT_GT(json["first_step"].get<int>(), 5);  // the teacher begins behind the fourth, and follows its student from the fifth
+  EXPECT_GT(json["differ"].size(), 0u);
+  EXPECT_EQ(run("sagcl-inspect", {"compare", at("run"), at("nothing")}).code, 66);
+}
+
+TEST(Compare, CountsTheNumbersBetween) {
+  const float next = std::nextafter(1.0f, 2.0f), below = std::nextafter(0.0f, -1.0f);
+  const auto d = tools::difference("w", engine::Tensor::of<float>({3}, {1, 0, 5}), engine::Tensor::of<float>({3}, {next, below, 5}));
+  EXPECT_EQ(d.differ, 2);
+  EXPECT_EQ(d.first, 0);
+  EXPECT_EQ(d.ulp, 1u);
+  EXPECT_EQ(d.largest, double(next) - 1);
+  EXPECT_EQ(tools::difference("w", engine::Tensor::of<float>({1}, {0}), engine::Tensor::of<float>({1}, {-0.0f})).differ, 0);
+  EXPECT_FALSE(tools::difference("w", engine::Tensor::zeros({2}), engine::Tensor::zeros({3})).shapes.empty());
+}
+
+TEST(RunFolder, LinesAboutGradientsReadBack) {
+  semiagcl::TermGradients g{{"sup", "reg"}, {{"enc0", {4, -1, -1, 9}}, {"head", {0, 0, 0, 1e-12}}}};
+  const std::string line = tools::gradients_line({5, g});
+  const tools::GradientPoint point = tools::gradient_point(line, "metrics.jsonl:1");
+  EXPECT_EQ(point.step, 5);
+  EXPECT_EQ(point.gradients.terms, g.terms);
+  ASSERT_EQ(point.gradients.layers.size(), 2u);
+  EXPECT_EQ(point.gradients.layers[0].products, g.layers[0].products);
+  EXPECT_EQ(point.gradients.layers[1].products, g.layers[1].products);
+  for (const char* bad : {R"({"step":5,"terms":["a"],"layers":["x"],"products":[]})",
+                          R"({"step":5,"terms":["a"],"layers":["x"],"products":[[1,2]]})", R"({"step":5})"})
+    try {
+      tools::gradient_point(bad, "metrics.jsonl:7");
+      ADD_FAILURE() << bad;
+    } catch (const engine::DataError& e) { EXPECT_TRUE(contains(e.what(), "metrics.jsonl:7")); }
+}

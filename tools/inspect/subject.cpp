@@ -1,0 +1,89 @@
+#include "tools/inspect/subject.h"
+
+#include "engine/devices/device_choice.h"
+#include "engine/files/read_file.h"
+#include "semiagcl/training/checkpoint.h"
+#include "tools/programs/program.h"
+#include "tools/programs/progress.h"
+#include "tools/programs/signals.h"
+#include "tools/run/config.h"
+#include "tools/run/run_state.h"
+
+namespace sagcl::tools {
+namespace {
+
+using engine::require;
+using engine::UsageError;
+using semiagcl::RunSettings;
+
+RunSettings settings_of(const SubjectSpec& spec) {
+  require<UsageError>(spec.run.empty() != spec.preset.empty(), "give a run folder, or --preset and --data");
+  RunSettings s;
+  if (!spec.run.empty()) {
+    require_folder(spec.run, "RUN");
+    const std::filesystem::path file = spec.run / "config.toml";
+    require_file(file, "RUN, a run folder");
+    s = settings_in(engine::read_file(file), file.string());
+  } else {
+    const std::filesystem::path file = preset_file(spec.preset);
+    s.preset = spec.preset;
+    apply_toml(s, engine::read_file(file), file.string());
+  }
+  const RunSettings before = s;
+  if (!spec.data.empty()) s.data.folder = std::filesystem::absolute(spec.data).lexically_normal().string();
+  for (const std::string& assignment : spec.set) apply_assignment(s, assignment);
+  if (!spec.run.empty()) {
+    const std::string changed = differences(with_what_may_change(before, s), s);
+    require<UsageError>(changed.empty(), "--set: the run would be another with these settings (run | now):\n{}leave them out",
+                        changed);
+  }
+  require<UsageError>(!s.data.folder.empty(), "--data DIR is missing: the folder of the images and labels");
+  require_folder(s.data.folder, "--data");
+  check(s);
+  return s;
+}
+
+/// The newest checkpoint with fewer than `step` steps; an empty path if there is none.
+std::filesystem::path checkpoint_before(const std::filesystem::path& run, std::int64_t step) {
+  for (const std::filesystem::path& file : checkpoint_files(run))
+    if (step == 0 || semiagcl::checkpoint::position_of(engine::read_safetensors(file), file.string()).step < step)
+      return file;
+  return {};
+}
+
+}  // namespace
+
+Subject::Subject(const SubjectSpec& spec)
+    : settings_(settings_of(spec)),
+      device_(engine::resolve_device(spec.device, settings_.train.precision).device),
+      data_(load_run_data(settings_, spec.run.empty() ? "" : spec.run / "split.json")),
+      trainer_(settings_, data_.training, device_) {
+  const std::int64_t steps = settings_.train.steps;
+  require<UsageError>(spec.step >= 0 && spec.step <= steps, "--step {}: the run has the steps 1 to {}", spec.step, steps);
+  std::filesystem::path from = spec.checkpoint;
+  if (from.empty() && !spec.run.empty()) from = checkpoint_before(spec.run, spec.step);
+  if (!from.empty()) {
+    require_file(from, "--checkpoint");
+    trainer_.restore(engine::read_safetensors(from), from.string());
+    source_ = from.string();
+  } else if (!settings_.train.weights.empty()) {
+    trainer_.start_from(settings_.train.weights);
+  }
+  if (spec.step == 0) return;
+  require<UsageError>(trainer_.steps_done() < spec.step, "--step {}: {} is {} steps further", spec.step, source_,
+                      trainer_.steps_done() + 1 - spec.step);
+  Progress progress({.label = "repeat", .total = spec.step - 1, .start = trainer_.steps_done()});
+  while (trainer_.steps_done() < spec.step - 1) {
+    leave_if_asked();
+    trainer_.advance();
+    progress.update(trainer_.steps_done(), fmt::format("loss {:.4f}", trainer_.reports().back().values.loss));
+  }
+}
+
+std::string Subject::text() const {
+  const semiagcl::Phases& phases = trainer_.phases();
+  return fmt::format("step {} of {}, phase {} ({})", step(), settings_.train.steps,
+                     phases[phases.at(trainer_.steps_done())].name, source_.empty() ? "from the beginning" : source_);
+}
+
+}  // namespace sagcl::tools

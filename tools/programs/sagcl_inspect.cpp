@@ -1,0 +1,139 @@
+#include <CLI/CLI.hpp>
+
+#include "engine/parallel.h"
+#include "engine/files/atomic_file.h"
+#include "tools/inspect/compare.h"
+#include "tools/inspect/grads.h"
+#include "tools/inspect/profile.h"
+#include "tools/inspect/repeat.h"
+#include "tools/inspect/tape_view.h"
+#include "tools/programs/program.h"
+#include "tools/programs/signals.h"
+
+// sagcl-inspect: looks inside a step of a training.
+using namespace sagcl;
+
+namespace {
+
+struct Options {
+  tools::SubjectSpec subject;
+  tools::GradientOptions gradients;
+  std::int64_t depth = -1;  // of tape and memory
+  std::int64_t steps = 5;   // of profile
+  std::string svg, dot, trace;
+  std::filesystem::path a, b;
+  int threads = 0;
+  bool json = false;
+};
+
+CLI::App* verb(CLI::App& app, Options& o, const std::string& name, const std::string& text) {
+  CLI::App* sub = app.add_subcommand(name, text);
+  sub->add_option("run", o.subject.run, "run folder, as given to sagcl-train --out")->type_name("RUN");
+  sub->add_option("--step", o.subject.step, "the step to look at, as counted in metrics.jsonl (default: behind the checkpoint)");
+  sub->add_option("--checkpoint", o.subject.checkpoint, "a checkpoint of the run (default: the newest before the step)");
+  sub->add_option("--preset", o.subject.preset, "instead of a run: the beginning of one with these settings");
+  sub->add_option("--data", o.subject.data, "folder of the images and labels (default: the run's)");
+  sub->add_option("--set", o.subject.set, "one setting, key=value; may be repeated")->allow_extra_args(false);
+  sub->add_option("--device", o.subject.device, "auto, cpu, cuda or cuda:N")->capture_default_str();
+  sub->add_option("--threads", o.threads, "CPU threads (default: all)")->check(CLI::Range(1, 1024));
+  sub->add_flag("--json", o.json, "JSON instead of text");
+  return sub;
+}
+
+int grads(const Options& o) {
+  tools::Subject subject(o.subject);
+  const tools::GradientReport report = tools::gradient_report(subject, o.gradients);
+  fmt::print("{}", o.json ? tools::gradient_json(report) : tools::gradient_text(report));
+  return tools::exit_ok;
+}
+
+int tape(const Options& o) {
+  tools::Subject subject(o.subject);
+  tools::TapeWatch watch(subject.device());
+  subject.trainer().observe(watch);
+  std::vector<tools::TapeEntry> entries = watch.entries();
+  if (o.depth >= 0) entries = tools::joined(entries, std::size_t(o.depth));
+  fmt::print("{}", o.json ? tools::tape_json(entries) : subject.text() + "\n\n" + tools::tape_text(entries));
+  if (!o.svg.empty()) engine::write_file_atomically(o.svg, tools::tape_svg(entries, subject.text()));
+  if (!o.dot.empty()) engine::write_file_atomically(o.dot, tools::tape_dot(entries));
+  return tools::exit_ok;
+}
+
+int memory(const Options& o) {
+  tools::Subject subject(o.subject);
+  tools::TapeWatch watch(subject.device());
+  subject.trainer().observe(watch);
+  const std::size_t depth = o.depth < 0 ? 1 : std::size_t(o.depth);
+  fmt::print("{}", o.json ? tools::memory_json(watch, depth) : subject.text() + "\n\n" + tools::memory_text(watch, depth));
+  if (!o.svg.empty()) engine::write_file_atomically(o.svg, tools::memory_svg(watch));
+  return tools::exit_ok;
+}
+
+int profile(const Options& o) {
+  tools::Subject subject(o.subject);
+  semiagcl::Trainer& trainer = subject.trainer();
+  const std::int64_t left = subject.settings().train.steps - trainer.steps_done(), steps = std::min(o.steps, left - 1);
+  engine::require<engine::UsageError>(
+      steps > 0, "profile takes a step to warm up and at least one more, and the run has {} left: look at an earlier one (--step)",
+      left);
+  trainer.advance(), trainer.reports();  // the first one prepares
+  tools::Profile profile(subject.device());
+  for (std::int64_t i = 0; i < steps; ++i) trainer.advance(), trainer.reports();
+  fmt::print("{}", o.json ? tools::profile_json(profile, steps) : subject.text() + "\n\n" + tools::profile_text(profile, steps));
+  if (!o.trace.empty()) engine::write_file_atomically(o.trace, profile.trace());
+  return tools::exit_ok;
+}
+
+int compare(const Options& o) {
+  const tools::Comparison found = tools::compare(o.a, o.b);
+  fmt::print("{}", o.json ? found.json : found.text);
+  return found.equal ? tools::exit_ok : tools::exit_internal;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app("Looks inside a step of a training. Nothing is written to the run.", "sagcl-inspect");
+  app.require_subcommand(1);
+  Options o;
+  CLI::App* g = verb(app, o, "grads", "what each term of the loss does to each layer, and the state of the weights");
+  g->add_flag("--truth", o.gradients.truth, "beside the terms: the gradient that the hidden labels of the unlabelled cases give");
+  g->add_option("--depth", o.gradients.depth, "join layers whose names begin with the same so many parts");
+  CLI::App* t = verb(app, o, "tape", "the operations of the step: results, times, memory, gradients, and who feeds whom");
+  t->add_option("--depth", o.depth, "join the operations of modules whose names begin with the same so many parts");
+  t->add_option("--svg", o.svg, "also as a picture")->type_name("FILE");
+  t->add_option("--dot", o.dot, "also for Graphviz")->type_name("FILE");
+  CLI::App* m = verb(app, o, "memory", "what is alive when, and which modules keep how much for the backward pass");
+  m->add_option("--depth", o.depth, "of the modules' names (default: 1)");
+  m->add_option("--svg", o.svg, "also as a curve over the operations")->type_name("FILE");
+  CLI::App* p = verb(app, o, "profile", "where the time of steps goes, by phase and operation");
+  p->add_option("--steps", o.steps, "how many steps")->capture_default_str()->check(CLI::Range(1, 100000));
+  p->add_option("--trace", o.trace, "also for Perfetto or chrome://tracing")->type_name("FILE");
+  CLI::App* c = app.add_subcommand("compare", "what differs between two runs or two safetensors files; exit code 1 if anything does");
+  c->add_option("a", o.a, "run folder or file")->required();
+  c->add_option("b", o.b, "the other one")->required();
+  c->add_flag("--json", o.json, "JSON instead of text");
+  CLI::App* r = verb(app, o, "replay", "takes a step of the run again and compares it with what the run wrote down, bit for bit");
+  CLI::App* n = verb(app, o, "nan", "takes steps until a loss or a gradient is not finite and names the operation that began it");
+  return tools::run_program(app, argc, argv,
+                            "  sagcl-inspect grads runs/demo/semi-agcl\n"
+                            "  sagcl-inspect grads runs/a --step 1500 --truth --depth 1\n"
+                            "  sagcl-inspect grads --preset sunnybrook --data data/sunnybrook --json\n"
+                            "  sagcl-inspect tape runs/a --depth 1 --svg tape.svg\n"
+                            "  sagcl-inspect memory runs/a --svg memory.svg\n"
+                            "  sagcl-inspect profile --preset acdc-cpu --data DIR --steps 10 --trace trace.json\n"
+                            "  sagcl-inspect compare runs/a runs/b\n"
+                            "  sagcl-inspect replay runs/a --step 1500\n"
+                            "  sagcl-inspect nan runs/failed",
+                            [&] {
+                              tools::catch_signals();
+                              if (o.threads > 0) engine::set_threads(o.threads);
+                              if (t->parsed()) return tape(o);
+                              if (m->parsed()) return memory(o);
+                              if (p->parsed()) return profile(o);
+                              if (c->parsed()) return compare(o);
+                              if (r->parsed()) return tools::replay_step(o.subject, o.json);
+                              if (n->parsed()) return tools::search_non_finite(o.subject);
+                              return grads(o);
+                            });
+}
