@@ -47,9 +47,15 @@ double TermGradients::Layer::cosine(std::size_t a, std::size_t b) const {
   return norms > 0 ? product(a, b) / norms : std::numeric_limits<double>::quiet_NaN();
 }
 
+void TermGradients::add(const TermGradients& other) {
+  engine::require<engine::UsageError>(terms == other.terms && layers.size() == other.layers.size(),
+                                      "gradients of other terms or layers do not add up");
+  for (std::size_t i = 0; i < layers.size(); ++i) semiagcl::add(layers[i], other.layers[i]);
+}
+
 TermGradients::Layer TermGradients::whole() const {
   Layer all{"all", std::vector<double>(terms.size() * terms.size())};
-  for (const Layer& layer : layers) add(all, layer);
+  for (const Layer& layer : layers) semiagcl::add(all, layer);
   return all;
 }
 
@@ -57,7 +63,7 @@ TermGradients TermGradients::at_depth(std::size_t depth) const {
   TermGradients made{terms, {}};
   for (const Layer& layer : layers) {
     const std::string name = first_parts(layer.name, depth);
-    add(layer_called(made, name), layer);
+    semiagcl::add(layer_called(made, name), layer);
   }
   return made;
 }

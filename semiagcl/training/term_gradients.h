@@ -24,6 +24,9 @@ struct TermGradients {
   std::vector<std::string> terms;  ///< those that count, in the objective's order
   std::vector<Layer> layers;       ///< in the network's order
 
+  /// Adds the products of another look with the same terms and layers, e.g. at another batch.
+  void add(const TermGradients& other);
+
   Layer whole() const;  ///< all layers as one, called "all"
   /// Layers whose names have the first `depth` parts in common as one, e.g. "encoder.0".
   TermGradients at_depth(std::size_t depth) const;
@@ -33,7 +36,7 @@ struct TermGradients {
 struct GradientsOfTerms {
   std::vector<std::string> terms;
   std::vector<layers::NamedGradients> gradients;  ///< of each term
-  std::vector<std::string> parameters;            ///< all that are trained, in the order in which networks describe themselves
+  std::vector<std::string> parameters;  ///< all that are trained, in the order in which networks describe themselves
 };
 
 /// "encoder.0.conv" of "encoder.0.conv.w".

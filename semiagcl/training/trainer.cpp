@@ -62,7 +62,7 @@ void Trainer::begin_phase() {
   feed_batches();
 }
 
-void Trainer::feed_batches() {
+void Trainer::feed_batches(std::int64_t ahead) {
   batches_ = nullptr;
   datasets::BatchSpec spec = batch_spec(settings_, phase(), data_.classes);
   spec.shards = settings_.train.shards;
@@ -70,7 +70,7 @@ void Trainer::feed_batches() {
   spec.first_shard = ranks_.rank() * spec.own_shards;
   spec.reader = device_;
   batches_ = std::make_unique<BatchFeed>(
-      std::make_unique<datasets::TwoStreamBatches>(data_.labelled, data_.unlabelled, spec, step_), device_);
+      std::make_unique<datasets::TwoStreamBatches>(data_.labelled, data_.unlabelled, spec, step_ + ahead), device_);
 }
 
 datasets::Batch Trainer::next_shard() {
@@ -185,24 +185,25 @@ void Trainer::step_on_shards() {
   for (const auto& [name, t] : method_->observations()) mean.observations[name] = t.item();
 }
 
-void Trainer::look(const Look& work) {
+void Trainer::look(const Look& work, std::int64_t ahead) {
   if (finished()) begin_phase();  // the last one again, which a restored run has not begun
+  if (ahead > 0) feed_batches(ahead);
   const datasets::Batch batch = next_shard();
   feed_batches();
   std::list<layers::KeptBuffers> kept;
   for (const auto& [name, module] : modules()) kept.emplace_back(*module);
   work_->prepare(numbers_of(step_));
   work_->optimisers().take_back(1);
-  work(batch, random_of(step_, batch.shard), [&] {
+  work(batch, random_of(step_ + ahead, batch.shard), [&] {
     for (layers::KeptBuffers& one : kept) one.restore();
   });
 }
 
-GradientsOfTerms Trainer::gradients_of_terms(const Objective& beside) {
+GradientsOfTerms Trainer::gradients_of_terms(const Objective& beside, std::int64_t ahead) {
   GradientsOfTerms all;
-  look([&](const auto& batch, const auto& random, const auto& restore) {
-    all = work_->gradients_of_terms(batch, random, beside, restore);
-  });
+  look([&](const auto& batch, const auto& random,
+           const auto& restore) { all = work_->gradients_of_terms(batch, random, beside, restore); },
+       ahead);
   return all;
 }
 

@@ -51,9 +51,10 @@ class Trainer {
   /// One step; collective where there are several processes. With one shard the device may still be at work on return.
   void advance();
 
-  /// What each term of the loss does to each layer in the step that comes next, or in this process's first shard of it;
-  /// behind them the terms `beside`, which are not of the loss. Nothing changes. A finished run gives one more step.
-  GradientsOfTerms gradients_of_terms(const Objective& beside = {});
+  /// What each term of the loss does to each layer in the step that comes next, or in this process's first shard of it, or
+  /// with the batch of a step that is `ahead` of it; behind them the terms `beside`, which are not of the loss. Nothing
+  /// changes. A finished run gives one more step.
+  GradientsOfTerms gradients_of_terms(const Objective& beside = {}, std::int64_t ahead = 0);
   /// Forward and backward of that step, or shard, under observation. Nothing changes.
   void observe(autograd::Observer& observer);
 
@@ -77,12 +78,12 @@ class Trainer {
   const Phase& phase() const { return phases_[phases_.at(step_)]; }
   bool whole_batches() const { return settings_.train.shards == 1; }
   void draw_network();
-  void begin_phase();   ///< a fresh optimiser, its work on the device and its batches
-  void feed_batches();  ///< from step_ on
+  void begin_phase();                         ///< a fresh optimiser, its work on the device and its batches
+  void feed_batches(std::int64_t ahead = 0);  ///< from step_ + ahead on
   datasets::Batch next_shard();
   /// Does something with the step that comes next and leaves everything as it was; `restore` does so in between.
   using Look = std::function<void(const datasets::Batch&, const engine::Generator&, const std::function<void()>& restore)>;
-  void look(const Look& work);
+  void look(const Look& work, std::int64_t ahead = 0);
   void step_on_whole_batch();
   void step_on_shards();
   void complete_reports();                 ///< reads the log; waits

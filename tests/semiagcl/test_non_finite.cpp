@@ -46,9 +46,10 @@ TEST(NonFinite, NamesOperationModuleLineVoxelAndCase) {
     terms = {{"sup", ops::sum(ops::log(ops::add(x, Variable(shifted))))}};
     return terms[0].value;
   });
-  expect_parts(text, {"step 7: the loss is not finite (sup = -inf)", "operation log", "in head", "ops/arithmetic.cpp:",
-                      "gave 1 NaN or infinite of 12 values", "voxel (0, 1, 1) of 1x2x3 in the crop of case b",
-                      "it was given [2, 1, 2, 3, 1] from 0 to 0.5 (1 zeros)", "the logarithm of 0", "cases of the batch: a b"});
+  expect_parts(
+      text, {"step 7: the loss is not finite (sup = -inf)", "operation log", "in head",
+             "ops/arithmetic.cpp:", "gave 1 NaN or infinite of 12 values", "voxel (0, 1, 1) of 1x2x3 in the crop of case b",
+             "it was given [2, 1, 2, 3, 1] from 0 to 0.5 (1 zeros)", "the logarithm of 0", "cases of the batch: a b"});
 }
 
 TEST(NonFinite, NamesTheBackwardWhereOnlyTheGradientIsBad) {
@@ -95,5 +96,7 @@ TEST(NonFinite, TheCheckClosesTheGateAtABadGradient) {
   try {
     step.explain(batch, random, true);
     ADD_FAILURE() << "nothing was thrown";
-  } catch (const engine::NonFiniteError& e) { expect_parts(e.what(), {"the backward of sqrt", "its gradient is not finite"}); }
+  } catch (const engine::NonFiniteError& e) {
+    expect_parts(e.what(), {"the backward of sqrt", "its gradient is not finite"});
+  }
 }

@@ -35,10 +35,10 @@ TEST(TermGradients, ProductsByHand) {
   const TermGradients g = semiagcl::term_gradients(all);
   ASSERT_EQ(g.layers.size(), 3u);
   EXPECT_EQ(g.layers[0].name, "a");
-  EXPECT_EQ(g.layers[0].norm(0), 13);                                  // √(3² + 4² + 12²)
-  EXPECT_EQ(g.layers[0].product(0, 1), 12);                            // 3·4 − 4·3 + 12·1
+  EXPECT_EQ(g.layers[0].norm(0), 13);        // √(3² + 4² + 12²)
+  EXPECT_EQ(g.layers[0].product(0, 1), 12);  // 3·4 − 4·3 + 12·1
   EXPECT_EQ(g.layers[0].cosine(0, 1), 12 / (13 * std::sqrt(26.0)));
-  EXPECT_EQ(g.layers[0].norm(), std::sqrt(7 * 7 + 1 + 13 * 13.0));     // of (7, 1, 13)
+  EXPECT_EQ(g.layers[0].norm(), std::sqrt(7 * 7 + 1 + 13 * 13.0));  // of (7, 1, 13)
   EXPECT_EQ(g.layers[1].name, "c.d");
   EXPECT_TRUE(std::isnan(g.layers[1].cosine(0, 1)));
   EXPECT_EQ(g.layers[2].norm(), 0);  // nothing reached it
@@ -47,6 +47,11 @@ TEST(TermGradients, ProductsByHand) {
   ASSERT_EQ(joined.layers.size(), 2u);
   EXPECT_EQ(joined.layers[1].name, "c");
   EXPECT_EQ(joined.layers[1].product(0, 0), 1);
+  TermGradients twice = g;
+  twice.add(g);
+  EXPECT_EQ(twice.layers[0].product(0, 1), 24);
+  EXPECT_EQ(twice.layers[0].cosine(0, 1), g.layers[0].cosine(0, 1));
+  EXPECT_THROW(twice.add(joined), engine::UsageError);
 }
 
 /// The terms' gradients add up to what moves the weights, for every method, in both of its phases.

@@ -48,9 +48,13 @@ TEST(EventRecords, ChecksumAndBytes) {
   EXPECT_EQ(tools::event_records(R"({"step":3,"phase":"note","text":"x"})", 0), "");
   EXPECT_THROW(tools::event_records("{", 0), engine::DataError);
   // Event{wall_time: 0, step: 3, summary{value{tag: "dice/test/student", simple_value: 0.5}}}, by hand
-  const std::string event = records_of(
-      tools::event_records(R"({"step":3,"phase":"test","network":"student","dice":0.5,"per_class":[0.5]})", 0)).front();
-  EXPECT_EQ(event, std::string("\x09\0\0\0\0\0\0\0\0\x10\x03\x2a\x1a\x0a\x18\x0a\x11" "dice/test/student" "\x15\0\0\0\x3f", 39));
+  const std::string event =
+      records_of(tools::event_records(R"({"step":3,"phase":"test","network":"student","dice":0.5,"per_class":[0.5]})", 0))
+          .front();
+  EXPECT_EQ(event, std::string("\x09\0\0\0\0\0\0\0\0\x10\x03\x2a\x1a\x0a\x18\x0a\x11"
+                               "dice/test/student"
+                               "\x15\0\0\0\x3f",
+                               39));
 }
 
 TEST_F(EventFile, SaysTheSameAfterAResume) {
@@ -58,6 +62,8 @@ TEST_F(EventFile, SaysTheSameAfterAResume) {
   const std::vector<std::string> whole = events("whole");
   EXPECT_GT(whole.size(), 12u);  // eight steps, four looks at gradients, figures
   ASSERT_EQ(train("parts", {"--method", "mean-teacher", "--set", "debug.grads_every=2", "--stop-after", "3"}).code, 130);
-  ASSERT_EQ(tests::run("sagcl-train", {"--resume", "--out", at("parts"), "--device", "cpu", "--threads", "1", "--no-report"}).code, 0);
+  ASSERT_EQ(
+      tests::run("sagcl-train", {"--resume", "--out", at("parts"), "--device", "cpu", "--threads", "1", "--no-report"}).code,
+      0);
   EXPECT_EQ(events("parts"), whole);
 }

@@ -87,6 +87,14 @@ TEST_F(Report, ComparesRuns) {
        at = page.find("<tr class=\"this\">", at + 1))
     ++rows;
   EXPECT_EQ(rows, 1u);  // the run itself is not listed twice
+  for (const char* part :
+       {"Furthest ahead of run-b", "Furthest behind run-b", "<figcaption>run-a: Dice", "<figcaption>run-b: Dice"})
+    EXPECT_TRUE(contains(page, part));
+
+  std::filesystem::remove_all(other / "predictions");
+  const std::string poorer = tools::report_page(folder_ / "run-a", {.compare = {other}});
+  EXPECT_TRUE(contains(poorer, "<figcaption>run-a: Dice"));
+  EXPECT_TRUE(contains(poorer, "no prediction for case"));
 }
 
 TEST_F(Report, SaysWhatShareOfTheLabelGapARunRecovers) {

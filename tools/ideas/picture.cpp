@@ -29,7 +29,7 @@ std::string text_line(const std::string& text, bool bold) {
 
 std::string heat_map(const Tensor& matrix, double side) {
   engine::require(matrix.shape().rank() == 2, "heat_map: expected a matrix, got {}", matrix.shape());
-  return shaded(matrix.to_doubles(), std::size_t(matrix.shape()[1]), side, side, Shades::amount, 8);
+  return shaded(matrix.to_doubles(), std::size_t(matrix.shape()[1]), side, side);
 }
 
 std::string heat_scale(double width) { return shade_scale(width, Shades::amount, "0", "1"); }

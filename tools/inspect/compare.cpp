@@ -69,9 +69,16 @@ class Report {
     made.equal = false;
     TextTable table({"tensor", "differ", "of", "|a-b|/|a|", "largest", "ulp", "first at", "a", "b"});
     for (const TensorDifference& d : all) {
-      json["differ"].push_back({{"name", d.name}, {"shapes", d.shapes}, {"elements", d.elements}, {"differ", d.differ},
-                                {"relative", d.relative}, {"largest", d.largest}, {"ulp", d.ulp}, {"first", d.first},
-                                {"a", digits(d.a)}, {"b", digits(d.b)}});
+      json["differ"].push_back({{"name", d.name},
+                                {"shapes", d.shapes},
+                                {"elements", d.elements},
+                                {"differ", d.differ},
+                                {"relative", d.relative},
+                                {"largest", d.largest},
+                                {"ulp", d.ulp},
+                                {"first", d.first},
+                                {"a", digits(d.a)},
+                                {"b", digits(d.b)}});
       if (!d.shapes.empty()) table.row({d.name, d.shapes, "", "", "", "", "", "", ""});
       else
         table.row({d.name, fmt::format("{}", d.differ), fmt::format("{}", d.elements), fmt::format("{:.2e}", d.relative),
@@ -84,7 +91,8 @@ class Report {
   void runs(const fs::path& a, const fs::path& b) {
     const RunRecord x = read_run(a), y = read_run(b);
     const std::string settings = differences(x.settings, y.settings);
-    say(settings.empty() ? "The settings are equal." : "Settings that differ (first | second), so that other bits are no fault:\n" + settings);
+    say(settings.empty() ? "The settings are equal."
+                         : "Settings that differ (first | second), so that other bits are no fault:\n" + settings);
     json["settings"] = settings;
     steps(x, y);
     for (const fs::path& file : checkpoint_files(a))
@@ -108,10 +116,12 @@ class Report {
       std::string what;
       const auto look = [&](const std::string& name, double p, double q) {
         if (p != q && !(std::isnan(p) && std::isnan(q)) && what.empty())
-          what = fmt::format("{}: {:.9g} and {:.9g}, {} ulp apart", name, p, q, steps_between<float, std::uint32_t>(float(p), float(q)));
+          what = fmt::format("{}: {:.9g} and {:.9g}, {} ulp apart", name, p, q,
+                             steps_between<float, std::uint32_t>(float(p), float(q)));
       };
       for (const auto& [name, value] : x.train[i].terms)
-        if (const auto other = y.train[i].terms.find(name); other != y.train[i].terms.end()) look(name, value, other->second);
+        if (const auto other = y.train[i].terms.find(name); other != y.train[i].terms.end())
+          look(name, value, other->second);
       look("loss", x.train[i].loss, y.train[i].loss);
       if (what.empty()) continue;
       made.equal = false;
@@ -132,7 +142,8 @@ TensorDifference difference(const std::string& name, const Tensor& a, const Tens
   TensorDifference d{.name = name};
   d.elements = a.size();
   if (a.shape() != b.shape() || a.dtype() != b.dtype()) {
-    d.shapes = fmt::format("{} {} and {} {}", a.shape(), engine::to_string(a.dtype()), b.shape(), engine::to_string(b.dtype()));
+    d.shapes =
+        fmt::format("{} {} and {} {}", a.shape(), engine::to_string(a.dtype()), b.shape(), engine::to_string(b.dtype()));
     d.relative = std::numeric_limits<double>::infinity();
     return d;
   }
@@ -157,7 +168,8 @@ Comparison compare(const fs::path& a, const fs::path& b) {
   if (fs::is_directory(a) && fs::is_directory(b)) report.runs(a, b);
   else {
     for (const fs::path& path : {a, b})
-      engine::require<engine::UsageError>(!fs::is_directory(path), "{} is a folder: give two runs or two files", path.string());
+      engine::require<engine::UsageError>(!fs::is_directory(path), "{} is a folder: give two runs or two files",
+                                          path.string());
     report.files(engine::read_safetensors(a), engine::read_safetensors(b));
   }
   report.json["equal"] = report.made.equal;

@@ -65,12 +65,16 @@ GradientReport gradient_report(Subject& subject, const GradientOptions& options)
   GradientReport report;
   report.subject = subject.text(), report.step = subject.step();
   semiagcl::GradientsOfTerms all = trainer.gradients_of_terms();
-  report.own = all.terms.size();
-  if (options.truth) all = trainer.gradients_of_terms(objective_with_hidden_labels(subject));
+  report.own = all.terms.size(), report.batches = options.batches;
+  const semiagcl::Objective beside = options.truth ? objective_with_hidden_labels(subject) : semiagcl::Objective();
+  if (options.truth) all = trainer.gradients_of_terms(beside);
   report.terms = semiagcl::term_gradients(all);
+  for (std::int64_t i = 1; i < options.batches; ++i)
+    report.terms.add(semiagcl::term_gradients(trainer.gradients_of_terms(beside, i)));
   if (options.depth > 0) report.terms = report.terms.at_depth(options.depth);
   if (layers::Segmenter* teacher = trainer.teacher())
-    for (const auto& [name, p] : layers::parameters_of(*teacher)) ++report.teacher_parameters, report.teacher_reached += p->has_grad();
+    for (const auto& [name, p] : layers::parameters_of(*teacher))
+      ++report.teacher_parameters, report.teacher_reached += p->has_grad();
 
   const Values before = weights_of(trainer.student());
   if (!trainer.finished()) trainer.advance(), trainer.reports();

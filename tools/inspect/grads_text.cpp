@@ -66,7 +66,8 @@ std::string cosine_table(const GradientReport& r) {
 }
 
 std::string layers_table(const GradientReport& r) {
-  TextTable table({"layer", "weights", "|w|", "|Δw|/|w|", "g = 0", "dead units", fmt::format("|g|, 1e{} … 1e{}", lowest_decade, lowest_decade + decades)});
+  TextTable table({"layer", "weights", "|w|", "|Δw|/|w|", "g = 0", "dead units",
+                   fmt::format("|g|, 1e{} … 1e{}", lowest_decade, lowest_decade + decades)});
   for (const LayerState& l : r.layers)
     table.row({l.name, fmt::format("{}", l.weights), scientific(l.norm), scientific(l.update), fmt::format("{}", l.zeros),
                l.units ? fmt::format("{} of {}", l.dead, l.units) : "-", l.reached ? histogram(l.decades) : "no gradient"});
@@ -77,6 +78,7 @@ std::string layers_table(const GradientReport& r) {
 
 std::string gradient_text(const GradientReport& r) {
   std::string text = r.subject + "\n\nGradient norms of ramp · weight · value of each term";
+  if (r.batches > 1) text += fmt::format(", root of the sum of squares over {} batches", r.batches);
   if (r.terms.terms.size() > 1) text += "; cos: with the gradient of " + r.terms.terms.front();
   text += "\n" + terms_table(r);
   if (r.terms.terms.size() > 1) text += "\nBetween terms, all layers as one\n" + cosine_table(r);
@@ -87,15 +89,16 @@ std::string gradient_text(const GradientReport& r) {
   text += never.empty() ? "\nEvery layer received a gradient." : "\nNo gradient reached:" + never + ".";
   if (r.teacher_parameters > 0)
     text += r.teacher_reached == 0 ? fmt::format(" Of the teacher's {} parameters none did.", r.teacher_parameters)
-                                   : fmt::format(" WRONG: {} of the teacher's {} parameters received one.", r.teacher_reached,
-                                                 r.teacher_parameters);
+                                   : fmt::format(" WRONG: {} of the teacher's {} parameters received one.",
+                                                 r.teacher_reached, r.teacher_parameters);
   return text + "\n";
 }
 
 std::string gradient_json(const GradientReport& r) {
   using Json = nlohmann::ordered_json;
   const auto number = [](double v) { return std::isfinite(v) ? Json(v) : Json(nullptr); };
-  Json json = {{"schema_version", 1}, {"subject", r.subject}, {"step", r.step}, {"terms", r.terms.terms}, {"terms_of_the_loss", r.own}};
+  Json json = {{"schema_version", 1},  {"subject", r.subject},   {"step", r.step},
+               {"batches", r.batches}, {"terms", r.terms.terms}, {"terms_of_the_loss", r.own}};
   const auto of_terms = [&](const TermGradients::Layer& layer) {
     Json one = {{"name", layer.name}, {"norm", number(whole_norm(layer, r.own))}};
     one["norms"] = one["cosines"] = Json::array();
@@ -110,9 +113,16 @@ std::string gradient_json(const GradientReport& r) {
   json["layers"] = json["weights"] = Json::array();
   for (const auto& layer : r.terms.layers) json["layers"].push_back(of_terms(layer));
   for (const LayerState& l : r.layers)
-    json["weights"].push_back({{"name", l.name}, {"count", l.weights}, {"norm", l.norm}, {"update_ratio", number(l.update)},
-                               {"zero_gradients", l.zeros}, {"reached", l.reached}, {"units", l.units}, {"dead_units", l.dead},
-                               {"lowest_decade", lowest_decade}, {"decades", l.decades}});
+    json["weights"].push_back({{"name", l.name},
+                               {"count", l.weights},
+                               {"norm", l.norm},
+                               {"update_ratio", number(l.update)},
+                               {"zero_gradients", l.zeros},
+                               {"reached", l.reached},
+                               {"units", l.units},
+                               {"dead_units", l.dead},
+                               {"lowest_decade", lowest_decade},
+                               {"decades", l.decades}});
   json["teacher"] = {{"parameters", r.teacher_parameters}, {"reached", r.teacher_reached}};
   return json_text(json, 1) + "\n";
 }

@@ -1,7 +1,6 @@
 #include <map>
 
 #include "datasets/placement.h"
-#include "ops/arithmetic.h"
 #include "ops/layout.h"
 #include "semiagcl/copy_paste.h"
 #include "semiagcl/training/supervised_loss.h"
@@ -31,11 +30,10 @@ semiagcl::Objective objective_with_hidden_labels(Subject& subject) {
     const Tensor hidden = ops::concat(truth, 0).value();
     if (batch.mask.defined()) {
       const semiagcl::BothWays both(batch.mask);
-      const autograd::Variable logits = in.forward(both.mix(batch.strong)).logits;
-      return {{"truth", ops::add(both.labelled_loss(logits, batch.label), both.unlabelled_loss(logits, hidden))}};
+      return {{"truth", both.unlabelled_loss(in.forward(both.mix(batch.strong)).logits, hidden)}};
     }
-    const autograd::Variable all = ops::concat({autograd::Variable(batch.label), autograd::Variable(hidden)}, 0);
-    return {{"truth", semiagcl::supervised_loss(in.forward(batch.strong).logits, all.value())}};
+    const autograd::Variable logits = in.forward(batch.strong).logits;
+    return {{"truth", semiagcl::supervised_loss(ops::slice(logits, 0, batch.labelled, shape[0] - batch.labelled), hidden)}};
   };
 }
 

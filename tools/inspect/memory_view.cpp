@@ -45,7 +45,8 @@ std::string memory_text(const TapeWatch& watch, std::size_t depth) {
   const Peak peak = peak_of(watch);
   std::string text = fmt::format(
       "before the step        {:>10}   weights, optimiser, teacher, batches\nat the end of forward  {:>10}\n"
-      "highest                {:>10}   behind {}\n\nGrowth of memory in use while a module ran: its results and what it keeps "
+      "highest                {:>10}   behind {}\n\nGrowth of memory in use while a module ran: its results and what it "
+      "keeps "
       "for the backward pass\n",
       size_text(watch.before()), size_text(peak.end_of_forward), size_text(peak.at.in_use), place(watch, peak.at));
   TextTable table({"module", "kept", "share"});
@@ -58,8 +59,11 @@ std::string memory_text(const TapeWatch& watch, std::size_t depth) {
 
 std::string memory_json(const TapeWatch& watch, std::size_t depth) {
   const Peak peak = peak_of(watch);
-  nlohmann::ordered_json json = {{"schema_version", 1}, {"before", watch.before()}, {"end_of_forward", peak.end_of_forward},
-                                 {"peak", peak.at.in_use}, {"peak_behind", place(watch, peak.at)}};
+  nlohmann::ordered_json json = {{"schema_version", 1},
+                                 {"before", watch.before()},
+                                 {"end_of_forward", peak.end_of_forward},
+                                 {"peak", peak.at.in_use},
+                                 {"peak_behind", place(watch, peak.at)}};
   for (const TapeEntry& e : by_kept(watch, depth))
     json["modules"].push_back({{"module", e.module}, {"op", e.op}, {"kept", e.kept}});
   for (const MemoryPoint& point : watch.memory())
@@ -68,11 +72,17 @@ std::string memory_json(const TapeWatch& watch, std::size_t depth) {
 }
 
 std::string memory_svg(const TapeWatch& watch) {
-  Chart chart{.title = "Memory in use behind every operation", .x_label = "operations of the step", .y_label = "MiB", .series = {}, .marks = {}};
+  Chart chart{.title = "Memory in use behind every operation",
+              .x_label = "operations of the step",
+              .y_label = "MiB",
+              .series = {},
+              .marks = {}};
   chart.from_zero = true, chart.width = 860, chart.height = 320;
-  Series forward{.name = "forward", .colour = palette()[0], .points = {}}, backward{.name = "backward", .colour = palette()[1], .points = {}};
+  Series forward{.name = "forward", .colour = palette()[0], .points = {}},
+      backward{.name = "backward", .colour = palette()[1], .points = {}};
   double x = 0;
-  for (const MemoryPoint& point : watch.memory()) (point.backward ? backward : forward).points.push_back({x++, mib(point.in_use)});
+  for (const MemoryPoint& point : watch.memory())
+    (point.backward ? backward : forward).points.push_back({x++, mib(point.in_use)});
   chart.series = {forward, backward};
   std::string svg = line_chart(chart);
   svg.insert(4, " xmlns=\"http://www.w3.org/2000/svg\" style=\"background:#fff\"");

@@ -40,7 +40,8 @@ int replay_step(const SubjectSpec& spec, bool json) {
   else
     fmt::print("{}\n\n{}\n{}\n", fmt::format("step {} of {}", step, spec.run.string()), table.text(),
                same ? "The same bits."
-                    : "Other values: another device, number of threads, version or precision took the step; the run's is in env.json.");
+                    : "Other values: another device, number of threads, version or precision took the step; the run's is in "
+                      "env.json.");
   return same ? exit_ok : exit_internal;
 }
 

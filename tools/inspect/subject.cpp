@@ -34,8 +34,8 @@ RunSettings settings_of(const SubjectSpec& spec) {
   for (const std::string& assignment : spec.set) apply_assignment(s, assignment);
   if (!spec.run.empty()) {
     const std::string changed = differences(with_what_may_change(before, s), s);
-    require<UsageError>(changed.empty(), "--set: the run would be another with these settings (run | now):\n{}leave them out",
-                        changed);
+    require<UsageError>(changed.empty(),
+                        "--set: the run would be another with these settings (run | now):\n{}leave them out", changed);
   }
   require<UsageError>(!s.data.folder.empty(), "--data DIR is missing: the folder of the images and labels");
   require_folder(s.data.folder, "--data");

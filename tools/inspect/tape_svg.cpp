@@ -34,7 +34,8 @@ std::vector<Skip> skips_of(const std::vector<TapeEntry>& entries) {
 }
 
 std::string drawn(const Skip& s) {
-  const double x = 16 + width + 14 + lane * double(s.lane), edge = 16 + width, y = middle(s.from) + 5, end = middle(s.to) - 5;
+  const double x = 16 + width + 14 + lane * double(s.lane), edge = 16 + width, y = middle(s.from) + 5,
+               end = middle(s.to) - 5;
   return fmt::format(
       "<path d=\"M{0} {1}H{2}Q{3} {1} {3} {4}V{5}Q{3} {6} {2} {6}H{7}\" fill=\"none\" stroke=\"#0072b2\" "
       "stroke-opacity=\".75\" stroke-width=\"1.3\" marker-end=\"url(#tip)\"/>\n",
@@ -72,7 +73,10 @@ std::string tape_svg(const std::vector<TapeEntry>& entries, const std::string& t
         "<text x=\"26\" y=\"{5}\" font-weight=\"600\">{6}</text>"
         "<text x=\"{7}\" y=\"{5}\" text-anchor=\"end\" fill=\"#475467\">{8}</text>\n",
         coordinate(y), coordinate(width), coordinate(box), coordinate(y + box - 5), coordinate(share * (width - 2)),
-        coordinate(y + 17), escaped(e.module.empty() ? e.op : e.count > 1 ? e.module : e.module + " " + e.op),
+        coordinate(y + 17),
+        escaped(e.module.empty() ? e.op
+                : e.count > 1    ? e.module
+                                 : e.module + " " + e.op),
         coordinate(16 + width - 8),
         escaped(fmt::format("{}  {:.1f} + {:.1f} ms  {}", e.shape, e.forward, e.backward,
                             size_text(std::size_t(std::max<std::int64_t>(e.kept, 0))))));

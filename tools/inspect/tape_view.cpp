@@ -104,11 +104,12 @@ std::string tape_text(const std::vector<TapeEntry>& entries) {
     table.row({name_of(e) + (e.count > 1 && e.module.empty() ? fmt::format(" x {}", e.count) : ""), fmt::format("{}", i),
                fmt::format("{}", e.shape), number(e.forward), number(e.backward),
                (e.kept < 0 ? "-" : "") + size_text(std::size_t(std::abs(e.kept))),
-               std::isnan(e.gradient) ? "-" : fmt::format("{:.2e}", e.gradient), fmt::format("{}", fmt::join(e.sources, " ")),
-               e.where});
+               std::isnan(e.gradient) ? "-" : fmt::format("{:.2e}", e.gradient),
+               fmt::format("{}", fmt::join(e.sources, " ")), e.where});
   }
   table.rule();
-  table.row({"all", "", "", number(forward), number(backward), size_text(std::size_t(std::max<std::int64_t>(kept, 0))), "", "", ""});
+  table.row({"all", "", "", number(forward), number(backward), size_text(std::size_t(std::max<std::int64_t>(kept, 0))), "",
+             "", ""});
   return table.text();
 }
 
@@ -116,9 +117,15 @@ std::string tape_json(const std::vector<TapeEntry>& entries) {
   Json json = {{"schema_version", 1}};
   json["operations"] = Json::array();
   for (const TapeEntry& e : entries)
-    json["operations"].push_back({{"op", e.op}, {"module", e.module}, {"where", e.where}, {"count", e.count},
-                                  {"shape", std::vector<std::int64_t>(e.shape.begin(), e.shape.end())}, {"sources", e.sources},
-                                  {"forward_ms", e.forward}, {"backward_ms", e.backward}, {"kept_bytes", e.kept},
+    json["operations"].push_back({{"op", e.op},
+                                  {"module", e.module},
+                                  {"where", e.where},
+                                  {"count", e.count},
+                                  {"shape", std::vector<std::int64_t>(e.shape.begin(), e.shape.end())},
+                                  {"sources", e.sources},
+                                  {"forward_ms", e.forward},
+                                  {"backward_ms", e.backward},
+                                  {"kept_bytes", e.kept},
                                   {"gradient_norm", std::isfinite(e.gradient) ? Json(e.gradient) : Json(nullptr)}});
   return json_text(json, 1) + "\n";
 }

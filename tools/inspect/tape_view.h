@@ -11,14 +11,14 @@ namespace sagcl::tools {
 
 /// One operation of a step, or several that were joined.
 struct TapeEntry {
-  std::string op;      ///< "conv"; of joined ones how many there are
-  std::string module;  ///< path, e.g. "enc0.0"; empty outside modules
-  std::string where;   ///< "ops/conv.cpp:41", which recorded it
-  engine::Shape shape;                  ///< of the (last) result
-  std::vector<std::size_t> sources = {};     ///< entries whose results it takes, ascending
-  double forward = 0, backward = 0;     ///< milliseconds, since the operation before had ended
-  std::int64_t kept = 0;                ///< bytes by which memory in use has grown meanwhile: the result and what is saved
-  double gradient = 0;                  ///< ‖dy‖ of the (last) result; NaN where nothing came back
+  std::string op;                         ///< "conv"; of joined ones how many there are
+  std::string module;                     ///< path, e.g. "enc0.0"; empty outside modules
+  std::string where;                      ///< "ops/conv.cpp:41", which recorded it
+  engine::Shape shape;                    ///< of the (last) result
+  std::vector<std::size_t> sources = {};  ///< entries whose results it takes, ascending
+  double forward = 0, backward = 0;       ///< milliseconds, since the operation before had ended
+  std::int64_t kept = 0;                  ///< bytes by which memory in use has grown meanwhile: the result and what is saved
+  double gradient = 0;                    ///< ‖dy‖ of the (last) result; NaN where nothing came back
   std::int64_t count = 1;
 };
 
@@ -54,8 +54,8 @@ class TapeWatch final : public autograd::Observer {
 /// by the name of the operation.
 std::vector<TapeEntry> joined(const std::vector<TapeEntry>& entries, std::size_t depth);
 
-/// What is alive when: before the step, at the end of the forward pass and at the peak, and how much the modules keep for the
-/// backward pass.
+/// What is alive when: before the step, at the end of the forward pass and at the peak, and how much the modules keep for
+/// the backward pass.
 std::string memory_text(const TapeWatch& watch, std::size_t depth);
 std::string memory_json(const TapeWatch& watch, std::size_t depth);
 std::string memory_svg(const TapeWatch& watch);  ///< over the operations of the step

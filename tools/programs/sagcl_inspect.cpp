@@ -1,7 +1,7 @@
 #include <CLI/CLI.hpp>
 
-#include "engine/parallel.h"
 #include "engine/files/atomic_file.h"
+#include "engine/parallel.h"
 #include "tools/inspect/compare.h"
 #include "tools/inspect/grads.h"
 #include "tools/inspect/profile.h"
@@ -29,7 +29,8 @@ struct Options {
 CLI::App* verb(CLI::App& app, Options& o, const std::string& name, const std::string& text) {
   CLI::App* sub = app.add_subcommand(name, text);
   sub->add_option("run", o.subject.run, "run folder, as given to sagcl-train --out")->type_name("RUN");
-  sub->add_option("--step", o.subject.step, "the step to look at, as counted in metrics.jsonl (default: behind the checkpoint)");
+  sub->add_option("--step", o.subject.step,
+                  "the step to look at, as counted in metrics.jsonl (default: behind the checkpoint)");
   sub->add_option("--checkpoint", o.subject.checkpoint, "a checkpoint of the run (default: the newest before the step)");
   sub->add_option("--preset", o.subject.preset, "instead of a run: the beginning of one with these settings");
   sub->add_option("--data", o.subject.data, "folder of the images and labels (default: the run's)");
@@ -74,12 +75,14 @@ int profile(const Options& o) {
   semiagcl::Trainer& trainer = subject.trainer();
   const std::int64_t left = subject.settings().train.steps - trainer.steps_done(), steps = std::min(o.steps, left - 1);
   engine::require<engine::UsageError>(
-      steps > 0, "profile takes a step to warm up and at least one more, and the run has {} left: look at an earlier one (--step)",
+      steps > 0,
+      "profile takes a step to warm up and at least one more, and the run has {} left: look at an earlier one (--step)",
       left);
   trainer.advance(), trainer.reports();  // the first one prepares
   tools::Profile profile(subject.device());
   for (std::int64_t i = 0; i < steps; ++i) trainer.advance(), trainer.reports();
-  fmt::print("{}", o.json ? tools::profile_json(profile, steps) : subject.text() + "\n\n" + tools::profile_text(profile, steps));
+  fmt::print("{}",
+             o.json ? tools::profile_json(profile, steps) : subject.text() + "\n\n" + tools::profile_text(profile, steps));
   if (!o.trace.empty()) engine::write_file_atomically(o.trace, profile.trace());
   return tools::exit_ok;
 }
@@ -97,7 +100,10 @@ int main(int argc, char** argv) {
   app.require_subcommand(1);
   Options o;
   CLI::App* g = verb(app, o, "grads", "what each term of the loss does to each layer, and the state of the weights");
-  g->add_flag("--truth", o.gradients.truth, "beside the terms: the gradient that the hidden labels of the unlabelled cases give");
+  g->add_flag("--truth", o.gradients.truth,
+              "beside the terms: the gradient that the hidden labels of the unlabelled cases give");
+  g->add_option("--batches", o.gradients.batches, "sum over so many batches, with the weights as they are")
+      ->check(CLI::Range(1, 100000));
   g->add_option("--depth", o.gradients.depth, "join layers whose names begin with the same so many parts");
   CLI::App* t = verb(app, o, "tape", "the operations of the step: results, times, memory, gradients, and who feeds whom");
   t->add_option("--depth", o.depth, "join the operations of modules whose names begin with the same so many parts");
@@ -109,12 +115,15 @@ int main(int argc, char** argv) {
   CLI::App* p = verb(app, o, "profile", "where the time of steps goes, by phase and operation");
   p->add_option("--steps", o.steps, "how many steps")->capture_default_str()->check(CLI::Range(1, 100000));
   p->add_option("--trace", o.trace, "also for Perfetto or chrome://tracing")->type_name("FILE");
-  CLI::App* c = app.add_subcommand("compare", "what differs between two runs or two safetensors files; exit code 1 if anything does");
+  CLI::App* c =
+      app.add_subcommand("compare", "what differs between two runs or two safetensors files; exit code 1 if anything does");
   c->add_option("a", o.a, "run folder or file")->required();
   c->add_option("b", o.b, "the other one")->required();
   c->add_flag("--json", o.json, "JSON instead of text");
-  CLI::App* r = verb(app, o, "replay", "takes a step of the run again and compares it with what the run wrote down, bit for bit");
-  CLI::App* n = verb(app, o, "nan", "takes steps until a loss or a gradient is not finite and names the operation that began it");
+  CLI::App* r =
+      verb(app, o, "replay", "takes a step of the run again and compares it with what the run wrote down, bit for bit");
+  CLI::App* n =
+      verb(app, o, "nan", "takes steps until a loss or a gradient is not finite and names the operation that began it");
   return tools::run_program(app, argc, argv,
                             "  sagcl-inspect grads runs/demo/semi-agcl\n"
                             "  sagcl-inspect grads runs/a --step 1500 --truth --depth 1\n"

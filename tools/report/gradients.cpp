@@ -63,37 +63,44 @@ class Section {
   }
 
   std::string html() const {
-    std::string out =
+    const std::string low = fmt::format("{:.1e}", largest_ * 1e-4), high = fmt::format("{:.1e}", largest_);
+    const auto strength = [&](const std::string& title, auto&& norm) {
+      return chart(title, Shades::amount, low, high, [&](const TermGradients& g, const TermGradients::Layer& layer) {
+        const double value = norm(g, layer);
+        return value > 0 ? std::max(0.0, 1 + std::log10(value / largest_) / 4) : nan;
+      });
+    };
+    std::string out = fmt::format(
         "<section><h2>What each term of the loss does to each layer</h2>\n<p class=\"quiet\">Gradients of ramp · weight · "
-        "value of each term, looked at in " +
-        std::to_string(points_.size()) + " steps. Left how hard a term pulls, right whether it pulls as " +
-        escaped(terms_.front()) + " does; grey: no gradient.</p><div class=\"charts\">\n";
+        "value of each term in {} steps: how hard it pulls, and whether it pulls as {} does. Grey: no gradient.</p>"
+        "<div class=\"charts\">\n",
+        points_.size(), escaped(terms_.front()));
+    out += strength("the whole loss: norm of its gradient",
+                    [](const TermGradients&, const auto& layer) { return layer.norm(); });
     for (const std::string& term : terms_) {
-      out += chart("‖" + term + "‖", Shades::amount, fmt::format("{:.1e}", largest_ * 1e-4), fmt::format("{:.1e}", largest_),
-                   [&](const TermGradients& g, const TermGradients::Layer& layer) {
-                     const double norm = layer.norm(place(g.terms, term));
-                     return norm > 0 ? std::max(0.0, 1 + std::log10(norm / largest_) / 4) : nan;
-                   }, term);
+      out += strength(term + ": norm of its gradient", [&](const TermGradients& g, const TermGradients::Layer& layer) {
+        const std::size_t a = place(g.terms, term);
+        return a < g.terms.size() ? layer.norm(a) : 0;
+      });
       if (term != terms_.front())
-        out += chart("cosine of " + term + " and " + terms_.front(), Shades::direction, "−1: against it", "1: the same way",
+        out += chart(term + ": cosine with " + terms_.front(), Shades::direction, "−1: against it", "1: the same way",
                      [&](const TermGradients& g, const TermGradients::Layer& layer) {
-                       const std::size_t first = place(g.terms, terms_.front());
-                       return first < g.terms.size() ? layer.cosine(place(g.terms, term), first) : nan;
-                     }, term);
+                       const std::size_t a = place(g.terms, term), first = place(g.terms, terms_.front());
+                       return std::max(a, first) < g.terms.size() ? layer.cosine(a, first) : nan;
+                     });
     }
     return out + "</div></section>\n";
   }
 
  private:
   template <class Value>
-  std::string chart(const std::string& title, Shades shades, const std::string& low, const std::string& high, Value&& value,
-                    const std::string& term) const {
+  std::string chart(const std::string& title, Shades shades, const std::string& low, const std::string& high,
+                    Value&& value) const {
     HeatMap map{.title = title, .rows = layers_, .steps = {}, .values = {}, .shades = shades, .low = low, .high = high};
     map.values.assign(layers_.size() * points_.size(), nan);
     for (std::size_t x = 0; x < points_.size(); ++x) {
       const TermGradients& g = points_[x].gradients;
       map.steps.push_back(double(points_[x].step));
-      if (place(g.terms, term) == g.terms.size()) continue;
       for (const auto& layer : g.layers) map.values[place(layers_, layer.name) * points_.size() + x] = value(g, layer);
     }
     return heat_chart(map);

@@ -26,8 +26,7 @@ Rgb between(const std::array<Rgb, N>& stops, double share) {
 
 Rgb colour_of(double v, Shades shades) {
   if (std::isnan(v)) return {238, 238, 238};
-  if (shades == Shades::amount)
-    return between<4>({{{255, 255, 255}, {158, 202, 225}, {33, 113, 181}, {8, 38, 88}}}, v);
+  if (shades == Shades::amount) return between<4>({{{255, 255, 255}, {158, 202, 225}, {33, 113, 181}, {8, 38, 88}}}, v);
   return between<5>({{{140, 60, 0}, {225, 120, 30}, {255, 255, 255}, {80, 160, 210}, {0, 60, 120}}}, (v + 1) / 2);
 }
 
@@ -43,10 +42,9 @@ std::string shaded(const std::vector<double>& values, std::size_t columns, doubl
     for (std::size_t x = 0; x < columns * side; ++x)
       for (const double c : colour_of(values[y / side * columns + x / side], shades)) *out++ = std::uint8_t(std::lround(c));
   return fmt::format(
-      "<image href=\"{2}\" width=\"{0}\" height=\"{1}\" preserveAspectRatio=\"none\"{3}/>"
+      "<image href=\"{2}\" width=\"{0}\" height=\"{1}\" preserveAspectRatio=\"none\"/>"
       "<rect width=\"{0}\" height=\"{1}\" fill=\"none\" stroke=\"#999\"/>",
-      coordinate(width), coordinate(height), png_data_uri(datasets::encode_png(image)),
-      pixels == 1 ? " style=\"image-rendering:pixelated\"" : "");
+      coordinate(width), coordinate(height), png_data_uri(datasets::encode_png(image)));
 }
 
 std::string shade_scale(double width, Shades shades, const std::string& low, const std::string& high) {
@@ -72,9 +70,9 @@ std::string heat_chart(const HeatMap& map) {
                        coordinate(top + line * double(r) + 10), escaped(map.rows[r]));
   out += fmt::format("<g transform=\"translate({} {})\">{}</g>", coordinate(left), coordinate(top),
                      shaded(map.values, map.steps.size(), inner, height, map.shades));
-  out += fmt::format(
-      "<text x=\"{0}\" y=\"{2}\">{3:g}</text><text x=\"{1}\" y=\"{2}\" text-anchor=\"end\">step {4:g}</text>",
-      coordinate(left), coordinate(left + inner), coordinate(top + height + 13), map.steps.front(), map.steps.back());
+  out += fmt::format("<text x=\"{0}\" y=\"{2}\">{3:g}</text><text x=\"{1}\" y=\"{2}\" text-anchor=\"end\">step {4:g}</text>",
+                     coordinate(left), coordinate(left + inner), coordinate(top + height + 13), map.steps.front(),
+                     map.steps.back());
   out += fmt::format("<g transform=\"translate({} {})\">{}</g>", coordinate(left), coordinate(top + height + 24),
                      shade_scale(std::min(220.0, inner), map.shades, map.low, map.high));
   return out + "</svg>\n";

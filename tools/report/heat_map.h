@@ -10,9 +10,10 @@ enum class Shades {
   direction,  ///< -1 orange, 0 white, 1 blue
 };
 
-/// A matrix with so many columns as rectangles in a frame, a piece of SVG. `pixels`: of a value in the picture inside.
+/// A matrix with so many columns as rectangles in a frame, a piece of SVG. `pixels`: of a value in
+/// the picture inside, so many that a viewer's smoothing does not matter.
 std::string shaded(const std::vector<double>& values, std::size_t columns, double width, double height,
-                   Shades shades = Shades::amount, int pixels = 1);
+                   Shades shades = Shades::amount, int pixels = 8);
 
 /// The scale of shaded(), lying, with words at its ends.
 std::string shade_scale(double width, Shades shades, const std::string& low, const std::string& high);

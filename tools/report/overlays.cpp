@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "datasets/formats/formats.h"
 #include "datasets/load.h"
 #include "datasets/split.h"
@@ -8,7 +10,7 @@
 #include "tools/report/report.h"
 #include "tools/run/run_data.h"
 
-// The pictures of the report: best, median and worst test case.
+// The pictures of the report: test cases with the contours of the run, and of those beside it.
 namespace sagcl::tools {
 
 namespace fs = std::filesystem;
@@ -48,24 +50,62 @@ std::string legend(const std::vector<std::string>& classes) {
   return out + "</p>";
 }
 
+const CaseResult* result_of(const RunRecord& run, const std::string& id) {
+  if (!run.evaluation) return nullptr;
+  for (const CaseResult& c : run.evaluation->cases)
+    if (c.id == id) return &c;
+  return nullptr;
+}
+
+struct Chosen {
+  std::string word;
+  std::size_t place;  // among the run's cases
+};
+
+/// Best, median and worst; beside another run the cases where it is ahead most and behind most, and the median.
+std::vector<Chosen> chosen_cases(const std::vector<RunRecord>& runs) {
+  const Evaluation& e = *runs[0].evaluation;
+  const std::vector<std::size_t> order = e.by_dice();
+  const Chosen median{"Median case", order[order.size() / 2]};
+  if (e.cases.size() == 1) return {{"Case", 0}};
+  std::vector<std::pair<double, std::size_t>> gains;
+  for (std::size_t i = 0; runs.size() > 1 && i < e.cases.size(); ++i)
+    if (const CaseResult* other = result_of(runs[1], e.cases[i].id))
+      gains.push_back({e.cases[i].foreground_dice() - other->foreground_dice(), i});
+  if (gains.empty()) return {{"Best case", order.back()}, median, {"Worst case", order.front()}};
+  const auto [loss, gain] = std::minmax_element(gains.begin(), gains.end());
+  return {
+      {"Furthest ahead of " + runs[1].name(), gain->second}, median, {"Furthest behind " + runs[1].name(), loss->second}};
+}
+
+/// The planes of a case with one run's contours, and under them which run and its Dice.
+std::string pictures_of(const RunRecord& run, const datasets::Dataset& data, const CaseResult& c, bool named) {
+  std::string out = "<div><div class=\"figures\">";
+  for (const std::string& figure : overlay_figures(load_case(run, data, c.id))) out += figure;
+  out += "</div>";
+  const std::string dice = fmt::format("Dice {} %", number(100 * c.foreground_dice(), 1));
+  return out + fmt::format("<figcaption>{}</figcaption></div>", named ? escaped(run.name()) + ": " + dice : dice);
+}
+
 }  // namespace
 
-std::string overlays_section(const RunRecord& run) {
+std::string overlays_section(const std::vector<RunRecord>& runs) {
+  const RunRecord& run = runs[0];
   if (!run.evaluation || run.evaluation->cases.empty()) return "";
-  const Evaluation& e = *run.evaluation;
-  const std::vector<std::size_t> order = e.by_dice();
-  std::string out = "<section><h2>Predictions on test cases</h2>" + legend(e.classes);
-  const std::pair<const char*, std::size_t> chosen[] = {
-      {"Best", order.back()}, {"Median", order[order.size() / 2]}, {"Worst", order.front()}};
+  std::string out = "<section><h2>Predictions on test cases</h2>" + legend(run.evaluation->classes);
   try {
     const datasets::Dataset data = open_data(run.settings);
-    for (const auto& [word, i] : chosen) {
-      const CaseResult& c = e.cases[i];
-      out += fmt::format("<h3>{} case: {}, Dice {} %</h3><div class=\"figures\">", word, escaped(c.id),
-                         number(100 * c.foreground_dice(), 1));
-      for (const std::string& figure : overlay_figures(load_case(run, data, c.id))) out += figure;
+    for (const auto& [word, place] : chosen_cases(runs)) {
+      const CaseResult& c = run.evaluation->cases[place];
+      out += fmt::format("<h3>{}: {}</h3><div class=\"figures\">", escaped(word), escaped(c.id));
+      for (const RunRecord& one : runs)
+        if (const CaseResult* result = result_of(one, c.id)) try {
+            out += pictures_of(one, data, *result, runs.size() > 1);
+          } catch (const engine::DataError& error) {
+            if (&one == &run) throw;
+            out += fmt::format("<p class=\"quiet\">{}: {}</p>", escaped(one.name()), escaped(error.what()));
+          }
       out += "</div>\n";
-      if (e.cases.size() == 1) break;
     }
   } catch (const engine::DataError& error) {
     // The data or the predictions were moved since: the rest of the report stands without pictures.

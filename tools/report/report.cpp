@@ -26,7 +26,7 @@ section { background:var(--paper); border:1px solid var(--line); border-radius:1
 .cards { display:grid; grid-template-columns:repeat(auto-fit,minmax(118px,1fr)); gap:10px; margin-top:16px; }
 .card { background:var(--paper); border:1px solid var(--line); border-radius:10px; padding:10px 12px; }
 .card b { display:block; font-size:19px; white-space:nowrap; font-variant-numeric:tabular-nums; line-height:1.25; } .card span { color:var(--quiet); font-size:12.5px; }
-.scroll { overflow-x:auto; }
+.scroll { overflow-x:auto; } .wide svg.chart { min-width:560px; }
 table { border-collapse:collapse; width:100%; font-size:13.5px; font-variant-numeric:tabular-nums; }
 th { text-align:right; font-weight:600; color:var(--quiet); border-bottom:2px solid var(--line); padding:4px 8px; vertical-align:bottom; }
 td { text-align:right; border-bottom:1px solid var(--line); padding:4px 8px; white-space:nowrap; }
@@ -99,7 +99,7 @@ std::string report_page(const fs::path& folder, const ReportSpec& spec) {
   if (!expectation.empty()) page += "<p class=\"expectation\">" + escaped(expectation) + "</p>\n";
   page += key_figures(run);
   if (runs.size() > 1) page += comparison_section(runs);
-  page += overlays_section(run);
+  page += overlays_section(runs);
   page += curves_section(run);
   page += gradients_section(run);
   if (run.evaluation) page += cases_section(*run.evaluation);

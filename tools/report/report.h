@@ -13,10 +13,11 @@ struct ReportSpec {
   std::string expectation;  ///< one sentence on what to expect; empty: that of the run's settings
 };
 
-/// Writes <run>/report.html, one file that needs neither network nor JavaScript: key figures, comparison of runs, curves of
-/// every loss term and of the validation Dice, overlays of the best, median and worst test case, a table of all cases,
-/// settings, environment and command. Parts that the run does not have are left out or said to be missing. Returns the file.
-/// Throws what read_run throws, IoError if the file cannot be written.
+/// Writes <run>/report.html, one file that needs neither network nor JavaScript: key figures, comparison of runs, overlays of
+/// test cases (the best, median and worst; beside other runs those where it is furthest ahead of and behind the first of
+/// them), curves of every loss term and of the validation Dice, gradients of the terms, a table of all cases, settings,
+/// environment and command. Parts that the run does not have are left out or said to be missing. Returns the file. Throws
+/// what read_run throws, IoError if the file cannot be written.
 std::filesystem::path write_report(const std::filesystem::path& run, const ReportSpec& spec = {});
 
 /// The page's text; `write_report` without the file.
@@ -34,7 +35,8 @@ std::string gap_text(const std::vector<RunRecord>& runs);
 std::string curves_section(const RunRecord& run);
 /// pictures of the gradients of each term; empty if the run wrote none down
 std::string gradients_section(const RunRecord& run);
-std::string overlays_section(const RunRecord& run);
+/// of the first run, with the others' pictures of the same cases beside
+std::string overlays_section(const std::vector<RunRecord>& runs);
 std::string cases_section(const Evaluation& evaluation);
 std::string details_section(const RunRecord& run);
 

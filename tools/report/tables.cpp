@@ -64,7 +64,8 @@ std::string comparison_section(const std::vector<RunRecord>& runs) {
       bars.push_back({run_label(runs[i]), dice, percent(dice) + " %", i == 0 ? "#0072b2" : "#9db7c9"});
       largest = std::max(largest, dice);
     }
-  if (!bars.empty()) out += bar_chart("Mean foreground Dice on the test cases", bars, largest);
+  if (!bars.empty())
+    out += "<div class=\"scroll wide\">" + bar_chart("Mean foreground Dice on the test cases", bars, largest) + "</div>\n";
   out +=
       "<div class=\"scroll\"><table class=\"dense\"><thead><tr><th rowspan=\"2\">run</th><th rowspan=\"2\">method</th><th "
       "rowspan=\"2\">labels</th>"

@@ -65,13 +65,15 @@ void add_dice(Scalars& scalars, const Json& line) {
   const std::string tag = fmt::format("dice/{}/{}", line["phase"].get<std::string>(), line["network"].get<std::string>());
   scalars.add(tag, line["dice"]);
   if (line["per_class"].size() < 2) return;
-  for (std::size_t k = 0; k < line["per_class"].size(); ++k) scalars.add(fmt::format("{}/class {}", tag, k + 1), line["per_class"][k]);
+  for (std::size_t k = 0; k < line["per_class"].size(); ++k)
+    scalars.add(fmt::format("{}/class {}", tag, k + 1), line["per_class"][k]);
 }
 
 void add_gradients(Scalars& scalars, const std::string& line) {
   const auto [terms, layers] = gradient_point(line, "metrics.jsonl").gradients;
   for (const auto& layer : layers)
-    for (std::size_t a = 0; a < terms.size(); ++a) scalars.add(fmt::format("gradient/{}/{}", terms[a], layer.name), layer.norm(a));
+    for (std::size_t a = 0; a < terms.size(); ++a)
+      scalars.add(fmt::format("gradient/{}/{}", terms[a], layer.name), layer.norm(a));
 }
 
 }  // namespace

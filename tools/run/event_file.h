@@ -8,7 +8,8 @@ namespace sagcl::tools {
 // What TensorBoard reads: records of the TFRecord format that hold tensorflow.Event messages. The file says what
 // metrics.jsonl says and nothing else, so that a run that goes on writes it anew from the lines that still hold.
 
-constexpr const char* event_file_name = "events.out.tfevents.0.sagcl";  ///< in the run folder; TensorBoard looks for "tfevents"
+constexpr const char* event_file_name =
+    "events.out.tfevents.0.sagcl";  ///< in the run folder; TensorBoard looks for "tfevents"
 
 /// The record that every file begins with. `time`: seconds since 1970, as in the next.
 std::string event_file_head(double time);
