@@ -13,8 +13,8 @@ struct ReportSpec {
   std::string expectation;  ///< one sentence on what to expect; empty: that of the run's settings
 };
 
-/// Writes <run>/report.html, one file that needs neither network nor JavaScript: key figures, comparison of runs, overlays of
-/// test cases (the best, median and worst; beside other runs those where it is furthest ahead of and behind the first of
+/// Writes <run>/report.html, one file that needs neither network nor JavaScript: key figures, comparison of runs, overlays
+/// of test cases (the best, median and worst; beside other runs those where it is furthest ahead of and behind the first of
 /// them), curves of every loss term and of the validation Dice, gradients of the terms, a table of all cases, settings,
 /// environment and command. Parts that the run does not have are left out or said to be missing. Returns the file. Throws
 /// what read_run throws, IoError if the file cannot be written.
