@@ -92,7 +92,7 @@ TEST_F(Report, ComparesRuns) {
     EXPECT_TRUE(contains(page, part));
 
   std::filesystem::remove_all(other / "predictions");
-  const std::string poorer = tools::report_page(folder_ / "run-a", {.compare = {other}});
+  const std::string poorer = tools::report_page(folder_ / "run-a", {.compare = {other}, .expectation = {}});
   EXPECT_TRUE(contains(poorer, "<figcaption>run-a: Dice"));
   EXPECT_TRUE(contains(poorer, "no prediction for case"));
 }
