@@ -17,12 +17,6 @@ void add(TermGradients::Layer& sum, const TermGradients::Layer& layer) {
   std::transform(sum.products.begin(), sum.products.end(), layer.products.begin(), sum.products.begin(), std::plus<>());
 }
 
-std::string first_parts(const std::string& name, std::size_t depth) {
-  std::size_t end = 0;
-  while (depth-- > 0 && end != std::string::npos) end = name.find('.', end ? end + 1 : 0);
-  return name.substr(0, end);
-}
-
 /// The layer of that name, behind the others if it is new.
 TermGradients::Layer& layer_called(TermGradients& all, const std::string& name) {
   for (TermGradients::Layer& layer : all.layers)
@@ -66,6 +60,12 @@ TermGradients TermGradients::at_depth(std::size_t depth) const {
     semiagcl::add(layer_called(made, name), layer);
   }
   return made;
+}
+
+std::string first_parts(const std::string& name, std::size_t depth) {
+  std::size_t end = 0;
+  while (depth-- > 0 && end != std::string::npos) end = name.find('.', end ? end + 1 : 0);
+  return name.substr(0, end);
 }
 
 std::string layer_of(const std::string& parameter) { return parameter.substr(0, parameter.rfind('.')); }

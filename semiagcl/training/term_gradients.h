@@ -39,8 +39,9 @@ struct GradientsOfTerms {
   std::vector<std::string> parameters;  ///< all that are trained, in the order in which networks describe themselves
 };
 
-/// "encoder.0.conv" of "encoder.0.conv.w".
+/// "encoder.0.conv" of "encoder.0.conv.w"; and the first `depth` parts of such a name, "encoder.0".
 std::string layer_of(const std::string& parameter);
+std::string first_parts(const std::string& name, std::size_t depth);
 
 /// The products, in f64 on the host.
 TermGradients term_gradients(const GradientsOfTerms& all);

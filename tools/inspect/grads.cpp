@@ -52,22 +52,15 @@ void count_units(LayerState& layer, const engine::Shape& shape, const std::vecto
   layer.dead = std::max(layer.dead, std::int64_t(std::count(gradient.begin(), gradient.end(), 0.0)));
 }
 
-std::string cut_name(const std::string& name, std::size_t depth) {
-  std::size_t end = 0;
-  for (std::size_t i = 0; i < depth && end != std::string::npos; ++i) end = name.find('.', end ? end + 1 : 0);
-  return depth == 0 ? name : name.substr(0, end);
-}
-
 }  // namespace
 
 GradientReport gradient_report(Subject& subject, const GradientOptions& options) {
   semiagcl::Trainer& trainer = subject.trainer();
   GradientReport report;
   report.subject = subject.text(), report.step = subject.step();
-  semiagcl::GradientsOfTerms all = trainer.gradients_of_terms();
-  report.own = all.terms.size(), report.batches = options.batches;
   const semiagcl::Objective beside = options.truth ? objective_with_hidden_labels(subject) : semiagcl::Objective();
-  if (options.truth) all = trainer.gradients_of_terms(beside);
+  const semiagcl::GradientsOfTerms all = trainer.gradients_of_terms(beside);
+  report.own = all.terms.size() - std::size_t(options.truth), report.batches = options.batches;
   report.terms = semiagcl::term_gradients(all);
   for (std::int64_t i = 1; i < options.batches; ++i)
     report.terms.add(semiagcl::term_gradients(trainer.gradients_of_terms(beside, i)));
@@ -81,7 +74,8 @@ GradientReport gradient_report(Subject& subject, const GradientOptions& options)
   Values after = weights_of(trainer.student());
   std::map<std::string, std::pair<double, double>> norms;  // of a layer: ‖w‖² and ‖Δw‖²
   for (const auto& [parameter, p] : layers::parameters_in_order(trainer.student())) {
-    const std::string name = cut_name(semiagcl::layer_of(parameter), options.depth);
+    const std::string layer_name = semiagcl::layer_of(parameter);
+    const std::string name = options.depth == 0 ? layer_name : semiagcl::first_parts(layer_name, options.depth);
     if (report.layers.empty() || report.layers.back().name != name)
       report.layers.push_back({.name = name, .decades = std::vector<std::int64_t>(decades)});
     LayerState& layer = report.layers.back();

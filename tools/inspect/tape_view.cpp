@@ -16,12 +16,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-std::string first_parts(const std::string& path, std::size_t depth) {
-  std::size_t end = 0;
-  for (std::size_t i = 0; i < depth && end != std::string::npos; ++i) end = path.find('.', end ? end + 1 : 0);
-  return path.substr(0, end);
-}
-
 std::string name_of(const TapeEntry& e) {
   if (e.module.empty()) return e.op;
   return e.count == 1 ? e.module + " " + e.op : e.module;
@@ -71,7 +65,7 @@ std::vector<TapeEntry> joined(const std::vector<TapeEntry>& entries, std::size_t
   std::map<std::string, std::size_t> places;
   std::vector<std::size_t> place_of;  // of each of the given
   for (const TapeEntry& e : entries) {
-    const std::string path = first_parts(e.module, depth), key = e.module.empty() ? " " + e.op : path;
+    const std::string path = semiagcl::first_parts(e.module, depth), key = e.module.empty() ? " " + e.op : path;
     const auto [found, fresh] = places.insert({key, all.size()});
     place_of.push_back(found->second);
     if (fresh) {
