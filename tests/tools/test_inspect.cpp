@@ -1,5 +1,6 @@
 #include "tests/tools/small_runs.h"
 #include "tools/inspect/compare.h"
+#include "tools/inspect/tape_view.h"
 #include "tools/run/run_folder.h"
 
 using namespace sagcl;
@@ -215,4 +216,23 @@ TEST(RunFolder, LinesAboutGradientsReadBack) {
       tools::gradient_point(bad, "metrics.jsonl:7");
       ADD_FAILURE() << bad;
     } catch (const engine::DataError& e) { EXPECT_TRUE(contains(e.what(), "metrics.jsonl:7")); }
+}
+
+TEST(Tape, JoinsOperationsThatFollowOneAnother) {
+  const auto entry = [](const char* op, const char* module, std::vector<std::size_t> sources) {
+    tools::TapeEntry e{.op = op, .module = module, .where = "", .shape = {2}};
+    e.sources = std::move(sources), e.forward = 1, e.kept = 8;
+    return e;
+  };
+  const auto all = tools::joined({entry("conv", "a.0", {}), entry("norm", "a.1", {0}), entry("add", "", {0, 1}),
+                                  entry("add", "", {2}), entry("conv", "a.0", {3, 1})},
+                                 1);
+  ASSERT_EQ(all.size(), 4u);  // a, add, add, a again
+  EXPECT_EQ(all[0].op, "2 operations");
+  EXPECT_EQ(all[0].forward, 2);
+  EXPECT_EQ(all[0].kept, 16);
+  EXPECT_TRUE(all[0].sources.empty());
+  EXPECT_EQ(all[1].sources, std::vector<std::size_t>{0});
+  EXPECT_EQ(all[3].module, "a");
+  EXPECT_EQ(all[3].sources, (std::vector<std::size_t>{0, 2}));
 }

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <map>
 #include <nlohmann/json.hpp>
 
 #include "engine/devices/device_registry.h"
@@ -62,24 +61,22 @@ void TapeWatch::after_backward(const Step& step, const autograd::Gradients&) {
 
 std::vector<TapeEntry> joined(const std::vector<TapeEntry>& entries, std::size_t depth) {
   std::vector<TapeEntry> all;
-  std::map<std::string, std::size_t> places;
   std::vector<std::size_t> place_of;  // of each of the given
   for (const TapeEntry& e : entries) {
-    const std::string path = semiagcl::first_parts(e.module, depth), key = e.module.empty() ? " " + e.op : path;
-    const auto [found, fresh] = places.insert({key, all.size()});
-    place_of.push_back(found->second);
-    if (fresh) {
+    const std::string path = semiagcl::first_parts(e.module, depth);
+    if (all.empty() || path.empty() || all.back().module != path) {
       all.push_back(e);
       all.back().module = path, all.back().sources.clear();
     } else {
-      TapeEntry& sum = all[found->second];
+      TapeEntry& sum = all.back();
       sum.forward += e.forward, sum.backward += e.backward, sum.kept += e.kept, ++sum.count;
       sum.shape = e.shape, sum.gradient = e.gradient, sum.where = "";
-      if (!e.module.empty()) sum.op = fmt::format("{} operations", sum.count);
+      sum.op = fmt::format("{} operations", sum.count);
     }
-    std::vector<std::size_t>& sources = all[found->second].sources;
+    place_of.push_back(all.size() - 1);
+    std::vector<std::size_t>& sources = all.back().sources;
     for (const std::size_t source : e.sources)
-      if (const std::size_t from = place_of[source]; from != found->second) sources.push_back(from);
+      if (const std::size_t from = place_of[source]; from + 1 != all.size()) sources.push_back(from);
   }
   for (TapeEntry& e : all) {
     std::sort(e.sources.begin(), e.sources.end());
@@ -95,8 +92,7 @@ std::string tape_text(const std::vector<TapeEntry>& entries) {
   for (std::size_t i = 0; i < entries.size(); ++i) {
     const TapeEntry& e = entries[i];
     forward += e.forward, backward += e.backward, kept += e.kept;
-    table.row({name_of(e) + (e.count > 1 && e.module.empty() ? fmt::format(" x {}", e.count) : ""), fmt::format("{}", i),
-               fmt::format("{}", e.shape), number(e.forward), number(e.backward),
+    table.row({name_of(e), fmt::format("{}", i), fmt::format("{}", e.shape), number(e.forward), number(e.backward),
                (e.kept < 0 ? "-" : "") + size_text(std::size_t(std::abs(e.kept))),
                std::isnan(e.gradient) ? "-" : fmt::format("{:.2e}", e.gradient),
                fmt::format("{}", fmt::join(e.sources, " ")), e.where});

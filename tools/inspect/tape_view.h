@@ -50,8 +50,8 @@ class TapeWatch final : public autograd::Observer {
   std::chrono::steady_clock::time_point last_;
 };
 
-/// Operations of one module as one entry, modules whose paths have the first `depth` parts in common; those outside modules
-/// by the name of the operation.
+/// Operations that follow one another in one module as one entry, modules whose paths have the first `depth` parts in
+/// common; a module that runs twice is there twice. Operations outside modules stay as they are.
 std::vector<TapeEntry> joined(const std::vector<TapeEntry>& entries, std::size_t depth);
 
 /// What is alive when: before the step, at the end of the forward pass and at the peak, and how much the modules keep for

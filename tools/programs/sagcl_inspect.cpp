@@ -106,11 +106,12 @@ int main(int argc, char** argv) {
       ->check(CLI::Range(1, 100000));
   g->add_option("--depth", o.gradients.depth, "join layers whose names begin with the same so many parts");
   CLI::App* t = verb(app, o, "tape", "the operations of the step: results, times, memory, gradients, and who feeds whom");
-  t->add_option("--depth", o.depth, "join the operations of modules whose names begin with the same so many parts");
+  t->add_option("--depth", o.depth, "join the operations of modules whose names begin with the same so many parts")
+      ->check(CLI::Range(1, 100));
   t->add_option("--svg", o.svg, "also as a picture")->type_name("FILE");
   t->add_option("--dot", o.dot, "also for Graphviz")->type_name("FILE");
   CLI::App* m = verb(app, o, "memory", "what is alive when, and which modules keep how much for the backward pass");
-  m->add_option("--depth", o.depth, "of the modules' names (default: 1)");
+  m->add_option("--depth", o.depth, "of the modules' names (default: 1)")->check(CLI::Range(1, 100));
   m->add_option("--svg", o.svg, "also as a curve over the operations")->type_name("FILE");
   CLI::App* p = verb(app, o, "profile", "where the time of steps goes, by phase and operation");
   p->add_option("--steps", o.steps, "how many steps")->capture_default_str()->check(CLI::Range(1, 100000));
