@@ -17,11 +17,11 @@ thread_local std::string scope_path;
 std::atomic<std::uint64_t> last_generation{0};  // shared by all threads, so a number is never used twice
 
 /// "ops/conv.cpp:41": the file's folder and name.
-std::string place(const std::source_location& where) {
-  const std::string file = where.file_name();
+std::string place(const SourceLine& where) {
+  const std::string file = where.file;
   const std::size_t name = file.rfind('/'),
                     folder = name == std::string::npos || name == 0 ? name : file.rfind('/', name - 1);
-  return fmt::format("{}:{}", folder == std::string::npos ? file : file.substr(folder + 1), where.line());
+  return fmt::format("{}:{}", folder == std::string::npos ? file : file.substr(folder + 1), where.line);
 }
 }  // namespace
 

@@ -1,6 +1,5 @@
 #pragma once
 #include <cstdint>
-#include <source_location>
 #include <string>
 #include <typeinfo>
 #include <vector>
@@ -32,6 +31,12 @@ class SpecView {
  private:
   const std::type_info* type_ = nullptr;
   const void* spec_ = nullptr;
+};
+
+/// As std::source_location, which clang 14 does not have.
+struct SourceLine {
+  const char* file = "";
+  int line = 0;
 };
 
 /// Watches a tape while it records and while it is walked: the one interface all debug tools are built on.
@@ -93,7 +98,7 @@ class Tape {
     std::shared_ptr<GradSlot> output;
     std::vector<std::shared_ptr<GradSlot>> inputs;  ///< null where no gradient is wanted
     Backward backward;
-    std::source_location where;
+    SourceLine where;
   };
   void walk(const Record& record, std::int64_t position, Tensor dy);
   TapeOptions options_;
@@ -128,11 +133,11 @@ class Scope {
 
 /// An operation's name and, where it tells them, what it was called with.
 struct Operation {
-  Operation(const char* name, SpecView spec = {}, std::source_location where = std::source_location::current())
-      : name(name), spec(spec), where(where) {}
+  Operation(const char* name, SpecView spec = {}, const char* file = __builtin_FILE(), int line = __builtin_LINE())
+      : name(name), spec(spec), where{file, line} {}
   const char* name;
   SpecView spec;
-  std::source_location where;  ///< of the line that records it
+  SourceLine where;  ///< that records it
 };
 
 /// Makes `y` the result of `op` on `inputs`. If a tape is active and some input wants a gradient, `backward` is kept on
