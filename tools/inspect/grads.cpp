@@ -8,7 +8,6 @@
 namespace sagcl::tools {
 namespace {
 
-using engine::Tensor;
 using Values = std::map<std::string, std::vector<double>>;
 
 constexpr double nan = std::numeric_limits<double>::quiet_NaN();
