@@ -1,3 +1,5 @@
+#include <cmath>
+
 #include "tests/tools/small_runs.h"
 #include "tools/inspect/compare.h"
 #include "tools/inspect/tape_view.h"

@@ -1,7 +1,9 @@
 #include "tools/inspect/repeat.h"
 
 #include <algorithm>
+#include <cmath>
 #include <nlohmann/json.hpp>
+#include <tuple>
 
 #include "tools/programs/json_text.h"
 #include "tools/programs/program.h"

@@ -1,4 +1,4 @@
-#include <cmath>
+#include <cstdlib>
 #include <nlohmann/json.hpp>
 
 #include "tools/programs/json_text.h"
