@@ -32,8 +32,11 @@ double TermGradients::Layer::product(std::size_t a, std::size_t b) const {
 
 double TermGradients::Layer::norm(std::size_t a) const { return std::sqrt(product(a, a)); }
 
-double TermGradients::Layer::norm() const {
-  return std::sqrt(std::max(0.0, std::accumulate(products.begin(), products.end(), 0.0)));
+double TermGradients::Layer::joint_norm(std::size_t n) const {
+  double sum = 0;
+  for (std::size_t a = 0; a < n; ++a)
+    for (std::size_t b = 0; b < n; ++b) sum += product(a, b);
+  return std::sqrt(std::max(0.0, sum));
 }
 
 double TermGradients::Layer::cosine(std::size_t a, std::size_t b) const {

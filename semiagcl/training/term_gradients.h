@@ -16,8 +16,8 @@ struct TermGradients {
     std::vector<double> products;  ///< [terms, terms], symmetric
 
     double product(std::size_t a, std::size_t b) const;
-    double norm(std::size_t a) const;  ///< ‖g_a‖
-    double norm() const;               ///< ‖Σ g_a‖, of the whole loss
+    double norm(std::size_t a) const;        ///< ‖g_a‖
+    double joint_norm(std::size_t n) const;  ///< ‖g_0 + … + g_(n-1)‖: of the whole loss, where these are its terms
     /// Of the angle between g_a and g_b; NaN where one of them is 0.
     double cosine(std::size_t a, std::size_t b) const;
   };

@@ -106,7 +106,7 @@ void Trainer::advance() {
   if (step_ % settings_.train.compare_every == 0) require_equal_weights(ranks_, modules(), step_);
   const TrainingStep::Numbers numbers = numbers_of(step_);
   StepReport report{.step = step_ + 1, .ramp = numbers.ramp, .learning_rate = numbers.learning_rate};
-  if (const std::int64_t every = settings_.debug.grads_every; every > 0 && step_ % every == 0)
+  if (const std::int64_t every = settings_.debug.grads_every; every > 0 && step_ % every == 0 && ranks_.rank() == 0)
     report.gradients = term_gradients(gradients_of_terms());
   work_->prepare(numbers);
   incomplete_.push_back(std::move(report));

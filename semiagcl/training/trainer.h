@@ -24,7 +24,7 @@ struct StepReport {
   double ramp = 0, learning_rate = 0;
   StepValues values = {};
   double seconds = 0;
-  std::optional<TermGradients> gradients = {};  ///< where debug.grads_every says so; of the first shard
+  std::optional<TermGradients> gradients = {};  ///< in the first process where debug.grads_every says so; of the first shard
   bool restarted = false;                       ///< the run begins again with other weights: a class was never predicted
 };
 

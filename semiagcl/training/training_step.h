@@ -77,7 +77,6 @@ class TrainingStep {
   engine::Replay replay_;
   datasets::Batch shard_;
   Tensor ramp_, schedule_, alpha_, gate_;  ///< f64 [1]
-  std::int64_t step_ = 0;                  ///< of the run, counted from 1; for messages
   layers::NamedGradients gradients_;
   Findings found_;
   StepTensors values_;

@@ -38,10 +38,10 @@ TEST(TermGradients, ProductsByHand) {
   EXPECT_EQ(g.layers[0].norm(0), 13);        // √(3² + 4² + 12²)
   EXPECT_EQ(g.layers[0].product(0, 1), 12);  // 3·4 − 4·3 + 12·1
   EXPECT_EQ(g.layers[0].cosine(0, 1), 12 / (13 * std::sqrt(26.0)));
-  EXPECT_EQ(g.layers[0].norm(), std::sqrt(7 * 7 + 1 + 13 * 13.0));  // of (7, 1, 13)
+  EXPECT_EQ(g.layers[0].joint_norm(2), std::sqrt(7 * 7 + 1 + 13 * 13.0));  // of (7, 1, 13)
   EXPECT_EQ(g.layers[1].name, "c.d");
   EXPECT_TRUE(std::isnan(g.layers[1].cosine(0, 1)));
-  EXPECT_EQ(g.layers[2].norm(), 0);  // nothing reached it
+  EXPECT_EQ(g.layers[2].joint_norm(2), 0);  // nothing reached it
   EXPECT_EQ(g.whole().product(0, 0), 170);
   const TermGradients joined = g.at_depth(1);
   ASSERT_EQ(joined.layers.size(), 2u);

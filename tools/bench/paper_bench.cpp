@@ -32,11 +32,7 @@ semiagcl::RunSettings settings_of(const PlannedRun& run) {
   std::vector<std::string> assignments;
   for (std::size_t i = 1; i + 1 < run.command.size(); i += 2) {  // every option has a value
     const std::string &option = run.command[i], &value = run.command[i + 1];
-    if (option == "--preset") {
-      const fs::path file = preset_file(value);
-      apply_toml(s, engine::read_file(file), file.string());
-      s.preset = value;
-    }
+    if (option == "--preset") apply_preset(s, value);
     if (option == "--method") s.train.method = value;
     if (option == "--labelled") s.data.labelled = value;
     if (option == "--seed") apply_assignment(s, "train.seed=" + value);

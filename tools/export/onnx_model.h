@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "engine/tensor.h"
-#include "tools/export/protobuf.h"
+#include "tools/programs/protobuf.h"
 
 namespace sagcl::tools {
 

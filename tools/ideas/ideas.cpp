@@ -5,7 +5,6 @@
 
 #include "datasets/augment.h"
 #include "datasets/store.h"
-#include "engine/files/read_file.h"
 #include "engine/files/safetensors.h"
 #include "layers/weights.h"
 #include "ops/softmax.h"
@@ -49,7 +48,7 @@ std::unique_ptr<layers::Segmenter> network_of(const semiagcl::RunSettings& s, co
 Subject make_subject(const std::filesystem::path& glands, std::int64_t steps) {
   Subject subject;
   semiagcl::RunSettings& s = subject.settings;
-  apply_toml(s, engine::read_file(preset_file("glands")), "preset glands");
+  apply_preset(s, "glands");
   s.data.folder = glands.string(), s.data.labelled = "2", s.data.test = held_out, s.train.steps = steps;
   check(s);
 

@@ -123,6 +123,9 @@ class Report {
       for (const auto& [name, value] : x.train[i].terms)
         if (const auto other = y.train[i].terms.find(name); other != y.train[i].terms.end())
           look(name, value, other->second);
+        else what = what.empty() ? "the second has no term " + name : what;
+      for (const auto& [name, value] : y.train[i].terms)
+        if (!x.train[i].terms.count(name) && what.empty()) what = "the first has no term " + name;
       look("loss", x.train[i].loss, y.train[i].loss);
       if (what.empty()) continue;
       made.equal = false;

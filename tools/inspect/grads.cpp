@@ -53,7 +53,7 @@ void count_units(LayerState& layer, const engine::Shape& shape, const std::vecto
 
 }  // namespace
 
-GradientReport gradient_report(Subject& subject, const GradientOptions& options) {
+GradientReport gradient_report(InspectedStep& subject, const GradientOptions& options) {
   semiagcl::Trainer& trainer = subject.trainer();
   GradientReport report;
   report.subject = subject.text(), report.step = subject.step();

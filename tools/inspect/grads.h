@@ -1,7 +1,7 @@
 #pragma once
 #include <string>
 
-#include "tools/inspect/subject.h"
+#include "tools/inspect/inspected_step.h"
 
 namespace sagcl::tools {
 
@@ -20,7 +20,7 @@ constexpr int lowest_decade = -10, decades = 12;
 
 /// The gradients of one step, looked at from all sides.
 struct GradientReport {
-  std::string subject;  ///< Subject::text
+  std::string subject;  ///< InspectedStep::text
   std::int64_t step = 0;
   std::int64_t batches = 1;
   semiagcl::TermGradients terms;  ///< the first `own` terms are of the loss
@@ -36,7 +36,7 @@ struct GradientOptions {
 };
 
 /// Looks at the step that `subject` stands before, and takes it to see what it changes, unless the run is finished.
-GradientReport gradient_report(Subject& subject, const GradientOptions& options);
+GradientReport gradient_report(InspectedStep& subject, const GradientOptions& options);
 
 std::string gradient_text(const GradientReport& report);
 std::string gradient_json(const GradientReport& report);
@@ -44,6 +44,6 @@ std::string gradient_json(const GradientReport& report);
 /// L_sup of the unlabelled samples in the strong view, or of what is seen of them in mixed images, with their true labels:
 /// what a perfect teacher would ask for. The labels of the unlabelled cases are read for it: DataError where one has none.
 /// UsageError where the step has no unlabelled samples.
-semiagcl::Objective objective_with_hidden_labels(Subject& subject);
+semiagcl::Objective objective_with_hidden_labels(InspectedStep& subject);
 
 }  // namespace sagcl::tools

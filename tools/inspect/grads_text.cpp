@@ -22,14 +22,6 @@ std::string histogram(const std::vector<std::int64_t>& counts) {
   return text;
 }
 
-/// ‖Σ g_a‖ of the loss's own terms.
-double whole_norm(const TermGradients::Layer& layer, std::size_t own) {
-  double sum = 0;
-  for (std::size_t a = 0; a < own; ++a)
-    for (std::size_t b = 0; b < own; ++b) sum += layer.product(a, b);
-  return std::sqrt(std::max(0.0, sum));
-}
-
 std::string terms_table(const GradientReport& r) {
   const std::size_t n = r.terms.terms.size();
   std::vector<std::string> header{"layer", "loss"};
@@ -39,7 +31,7 @@ std::string terms_table(const GradientReport& r) {
   }
   TextTable table(header);
   const auto row = [&](const TermGradients::Layer& layer) {
-    std::vector<std::string> cells{layer.name, scientific(whole_norm(layer, r.own))};
+    std::vector<std::string> cells{layer.name, scientific(layer.joint_norm(r.own))};
     for (std::size_t a = 0; a < n; ++a) {
       cells.push_back(scientific(layer.norm(a)));
       if (a > 0) cells.push_back(number(layer.cosine(a, 0)));
@@ -100,7 +92,7 @@ std::string gradient_json(const GradientReport& r) {
   Json json = {{"schema_version", 1},  {"subject", r.subject},   {"step", r.step},
                {"batches", r.batches}, {"terms", r.terms.terms}, {"terms_of_the_loss", r.own}};
   const auto of_terms = [&](const TermGradients::Layer& layer) {
-    Json one = {{"name", layer.name}, {"norm", number(whole_norm(layer, r.own))}};
+    Json one = {{"name", layer.name}, {"norm", number(layer.joint_norm(r.own))}};
     one["norms"] = one["cosines"] = Json::array();
     for (std::size_t a = 0; a < r.terms.terms.size(); ++a) {
       one["norms"].push_back(number(layer.norm(a)));

@@ -11,7 +11,7 @@ namespace sagcl::tools {
 using engine::Tensor;
 using semiagcl::StepInput;
 
-semiagcl::Objective objective_with_hidden_labels(Subject& subject) {
+semiagcl::Objective objective_with_hidden_labels(InspectedStep& subject) {
   const semiagcl::Phases& phases = subject.trainer().phases();
   engine::require<engine::UsageError>(phases[phases.at(subject.trainer().steps_done())].unlabelled,
                                       "--truth: this step has labelled samples alone; look at a later one (--step)");

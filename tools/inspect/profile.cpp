@@ -48,14 +48,15 @@ struct Views {
 std::string table(const char* what, const Rows& rows, double Profile::Row::*value, double step, std::int64_t steps) {
   TextTable t({what, "calls", "ms", "share"});
   double shown = 0;
-  std::size_t n = 0;
-  for (const auto& [name, row] : rows) {
-    if (n++ == 40) break;
+  constexpr std::size_t most = 40;
+  for (std::size_t i = 0; i < std::min(most, rows.size()); ++i) {
+    const auto& [name, row] = rows[i];
     shown += row.*value;
     t.row({name, number(double(row.calls) / double(steps), 1), number(row.*value / double(steps)),
            number(100 * row.*value / step, 1) + " %"});
   }
   t.rule();
+  if (rows.size() > most) t.row({fmt::format("and {} more, not listed", rows.size() - most), "", "", ""});
   t.row({"together", "", number(shown / double(steps)), number(100 * shown / step, 1) + " %"});
   return t.text();
 }

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "engine/ranges.h"
-#include "tools/inspect/subject.h"
+#include "tools/inspect/inspected_step.h"
 
 namespace sagcl::tools {
 

@@ -14,9 +14,9 @@
 
 namespace sagcl::tools {
 
-int replay_step(const SubjectSpec& spec, bool json) {
+int replay_step(const InspectedStepSpec& spec, bool json) {
   engine::require<engine::UsageError>(!spec.run.empty(), "replay needs a run folder, which holds what the step was");
-  Subject subject(spec);
+  InspectedStep subject(spec);
   const std::int64_t step = subject.step();
   const RunRecord run = read_run(spec.run);
   const auto written = std::find_if(run.train.begin(), run.train.end(), [&](const TrainPoint& p) { return p.step == step; });
@@ -47,10 +47,10 @@ int replay_step(const SubjectSpec& spec, bool json) {
   return same ? exit_ok : exit_internal;
 }
 
-int search_non_finite(SubjectSpec spec) {
+int search_non_finite(InspectedStepSpec spec) {
   const std::int64_t last = std::exchange(spec.step, 0);
   spec.set.push_back("debug.check=finite");
-  Subject subject(spec);
+  InspectedStep subject(spec);
   semiagcl::Trainer& trainer = subject.trainer();
   const std::int64_t end = last > 0 ? last : subject.settings().train.steps;
   say(subject.text());

@@ -5,7 +5,7 @@
 
 #include "autograd/tape.h"
 #include "engine/devices/allocator.h"
-#include "tools/inspect/subject.h"
+#include "tools/inspect/inspected_step.h"
 
 namespace sagcl::tools {
 

@@ -8,7 +8,6 @@
 #include "engine/devices/device_registry.h"
 #include "engine/devices/precision.h"
 #include "engine/files/atomic_file.h"
-#include "engine/files/read_file.h"
 #include "engine/parallel.h"
 #include "semiagcl/training/trainer.h"
 #include "tests/cases/op_cases.h"
@@ -113,8 +112,7 @@ int step(Options o, engine::Device device) {
 /// Whole steps of a method on real data, batches and all, from the first step after the warm-up.
 int method(const Options& o, engine::Device device) {
   semiagcl::RunSettings s;
-  const auto file = tools::preset_file(o.preset);
-  tools::apply_toml(s, engine::read_file(file), file.string());
+  tools::apply_preset(s, o.preset);
   s.data.folder = o.data;
   s.method.warm_up_share = 0;
   if (!o.method.empty()) s.train.method = o.method;

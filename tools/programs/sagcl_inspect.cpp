@@ -16,7 +16,7 @@ using namespace sagcl;
 namespace {
 
 struct Options {
-  tools::SubjectSpec subject;
+  tools::InspectedStepSpec subject;
   tools::GradientOptions gradients;
   std::int64_t depth = -1;  // of tape and memory
   std::int64_t steps = 5;   // of profile
@@ -42,14 +42,14 @@ CLI::App* verb(CLI::App& app, Options& o, const std::string& name, const std::st
 }
 
 int grads(const Options& o) {
-  tools::Subject subject(o.subject);
+  tools::InspectedStep subject(o.subject);
   const tools::GradientReport report = tools::gradient_report(subject, o.gradients);
   fmt::print("{}", o.json ? tools::gradient_json(report) : tools::gradient_text(report));
   return tools::exit_ok;
 }
 
 int tape(const Options& o) {
-  tools::Subject subject(o.subject);
+  tools::InspectedStep subject(o.subject);
   tools::TapeWatch watch(subject.device());
   subject.trainer().observe(watch);
   std::vector<tools::TapeEntry> entries = watch.entries();
@@ -61,7 +61,7 @@ int tape(const Options& o) {
 }
 
 int memory(const Options& o) {
-  tools::Subject subject(o.subject);
+  tools::InspectedStep subject(o.subject);
   tools::TapeWatch watch(subject.device());
   subject.trainer().observe(watch);
   const std::size_t depth = o.depth < 0 ? 1 : std::size_t(o.depth);
@@ -71,7 +71,7 @@ int memory(const Options& o) {
 }
 
 int profile(const Options& o) {
-  tools::Subject subject(o.subject);
+  tools::InspectedStep subject(o.subject);
   semiagcl::Trainer& trainer = subject.trainer();
   const std::int64_t left = subject.settings().train.steps - trainer.steps_done(), steps = std::min(o.steps, left - 1);
   engine::require<engine::UsageError>(

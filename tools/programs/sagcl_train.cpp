@@ -53,11 +53,7 @@ Settings settings_of(const Flags& f, tools::RunState state) {
   }
   const semiagcl::RunSettings before = s;
   std::vector<std::string> by_hand;  // keys that a preset did not set
-  if (!f.preset.empty()) {
-    const auto file = tools::preset_file(f.preset);
-    s.preset = f.preset;
-    tools::apply_toml(s, engine::read_file(file), file.string());
-  }
+  if (!f.preset.empty()) tools::apply_preset(s, f.preset);
   if (!f.config.empty()) {
     tools::require_file(f.config, "--config");
     by_hand = tools::apply_toml(s, engine::read_file(f.config), f.config);

@@ -76,7 +76,7 @@ class Section {
         "<div class=\"charts\">\n",
         points_.size(), escaped(terms_.front()));
     out += strength("the whole loss: norm of its gradient",
-                    [](const TermGradients&, const auto& layer) { return layer.norm(); });
+                    [](const TermGradients& g, const auto& layer) { return layer.joint_norm(g.terms.size()); });
     for (const std::string& term : terms_) {
       out += strength(term + ": norm of its gradient", [&](const TermGradients& g, const TermGradients::Layer& layer) {
         const std::size_t a = place(g.terms, term);

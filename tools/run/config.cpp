@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <map>
 
+#include "engine/files/read_file.h"
 #include "semiagcl/baselines/registry.h"
 #include "semiagcl/settings/setting_text.h"
 #include "tools/programs/program.h"
@@ -202,6 +203,12 @@ std::filesystem::path preset_file(const std::string& name) {
     if (std::filesystem::exists(folder / (name + ".toml"))) return folder / (name + ".toml");
   const std::vector<std::string> names = preset_names();
   fail<UsageError>("unknown preset '{}'{}; there are: {}", name, did_you_mean(name, names), fmt::join(names, ", "));
+}
+
+void apply_preset(RunSettings& settings, const std::string& name) {
+  const std::filesystem::path file = preset_file(name);
+  settings.preset = name;
+  apply_toml(settings, engine::read_file(file), file.string());
 }
 
 std::vector<std::string> apply_toml(RunSettings& settings, const std::string& text, const std::string& name) {

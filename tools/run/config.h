@@ -11,6 +11,7 @@ namespace sagcl::tools {
 /// binary, in the source tree or in share/sagcl.
 std::vector<std::string> preset_names();
 std::filesystem::path preset_file(const std::string& name);  ///< UsageError listing the names, with the nearest one
+void apply_preset(semiagcl::RunSettings& settings, const std::string& name);
 
 /// Applies a TOML file or text to settings. `name` stands in messages. UsageError with line, the unknown or ill-typed
 /// key and the nearest known one. "method.preset" is applied before the other keys of [method],

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
-#include "tools/export/protobuf.h"
+#include "tools/programs/protobuf.h"
 #include "tools/run/run_folder.h"
 
 namespace sagcl::tools {

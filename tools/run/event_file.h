@@ -15,7 +15,8 @@ constexpr const char* event_file_name =
 std::string event_file_head(double time);
 
 /// A line of metrics.jsonl as records: scalars "loss/all", "loss/sup", "train/lr", "dice/validation/student",
-/// "gradient/sup/enc0.0", …; nothing for notes. DataError, beginning with "metrics.jsonl", if it is no such line.
+/// "gradient/sup/enc0.0", …; nothing for notes and for numbers that are not finite. DataError, beginning with
+/// "metrics.jsonl", if it is no such line.
 std::string event_records(const std::string& line, double time);
 
 /// A record: length, checksum of the length, content, checksum of the content.

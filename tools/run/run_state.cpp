@@ -6,6 +6,7 @@
 
 #include "datasets/split.h"
 #include "engine/files/read_file.h"
+#include "semiagcl/training/checkpoint.h"
 #include "tools/programs/program.h"
 
 namespace sagcl::tools {
@@ -89,13 +90,18 @@ std::vector<std::string> missing_results(const fs::path& run) {
   return missing;
 }
 
-Checkpoint newest_checkpoint(const fs::path& run) {
-  const std::vector<fs::path> files = checkpoint_files(run);
-  for (const auto& file : files) try {
-      return {file, engine::read_safetensors(file)};
+std::optional<Checkpoint> newest_checkpoint_before(const fs::path& run, std::int64_t step) {
+  for (const auto& file : checkpoint_files(run)) try {
+      Checkpoint found{file, engine::read_safetensors(file)};
+      if (step == 0 || semiagcl::checkpoint::position_of(found.content, file.string()).step < step) return found;
     } catch (const DataError& e) { say(fmt::format("warning: {}; trying the checkpoint before it", e.what())); }
+  return std::nullopt;
+}
+
+Checkpoint newest_checkpoint(const fs::path& run) {
+  if (std::optional<Checkpoint> found = newest_checkpoint_before(run, 0)) return *std::move(found);
   engine::fail<DataError>("{}: none of its {} checkpoints can be read; restore one, or start a new run in another folder",
-                          (run / "checkpoints").string(), files.size());
+                          (run / "checkpoints").string(), checkpoint_files(run).size());
 }
 
 std::string kept_metrics(const std::string& text, std::int64_t attempt, std::int64_t step) {

@@ -1,5 +1,6 @@
 #pragma once
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -44,6 +45,9 @@ struct Checkpoint {
   engine::TensorFile content;
 };
 Checkpoint newest_checkpoint(const std::filesystem::path& run);
+
+/// The newest readable one with fewer than `step` steps, or of any number where `step` is 0; none if there is none.
+std::optional<Checkpoint> newest_checkpoint_before(const std::filesystem::path& run, std::int64_t step);
 
 /// The lines of metrics.jsonl that still hold when a run goes on from `step` of its warm-up number `attempt` (0 unless it
 /// was restarted): all of earlier attempts, training up to the step, figures of held-out cases before it (the caller

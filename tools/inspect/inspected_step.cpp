@@ -1,8 +1,7 @@
-#include "tools/inspect/subject.h"
+#include "tools/inspect/inspected_step.h"
 
 #include "engine/devices/device_choice.h"
 #include "engine/files/read_file.h"
-#include "semiagcl/training/checkpoint.h"
 #include "tools/programs/program.h"
 #include "tools/programs/progress.h"
 #include "tools/programs/signals.h"
@@ -16,7 +15,7 @@ using engine::require;
 using engine::UsageError;
 using semiagcl::RunSettings;
 
-RunSettings settings_of(const SubjectSpec& spec) {
+RunSettings settings_of(const InspectedStepSpec& spec) {
   require<UsageError>(spec.run.empty() != spec.preset.empty(), "give a run folder, or --preset and --data");
   RunSettings s;
   if (!spec.run.empty()) {
@@ -25,9 +24,7 @@ RunSettings settings_of(const SubjectSpec& spec) {
     require_file(file, "RUN, a run folder");
     s = settings_in(engine::read_file(file), file.string());
   } else {
-    const std::filesystem::path file = preset_file(spec.preset);
-    s.preset = spec.preset;
-    apply_toml(s, engine::read_file(file), file.string());
+    apply_preset(s, spec.preset);
   }
   const RunSettings before = s;
   if (!spec.data.empty()) s.data.folder = std::filesystem::absolute(spec.data).lexically_normal().string();
@@ -43,29 +40,27 @@ RunSettings settings_of(const SubjectSpec& spec) {
   return s;
 }
 
-/// The newest checkpoint with fewer than `step` steps; an empty path if there is none.
-std::filesystem::path checkpoint_before(const std::filesystem::path& run, std::int64_t step) {
-  for (const std::filesystem::path& file : checkpoint_files(run))
-    if (step == 0 || semiagcl::checkpoint::position_of(engine::read_safetensors(file), file.string()).step < step)
-      return file;
-  return {};
+/// The one that is named, or the newest with fewer than `step` steps; none if there is none.
+std::optional<Checkpoint> checkpoint_of(const InspectedStepSpec& spec) {
+  if (!spec.checkpoint.empty()) {
+    require_file(spec.checkpoint, "--checkpoint");
+    return Checkpoint{spec.checkpoint, engine::read_safetensors(spec.checkpoint)};
+  }
+  return spec.run.empty() ? std::nullopt : newest_checkpoint_before(spec.run, spec.step);
 }
 
 }  // namespace
 
-Subject::Subject(const SubjectSpec& spec)
+InspectedStep::InspectedStep(const InspectedStepSpec& spec)
     : settings_(settings_of(spec)),
       device_(engine::resolve_device(spec.device, settings_.train.precision).device),
       data_(load_run_data(settings_, spec.run.empty() ? "" : spec.run / "split.json")),
       trainer_(settings_, data_.training, device_) {
   const std::int64_t steps = settings_.train.steps;
   require<UsageError>(spec.step >= 0 && spec.step <= steps, "--step {}: the run has the steps 1 to {}", spec.step, steps);
-  std::filesystem::path from = spec.checkpoint;
-  if (from.empty() && !spec.run.empty()) from = checkpoint_before(spec.run, spec.step);
-  if (!from.empty()) {
-    require_file(from, "--checkpoint");
-    trainer_.restore(engine::read_safetensors(from), from.string());
-    source_ = from.string();
+  if (const std::optional<Checkpoint> from = checkpoint_of(spec)) {
+    trainer_.restore(from->content, from->file.string());
+    source_ = from->file.string();
   } else if (!settings_.train.weights.empty()) {
     trainer_.start_from(settings_.train.weights);
   }
@@ -80,7 +75,7 @@ Subject::Subject(const SubjectSpec& spec)
   }
 }
 
-std::string Subject::text() const {
+std::string InspectedStep::text() const {
   const semiagcl::Phases& phases = trainer_.phases();
   return fmt::format("step {} of {}, phase {} ({})", step(), settings_.train.steps,
                      phases[phases.at(trainer_.steps_done())].name, source_.empty() ? "from the beginning" : source_);

@@ -9,7 +9,7 @@
 namespace sagcl::tools {
 
 /// What sagcl-inspect is to look at: a run folder, or the beginning of the run that a preset and data describe.
-struct SubjectSpec {
+struct InspectedStepSpec {
   std::filesystem::path run, checkpoint;  ///< a checkpoint of the run, or empty: the newest before `step`
   std::string preset, data;
   std::vector<std::string> set;  ///< key=value; of a run only what may change (with_what_may_change)
@@ -18,11 +18,11 @@ struct SubjectSpec {
 };
 
 /// A training that stands right before one of its steps. Nothing is written to its folder.
-class Subject {
+class InspectedStep {
  public:
   /// Reads a checkpoint and takes the steps from there to the one that is looked at: the same bits as in the run.
   /// UsageError where the run has no such step.
-  explicit Subject(const SubjectSpec& spec);
+  explicit InspectedStep(const InspectedStepSpec& spec);
 
   semiagcl::Trainer& trainer() { return trainer_; }
   const RunData& data() const { return data_; }

@@ -1,4 +1,4 @@
-#include "tools/export/protobuf.h"
+#include "tools/programs/protobuf.h"
 
 #include <bit>
 
