@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "engine/show.h"
 #include "ops/arithmetic.h"
 #include "ops/layout.h"
 #include "ops/selection.h"
@@ -49,8 +50,9 @@ Variable BothWays::unlabelled_loss(const Variable& logits, const Tensor& pseudo)
 }
 
 Tensor pseudo_labels(const Tensor& probabilities, bool largest_component, double least) {
+  const auto shown = [](const Tensor& labels) { return engine::show("pseudo_labels", labels), labels; };
   const Tensor labels = ops::most_likely(probabilities, least);
-  if (!largest_component) return labels;
+  if (!largest_component) return shown(labels);
   const engine::Shape& s = labels.shape();
   const std::int64_t voxels = labels.size() / s[0], classes = probabilities.shape().back();
   Tensor all = labels.to(engine::Device::cpu()).clone();
@@ -62,7 +64,7 @@ Tensor pseudo_labels(const Tensor& probabilities, bool largest_component, double
     for (std::int64_t i = 0; i < voxels; ++i)
       if (std::int32_t& label = all.data<std::int32_t>()[n * voxels + i]; label >= 0) label = one.data<std::uint8_t>()[i];
   }
-  return all.to(labels.device());
+  return shown(all.to(labels.device()));
 }
 
 }  // namespace sagcl::semiagcl

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "engine/show.h"
 #include "ops/matmul.h"
 
 namespace sagcl::semiagcl {
@@ -39,7 +40,11 @@ Tensor mixtures(const KeyRing& ring, const Closest& closest, const Method& m, en
 }
 
 Tensor hard_negatives(const Tensor& anchors, const MemoryBank& bank, const Method& m, engine::Generator& random) {
-  return mixtures(bank.ring(), closest_keys(anchors, bank, m.n_closest), m, random);
+  const Closest closest = closest_keys(anchors, bank, m.n_closest);
+  const Tensor h = mixtures(bank.ring(), closest, m, random);
+  engine::show("closest", closest.slots), engine::show("allowed", closest.allowed);
+  engine::show("bank.affinity", bank.ring().affinity), engine::show("theta", bank.theta()), engine::show("H", h);
+  return h;
 }
 
 }  // namespace sagcl::semiagcl

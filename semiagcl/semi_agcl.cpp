@@ -1,5 +1,6 @@
 #include "semiagcl/semi_agcl.h"
 
+#include "engine/show.h"
 #include "ops/gather.h"
 #include "ops/layout.h"
 #include "ops/reduce.h"
@@ -118,6 +119,7 @@ Term SemiAgcl::affinity_term(StepInput& in, const Tensor& target, const Variable
   const AffinityGraph graph = affinity_graph(target, ops::softmax(logits), method_);
   found.a_ii = mean(diagonal(graph.a.value()));
   found.sigma2 = mean(graph.sigma2);
+  engine::show("A", graph.a.value());
   return {"pl", affinity_loss(graph.a, method_), method_.w_pl, in.ramp};
 }
 
@@ -142,6 +144,8 @@ Variable SemiAgcl::contrast(StepInput& in, const Views& views, Found& found) {
   }
   const Tensor score = sampling_score(weak, map, method_);                                               // by Eq. 1
   const Picks picks = class_centric_patches(score, patch_confidence(map, method_.patch_grid), method_);  // Top-n
+  engine::show("X", weak), engine::show("C", map), engine::show("score", score);
+  engine::show("picks", picks.patch), engine::show("counted", picks.counted);
 
   const bool frozen = method_.patch_norm == PatchNorm::frozen;
   engine::Generator dropout = in.random.fork(1);
@@ -161,6 +165,7 @@ Variable SemiAgcl::contrast(StepInput& in, const Views& views, Found& found) {
   }
   const Variable q = embed(features(in.student, views.strong, views.student.bottleneck), *head_);  // q = H(E_S(P_i^k))
 
+  engine::show("q", q.value()), engine::show("k", keys);
   found.keys = keys, found.patch = picks.patch, found.counted = picks.counted;
   engine::Generator draws = in.random.fork(2);
   return reweighted_loss(q, keys, picks, bank_, method_, draws);

@@ -1,5 +1,6 @@
 #include "semiagcl/training/averaged_network.h"
 
+#include "engine/show.h"
 #include "ops/softmax.h"
 
 namespace sagcl::semiagcl {
@@ -28,7 +29,10 @@ AveragedNetwork::Output AveragedNetwork::predict(const Tensor& weak, engine::Gen
   const autograd::NoGrad no_grad;
   const layers::Pass pass{.training = true, .dropout = dropout_, .random = &random, .stages = stages};
   const layers::Segmentation out = network_->forward(Variable(weak), pass);
-  return {ops::softmax(out.logits).value(), out.bottleneck.value()};
+  const Output seen{ops::softmax(out.logits).value(), out.bottleneck.value()};
+  engine::show("teacher.image", weak);
+  engine::show("teacher.probabilities", seen.probabilities);
+  return seen;
 }
 
 Tensor AveragedNetwork::sample(const Tensor& weak, engine::Generator& random, layers::Stages* stages) {

@@ -1,12 +1,17 @@
 #include "semiagcl/training/phase.h"
 
+#include "engine/show.h"
 #include "ops/layout.h"
 #include "semiagcl/training/supervised_loss.h"
 
 namespace sagcl::semiagcl {
 
 layers::Segmentation StepInput::forward(const Tensor& images, layers::Stages* stages) {
-  return student.forward(Variable(images), {.training = true, .random = &dropout, .stages = stages});
+  engine::show("student.image", images);
+  const layers::Segmentation out =
+      student.forward(Variable(images), {.training = true, .random = &dropout, .stages = stages});
+  engine::show("student.logits", out.logits.value());
+  return out;
 }
 
 Term supervised_term(const StepInput& in, const Variable& logits) {
