@@ -5,16 +5,10 @@
 #include <numeric>
 
 #include "engine/error.h"
+#include "engine/hash.h"
 
 namespace sagcl::engine {
 namespace {
-
-/// 64-bit FNV-1a, to turn a purpose into a number.
-std::uint64_t hash(std::string_view text) {
-  std::uint64_t h = 0xcbf29ce484222325u;
-  for (unsigned char c : text) h = (h ^ c) * 0x100000001b3u;
-  return h;
-}
 
 /// Mixes a number into a key; distinct inputs give unrelated streams because Philox is a bijection of its counter.
 RandomKey derive(const RandomKey& key, std::uint64_t a, std::uint32_t domain) {

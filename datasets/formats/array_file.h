@@ -18,6 +18,10 @@ Image image_of_array(Tensor array, Axes axes, const std::string& name);
 Tensor read_npy(const std::filesystem::path& file);
 Tensor decode_npy(std::string_view bytes, const std::string& name);
 
+/// What stands before the numbers of a NumPy file, and a whole one.
+std::string npy_header(const engine::Shape& shape, engine::Dtype dtype);
+std::string encode_npy(const Tensor& array);
+
 /// Reads one data set of an HDF5 file, e.g. "image" or "label": integers and real numbers, contiguous or in chunks, plain or
 /// compressed by gzip. Links to other files, virtual and external storage and other filters are refused, as is a size that
 /// the file cannot hold. DataError names the file, what it holds and a remedy.

@@ -122,4 +122,23 @@ Tensor decode_npy(std::string_view bytes, const std::string& name) {
 
 Tensor read_npy(const std::filesystem::path& file) { return decode_npy(engine::read_file(file), file.string()); }
 
+std::string npy_header(const Shape& shape, engine::Dtype dtype) {
+  static constexpr std::pair<engine::Dtype, const char*> codes[] = {
+      {engine::Dtype::f32, "f4"}, {engine::Dtype::f64, "f8"}, {engine::Dtype::i32, "i4"}, {engine::Dtype::u8, "u1"}};
+  const auto code = std::find_if(std::begin(codes), std::end(codes), [&](const auto& c) { return c.first == dtype; });
+  std::string extents;
+  for (int a = 0; a < shape.rank(); ++a) extents += fmt::format("{}, ", shape[a]);
+  std::string text = fmt::format("{{'descr': '{}{}', 'fortran_order': False, 'shape': ({}), }}",
+                                 big_endian_machine() ? '>' : '<', code->second, extents);
+  constexpr std::size_t before = 10, line = 64;  // numbers begin at a multiple of 64 bytes, behind the end of a line
+  text.resize((before + text.size() + line) / line * line - before - 1, ' ');
+  text += '\n';
+  return std::string(mark) + std::string("\x01\x00", 2) + char(text.size() & 255) + char(text.size() >> 8) + text;
+}
+
+std::string encode_npy(const Tensor& array) {
+  const Tensor host = array.to(engine::Device::cpu());
+  return npy_header(host.shape(), host.dtype()) + std::string(static_cast<const char*>(host.bytes_begin()), host.bytes());
+}
+
 }  // namespace sagcl::datasets

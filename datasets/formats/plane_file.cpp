@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 
+#include "datasets/formats/array_file.h"
 #include "datasets/formats/nifti_header.h"
 #include "datasets/formats/numbers.h"
 
@@ -12,15 +13,6 @@ using engine::require;
 using engine::Shape;
 
 namespace {
-
-std::string npy_header(const Shape& s) {
-  std::string text = fmt::format("{{'descr': '{}f4', 'fortran_order': False, 'shape': ({}, {}, {}, {}), }}",
-                                 big_endian_machine() ? '>' : '<', s[0], s[1], s[2], s[3]);
-  constexpr std::size_t before = 10, line = 64;  // numbers begin at a multiple of 64 bytes, behind the end of a line
-  text.resize((before + text.size() + line) / line * line - before - 1, ' ');
-  text += '\n';
-  return std::string("\x93NUMPY\x01\x00", 8) + char(text.size() & 255) + char(text.size() >> 8) + text;
-}
 
 std::string nifti_head(const Shape& shape, const Geometry& geometry, bool& swapped) {
   return build_nifti_header(shape, engine::Dtype::f32, geometry, swapped) + std::string(4, '\0');  // no extension follows
@@ -33,7 +25,7 @@ PlaneFile::PlaneFile(const std::filesystem::path& file, const Shape& shape, cons
   require(shape.rank() == 4, "{}: a file of planes is [D, H, W, C], got {}", file.string(), shape);
   require<engine::UsageError>(channels_last_ || file.extension() == ".nii", "{}: planes are written into .nii or .npy",
                               file.string());
-  const std::string header = channels_last_ ? npy_header(shape) : nifti_head(shape, geometry, swapped_);
+  const std::string header = channels_last_ ? npy_header(shape, engine::Dtype::f32) : nifti_head(shape, geometry, swapped_);
   file_.write(header.data(), header.size());
   first_ = header.size();
 }

@@ -97,6 +97,9 @@ struct EvaluationSettings {
 /// What a run writes down about itself. No bit of the training depends on it.
 struct DebugSettings {
   std::int64_t grads_every = 0;  ///< steps between looks at what each term does to each layer (term_gradients.h); 0 never
+  std::string watch = "";   ///< tensors to write down, "enc*/conv:grad@every=50,A" (tensor_watch.h); each look costs a step
+  bool watch_npy = false;   ///< the tensors, too, as watch/step-0000050/NAME.npy
+  std::int64_t hashes = 0;  ///< steps between hashes of batch, gradients and weights, for sagcl-inspect compare; 0 never
   /// none, or finite: looks at every gradient in every step, and stops at the first that is not finite
   std::string check = "none";
 };
@@ -145,7 +148,8 @@ void for_each_run_setting(S& s, F&& f) {
   f("evaluation.every", s.evaluation.every), f("evaluation.checkpoint_every", s.evaluation.checkpoint_every);
   f("evaluation.stride", s.evaluation.stride), f("evaluation.largest_component", s.evaluation.largest_component);
   f("evaluation.millimetres", s.evaluation.millimetres);
-  f("debug.grads_every", s.debug.grads_every), f("debug.check", s.debug.check);
+  f("debug.grads_every", s.debug.grads_every), f("debug.watch", s.debug.watch), f("debug.watch_npy", s.debug.watch_npy);
+  f("debug.hashes", s.debug.hashes), f("debug.check", s.debug.check);
 }
 
 }  // namespace sagcl::semiagcl

@@ -2,10 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <map>
 
 #include "autograd/tape.h"
+#include "semiagcl/training/tensor_statistics.h"
 
 namespace sagcl::semiagcl {
 namespace {
@@ -29,29 +29,13 @@ std::string usual_cause(const std::string& op) {
 
 bool counts(const Tensor& t) { return t.defined() && t.dtype() != engine::Dtype::i32 && t.dtype() != engine::Dtype::u8; }
 
-struct Statistics {
-  std::int64_t bad = 0, zeros = 0, first = -1;  ///< first bad element
-  double low = std::numeric_limits<double>::infinity(), high = -low;
-};
-
-Statistics statistics_of(const Tensor& t) {
-  Statistics s;
-  std::int64_t i = 0;
-  for (const double v : t.to_doubles()) {
-    if (!std::isfinite(v) && s.bad++ == 0) s.first = i;
-    if (std::isfinite(v)) s.low = std::min(s.low, v), s.high = std::max(s.high, v), s.zeros += v == 0;
-    ++i;
-  }
-  return s;
-}
-
 /// "[2, 8] from -1.5 to 3 (4 zeros)".
 std::string text_of(const Tensor& t) {
-  const Statistics s = statistics_of(t);
+  const TensorStatistics s = statistics_of(t);
   std::string text = fmt::format("{}", t.shape());
   if (s.low <= s.high) text += fmt::format(" from {:g} to {:g}", s.low, s.high);
   if (s.zeros > 0) text += fmt::format(" ({} zeros)", s.zeros);
-  if (s.bad > 0) text += fmt::format(", {} of {} not finite", s.bad, t.size());
+  if (s.not_finite > 0) text += fmt::format(", {} of {} not finite", s.not_finite, t.size());
   return text;
 }
 
@@ -63,13 +47,14 @@ class FirstNonFinite final : public autograd::Observer {
 
   void after_forward(const Step& step, const Tensor& y) override {
     if (!found.empty() || !counts(y)) return;
-    const Statistics s = statistics_of(y);
-    if (s.bad == 0) return;
+    const TensorStatistics s = statistics_of(y);
+    if (s.not_finite == 0) return;
     std::string inputs;
     for (const Tensor& input : step.inputs)
       if (counts(input)) inputs += (inputs.empty() ? "" : ", ") + text_of(input);
     found = fmt::format("operation {} {} gave {} NaN or infinite of {} values, the first at {}; it was given {}{}", step.op,
-                        place(step), s.bad, y.size(), element(y.shape(), s.first), inputs, usual_cause(step.op));
+                        place(step), s.not_finite, y.size(), element(y.shape(), s.first_not_finite), inputs,
+                        usual_cause(step.op));
   }
 
   void before_backward(const Step&, const Tensor& dy) override {
@@ -79,14 +64,14 @@ class FirstNonFinite final : public autograd::Observer {
   void after_backward(const Step& step, const autograd::Gradients& gradients) override {
     for (std::size_t i = 0; i < gradients.size() && found.empty(); ++i) {
       if (!counts(gradients[i])) continue;
-      const Statistics s = statistics_of(gradients[i]);
-      if (s.bad == 0) continue;
+      const TensorStatistics s = statistics_of(gradients[i]);
+      if (s.not_finite == 0) continue;
       found = fmt::format(
           "the backward of {} {} gave input {} a gradient with {} NaN or infinite of {} values, the first at {}; it was "
           "given "
           "the gradient {}{}",
-          step.op, place(step), i, s.bad, gradients[i].size(), element(gradients[i].shape(), s.first), given_,
-          usual_cause(step.op));
+          step.op, place(step), i, s.not_finite, gradients[i].size(), element(gradients[i].shape(), s.first_not_finite),
+          given_, usual_cause(step.op));
     }
   }
 

@@ -106,8 +106,7 @@ void Trainer::advance() {
   if (step_ % settings_.train.compare_every == 0) require_equal_weights(ranks_, modules(), step_);
   const TrainingStep::Numbers numbers = numbers_of(step_);
   StepReport report{.step = step_ + 1, .ramp = numbers.ramp, .learning_rate = numbers.learning_rate};
-  if (const std::int64_t every = settings_.debug.grads_every; every > 0 && step_ % every == 0 && ranks_.rank() == 0)
-    report.gradients = term_gradients(gradients_of_terms());
+  if (ranks_.rank() == 0) look_inside(report);
   work_->prepare(numbers);
   incomplete_.push_back(std::move(report));
   try {
@@ -129,6 +128,31 @@ void Trainer::advance() {
   if (!finished()) begin_phase();
 }
 
+void Trainer::look_inside(StepReport& report) {
+  const auto due = [&](std::int64_t every) { return every > 0 && step_ % every == 0; };
+  if (due(settings_.debug.grads_every)) report.gradients = term_gradients(gradients_of_terms());
+  std::vector<std::string> names;
+  for (const WatchPattern& pattern : watch_patterns(settings_.debug.watch))
+    if (due(pattern.every)) names.push_back(pattern.names);
+  if (!names.empty()) report.watched = watch(names).seen;
+}
+
+bool Trainer::hashes_are_due() const {
+  const std::int64_t every = settings_.debug.hashes;
+  return every > 0 && step_ % every == 0 && ranks_.rank() == 0;
+}
+
+/// Behind the step: what went in, its gradients, and the weights that came of them.
+void Trainer::write_hashes(const layers::NamedGradients& gradients, TensorHashes batches) {
+  TensorHashes& all = incomplete_.back().hashes = std::move(batches);
+  for (const auto& [name, p] : work_->optimisers().parameters())
+    if (const auto g = gradients.find(name); g != gradients.end()) all.emplace_back("gradient/" + name, hash_of(g->second));
+  for (const auto& [prefix, module] : modules()) {
+    for (const auto& [name, p] : layers::parameters_in_order(*module)) all.emplace_back(prefix + name, hash_of(p->value()));
+    for (const auto& [name, b] : layers::buffers_in_order(*module)) all.emplace_back(prefix + name, hash_of(*b));
+  }
+}
+
 /// Forward, backward and update as one piece of work for the device.
 void Trainer::step_on_whole_batch() {
   work_->take(next_shard());
@@ -144,6 +168,10 @@ void Trainer::step_on_whole_batch() {
     work_->explain(work_->shard(), random_of(step_, 0), true);
   }
   log_->keep();
+  if (!hashes_are_due()) return;
+  TensorHashes batch;
+  add_hashes(batch, work_->shard());
+  write_hashes(work_->gradients(), std::move(batch));
 }
 
 /// Forward and backward of one shard after the other; gradients meet on the host.
@@ -151,8 +179,10 @@ void Trainer::step_on_shards() {
   const std::int64_t n_shards = settings_.train.shards;
   work_->open_gate();  // the host looks at every loss
   ShardAverage average(ranks_, n_shards, modules(), work_->optimisers().parameters());
+  TensorHashes batches;
   for (std::int64_t i = 0; i < n_shards / ranks_.size(); ++i) {
     work_->take(next_shard());
+    if (hashes_are_due()) add_hashes(batches, work_->shard());
     average.begin();
     const engine::Generator random = random_of(step_, work_->shard().shard);
     ShardReport done;
@@ -183,6 +213,7 @@ void Trainer::step_on_shards() {
   }
   work_->update(average.gradients(), found);
   for (const auto& [name, t] : method_->observations()) mean.observations[name] = t.item();
+  if (hashes_are_due()) write_hashes(average.gradients(), std::move(batches));
 }
 
 void Trainer::look(const Look& work, std::int64_t ahead) {
@@ -209,6 +240,24 @@ GradientsOfTerms Trainer::gradients_of_terms(const Objective& beside, std::int64
 
 void Trainer::observe(autograd::Observer& observer) {
   look([&](const auto& batch, const auto& random, const auto&) { work_->observe(batch, random, observer); });
+}
+
+TensorWatch Trainer::watch(const std::vector<std::string>& patterns) {
+  TensorWatch all(patterns);
+  look([&](const auto& batch, const auto& random, const auto&) {
+    const engine::Showing showing(all);
+    all.batch = batch;
+    const layers::NamedGradients gradients = work_->observe(batch, random, all);
+    for (const auto& [name, p] : work_->optimisers().parameters()) {
+      all.keep(name + ":value", p->value());
+      const auto g = gradients.find(name);
+      if (g != gradients.end()) all.keep(name + ":grad", g->second);
+    }
+    if (layers::Segmenter* teacher = method_->teacher())
+      for (const auto& [name, p] : layers::parameters_in_order(*teacher))
+        all.keep(checkpoint::teacher + name + ":value", p->value());
+  });
+  return all;
 }
 
 void Trainer::complete_reports() {

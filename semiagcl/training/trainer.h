@@ -8,6 +8,8 @@
 #include "semiagcl/training/batch_feed.h"
 #include "semiagcl/training/phases.h"
 #include "semiagcl/training/shards.h"
+#include "semiagcl/training/tensor_hashes.h"
+#include "semiagcl/training/tensor_watch.h"
 #include "semiagcl/training/training_step.h"
 
 namespace sagcl::semiagcl {
@@ -25,7 +27,10 @@ struct StepReport {
   StepValues values = {};
   double seconds = 0;
   std::optional<TermGradients> gradients = {};  ///< in the first process where debug.grads_every says so; of the first shard
-  bool restarted = false;                       ///< the run begins again with other weights: a class was never predicted
+  /// in the first process where debug.watch says so: the tensors of the step that fit, maybe none
+  std::optional<Watched> watched = {};
+  TensorHashes hashes = {};  ///< in the first process where debug.hashes says so: batch, gradients, weights
+  bool restarted = false;    ///< the run begins again with other weights: a class was never predicted
 };
 
 /// One training run, advanced step by step through its method's phases. Everything random is a function of the seed and the
@@ -57,6 +62,9 @@ class Trainer {
   GradientsOfTerms gradients_of_terms(const Objective& beside = {}, std::int64_t ahead = 0);
   /// Forward and backward of that step, or shard, under observation. Nothing changes.
   void observe(autograd::Observer& observer);
+  /// The tensors of that step, or shard, whose names fit: of operations, of parameters ("…:value" and "…:grad", the
+  /// teacher's as "teacher/…"), and what the method shows. Nothing changes.
+  TensorWatch watch(const std::vector<std::string>& patterns);
 
   /// What the steps since the last call did; waits for the device. Where a loss was not finite, this, advance() or
   /// checkpoint(), whichever looks first, throws engine::NonFiniteError naming the operation that first produced NaN or
@@ -84,6 +92,9 @@ class Trainer {
   /// Does something with the step that comes next and leaves everything as it was; `restore` does so in between.
   using Look = std::function<void(const datasets::Batch&, const engine::Generator&, const std::function<void()>& restore)>;
   void look(const Look& work, std::int64_t ahead = 0);
+  void look_inside(StepReport& report);  ///< as the settings in [debug] want it, before the step
+  void write_hashes(const layers::NamedGradients& gradients, TensorHashes batches);
+  bool hashes_are_due() const;
   void step_on_whole_batch();
   void step_on_shards();
   void complete_reports();                 ///< reads the log; waits

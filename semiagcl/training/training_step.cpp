@@ -111,11 +111,12 @@ GradientsOfTerms TrainingStep::gradients_of_terms(const datasets::Batch& shard, 
   return all;
 }
 
-void TrainingStep::observe(const datasets::Batch& shard, const engine::Generator& random, autograd::Observer& observer) {
+layers::NamedGradients TrainingStep::observe(const datasets::Batch& shard, const engine::Generator& random,
+                                             autograd::Observer& observer) {
   autograd::Tape tape({.observer = &observer});
   Findings found;
   tape.backward(total_loss(terms_of(phase_.objective, shard, random, found)));
-  for (const auto& [name, p] : optimisers_.parameters()) p->clear_grad();
+  return optimisers_.take_gradients();
 }
 
 bool TrainingStep::gate_is_open() const { return gate_.to_doubles().front() != 0; }

@@ -51,8 +51,9 @@ class TrainingStep {
   GradientsOfTerms gradients_of_terms(const datasets::Batch& shard, const engine::Generator& random, const Objective& beside,
                                       const std::function<void()>& restore);
 
-  /// Forward and backward of `shard` under observation. Only running statistics move.
-  void observe(const datasets::Batch& shard, const engine::Generator& random, autograd::Observer& observer);
+  /// Forward and backward of `shard` under observation, and the gradients. Only running statistics move.
+  layers::NamedGradients observe(const datasets::Batch& shard, const engine::Generator& random,
+                                 autograd::Observer& observer);
 
   // --- where a loss was not finite ------------------------------------------------------------------------------------
 

@@ -10,7 +10,9 @@ namespace sagcl::tests {
 namespace {
 
 struct Names final : engine::ShowListener {
-  void shown(const char* name, const engine::Tensor& value) override { heard.push_back(name + std::to_string(value.size())); }
+  void shown(const char* name, const engine::Tensor& value) override {
+    heard.push_back(name + std::to_string(value.size()));
+  }
   std::vector<std::string> heard;
 };
 

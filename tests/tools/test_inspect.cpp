@@ -1,4 +1,5 @@
 #include <cmath>
+#include <sstream>
 
 #include "tests/tools/small_runs.h"
 #include "tools/inspect/compare.h"
@@ -189,6 +190,106 @@ TEST_F(Inspect, CompareSaysWhereTwoRunsPart) {
             5);  // the teacher begins behind the fourth, and follows its student from the fifth
   EXPECT_GT(json["differ"].size(), 0u);
   EXPECT_EQ(run("sagcl-inspect", {"compare", at("run"), at("nothing")}).code, 66);
+}
+
+TEST_F(Inspect, WatchWritesDownWhatTensorsHold) {
+  const std::vector<std::string> watched = {"--set", "debug.watch=enc0.0/conv:*,head.w:grad@every=3,teacher.probabilities",
+                                            "--set", "debug.watch_npy=true"};
+  trained("mean-teacher", watched);
+  const auto lines_of = [&](const char* folder) {
+    std::vector<Json> lines;
+    std::istringstream metrics(tests::content_of(at(folder) / "metrics.jsonl"));
+    for (std::string line; std::getline(metrics, line);)
+      if (Json json = Json::parse(line); json["phase"] == "watch") lines.push_back(std::move(json));
+    return lines;
+  };
+  const std::vector<Json> lines = lines_of("run");
+  ASSERT_EQ(lines.size(), 8u);
+  EXPECT_EQ(lines[0]["tensors"].size(), 3u);  // the teacher begins behind the fourth
+  EXPECT_EQ(lines[1]["tensors"].size(), 2u);
+  EXPECT_EQ(lines[6]["tensors"].size(), 4u);
+  EXPECT_EQ(lines[6]["tensors"]["enc0.0/conv:out"]["shape"], Json({2, 1, 32, 32, 2}));
+  EXPECT_NEAR(lines[6]["tensors"]["teacher.probabilities"]["mean"].get<double>(), 1. / 3, 1e-6);  // of three classes
+
+  const Outcome o = inspect({"watch", at("run"), "--step", "7", "--name", "enc0.0/conv:*", "--name", "head.w:grad", "--name",
+                             "teacher.probabilities", "--json"});
+  ASSERT_EQ(o.code, 0) << o.err;
+  EXPECT_EQ(Json::parse(o.out)["tensors"], lines[6]["tensors"]);
+  const std::string npy = tests::content_of(at("run") / "watch" / "step-0000007" / "enc0.0_conv_grad.npy");
+  EXPECT_TRUE(contains(npy, "'descr': '<f4', 'fortran_order': False, 'shape': (2, 1, 32, 32, 2, ), }"));
+  EXPECT_EQ(npy.size() % 64, 0u);
+  EXPECT_EQ(npy.size(), 128 + 4 * 2 * 32 * 32 * 2u);
+
+  const Outcome names = inspect({"watch", at("run"), "--step", "7"});
+  for (const char* name : {"\nenc0.0/conv:out\n", "\nhead.w:value\n", "\nteacher/head.w:value\n", "\nstudent.logits\n"})
+    EXPECT_TRUE(contains(names.out, name));
+  const Outcome none = inspect({"watch", at("run"), "--name", "enc0.0/conv:*", "--name", "A"});
+  EXPECT_EQ(none.code, 66);
+  EXPECT_TRUE(contains(none.err, "fits A;"));
+
+  // Watching changes nothing, and goes on with a run.
+  ASSERT_EQ(train("plain", {"--method", "mean-teacher"}).code, 0);
+  const Outcome same = run("sagcl-inspect", {"compare", at("run"), at("plain")});
+  EXPECT_TRUE(contains(same.out, "Loss and terms of the 8 steps that both have are equal."));
+  EXPECT_TRUE(contains(same.out, " have the same bits, 0 differ"));
+  std::vector<std::string> part = {"--method", "mean-teacher", "--stop-after", "3"};
+  part.insert(part.end(), watched.begin(), watched.end());
+  const Outcome begun = train("parts", part);
+  ASSERT_EQ(begun.code, 130);
+  EXPECT_TRUE(contains(begun.err, "nothing in step 1 fits teacher.probabilities"));
+  ASSERT_EQ(run("sagcl-train", {"--resume", "--out", at("parts"), "--device", "cpu", "--threads", "1", "--no-report"}).code,
+            0);
+  EXPECT_EQ(lines_of("parts"), lines);
+  const Outcome wrong = train("wrong", {"--set", "debug.watch=A@every=0"});
+  EXPECT_EQ(wrong.code, 2);
+  EXPECT_TRUE(contains(wrong.err, "debug.watch: 'A@every=0'"));
+}
+
+TEST_F(Inspect, HashesSayWhetherDataOrArithmeticDiffer) {
+  const auto hashed = [&](const std::string& name, const std::vector<std::string>& more = {}) {
+    std::vector<std::string> all = {"--method", "mean-teacher", "--set", "debug.hashes=2"};
+    all.insert(all.end(), more.begin(), more.end());
+    ASSERT_EQ(train(name, all).code, 0);
+  };
+  hashed("run"), hashed("same"), hashed("seed", {"--seed", "7"}), hashed("rate", {"--set", "train.learning_rate=2e-3"});
+  const tools::RunRecord record = tools::read_run(at("run"));
+  ASSERT_EQ(record.hashes.size(), 4u);  // steps 1, 3, 5, 7
+  EXPECT_EQ(record.hashes[0].hashes[0].first, "batch/weak");
+  const auto compared = [&](const std::string& other) {
+    return run("sagcl-inspect", {"compare", at("run"), at(other)}).out;
+  };
+  EXPECT_TRUE(contains(compared("same"), "are equal at all 4 steps"));
+  EXPECT_TRUE(contains(compared("seed"), "1 is the first where"));
+  EXPECT_TRUE(contains(compared("seed"), "batch/weak"));
+  EXPECT_TRUE(contains(compared("rate"), "It is equal batches and gradients, so the update of the weights."));
+}
+
+TEST_F(Inspect, BatchIsAPageOfPictures) {
+  trained("semi-agcl", {"--set", "method.preset=mixed", "--set", "method.warm_up_share=0.25"});
+  const Outcome o = inspect({"batch", at("run"), "--step", "8", "--html", at("batch.html"), "--json"});
+  ASSERT_EQ(o.code, 0) << o.err;
+  const Json json = Json::parse(o.out);
+  ASSERT_EQ(json["samples"].size(), 2u);
+  EXPECT_EQ(json["samples"][0]["kind"], "labelled");
+  EXPECT_EQ(json["samples"][1]["kind"], "unlabelled");
+  EXPECT_EQ(json["shown"]["A"]["shape"], Json({2, 4, 4}));
+  EXPECT_EQ(json["shown"]["picks"]["values"].size(), json["shown"]["q"]["shape"][0]);
+  const auto a = json["shown"]["A"]["values"].get<std::vector<double>>();
+  const auto s = json["singular_values"].get<std::vector<double>>();
+  double squares = 0, of_values = 0;
+  for (int i = 0; i < 16; ++i) squares += a[std::size_t(i)] * a[std::size_t(i)];
+  for (int i = 0; i < 4; ++i) of_values += s[std::size_t(i)] * s[std::size_t(i)];
+  EXPECT_NEAR(squares, of_values, 1e-5 * squares);  // ‖A‖_F
+  const std::string page = tests::content_of(at("batch.html"));
+  for (const char* part : {"<h2>Samples", "<h2>Student", "<h2>Teacher", "<h2>Patches", "<h2>Affinity graph",
+                           "<h2>Hard negatives", "stroke-dasharray=\"5 4\"", "pseudo-labels", "singular values", "U Vᵀ"})
+    EXPECT_TRUE(contains(page, part));
+
+  trained_again("supervised");
+  ASSERT_EQ(inspect({"batch", at("run"), "--html", at("batch.html")}).code, 0);
+  const std::string plain = tests::content_of(at("batch.html"));
+  EXPECT_TRUE(contains(plain, "<h2>Student"));
+  EXPECT_FALSE(contains(plain, "<h2>Teacher") || contains(plain, "<h2>Patches"));
 }
 
 TEST(Compare, CountsTheNumbersBetween) {

@@ -6,6 +6,7 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 
+#include "datasets/text.h"
 #include "engine/files/safetensors.h"
 #include "tools/programs/json_text.h"
 #include "tools/programs/program.h"
@@ -96,6 +97,7 @@ class Report {
                          : "Settings that differ (first | second), so that other bits are no fault:\n" + settings);
     json["settings"] = settings;
     steps(x, y);
+    hashes(x, y);
     for (const fs::path& file : checkpoint_files(a))
       if (const fs::path other = b / "checkpoints" / file.filename(); fs::exists(other)) {
         say("\nCheckpoints " + file.filename().string());
@@ -105,6 +107,37 @@ class Report {
   }
 
  private:
+  /// Where the bits part, as far as both wrote hashes down: what went into the step, its gradients, the weights behind it.
+  void hashes(const RunRecord& x, const RunRecord& y) {
+    if (x.hashes.empty() || y.hashes.empty()) return;
+    std::size_t both = 0;
+    for (const HashPoint& p : x.hashes) {
+      const auto q = std::find_if(y.hashes.begin(), y.hashes.end(), [&](const HashPoint& o) { return o.step == p.step; });
+      if (q == y.hashes.end()) continue;
+      ++both;
+      std::vector<std::string> other;
+      for (const auto& [name, hash] : p.hashes) {
+        const auto found = std::find_if(q->hashes.begin(), q->hashes.end(), [&](const auto& h) { return h.first == name; });
+        if (found == q->hashes.end() || found->second != hash) other.push_back(name);
+      }
+      if (other.empty()) continue;
+      made.equal = false;
+      json["hashes"] = {{"step", p.step}, {"differ", other}};
+      const std::string& first = other.front();
+      const char* why = first.starts_with("batch")      ? "the data, their augmentation or the seed"
+                        : first.starts_with("gradient") ? "equal batches, so the arithmetic of forward or backward"
+                                                        : "equal batches and gradients, so the update of the weights";
+      return say(
+          fmt::format("Hashes: of the steps that both wrote down, {} is the first where {} of {} tensors differ: {}. "
+                      "It is {}.",
+                      p.step, other.size(), p.hashes.size(), datasets::some_of(other), why));
+    }
+    json["hashes"] = nullptr;
+    say(both == 0
+            ? "Hashes: the two wrote them down at different steps (debug.hashes)."
+            : fmt::format("Hashes of batches, gradients and weights are equal at all {} steps that both wrote down.", both));
+  }
+
   void only(const std::string& name, const char* where) {
     made.equal = false;
     say(fmt::format("{} is in the {} alone", name, where));

@@ -2,11 +2,13 @@
 
 #include "engine/files/atomic_file.h"
 #include "engine/parallel.h"
+#include "tools/inspect/batch_view.h"
 #include "tools/inspect/compare.h"
 #include "tools/inspect/grads.h"
 #include "tools/inspect/profile.h"
 #include "tools/inspect/repeat.h"
 #include "tools/inspect/tape_view.h"
+#include "tools/inspect/watch.h"
 #include "tools/programs/program.h"
 #include "tools/programs/signals.h"
 
@@ -20,7 +22,9 @@ struct Options {
   tools::GradientOptions gradients;
   std::int64_t depth = -1;  // of tape and memory
   std::int64_t steps = 5;   // of profile
-  std::string svg, dot, trace;
+  std::string svg, dot, trace, html;
+  std::vector<std::string> names;  // of watch
+  std::filesystem::path npy;
   std::filesystem::path a, b;
   int threads = 0;
   bool json = false;
@@ -87,6 +91,21 @@ int profile(const Options& o) {
   return tools::exit_ok;
 }
 
+int watch(const Options& o) {
+  tools::InspectedStep subject(o.subject);
+  fmt::print("{}", tools::watch(subject, o.names, o.npy, o.json));
+  return tools::exit_ok;
+}
+
+int batch(const Options& o) {
+  tools::InspectedStep subject(o.subject);
+  const tools::BatchView view = tools::batch_view(subject);
+  fmt::print("{}", o.json ? tools::batch_json(view) : tools::batch_text(view));
+  if (!o.html.empty()) engine::write_file_atomically(o.html, tools::batch_page(view));
+  else if (!o.json) tools::say("--html FILE draws them");
+  return tools::exit_ok;
+}
+
 int compare(const Options& o) {
   const tools::Comparison found = tools::compare(o.a, o.b);
   fmt::print("{}", o.json ? found.json : found.text);
@@ -116,6 +135,12 @@ int main(int argc, char** argv) {
   CLI::App* p = verb(app, o, "profile", "where the time of steps goes, by phase and operation");
   p->add_option("--steps", o.steps, "how many steps")->capture_default_str()->check(CLI::Range(1, 100000));
   p->add_option("--trace", o.trace, "also for Perfetto or chrome://tracing")->type_name("FILE");
+  CLI::App* b = verb(app, o, "batch", "the samples of the step, and what the method makes of them, as a page of pictures");
+  b->add_option("--html", o.html, "where to write the page")->type_name("FILE");
+  CLI::App* w = verb(app, o, "watch", "what tensors of the step hold: of operations, weights, and what the method shows");
+  w->add_option("--name", o.names, "which, with * and ?, e.g. 'dec*/conv:grad'; may be repeated (default: lists all names)")
+      ->allow_extra_args(false);
+  w->add_option("--npy", o.npy, "also as NumPy files into this folder")->type_name("DIR");
   CLI::App* c =
       app.add_subcommand("compare", "what differs between two runs or two safetensors files; exit code 1 if anything does");
   c->add_option("a", o.a, "run folder or file")->required();
@@ -132,6 +157,8 @@ int main(int argc, char** argv) {
                             "  sagcl-inspect tape runs/a --depth 1 --svg tape.svg\n"
                             "  sagcl-inspect memory runs/a --svg memory.svg\n"
                             "  sagcl-inspect profile --preset acdc-cpu --data DIR --steps 10 --trace trace.json\n"
+                            "  sagcl-inspect batch runs/a --step 1500 --html batch.html\n"
+                            "  sagcl-inspect watch runs/a --name A --name 'enc*/conv:grad'\n"
                             "  sagcl-inspect compare runs/a runs/b\n"
                             "  sagcl-inspect replay runs/a --step 1500\n"
                             "  sagcl-inspect nan runs/failed",
@@ -141,6 +168,8 @@ int main(int argc, char** argv) {
                               if (t->parsed()) return tape(o);
                               if (m->parsed()) return memory(o);
                               if (p->parsed()) return profile(o);
+                              if (b->parsed()) return batch(o);
+                              if (w->parsed()) return watch(o);
                               if (c->parsed()) return compare(o);
                               if (r->parsed()) return tools::replay_step(o.subject, o.json);
                               if (n->parsed()) return tools::search_non_finite(o.subject);

@@ -61,23 +61,6 @@ std::int64_t position_in(const Tensor& t, int axis, double share) {
   return std::clamp<std::int64_t>(std::int64_t(std::floor(share * double(t.shape()[axis]) + 0.5)), 0, t.shape()[axis] - 1);
 }
 
-std::string class_paths(const Tensor& mask, int axis, double share, double width, double height, bool area) {
-  const ClassPlane plane = plane_of(mask, axis, position_in(mask, axis, share));
-  const int largest = plane.classes.empty() ? 0 : *std::max_element(plane.classes.begin(), plane.classes.end());
-  std::string out =
-      fmt::format("<g transform=\"scale({:.5f} {:.5f})\">", width / double(plane.width), height / double(plane.height));
-  for (int k = 1; k <= largest; ++k) {
-    const std::string path = outline(plane, std::uint8_t(k));
-    if (path.empty()) continue;
-    const std::string& colour = class_colours()[std::size_t(k - 1) % class_colours().size()];
-    out += area ? fmt::format("<path d=\"{}\" fill=\"{}\" fill-opacity=\"0.38\"/>", path, colour)
-                : fmt::format(
-                      "<path d=\"{}\" fill=\"none\" stroke=\"{}\" stroke-width=\"2\" vector-effect=\"non-scaling-stroke\"/>",
-                      path, colour);
-  }
-  return out + "</g>";
-}
-
 std::string figure(const OverlayCase& one, int axis, double share, double pixels_per_mm) {
   const PlaneAxes a = axes_across(axis);
   const auto& s = one.image.shape();
@@ -91,8 +74,8 @@ std::string figure(const OverlayCase& one, int axis, double share, double pixels
       one.upside_down ? fmt::format(" transform=\"translate(0 {}) scale(1 -1)\"", coordinate(height)) : "");
   out += fmt::format("<image href=\"{}\" width=\"{}\" height=\"{}\" preserveAspectRatio=\"none\"/>",
                      png_data_uri(plane_png(one.image, axis, position)), coordinate(width), coordinate(height));
-  out += class_paths(one.truth, axis, share, width, height, true);
-  out += class_paths(one.prediction, axis, share, width, height, false);
+  for (const auto& [mask, area] : {std::pair{&one.truth, true}, {&one.prediction, false}})
+    out += class_layer(plane_of(*mask, axis, position_in(*mask, axis, share)), width, height, area);
   return out + "</g></svg><figcaption>" + caption + "</figcaption></figure>";
 }
 
@@ -126,6 +109,22 @@ ClassPlane plane_of(const Tensor& mask, int axis, std::int64_t position) {
   for (std::int64_t r = 0; r < plane.height; ++r)
     for (std::int64_t c = 0; c < plane.width; ++c) plane.classes.push_back(p[voxel_at(s, axis, position, r, c)]);
   return plane;
+}
+
+std::string class_layer(const ClassPlane& plane, double width, double height, bool area) {
+  const int largest = plane.classes.empty() ? 0 : *std::max_element(plane.classes.begin(), plane.classes.end());
+  std::string out =
+      fmt::format("<g transform=\"scale({:.5f} {:.5f})\">", width / double(plane.width), height / double(plane.height));
+  for (int k = 1; k <= largest; ++k) {
+    const std::string path = outline(plane, std::uint8_t(k));
+    if (path.empty()) continue;
+    const std::string& colour = class_colours()[std::size_t(k - 1) % class_colours().size()];
+    out += area ? fmt::format("<path d=\"{}\" fill=\"{}\" fill-opacity=\"0.38\"/>", path, colour)
+                : fmt::format(
+                      "<path d=\"{}\" fill=\"none\" stroke=\"{}\" stroke-width=\"2\" vector-effect=\"non-scaling-stroke\"/>",
+                      path, colour);
+  }
+  return out + "</g>";
 }
 
 std::vector<std::string> overlay_figures(const OverlayCase& one) {

@@ -35,4 +35,7 @@ std::string plane_png(const Tensor& image, int axis, std::int64_t position);
 /// The plane with index `position` along `axis` (0, 1, 2 = D, H, W) of a mask.
 ClassPlane plane_of(const Tensor& mask, int axis, std::int64_t position);
 
+/// The classes of a plane, stretched to width x height, as a piece of SVG: as tinted areas or as lines.
+std::string class_layer(const ClassPlane& plane, double width, double height, bool area);
+
 }  // namespace sagcl::tools

@@ -81,20 +81,22 @@ std::string key_figures(const RunRecord& run) {
   return out + "</div>";
 }
 
+std::string html_page(const std::string& title, const std::string& body) {
+  return "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" "
+         "content=\"width=device-width,initial-scale=1\"><title>" +
+         escaped(title) + "</title><style>" + report_style + "</style></head><body><main>\n" + body +
+         "</main></body></html>\n";
+}
+
 std::string report_page(const fs::path& folder, const ReportSpec& spec) {
   std::vector<RunRecord> runs = {read_run(folder)};
   for (const fs::path& other : spec.compare)
     if (!fs::equivalent(other, folder)) runs.push_back(read_run(other));
   const RunRecord& run = runs[0];
   const std::string title = fmt::format("{} · {}", dataset_name(run), run_label(run));
-  std::string page =
-      "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" "
-      "content=\"width=device-width,initial-scale=1\">"
-      "<title>" +
-      escaped(title) + "</title><style>" + report_style + "</style></head><body><main>\n";
-  page += "<h1>" + escaped(title) + "</h1><p class=\"quiet\">" + escaped(run.settings.network.name) + " of width " +
-          std::to_string(run.settings.network.width) + ", method settings " + escaped(run.settings.method.preset) +
-          ", run folder " + escaped(run.name()) + "</p>\n";
+  std::string page = "<h1>" + escaped(title) + "</h1><p class=\"quiet\">" + escaped(run.settings.network.name) +
+                     " of width " + std::to_string(run.settings.network.width) + ", method settings " +
+                     escaped(run.settings.method.preset) + ", run folder " + escaped(run.name()) + "</p>\n";
   const std::string& expectation = spec.expectation.empty() ? run.settings.expectation : spec.expectation;
   if (!expectation.empty()) page += "<p class=\"expectation\">" + escaped(expectation) + "</p>\n";
   page += key_figures(run);
@@ -107,7 +109,7 @@ std::string report_page(const fs::path& folder, const ReportSpec& spec) {
   page += fmt::format(
       "<footer>Written by sagcl {}. Dice and Jaccard in per cent; distances with MedPy's definitions.</footer>\n",
       version());
-  return page + "</main></body></html>\n";
+  return html_page(title, page);
 }
 
 fs::path write_report(const fs::path& run, const ReportSpec& spec) {

@@ -43,6 +43,8 @@ std::string details_section(const RunRecord& run);
 /// "semi-agcl, 8 labelled": how a run is called in tables and pictures.
 std::string run_label(const RunRecord& run);
 
-extern const char* const report_style;  ///< the page's CSS
+extern const char* const report_style;  ///< the pages' CSS
+/// A page with this style; `body` begins with its heading.
+std::string html_page(const std::string& title, const std::string& body);
 
 }  // namespace sagcl::tools

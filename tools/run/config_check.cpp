@@ -6,6 +6,7 @@
 #include "engine/devices/precision.h"
 #include "layers/segmenter.h"
 #include "semiagcl/baselines/registry.h"
+#include "semiagcl/training/tensor_watch.h"
 #include "tools/run/config.h"
 
 // Which values of the settings can work, alone and together.
@@ -66,6 +67,10 @@ void check(const RunSettings& s) {
   at_least("network.width", s.network.width, 1);
   at_least("evaluation.checkpoint_every", s.evaluation.checkpoint_every, 1);
   at_least("debug.grads_every", s.debug.grads_every, 0);
+  at_least("debug.hashes", s.debug.hashes, 0);
+  try {
+    semiagcl::watch_patterns(s.debug.watch);
+  } catch (const UsageError& e) { engine::fail<UsageError>("debug.watch: {}", e.what()); }
   require<UsageError>(s.train.patch.size() == 3, "train.patch = [{}]: expected three extents D, H, W",
                       fmt::join(s.train.patch, ", "));
   const bool flat = layers::flat(s.network.name), cuts_patches = semiagcl::method_reads(s, "method.patch_grid");

@@ -76,6 +76,12 @@ void add_gradients(Scalars& scalars, const std::string& line) {
       scalars.add(fmt::format("gradient/{}/{}", terms[a], layer.name), layer.norm(a));
 }
 
+void add_watched(Scalars& scalars, const Json& line) {
+  for (const auto& [name, numbers] : line["tensors"].items())
+    for (const char* number : {"mean", "std", "norm"})
+      scalars.add(fmt::format("watch/{}/{}", name, number), numbers[number]);
+}
+
 }  // namespace
 
 std::uint32_t crc32c(std::string_view bytes) {
@@ -110,7 +116,8 @@ std::string event_records(const std::string& line, double time) {
     Scalars scalars;
     if (phase == "train") add_step(scalars, json);
     else if (phase == "gradients") add_gradients(scalars, line);
-    else if (phase != "note") add_dice(scalars, json);
+    else if (phase == "watch") add_watched(scalars, json);
+    else if (phase != "note" && phase != "hashes") add_dice(scalars, json);
     return scalars.record(json.at("step"), time);
   } catch (const Json::exception& e) {
     engine::fail<engine::DataError>("metrics.jsonl: a line cannot be read ({}): {}", e.what(), line.substr(0, 200));

@@ -96,9 +96,12 @@ void parse_metrics(const std::string& text, const std::string& name, RunRecord& 
       while (!train.empty() && train.back().step >= step) train.pop_back();
       while (!validation.empty() && validation.back().step > step) validation.pop_back();
       std::erase_if(run.gradients, [&](const GradientPoint& g) { return g.step >= step; });
+      std::erase_if(run.hashes, [&](const HashPoint& h) { return h.step >= step; });
       train.push_back(train_point(line));
     } else if (line["phase"] == "gradients") {
       run.gradients.push_back(gradient_point(std::string(read), where));
+    } else if (line["phase"] == "hashes") {
+      run.hashes.push_back(hash_point(std::string(read), where));
     } else if (line["phase"] == "validation" || line["phase"] == "test") {
       ValidationPoint p = validation_point(line, where);
       std::erase_if(validation,

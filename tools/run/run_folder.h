@@ -7,6 +7,8 @@
 #include <vector>
 
 #include "semiagcl/settings/settings.h"
+#include "semiagcl/training/tensor_hashes.h"
+#include "semiagcl/training/tensor_watch.h"
 #include "semiagcl/training/term_gradients.h"
 #include "tools/evaluate/evaluation.h"
 
@@ -22,9 +24,13 @@
 ///     "theta":…,"a_ii":…,"seconds":…}
 ///     where debug.grads_every says so, {"step":n,"phase":"gradients","terms":["sup",…],"layers":["encoder.0",…],
 ///     "products":[[…],…]}: for each layer the upper triangle of TermGradients::Layer::products, row after row;
+///     where debug.watch says so, {"step":n,"phase":"watch","tensors":{"enc0.0/conv:grad":{"shape":[…],"min":…,"max":…,
+///     "mean":…,"std":…,"norm":…,"zeros":n,"not_finite":n}}}; where debug.hashes says so, {"step":n,"phase":"hashes",
+///     "tensors":{"batch/weak":"16 hexadecimal digits",…}};
 ///     and per validation: {"step":n,"phase":"validation","network":"student"|"teacher","dice":mean
 ///     foreground,"per_class":[…]}; after the last step also with "phase":"test", on the test cases; and
 ///     {"step":n,"phase":"note","text":…} where something was changed when the run went on
+///   watch/             with debug.watch_npy step-0000050/NAME.npy, "/" and ":" of the name being "_"
 ///   lock               while a process writes the folder (run_lock.h)
 namespace sagcl::tools {
 
@@ -48,6 +54,11 @@ struct GradientPoint {
   semiagcl::TermGradients gradients;
 };
 
+struct HashPoint {
+  std::int64_t step = 0;
+  semiagcl::TensorHashes hashes;
+};
+
 using Table = std::vector<std::pair<std::string, std::string>>;  ///< name, value
 
 struct RunRecord {
@@ -58,6 +69,7 @@ struct RunRecord {
   std::vector<TrainPoint> train;
   std::vector<ValidationPoint> validation;
   std::vector<GradientPoint> gradients;
+  std::vector<HashPoint> hashes;
   std::optional<Evaluation> evaluation;
   std::optional<std::int64_t> labelled, unlabelled, test;  ///< cases, from split.json
 
@@ -73,6 +85,12 @@ RunRecord read_run(const std::filesystem::path& folder);
 
 /// metrics.jsonl alone: fills train, validation and gradients.
 void parse_metrics(const std::string& text, const std::string& name, RunRecord& run);
+
+/// Lines of metrics.jsonl about watched tensors and hashes; and the tensors as NAME.npy, with "/" and ":" as "_".
+std::string watch_line(std::int64_t step, const std::vector<semiagcl::WatchedTensor>& watched);
+void write_npy_files(const std::filesystem::path& folder, const std::vector<semiagcl::WatchedTensor>& watched);
+std::string hashes_line(const HashPoint& point);
+HashPoint hash_point(const std::string& line, const std::string& where);
 
 /// A line of metrics.jsonl about gradients, and back; DataError begins with `where`.
 std::string gradients_line(const GradientPoint& point);

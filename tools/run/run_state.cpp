@@ -113,7 +113,7 @@ std::string kept_metrics(const std::string& text, std::int64_t attempt, std::int
     if (!json.is_object() || !json.contains("step") || !json["step"].is_number_integer() || !json.contains("phase"))
       continue;
     const std::int64_t at = json["step"].get<std::int64_t>();
-    const bool trained = json["phase"] == "train", of_step = trained || json["phase"] == "gradients";
+    const bool trained = json["phase"] == "train", of_step = json["phase"] != "validation" && json["phase"] != "test";
     if (trained && at <= last) ++current;
     if (trained) last = at;
     if (json["phase"] == "note" || current < attempt || (current == attempt && (of_step ? at <= step : at < step)))

@@ -53,8 +53,8 @@ Json environment(const engine::DeviceChoice& device) {
 
 }  // namespace
 
-RunWriter::RunWriter(const std::filesystem::path& folder, std::int64_t parameters)
-    : folder_(folder), parameters_(parameters) {
+RunWriter::RunWriter(const std::filesystem::path& folder, std::int64_t parameters, bool watch_npy)
+    : folder_(folder), parameters_(parameters), watch_npy_(watch_npy) {
   make_folder(folder_ / "checkpoints");
   make_folder(folder_ / "predictions");
   for (const auto& part : {folder_, folder_ / "checkpoints", folder_ / "predictions"})
@@ -110,6 +110,9 @@ void RunWriter::train(const semiagcl::StepReport& r) {
   j["seconds"] = r.seconds;
   line(json_text(j));
   if (r.gradients) line(gradients_line({r.step, *r.gradients}));
+  if (r.watched) line(watch_line(r.step, r.watched->tensors));
+  if (r.watched && watch_npy_) write_npy_files(folder_ / "watch" / fmt::format("step-{:07}", r.step), r.watched->tensors);
+  if (!r.hashes.empty()) line(hashes_line({r.step, r.hashes}));
 }
 
 void RunWriter::validation(const ValidationPoint& p) {

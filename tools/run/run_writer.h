@@ -15,8 +15,8 @@ namespace sagcl::tools {
 class RunWriter {
  public:
   /// Creates the folder and removes what a killed process left there half written. The caller holds its RunLock.
-  /// `parameters`: how many are trained.
-  RunWriter(const std::filesystem::path& folder, std::int64_t parameters);
+  /// `parameters`: how many are trained; `watch_npy`: debug.watch_npy.
+  RunWriter(const std::filesystem::path& folder, std::int64_t parameters, bool watch_npy);
 
   /// The files of a new run; config.toml, which makes the folder a run, last. Steps that were recorded before are forgotten.
   void start(const std::string& config, const std::string& command, const engine::DeviceChoice& device);
@@ -46,6 +46,7 @@ class RunWriter {
   void line(const std::string& text);
   std::filesystem::path folder_;
   std::int64_t parameters_;
+  bool watch_npy_;
   std::ofstream metrics_, events_;  // the second for TensorBoard (event_file.h)
 };
 

@@ -93,6 +93,7 @@ class Session {
   std::optional<Trial> trial_;
   std::unique_ptr<RunWriter> writer_;  // of the first process alone
   double seconds_ = 0;
+  bool told_of_watch_ = false;
 };
 
 void Session::introduce() {
@@ -159,7 +160,7 @@ void Session::begin() {
   if (goes_on()) restore();
   engine::wait_for_all(ranks_);  // all have read the folder before the first process changes it
   if (ranks_.rank() > 0) return;
-  writer_ = std::make_unique<RunWriter>(options_.out, trained_parameters(trainer_));
+  writer_ = std::make_unique<RunWriter>(options_.out, trained_parameters(trainer_), options_.settings.debug.watch_npy);
   if (trial_) std::filesystem::remove(writer_->prediction(trial_->sample, trial_->prediction, data_.dataset));
   trial_.reset();
   if (goes_on()) {
@@ -204,6 +205,9 @@ void Session::log(const StepReport& report, Progress& progress) {
   std::string detail = fmt::format("loss {:.4f}", report.values.loss);
   for (const auto& [name, value] : report.values.terms) detail += fmt::format("  {} {:.4f}", name, value);
   progress.update(report.step, detail);
+  if (report.watched && !report.watched->without.empty() && !std::exchange(told_of_watch_, true))
+    progress.message(fmt::format("warning: debug.watch: nothing in step {} fits {}; sagcl-inspect watch lists what there is",
+                                 report.step, fmt::join(report.watched->without, ", ")));
   if (report.restarted) {
     progress.message("a class was never predicted: the run starts again with other weights");
     return save();  // instead of the checkpoints of the first attempt, whose steps would be counted as later
