@@ -45,7 +45,7 @@ TEST(Ideas, TheCommandDrawsThePicturesOfThePages) {
   const auto outcome =
       tests::run("sagcl-ideas", {"--data", (root / "data/glands").string(), "--out", out.path().string(), "--steps", "2"});
   ASSERT_EQ(outcome.code, 0) << outcome.err;
-  EXPECT_EQ(std::count(outcome.out.begin(), outcome.out.end(), '\n'), 4);
+  EXPECT_EQ(std::count(outcome.out.begin(), outcome.out.end(), '\n'), 5);
   std::istringstream files(outcome.out);
   for (std::filesystem::path file; files >> file;) {
     const std::string name = file.filename().string(), fresh = tests::content_of(file);

@@ -13,15 +13,18 @@ namespace sagcl::tools {
 using autograd::Variable;
 using semiagcl::AffinityGraph;
 
-std::string tile_with_grid(const Subject& subject, double side) {
-  const engine::Shape& s = subject.tile.shape();
+std::string small_image(const Tensor& image, double side, std::int64_t pixels) {
+  const engine::Shape& s = image.shape();
   semiagcl::DataSettings small;
-  small.resize = 112;
-  Tensor bytes =
-      semiagcl::resized_image(subject.tile.reshape({1, s[2], s[3], 3}), small).clone();  // enough for a small picture
+  small.resize = pixels;
+  Tensor bytes = semiagcl::resized_image(image.reshape({1, s[2], s[3], 3}), small).clone();
   for (std::int64_t i = 0; i < bytes.size(); ++i) bytes.data<float>()[i] *= 255;
-  std::string out = fmt::format("<image href=\"{0}\" width=\"{1}\" height=\"{1}\"/>", png_data_uri(plane_png(bytes, 0, 0)),
-                                coordinate(side));
+  return fmt::format("<image href=\"{0}\" width=\"{1}\" height=\"{1}\"/>", png_data_uri(plane_png(bytes, 0, 0)),
+                     coordinate(side));
+}
+
+std::string tile_with_grid(const Subject& subject, double side) {
+  std::string out = small_image(subject.tile, side, 112);  // enough for a small picture
   const engine::Extents grid = subject.settings.method.patch_grid;
   for (std::int64_t i = 1; i < grid[1]; ++i)
     out += fmt::format("<path d=\"M0 {0}H{1}M{0} 0V{1}\" stroke=\"#fff\" stroke-opacity=\"0.7\"/>",

@@ -45,6 +45,10 @@ IdeaPicture affinity_picture(Subject& subject);        ///< Eq. 2: A before and 
 IdeaPicture nuclear_norm_picture(Subject& subject);    ///< Eq. 3: the loss against noise, singular values, a descent
 IdeaPicture hard_negatives_picture(Subject& subject);  ///< Eq. 6: similarities of mixed negatives, stored affinities
 IdeaPicture entropy_picture(Subject& subject);         ///< Eq. 1: the patches each score chooses
+IdeaPicture copy_paste_picture(Subject& subject);      ///< the mask M: two tiles and what it makes of them
+
+/// An image [1,1,H,W,3] in [0,1] as a square of inline SVG, drawn with so many pixels a side.
+std::string small_image(const Tensor& image, double side, std::int64_t pixels);
 
 /// The tile with its patch grid as inline SVG.
 std::string tile_with_grid(const Subject& subject, double side);

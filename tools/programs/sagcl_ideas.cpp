@@ -20,8 +20,8 @@ int main(int argc, char** argv) {
     tools::require_folder(data, "--data");
     tools::make_folder(out);
     tools::Subject subject = tools::make_subject(data, steps);
-    for (const auto draw :
-         {tools::affinity_picture, tools::nuclear_norm_picture, tools::hard_negatives_picture, tools::entropy_picture}) {
+    for (const auto draw : {tools::affinity_picture, tools::nuclear_norm_picture, tools::hard_negatives_picture,
+                            tools::entropy_picture, tools::copy_paste_picture}) {
       const tools::IdeaPicture picture = draw(subject);
       const std::filesystem::path file = std::filesystem::path(out) / picture.file;
       engine::write_file_atomically(file, picture.svg);

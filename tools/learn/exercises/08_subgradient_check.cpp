@@ -48,15 +48,16 @@ int main() {
     up[i] += h, down[i] -= h;
     quotients.push_back((norm(up) - norm(down)) / (2 * h));
   }
-  claims.check(largest_difference(w, quotients) < 1e-8, "three values above 0: all nine derivatives as by difference quotients");
+  claims.check(largest_difference(w, quotients) < 1e-8,
+               "three values above 0: all nine derivatives as by difference quotients");
 
   const exercises::Decomposition kink{.n = 3, .u = smooth.u, .s = {4, 1.5, 1e-9}, .v = smooth.v};
   const Numbers smallest = exercises::nuclear_norm_subgradient(kink, 1e-6);
   double square = 0, along = 0;
   for (std::size_t i = 0; i < smallest.size(); ++i)
     square += smallest[i] * smallest[i], along += smallest[i] * product(kink)[i];
-  claims.check(std::abs(square - 2) < 1e-12, "a value of nearly 0: the squares of W sum to {:.3f}, one for each that is left",
-               square);
+  claims.check(std::abs(square - 2) < 1e-12,
+               "a value of nearly 0: the squares of W sum to {:.3f}, one for each that is left", square);
   claims.check(std::abs(along - 5.5) < 1e-8, "the sum of W A is {:.4f}, that of the values 5.5", along);
 
   Variable matrix = Variable::parameter(Tensor::of({1, 3, 3}, product(kink)));

@@ -37,11 +37,12 @@ int main() {
         semiagcl::contrastive_losses(autograd::Variable(Tensor::of({1, 2}, q)),
                                      {.keys = Tensor::of({1, 2}, k),
                                       .weights = Tensor::full({1, 1}, 1, Dtype::f64),
-                                      .shared = Tensor::of<double>({3, 2}, {std::cos(2), std::sin(2), std::cos(3), std::sin(3),
-                                                                            std::cos(-0.9), std::sin(-0.9)}),
+                                      .shared = Tensor::of<double>({3, 2}, {std::cos(2), std::sin(2), std::cos(3),
+                                                                            std::sin(3), std::cos(-0.9), std::sin(-0.9)}),
                                       .tau = tau})
             .value();
-    claims.check(std::abs(loss - engine.item()) < 1e-12, "τ = {}: loss {:.6f}, the engine's {:.6f}", tau, loss, engine.item());
+    claims.check(std::abs(loss - engine.item()) < 1e-12, "τ = {}: loss {:.6f}, the engine's {:.6f}", tau, loss,
+                 engine.item());
   }
   const exercises::Bank nearer{.room = 1, .keys = {unit(0)}};  // a negative that is the anchor itself
   const double mistaken = exercises::contrastive_loss(q, k, nearer, 0.001);

@@ -18,7 +18,8 @@ int main() {
   learn::Claims claims;
   const Numbers by_hand = {0,  1,  2,   3,   4,   5,  6,  7,  108, 109, 110, 11,  //
                            12, 13, 114, 115, 116, 17, 18, 19, 20,  21,  22,  23};
-  claims.check(first.values == by_hand, "the first image has the other's rows 1 and 2, columns 2 to 4, and is itself elsewhere");
+  claims.check(first.values == by_hand,
+               "the first image has the other's rows 1 and 2, columns 2 to 4, and is itself elsewhere");
   bool whole = true;
   for (std::size_t i = 0; i < 24; ++i) whole = whole && first.values[i] + second.values[i] == a.values[i] + b.values[i];
   claims.check(whole, "what one lost the other has");

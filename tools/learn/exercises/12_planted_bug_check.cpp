@@ -41,8 +41,9 @@ const Suspect exponential{"exponential", [](const Numbers& x) { return each(x, s
 const Suspect product{"linear", [](const Numbers& x) { return linear(x, false); },
                       [](const Numbers&, const Numbers& dy) { return linear(dy, true); }};
 const Suspect centre{"centre", without_mean, [](const Numbers&, const Numbers& dy) { return without_mean(dy); }};
-const Suspect large{"large", [](const Numbers& x) { return each(x, [](double v) { return 1e6 * v * v; }); },
-                    [](const Numbers& x, const Numbers& dy) { return times(each(x, [](double v) { return 2e6 * v; }), dy); }};
+const Suspect large{
+    "large", [](const Numbers& x) { return each(x, [](double v) { return 1e6 * v * v; }); },
+    [](const Numbers& x, const Numbers& dy) { return times(each(x, [](double v) { return 2e6 * v; }), dy); }};
 
 /// The same with another backward.
 Suspect with(Suspect s, std::function<Numbers(const Numbers&, const Numbers&)> backward) {
@@ -76,9 +77,8 @@ int main() {
     return times(each(at, std::exp), Numbers(dy.rbegin(), dy.rend()));
   });
   find("dy in the wrong order, which equal dy hide", {centre, reversed}, "exponential");
-  const Suspect deaf = with(large, [](const Numbers& at, const Numbers&) {
-    return each(at, [](double v) { return 2e6 * v; });
-  });
+  const Suspect deaf =
+      with(large, [](const Numbers& at, const Numbers&) { return each(at, [](double v) { return 2e6 * v; }); });
   find("dy forgotten, and another bug behind it: the first counts", {centre, deaf, transposed}, "large");
   return claims.exit_code();
 }

@@ -22,7 +22,8 @@ std::vector<int> top_patches(const Numbers& score, const Numbers& confidence, do
   std::vector<int> patches;
   for (std::size_t p = 0; p < score.size(); ++p)
     if (confidence[p] >= least) patches.push_back(int(p));
-  std::stable_sort(patches.begin(), patches.end(), [&](int a, int b) { return score[std::size_t(a)] > score[std::size_t(b)]; });
+  std::stable_sort(patches.begin(), patches.end(),
+                   [&](int a, int b) { return score[std::size_t(a)] > score[std::size_t(b)]; });
   patches.resize(std::min(patches.size(), std::size_t(n)));
   return patches;
 }
