@@ -20,8 +20,7 @@ std::vector<WatchPattern> watch_patterns(const std::string& text) {
     const std::string word = "@every=";
     const std::size_t at = one.find(word);
     WatchPattern pattern{one.substr(0, at)};
-    if (at != std::string::npos)
-      pattern.every = datasets::number_in<std::int64_t>(one.substr(at + word.size())).value_or(0);
+    if (at != std::string::npos) pattern.every = datasets::number_in<std::int64_t>(one.substr(at + word.size())).value_or(0);
     require<UsageError>(!pattern.names.empty() && pattern.every >= 1,
                         "'{}': expected names and, if not in every step, how often, e.g. 'enc*/conv:grad@every=50'", one);
     all.push_back(std::move(pattern));

@@ -49,8 +49,8 @@ class TensorWatch final : public autograd::Observer, public engine::ShowListener
   /// The first of this name, or undefined.
   engine::Tensor find(const std::string& name) const;
 
-  datasets::Batch batch;  ///< of the step, set by the trainer
-  Watched seen;           ///< `without` shrinks from all patterns
+  datasets::Batch batch;           ///< of the step, set by the trainer
+  Watched seen;                    ///< `without` shrinks from all patterns
   std::vector<std::string> names;  ///< of all tensors, whether they fit or not
 
  private:

@@ -88,9 +88,7 @@ class Page {
     return svg;
   }
 
-  std::string panel(const std::string& svg, const std::string& caption) const {
-    return figure(side, height_, svg, caption);
-  }
+  std::string panel(const std::string& svg, const std::string& caption) const { return figure(side, height_, svg, caption); }
 
   std::string section(const std::string& title, const std::string& text, const std::string& content) const {
     return "<section><h2>" + escaped(title) + "</h2><p>" + escaped(text) + "</p>\n" + content + "</section>\n";
@@ -125,9 +123,9 @@ class Page {
       const Tensor label = labelled ? as_mask(sample(batch.label, i)) : Tensor();
       const std::string box = labelled && batch.mask.defined() ? mask_line(i) : "";
       const std::string& id = batch.ids[std::size_t(i)];
-      figures += group(
-          panel(picture_of(batch.weak, i, label) + box, fmt::format("{}: {}", i, id)) +
-          panel(picture_of(batch.strong, i, label) + box, labelled ? "strong, labelled" : "strong, unlabelled"));
+      figures +=
+          group(panel(picture_of(batch.weak, i, label) + box, fmt::format("{}: {}", i, id)) +
+                panel(picture_of(batch.strong, i, label) + box, labelled ? "strong, labelled" : "strong, unlabelled"));
     }
     return section("Samples", text, "<div class=\"figures\">" + figures + "</div>");
   }
@@ -169,9 +167,9 @@ class Page {
         const auto out = std::count_if(one.begin(), one.end(), [](double v) { return v < 0; });
         if (out > 0) caption += fmt::format(", {:.1f} % not sure enough", 100 * double(out) / double(one.size()));
       }
-      figures += group(
-          panel(picture_of(images, i, labels ? as_mask(sample(pseudo, i)) : Tensor(), most_likely(p, i)), caption) +
-          panel(shaded(unsure, std::size_t(s[2]), side, height_, Shades::amount, 1), "unsure"));
+      figures +=
+          group(panel(picture_of(images, i, labels ? as_mask(sample(pseudo, i)) : Tensor(), most_likely(p, i)), caption) +
+                panel(shaded(unsure, std::size_t(s[2]), side, height_, Shades::amount, 1), "unsure"));
     }
     return section("Teacher", text, "<div class=\"figures\">" + figures + "</div>");
   }
@@ -219,8 +217,8 @@ class Page {
     for (std::int64_t i = 0; i < n; ++i) {
       std::string classes;
       for (std::int64_t k = 0; k < K; ++k)
-        classes += panel(picture_of(images, i) + patch_marks(i, k),
-                         fmt::format("image {}: {}", i, view_.classes[std::size_t(k)]));
+        classes +=
+            panel(picture_of(images, i) + patch_marks(i, k), fmt::format("image {}: {}", i, view_.classes[std::size_t(k)]));
       figures += group(classes);
     }
     return section("Patches", text, "<div class=\"figures\">" + figures + "</div>");
@@ -310,13 +308,14 @@ class Page {
                  .series = {distribution("", palette()[0], weights, 0, 1, bins)},
                  .marks = {{seen_.find("theta").item(), "θ"}}};
     std::string text =
-        "Each anchor's positives are the teacher's keys of its class; its hard negatives are mixtures w n_i + (1 - w) n_j of "
+        "Each anchor's positives are the teacher's keys of its class; its hard negatives are mixtures w n_i + (1 - w) n_j "
+        "of "
         "the closest stored keys of other classes. n_i is drawn from those whose affinity lies at or below θ";
     text += view_.method.mixing == semiagcl::Mixing::affinity     ? ", and w is its affinity."
             : view_.method.mixing == semiagcl::Mixing::one_to_one ? "; w is 1/2 in this run."
                                                                   : "; w is random in this run.";
-    return section("Hard negatives", text, light("<figure>" + line_chart(similar) + "</figure><figure>" +
-                                                 line_chart(weight) + "</figure>"));
+    return section("Hard negatives", text,
+                   light("<figure>" + line_chart(similar) + "</figure><figure>" + line_chart(weight) + "</figure>"));
   }
 
   const BatchView& view_;

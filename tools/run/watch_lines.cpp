@@ -17,10 +17,9 @@ std::string watch_line(std::int64_t step, const std::vector<semiagcl::WatchedTen
   Json json = {{"step", step}, {"phase", "watch"}, {"tensors", Json::object()}};
   for (const auto& [name, value] : watched) {
     const semiagcl::TensorStatistics s = semiagcl::statistics_of(value);
-    Json& one = json["tensors"][name] = {{"shape", Json::array()},       {"min", number(s.low)},
-                                         {"max", number(s.high)},        {"mean", number(s.mean)},
-                                         {"std", number(s.deviation)},   {"norm", number(s.norm)},
-                                         {"zeros", s.zeros},             {"not_finite", s.not_finite}};
+    Json& one = json["tensors"][name] = {{"shape", Json::array()}, {"min", number(s.low)},       {"max", number(s.high)},
+                                         {"mean", number(s.mean)}, {"std", number(s.deviation)}, {"norm", number(s.norm)},
+                                         {"zeros", s.zeros},       {"not_finite", s.not_finite}};
     for (int a = 0; a < value.shape().rank(); ++a) one["shape"].push_back(value.shape()[a]);
   }
   return json_text(json);
