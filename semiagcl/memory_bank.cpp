@@ -134,4 +134,8 @@ void MemoryBank::load(const std::map<std::string, Tensor>& saved) {
     part.copy_from((name == "affinity" ? Tensor::of(part.shape(), affinity) : saved.at(name)).to(part.dtype()));
 }
 
+void MemoryBank::convert_to(engine::Dtype dtype) {
+  for (Tensor* part : {&ring_.keys, &ring_.affinity, &threshold_}) *part = part->to(dtype);
+}
+
 }  // namespace sagcl::semiagcl

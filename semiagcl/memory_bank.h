@@ -30,6 +30,8 @@ class MemoryBank {
   /// [K n, K bank_size]: 0 where a key is of another class than the row, else -1e30
   Tensor other_classes(std::int64_t n) const;
 
+  void convert_to(engine::Dtype dtype);
+
   // What follows waits for the device; it is for checkpoints and for looking.
 
   double threshold() const { return theta().item(); }

@@ -18,6 +18,7 @@ class SemiAgcl final : public TeacherMethod {
   std::map<std::string, Tensor> observations() const override { return observed_; }
   bool waits_for_host() const override { return method_.mask && settings_.mix.largest_component; }
   NamedModules modules() override;
+  void convert_to(engine::Dtype dtype) override { bank_.convert_to(dtype); }
   void store(engine::TensorFile& content) const override;
   void load(const engine::TensorFile& content) override;
 

@@ -208,6 +208,11 @@ NamedModules Arco::modules() {
   return all;
 }
 
+void Arco::convert_to(engine::Dtype dtype) {
+  DistilledMethod::convert_to(dtype);
+  banks_.convert_to(dtype), maps_.convert_to(dtype);
+}
+
 void Arco::store(engine::TensorFile& content) const {
   DistilledMethod::store(content);
   checkpoint::store(banks_.state(), checkpoint::bank, content);

@@ -32,6 +32,7 @@ class Arco final : public DistilledMethod {
   Arco(const RunSettings& settings, const layers::SegmenterSpec& spec, engine::Device device);
 
   NamedModules modules() override;
+  void convert_to(engine::Dtype dtype) override;
   void store(engine::TensorFile& content) const override;
   void load(const engine::TensorFile& content) override;
 

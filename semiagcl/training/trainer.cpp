@@ -260,6 +260,20 @@ TensorWatch Trainer::watch(const std::vector<std::string>& patterns) {
   return all;
 }
 
+std::vector<CheckedParameter> Trainer::check_gradients(const autograd::GradcheckOptions& options) {
+  std::vector<CheckedParameter> all;
+  if (finished()) begin_phase();
+  for (const auto& [name, module] : modules()) layers::convert_to(*module, engine::Dtype::f64);
+  for (const TrainedModule& one : phase().trained) layers::convert_to(*one.module, engine::Dtype::f64);
+  method_->convert_to(engine::Dtype::f64);
+  look([&](datasets::Batch batch, const auto& random, const auto& restore) {
+    for (Tensor datasets::Batch::*part : datasets::Batch::tensors)
+      if (Tensor& t = batch.*part; t.defined() && t.dtype() == engine::Dtype::f32) t = t.to(engine::Dtype::f64);
+    all = work_->check_gradients(batch, random, options, restore);
+  });
+  return all;
+}
+
 void Trainer::complete_reports() {
   if (incomplete_.empty()) return;
   const std::vector<StepValues> values = log_->read();

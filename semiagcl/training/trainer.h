@@ -66,6 +66,10 @@ class Trainer {
   /// teacher's as "teacher/…"), and what the method shows. Nothing changes.
   TensorWatch watch(const std::vector<std::string>& patterns);
 
+  /// Of every trained parameter, how the gradient of that step's loss, or shard's, compares with difference quotients, all
+  /// in f64: the trainer converts itself for it, and can do nothing else afterwards.
+  std::vector<CheckedParameter> check_gradients(const autograd::GradcheckOptions& options);
+
   /// What the steps since the last call did; waits for the device. Where a loss was not finite, this, advance() or
   /// checkpoint(), whichever looks first, throws engine::NonFiniteError naming the operation that first produced NaN or
   /// infinity. That step and those behind it have then not happened: weights, averages and stored keys are those of the step

@@ -44,6 +44,9 @@ class TrainingMethod {
   /// hold them, and they are equal in every process.
   virtual NamedModules modules() { return {}; }
 
+  /// State that is in no module, like the memory bank, from here on in this type: for gradient checks in f64.
+  virtual void convert_to(engine::Dtype /*dtype*/) {}
+
   /// Further state for a checkpoint and back, under the names of checkpoint.h. DataError without a file's name.
   virtual void store(engine::TensorFile& /*content*/) const {}
   virtual void load(const engine::TensorFile& /*content*/) {}

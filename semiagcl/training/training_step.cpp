@@ -119,6 +119,26 @@ layers::NamedGradients TrainingStep::observe(const datasets::Batch& shard, const
   return optimisers_.take_gradients();
 }
 
+std::vector<CheckedParameter> TrainingStep::check_gradients(const datasets::Batch& shard, const engine::Generator& random,
+                                                            const autograd::GradcheckOptions& options,
+                                                            const std::function<void()>& restore) {
+  std::vector<CheckedParameter> all;
+  for (const auto& [name, p] : optimisers_.parameters()) {
+    const Variable own = *p;
+    const auto loss = [&, p = p](const std::vector<Variable>& moved) {
+      *p = moved[0];
+      Findings found;
+      const Variable value = total_loss(terms_of(phase_.objective, shard, random, found));
+      restore();
+      return value;
+    };
+    all.push_back({name, autograd::gradcheck(loss, {own.value()}, options)});
+    *p = own;
+    for (const auto& [other, q] : optimisers_.parameters()) q->clear_grad();
+  }
+  return all;
+}
+
 bool TrainingStep::gate_is_open() const { return gate_.to_doubles().front() != 0; }
 
 void TrainingStep::open_gate() { gate_.copy_from(Tensor::full({1}, 1, gate_.dtype(), device_)); }

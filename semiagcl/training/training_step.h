@@ -1,4 +1,5 @@
 #pragma once
+#include "autograd/gradcheck.h"
 #include "engine/devices/replay.h"
 #include "semiagcl/settings/settings.h"
 #include "semiagcl/training/optimisers.h"
@@ -7,6 +8,12 @@
 #include "semiagcl/training/term_gradients.h"
 
 namespace sagcl::semiagcl {
+
+/// A parameter and the check of its gradient.
+struct CheckedParameter {
+  std::string name;
+  autograd::GradcheckResult result;
+};
 
 /// The work of a phase's steps on the device: forward and backward of one shard of a batch, and the update of the weights.
 /// It can be recorded and replayed, so what changes from step to step (batch, numbers, keys of random draws) lies at the
@@ -54,6 +61,12 @@ class TrainingStep {
   /// Forward and backward of `shard` under observation, and the gradients. Only running statistics move.
   layers::NamedGradients observe(const datasets::Batch& shard, const engine::Generator& random,
                                  autograd::Observer& observer);
+
+  /// Of every parameter, how its gradient by the tape compares with difference quotients of the loss. Everything must be in
+  /// f64. Running statistics move, which `restore` is to put back behind each forward pass.
+  std::vector<CheckedParameter> check_gradients(const datasets::Batch& shard, const engine::Generator& random,
+                                                const autograd::GradcheckOptions& options,
+                                                const std::function<void()>& restore);
 
   // --- where a loss was not finite ------------------------------------------------------------------------------------
 

@@ -61,6 +61,9 @@ const std::vector<OpCase>& op_cases();
 /// Some operations again in f32, at sizes at which the CPU splits its loops into many chunks and spreads them over threads;
 /// odd, so that pieces are left over.
 const std::vector<OpCase>& large_cases();
+/// The losses of all methods, and layers and networks with their parameters: for gradient checks.
+const std::vector<OpCase>& loss_cases();
+const std::vector<OpCase>& module_cases();
 /// op_cases_images.cpp: element by element, conv, pool, resize, norm, layout, dropout
 void add_image_cases(std::vector<OpCase>& cases);
 /// op_cases_vectors.cpp: products, rows, distances, nuclear norm, losses

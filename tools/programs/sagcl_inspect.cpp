@@ -4,6 +4,7 @@
 #include "engine/parallel.h"
 #include "tools/inspect/batch_view.h"
 #include "tools/inspect/compare.h"
+#include "tools/inspect/gradcheck_view.h"
 #include "tools/inspect/grads.h"
 #include "tools/inspect/profile.h"
 #include "tools/inspect/repeat.h"
@@ -25,14 +26,16 @@ struct Options {
   std::string svg, dot, trace, html;
   std::vector<std::string> names;  // of watch
   std::filesystem::path npy;
+  std::string what = "all", only;  // of gradcheck
+  std::int64_t elements = 4;
   std::filesystem::path a, b;
   int threads = 0;
   bool json = false;
 };
 
-CLI::App* verb(CLI::App& app, Options& o, const std::string& name, const std::string& text) {
+CLI::App* verb(CLI::App& app, Options& o, const std::string& name, const std::string& text, const char* run = "run") {
   CLI::App* sub = app.add_subcommand(name, text);
-  sub->add_option("run", o.subject.run, "run folder, as given to sagcl-train --out")->type_name("RUN");
+  sub->add_option(run, o.subject.run, "run folder, as given to sagcl-train --out")->type_name("RUN");
   sub->add_option("--step", o.subject.step,
                   "the step to look at, as counted in metrics.jsonl (default: behind the checkpoint)");
   sub->add_option("--checkpoint", o.subject.checkpoint, "a checkpoint of the run (default: the newest before the step)");
@@ -97,6 +100,27 @@ int watch(const Options& o) {
   return tools::exit_ok;
 }
 
+int gradcheck(const Options& o) {
+  std::vector<tools::CheckedGradient> all;
+  const auto add = [&](std::vector<tools::CheckedGradient> some) {
+    for (tools::CheckedGradient& one : some) all.push_back(std::move(one));
+  };
+  const auto wanted = [&](const char* kind) { return o.what == kind || o.what == "all"; };
+  if (wanted("op")) add(tools::check_cases("op", tests::op_cases(), o.only, 400));
+  if (wanted("module")) add(tools::check_cases("module", tests::module_cases(), o.only, o.elements));
+  if (wanted("loss")) add(tools::check_cases("loss", tests::loss_cases(), o.only, 400));
+  if (wanted("method")) add(tools::check_methods(o.only, o.elements));
+  if (o.what == "step") {
+    tools::InspectedStep subject(o.subject);
+    add(tools::check_step(subject, o.elements));
+  }
+  engine::require<engine::UsageError>(!all.empty(), "gradcheck {}: nothing fits --only {}", o.what, o.only);
+  fmt::print("{}", o.json ? tools::gradcheck_json(all) : tools::gradcheck_text(all));
+  for (const tools::CheckedGradient& one : all)
+    if (!one.result.passed) return tools::exit_internal;
+  return tools::exit_ok;
+}
+
 int batch(const Options& o) {
   tools::InspectedStep subject(o.subject);
   const tools::BatchView view = tools::batch_view(subject);
@@ -135,6 +159,16 @@ int main(int argc, char** argv) {
   CLI::App* p = verb(app, o, "profile", "where the time of steps goes, by phase and operation");
   p->add_option("--steps", o.steps, "how many steps")->capture_default_str()->check(CLI::Range(1, 100000));
   p->add_option("--trace", o.trace, "also for Perfetto or chrome://tracing")->type_name("FILE");
+  CLI::App* k =
+      verb(app, o, "gradcheck", "gradients in f64 beside difference quotients; exit code 1 if one is wrong", "--run");
+  k->add_option("what", o.what,
+                "op, module, loss, method (on phantoms), all of these, or step: of --run, or --preset and --data")
+      ->check(CLI::IsMember({"op", "module", "loss", "method", "all", "step"}))
+      ->capture_default_str();
+  k->add_option("--only", o.only, "names with * and ?, e.g. 'conv/*'");
+  k->add_option("--elements", o.elements, "of each parameter of a module, method or step")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 1000000));
   CLI::App* b = verb(app, o, "batch", "the samples of the step, and what the method makes of them, as a page of pictures");
   b->add_option("--html", o.html, "where to write the page")->type_name("FILE");
   CLI::App* w = verb(app, o, "watch", "what tensors of the step hold: of operations, weights, and what the method shows");
@@ -157,6 +191,8 @@ int main(int argc, char** argv) {
                             "  sagcl-inspect tape runs/a --depth 1 --svg tape.svg\n"
                             "  sagcl-inspect memory runs/a --svg memory.svg\n"
                             "  sagcl-inspect profile --preset acdc-cpu --data DIR --steps 10 --trace trace.json\n"
+                            "  sagcl-inspect gradcheck op --only 'conv/*'\n"
+                            "  sagcl-inspect gradcheck step --run runs/a --step 1500\n"
                             "  sagcl-inspect batch runs/a --step 1500 --html batch.html\n"
                             "  sagcl-inspect watch runs/a --name A --name 'enc*/conv:grad'\n"
                             "  sagcl-inspect compare runs/a runs/b\n"
@@ -168,6 +204,7 @@ int main(int argc, char** argv) {
                               if (t->parsed()) return tape(o);
                               if (m->parsed()) return memory(o);
                               if (p->parsed()) return profile(o);
+                              if (k->parsed()) return gradcheck(o);
                               if (b->parsed()) return batch(o);
                               if (w->parsed()) return watch(o);
                               if (c->parsed()) return compare(o);

@@ -129,6 +129,10 @@ NamedModules DistilledMethod::modules() {
   return all;
 }
 
+void DistilledMethod::convert_to(engine::Dtype dtype) {
+  for (Relation* relation : {&latents_, &outputs_}) relation->cache().convert_to(dtype);
+}
+
 void DistilledMethod::store(engine::TensorFile& content) const {
   checkpoint::store(latents_.cache().state(), checkpoint::latents, content);
   checkpoint::store(outputs_.cache().state(), checkpoint::outputs, content);

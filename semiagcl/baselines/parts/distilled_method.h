@@ -15,6 +15,7 @@ class DistilledMethod : public TeacherMethod {
   std::vector<Phase> phases() final;
   double ema_decay(const RunSettings&) const override { return 0.99; }
   NamedModules modules() override;
+  void convert_to(engine::Dtype dtype) override;
   void store(engine::TensorFile& content) const override;
   void load(const engine::TensorFile& content) override;
 

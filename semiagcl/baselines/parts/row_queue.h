@@ -21,6 +21,8 @@ class RowQueue {
   const Tensor& rows() const { return rows_; }      ///< f32 [G, size, dim]
   const Tensor& filled() const { return filled_; }  ///< f32 [G, size]: 1 where a row was pushed, else 0
 
+  void convert_to(engine::Dtype dtype) { rows_ = rows_.to(dtype), filled_ = filled_.to(dtype); }
+
   /// For a checkpoint, and back: DataError if a part is missing or of another shape.
   std::map<std::string, Tensor> state() const { return {{"rows", rows_.clone()}, {"filled", filled_.clone()}}; }
   void load(const std::map<std::string, Tensor>& state);
