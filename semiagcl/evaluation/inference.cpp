@@ -10,15 +10,19 @@
 #include "ops/resize.h"
 #include "ops/softmax.h"
 #include "semiagcl/evaluation/components.h"
+#include "semiagcl/evaluation/mirrors.h"
 #include "semiagcl/evaluation/resample.h"
 #include "semiagcl/evaluation/sliding_window.h"
+#include "semiagcl/settings/axes.h"
 
 namespace sagcl::semiagcl {
 
 using autograd::Variable;
 using engine::Device;
 using engine::Extents;
+using engine::require;
 using engine::Shape;
+using engine::UsageError;
 
 Tensor resized_image(const Tensor& image, const DataSettings& settings) {
   const Shape& s = image.shape();
@@ -110,17 +114,25 @@ Tensor padded_planes(const Tensor& image, const Extents& before, const Extents& 
   return x;
 }
 
+/// Plane d of an image [D, H, W, C], as [1, H, W, C].
+Tensor plane_of(const Tensor& image, std::int64_t d) {
+  Tensor plane = Tensor::empty(image.shape().with(0, 1));
+  std::copy_n(image.data<float>() + d * plane.size(), plane.size(), plane.data<float>());
+  return plane;
+}
+
 /// One image through one network; the image's scores go into the labelling plane by plane.
 struct ImagePass {
   layers::Segmenter& network;
   const RunSettings& settings;
   Device device;
   Labelling& labelling;
+  std::vector<Mirror> mirrors;
 
   using Count = std::function<void(std::int64_t done, std::int64_t total)>;
 
-  /// Without windows, padded with zeros, half of them (rounded down) before.
-  void whole(const Tensor& image, const Count& count) const {
+  /// Without windows, padded with zeros, half of them (rounded down) before. `sink` is given logits [n, H, W, classes].
+  void whole(const Tensor& image, const Count& count, const PlaneSink& sink) const {
     Extents before, padded;
     for (int a = 0; a < 3; ++a) {
       const std::int64_t multiple = network.flat() && a == 0 ? 1 : layers::Segmenter::stride(), size = image.shape()[a];
@@ -140,19 +152,45 @@ struct ImagePass {
       if (begin < end) {
         const Extents size{{end - begin, image.shape()[1], image.shape()[2]}};
         const Tensor x = ops::crop(logits, {{begin, before[1], before[2]}}, size).value();
-        labelling.add(x.reshape({size[0], size[1], size[2], x.shape()[4]}), true);
+        sink(x.reshape({size[0], size[1], size[2], x.shape()[4]}));
       }
       count(read + written, 2 * padded[0]);
     });
+  }
+
+  /// The same for an image and its mirror images. What they have in common is known once all were seen, so the probabilities
+  /// of the whole image are held.
+  void whole_mirrored(const Tensor& image, const Count& count) const {
+    const Shape& s = image.shape();
+    MirrorMean mean(s[0]);
+    for (std::size_t k = 0; k < mirrors.size(); ++k) {
+      const auto counted = [&](std::int64_t done, std::int64_t total) {
+        count(std::int64_t(k) * total + done, std::int64_t(mirrors.size()) * total);
+      };
+      std::int64_t first = 0;
+      whole(mirrored(image.reshape({1, s[0], s[1], s[2], s[3]}), mirrors[k]).reshape(s), counted, [&](const Tensor& logits) {
+        const Tensor p = ops::softmax(Variable(logits)).value().to(Device::cpu());
+        const Shape& planes = p.shape();
+        mean.add(p.reshape({1, planes[0], planes[1], planes[2], planes[3]}), first, mirrors[k]);
+        first += planes[0];
+      });
+    }
+    const Tensor p = mean.take(mirrors.size());
+    const Tensor probabilities = p.reshape({s[0], s[1], s[2], p.shape()[4]});
+    for (std::int64_t d = 0; d < s[0]; ++d) labelling.add(plane_of(probabilities, d), false);
   }
 
   /// Overlapping windows of the training patch's size.
   void windowed(const Tensor& image, const Count& count) const {
     const auto& p = settings.train.patch;
     const auto& t = settings.evaluation.stride;
-    const WindowSpec spec{.window = {{p[0], p[1], p[2]}}, .stride = {{t[0], t[1], t[2]}}};
+    const WindowSpec spec{.window = {{p[0], p[1], p[2]}},
+                          .stride = {{t[0], t[1], t[2]}},
+                          .gaussian = settings.evaluation.blending == "gaussian"};
     const auto probabilities = [&](const Tensor& windows) {
-      return ops::softmax(network.forward(Variable(windows.to(device)), {}).logits).value().to(Device::cpu());
+      return mean_over_mirrors(windows, mirrors, [&](const Tensor& x) {
+        return ops::softmax(network.forward(Variable(x.to(device)), {}).logits).value().to(Device::cpu());
+      });
     };
     sliding_window(
         image, spec, probabilities, [&](const Tensor& planes) { labelling.add(planes, false); }, count);
@@ -160,7 +198,9 @@ struct ImagePass {
 
   void run(const Tensor& image, const Count& count) const {
     const Tensor input = resized_image(image, settings.data);
-    settings.evaluation.stride.empty() ? whole(input, count) : windowed(input, count);
+    if (!settings.evaluation.stride.empty()) windowed(input, count);
+    else if (mirrors.size() > 1) whole_mirrored(input, count);
+    else whole(input, count, [&](const Tensor& logits) { labelling.add(logits, true); });
   }
 };
 
@@ -170,22 +210,33 @@ Tensor resized_label(const Tensor& label, const DataSettings& settings) {
   return at_size(label, settings.resize, settings.resize, settings);
 }
 
+void check_prediction(const RunSettings& s) {
+  const EvaluationSettings& e = s.evaluation;
+  require<UsageError>(e.blending == "mean" || e.blending == "gaussian",
+                      "evaluation.blending = '{}': choose mean or gaussian", e.blending);
+  require<UsageError>(
+      e.blending == "mean" || !e.stride.empty(),
+      "evaluation.blending = 'gaussian': evaluation.stride = [] predicts whole images, so there are no windows "
+      "to blend; choose mean, or windows of train.patch = [{}] (--set evaluation.stride=D,H,W)",
+      fmt::join(s.train.patch, ", "));
+  require<UsageError>(!axes_named(e.mirror, "evaluation.mirror")[0] || !layers::flat(s.network.name),
+                      "evaluation.mirror = [{}]: {} sees one plane at a time, which has no axis D; leave it out",
+                      fmt::join(e.mirror, ", "), s.network.name);
+}
+
 Tensor predict(layers::Segmenter& network, const Tensor& image, const RunSettings& settings, Device device,
                const PredictionEvents& events) {
+  check_prediction(settings);
   const autograd::NoGrad no_grad;
   const engine::Sparing sparing(engine::allocator(device));
   const Shape& s = image.shape();
-  engine::require(s.rank() == 4, "an image must be [D, H, W, C], got {}", s);
+  require(s.rank() == 4, "an image must be [D, H, W, C], got {}", s);
   Labelling labelling(s, settings.data, events);
-  const ImagePass one{network, settings, device, labelling};
+  const ImagePass one{network, settings, device, labelling,
+                      mirrors_along(axes_named(settings.evaluation.mirror, "evaluation.mirror"))};
   const std::int64_t parts = network.flat() ? s[0] : 1;  // a network of images labels a volume one plane after another
   for (std::int64_t d = 0; d < parts; ++d) {
-    Tensor part = image;
-    if (parts > 1) {
-      part = Tensor::empty({1, s[1], s[2], s[3]});
-      std::copy_n(image.data<float>() + d * part.size(), part.size(), part.data<float>());
-    }
-    one.run(part, [&](std::int64_t done, std::int64_t total) {
+    one.run(parts > 1 ? plane_of(image, d) : image, [&](std::int64_t done, std::int64_t total) {
       if (events.progress) events.progress(d * total + done, parts * total);
     });
   }

@@ -17,12 +17,19 @@ struct PredictionEvents {
   std::function<void(std::int64_t done, std::int64_t total)> progress;
 };
 
+/// UsageError where evaluation.blending or evaluation.mirror has a value that there is not, or one that would do nothing:
+/// blending without windows, mirrors of a plane along D.
+void check_prediction(const RunSettings& settings);
+
 /// Labels every voxel of an image: normalised f32 [D,H,W,C] on the CPU -> u8 [D,H,W], the most likely class.
-/// With evaluation.stride a window of train.patch slides over the volume and overlapping probabilities are averaged; without
-/// it the whole volume is segmented at once, padded with zeros on both sides to extents the network can halve. With
-/// data.resize an image is enlarged or reduced to what the network was trained on and its labels are brought back.
+/// With evaluation.stride a window of train.patch slides over the volume and overlapping probabilities are averaged, with
+/// the weights of evaluation.blending; without it the whole volume is segmented at once, padded with zeros on both sides to
+/// extents the network can halve. With evaluation.mirror every window, or the whole image, is predicted once for each of the
+/// 2^n combinations of mirrored axes, and the probabilities, mirrored back, are averaged. With data.resize an image is
+/// enlarged or reduced to what the network was trained on and its labels are brought back. UsageError as check_prediction.
 /// Beside image and label only planes are in memory, however deep the volume is: those that a window covers, or on the CPU
-/// those that a V-Net keeps while it is streamed (layers/segmenter.h). A network of images sees one plane after another.
+/// those that a V-Net keeps while it is streamed (layers/segmenter.h); but mirrors of whole volumes also need a second image
+/// and the probabilities of all classes. A network of images sees one plane after another.
 Tensor predict(layers::Segmenter& network, const Tensor& image, const RunSettings& settings, engine::Device device,
                const PredictionEvents& events = {});
 

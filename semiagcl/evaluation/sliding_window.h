@@ -15,9 +15,11 @@ using engine::Tensor;
 struct WindowSpec {
   Extents window{{112, 112, 80}};
   Extents stride{{18, 18, 4}};
-  bool gaussian = false;  ///< weight probabilities by a Gaussian around the window's centre, else all alike (the field)
-  double gaussian_share = 0.125;  ///< its σ as a share of the window, per axis
-  std::int64_t batch = 1;         ///< windows per call
+  /// weight probabilities by a Gaussian around the window's centre, else all alike (the papers)
+  bool gaussian = false;
+  /// its σ as a share of the window, per axis; at 1/8 the outermost voxel still counts e^-8 or more along each axis
+  double gaussian_share = 0.125;
+  std::int64_t batch = 1;  ///< windows per call
 };
 
 /// Starts along one axis: ceil((length − window)/stride) + 1 of them, the last moved back to length − window.

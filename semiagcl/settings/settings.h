@@ -90,6 +90,11 @@ struct EvaluationSettings {
   std::int64_t checkpoint_every = 500;  ///< steps between checkpoints
   /// of the sliding window, D, H, W; empty: the whole volume at once, padded
   std::vector<std::int64_t> stride;
+  /// what a voxel counts in a window's probabilities: mean (all alike, the papers' protocol), or gaussian (by its distance
+  /// from the window's centre, σ an eighth of the window, as nnU-Net and MONAI do); needs a stride
+  std::string blending = "mean";
+  /// axes D, H, W: probabilities are the mean over all 2^n mirror images along them, at 2^n times the time; [] none
+  std::vector<std::string> mirror;
   bool largest_component = false;  ///< keep the largest 26-connected component of each class
   bool millimetres = false;        ///< HD95 and ASD in mm instead of voxels
 };
@@ -146,7 +151,8 @@ void for_each_run_setting(S& s, F&& f) {
       f("mix.largest_component", s.mix.largest_component);
   f("contrast.pre_training_share", s.contrast.pre_training_share), f("contrast.antithetic", s.contrast.antithetic);
   f("evaluation.every", s.evaluation.every), f("evaluation.checkpoint_every", s.evaluation.checkpoint_every);
-  f("evaluation.stride", s.evaluation.stride), f("evaluation.largest_component", s.evaluation.largest_component);
+  f("evaluation.stride", s.evaluation.stride), f("evaluation.blending", s.evaluation.blending);
+  f("evaluation.mirror", s.evaluation.mirror), f("evaluation.largest_component", s.evaluation.largest_component);
   f("evaluation.millimetres", s.evaluation.millimetres);
   f("debug.grads_every", s.debug.grads_every), f("debug.watch", s.debug.watch), f("debug.watch_npy", s.debug.watch_npy);
   f("debug.hashes", s.debug.hashes), f("debug.check", s.debug.check);

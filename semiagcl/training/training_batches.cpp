@@ -2,6 +2,8 @@
 
 #include <bit>
 
+#include "semiagcl/settings/axes.h"
+
 namespace sagcl::semiagcl {
 
 using engine::require;
@@ -19,11 +21,7 @@ datasets::BatchSpec batch_spec(const RunSettings& s, const Phase& phase, std::in
   spec.unlabelled = !phase.unlabelled ? 0 : beside ? s.train.batch : s.train.batch / 2;
   spec.labelled = beside ? s.train.batch : s.train.batch - spec.unlabelled;
   spec.weak.crop = extents_of(s.train.patch);
-  for (const std::string& axis : s.augment.flip) {
-    const std::size_t a = std::string("DHW").find(axis);
-    require<UsageError>(axis.size() == 1 && a != std::string::npos, "augment.flip: '{}' is not one of D, H, W", axis);
-    spec.weak.flip[a] = true;
-  }
+  spec.weak.flip = axes_named(s.augment.flip, "augment.flip");
   spec.weak.quarter_turns = s.augment.rotate;
   spec.weak.turn = s.augment.turn, spec.weak.scale = s.augment.scale, spec.weak.free_share = s.augment.place_share;
   spec.strong = s.augment.colour ? datasets::StrongSpec::colours() : datasets::StrongSpec::volumes();

@@ -144,6 +144,34 @@ TEST(SlidingWindow, GaussianWeightsStillSumToOne) {
   EXPECT_TRUE(close(same, image, 1e-14));
 }
 
+// σ = 4 / 8, so a window's voxels count e^-4.5, e^-0.5, e^-0.5, e^-4.5. Each window answers with its own number.
+TEST(SlidingWindow, GaussianWeightsByHand) {
+  WindowSpec spec{.window = {{1, 1, 4}}, .stride = {{1, 1, 2}}, .gaussian = true};
+  const auto number = [windows = 0](const Tensor& x) mutable { return Tensor::full(x.shape(), ++windows, x.dtype()); };
+  const double share = std::exp(-4.5) / (std::exp(-4.5) + std::exp(-0.5));  // of a window's edge over another's inside
+  EXPECT_NEAR(share, 0.01798621, 1e-8);
+  const Tensor image = Tensor::zeros({1, 1, 6, 1}, Dtype::f64);
+  EXPECT_TRUE(close(whole(image, spec, number), Tensor::of({1, 1, 6, 1}, {1, 1, 1 + share, 2 - share, 2, 2}), 1e-14));
+  // Along all axes at once: the corner of a window counts e^-13.5 and is not lost in single precision.
+  spec.window = {{4, 4, 4}}, spec.stride = {{4, 4, 4}};
+  EXPECT_TRUE(close(whole(Tensor::zeros({4, 4, 4, 1}), spec, number), Tensor::full({4, 4, 4, 1}, 1, Dtype::f32), 1e-6));
+}
+
+TEST(SlidingWindow, AGaussianSoWideThatAllCountAlikeIsTheMeanBitForBit) {
+  const Tensor image = tests::random_tensor({9, 11, 7, 2}, 3, Dtype::f32);
+  WindowSpec spec{.window = {{4, 5, 3}}, .stride = {{2, 3, 1}}};
+  const auto squares = [](const Tensor& x) {
+    Tensor p = x.clone();
+    for (std::int64_t i = 0; i < p.size(); ++i) p.data<float>()[i] *= float(i % 97);
+    return p;
+  };
+  const Tensor mean = whole(image, spec, squares);
+  spec.gaussian = true, spec.gaussian_share = 1e9;
+  EXPECT_TRUE(tests::identical(whole(image, spec, squares), mean));
+  spec.gaussian_share = 0.125;
+  EXPECT_FALSE(tests::identical(whole(image, spec, squares), mean));
+}
+
 TEST(SlidingWindow, PlanesHaveTheBitsOfTheWholeVolume) {
   engine::Generator random(5, "volumes");
   const auto between = [&](std::int64_t low, std::int64_t high) { return low + random.integer(high - low + 1); };

@@ -187,6 +187,8 @@ TEST(Onnx, SaysVersionsAndWhatTheNetworkNeeds) {
                                                        {"multiple_of", "16"},
                                                        {"patch", "[16,16,16]"},
                                                        {"stride", "[]"},
+                                                       {"blending", "mean"},
+                                                       {"mirror", "[]"},
                                                        {"largest_component", "false"}};
   EXPECT_EQ(notes, expected);
   EXPECT_TRUE(tests::contains(notes["normalise_rule"], "(x - mean) / (deviation + 1e-8)"));

@@ -1,5 +1,7 @@
 #include "tools/evaluate/prediction.h"
 
+#include <algorithm>
+
 #include "datasets/formats/formats.h"
 #include "datasets/formats/nifti.h"
 #include "datasets/formats/plane_file.h"
@@ -7,6 +9,8 @@
 #include "datasets/load.h"
 #include "datasets/normalise.h"
 #include "semiagcl/evaluation/inference.h"
+#include "semiagcl/evaluation/mirrors.h"
+#include "semiagcl/settings/axes.h"
 #include "tools/evaluate/class_colours.h"
 #include "tools/programs/program.h"
 
@@ -63,6 +67,23 @@ bool ResultFiles::finished(const datasets::Case& one, bool all) const {
     if (fs::exists(mask(one.id, plane)) && (!all || !probabilities || fs::exists(probabilities_file(one.id, plane))))
       return true;
   return false;
+}
+
+std::vector<std::string> notes_on_prediction(const semiagcl::RunSettings& s) {
+  std::vector<std::string> notes;
+  const std::vector<std::string>& mirror = s.evaluation.mirror;
+  if (s.evaluation.blending == "gaussian")
+    notes.push_back("evaluation.blending = gaussian: voxels count more near a window's centre");
+  if (mirror.empty()) return notes;
+  const std::size_t mirrors = semiagcl::mirrors_along(semiagcl::axes_named(mirror, "evaluation.mirror")).size();
+  notes.push_back(fmt::format("evaluation.mirror = [{}]: a prediction is the mean of {} and takes {} times as long",
+                              fmt::join(mirror, ", "), mirrors, mirrors));
+  std::vector<std::string> unseen = mirror;
+  std::erase_if(unseen, [&](const std::string& axis) { return std::ranges::count(s.augment.flip, axis) > 0; });
+  if (!unseen.empty())
+    notes.push_back(fmt::format("warning: training did not mirror along {} (augment.flip = [{}])", fmt::join(unseen, ", "),
+                                fmt::join(s.augment.flip, ", ")));
+  return notes;
 }
 
 datasets::Image read_case(const TrainedNetwork& trained, const datasets::Case& one, std::optional<float> replace_nan) {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "datasets/volume.h"
+#include "semiagcl/settings/settings.h"
 #include "tools/evaluate/trained_network.h"
 
 namespace sagcl::tools {
@@ -25,6 +26,10 @@ struct ResultFiles {
   /// True if the mask of a case exists, and its probabilities where `all` is true and they are asked for.
   bool finished(const datasets::Case& one, bool all) const;
 };
+
+/// What evaluation.blending and evaluation.mirror do, in sentences, and how long it takes; nothing where they are off. Warns
+/// of axes along which training did not mirror.
+std::vector<std::string> notes_on_prediction(const semiagcl::RunSettings& settings);
 
 /// Reads a case and normalises it as the network's training did. DataError as datasets::load_image and normalise, and for a
 /// plane where the network segments volumes.

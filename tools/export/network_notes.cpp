@@ -40,6 +40,8 @@ std::map<std::string, std::string> network_notes(const TrainedNetwork& trained) 
           {"multiple_of", std::to_string(layers::Segmenter::stride())},
           {"patch", json_text(nlohmann::json(s.train.patch))},
           {"stride", json_text(nlohmann::json(s.evaluation.stride))},
+          {"blending", s.evaluation.blending},
+          {"mirror", json_text(nlohmann::json(s.evaluation.mirror))},
           {"largest_component", s.evaluation.largest_component ? "true" : "false"}};
 }
 

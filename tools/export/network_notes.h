@@ -15,6 +15,7 @@ namespace sagcl::tools {
 ///   resize             side in pixels before the network, 0 for none; resize_rule: how
 ///   multiple_of        what extents must be divisible by
 ///   patch              [D, H, W] of a window               stride            between windows; []: the whole image at once
+///   blending           mean or gaussian, of windows        mirror            axes whose mirror images are averaged over
 ///   largest_component  true: of each class only the largest connected component counts afterwards
 std::map<std::string, std::string> network_notes(const TrainedNetwork& trained);
 

@@ -8,11 +8,13 @@
 #include "engine/devices/device_choice.h"
 #include "engine/devices/device_registry.h"
 #include "engine/parallel.h"
+#include "semiagcl/evaluation/inference.h"
 #include "tools/evaluate/prediction.h"
 #include "tools/evaluate/prediction_input.h"
 #include "tools/programs/program.h"
 #include "tools/programs/progress.h"
 #include "tools/programs/signals.h"
+#include "tools/run/config.h"
 
 // sagcl-predict: a mask for every image.
 using namespace sagcl;
@@ -23,7 +25,7 @@ using engine::UsageError;
 namespace {
 
 struct Options {
-  std::string checkpoint, input, output, network, axes, device = "auto", precision = "auto";
+  std::string checkpoint, input, output, network, axes, blending, mirror, device = "auto", precision = "auto";
   bool probabilities = false, overwrite = false, skip_existing = false, every_file = false;
   std::optional<float> replace_nan;
   int threads = 0;
@@ -42,6 +44,27 @@ tools::PredictionInput find_images(const Options& o, std::int64_t channels) {
   tools::InputOptions options{.channels = channels, .axes = {}, .every_file = o.every_file};
   if (!o.axes.empty()) options.axes = o.axes == "xyz" ? datasets::Axes::xyz : datasets::Axes::zyx;
   return tools::find_images(o.input, options);
+}
+
+/// Blending and mirrors as asked for, instead of the run's.
+void set_prediction(const Options& o, semiagcl::RunSettings& s) {
+  require<UsageError>(o.blending.empty() || !s.evaluation.stride.empty(),
+                      "--blending {}: the run predicts whole images (evaluation.stride = []), so there are no windows to "
+                      "blend; leave it out",
+                      o.blending);
+  if (!o.blending.empty()) s.evaluation.blending = o.blending;
+  if (o.mirror == "none") s.evaluation.mirror.clear();
+  else if (o.mirror == "trained") {
+    s.evaluation.mirror = s.augment.flip;
+    if (layers::flat(s.network.name)) std::erase(s.evaluation.mirror, "D");  // planes are not mirrored along it
+    require<UsageError>(
+        !s.evaluation.mirror.empty(),
+        "--mirror trained: training mirrored along no axis (augment.flip = [{}]); name axes, as --mirror H,W, "
+        "or leave it out",
+        fmt::join(s.augment.flip, ", "));
+  } else if (!o.mirror.empty()) tools::apply_assignment(s, "evaluation.mirror=" + o.mirror);
+  semiagcl::check_prediction(s);
+  for (const std::string& note : tools::notes_on_prediction(s)) tools::say(note);
 }
 
 /// Looks for results that are there already, before anything is predicted. Leaves out the cases that need not be done again.
@@ -81,9 +104,11 @@ void settle_existing(const Options& o, const tools::ResultFiles& files, std::vec
 
 [[noreturn]] void fail_for_memory(const datasets::Case& one, engine::Device device, const char* why) {
   engine::fail<engine::OutOfMemory>("{}: no memory is left for it ({}). {}", one.images[0].string(), why,
-                                    device.is_cpu() ? "An image and its mask need five bytes per voxel, and more for each "
-                                                      "further channel, beside the planes in work: free some memory"
-                                                    : "--device cpu needs less");
+                                    device.is_cpu()
+                                        ? "An image and its mask need five bytes per voxel, and more for each "
+                                          "further channel (of whole volumes with --mirror also an image and all "
+                                          "probabilities), beside the planes in work: free some memory"
+                                        : "--device cpu needs less");
 }
 
 /// Segments one case after another.
@@ -139,6 +164,7 @@ int predict(const Options& o) {
   require_input(o);
   if (o.threads > 0) engine::set_threads(o.threads);
   tools::TrainedNetwork trained = tools::load_network(o.checkpoint, o.network);
+  set_prediction(o, trained.settings);
   tools::PredictionInput input = find_images(o, trained.channels);
   for (const std::string& note : input.notes) tools::say(note);
   const tools::ResultFiles files{o.output, o.probabilities};
@@ -189,6 +215,13 @@ int main(int argc, char** argv) {
   app.add_option("--replace-nan", o.replace_nan, "value for voxels that are NaN or infinite (default: refused)");
   app.add_option("--network", o.network, "which network of the checkpoint (default: the one the run evaluates)")
       ->check(CLI::IsMember({"student", "teacher"}));
+  app.add_option("--blending", o.blending,
+                 "of overlapping windows: mean or gaussian (default: the run's evaluation.blending)")
+      ->check(CLI::IsMember({"mean", "gaussian"}));
+  app.add_option("--mirror", o.mirror,
+                 "mean over all mirror images along these axes, as H,W (2, 4 or 8 times as long); trained: those of\n"
+                 "augment.flip; none (default: the run's evaluation.mirror)")
+      ->type_name("AXES");
   app.add_option("--device", o.device, "auto, cpu, cuda or cuda:N")->capture_default_str();
   app.add_option("--precision", o.precision, "of convolutions: auto (a GPU: tf32, the CPU: fp32), fp32, tf32 or bf16")
       ->capture_default_str();

@@ -6,6 +6,7 @@
 #include "engine/devices/precision.h"
 #include "layers/segmenter.h"
 #include "semiagcl/baselines/registry.h"
+#include "semiagcl/evaluation/inference.h"
 #include "semiagcl/training/tensor_watch.h"
 #include "tools/run/config.h"
 
@@ -122,6 +123,7 @@ void check(const RunSettings& s) {
   require<UsageError>(s.contrast.pre_training_share >= 0 && s.contrast.pre_training_share < 1,
                       "contrast.pre_training_share = {}: choose 0 or more, below 1", s.contrast.pre_training_share);
   check_stride(s);
+  semiagcl::check_prediction(s);
   check_text(s);
 }
 

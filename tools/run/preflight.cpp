@@ -8,6 +8,7 @@
 #include <new>
 
 #include "semiagcl/training/checkpoint.h"
+#include "tools/evaluate/prediction.h"
 #include "tools/programs/program.h"
 #include "tools/programs/progress.h"
 #include "tools/run/run_state.h"
@@ -146,6 +147,7 @@ std::optional<Trial> look_ahead(const RunData& data, const RunSettings& s, const
   reading.part("test", data.split.test, "its figures say nothing");
   std::optional<Sample> largest = reading.largest();
   if (!largest) return {};
+  for (const std::string& note : notes_on_prediction(s)) say(note);
   return try_evaluation(std::move(*largest), s, held_out, network);
 }
 

@@ -17,7 +17,8 @@ struct Trial {
 ///   of a single case its own error);
 /// * warns of classes that no labelled case holds, and of those that the validation or test cases lack;
 /// * predicts the largest held-out case and measures it: with evaluation.stride one window of it, a network of images one
-///   plane, else the whole, since memory might not suffice for that (OutOfMemory with the remedy).
+///   plane, else the whole, since memory might not suffice for that (OutOfMemory with the remedy). Says before what
+///   evaluation.blending and evaluation.mirror do, and what they cost.
 /// Stopped if a signal asked to stop. Returns the trial; nothing if no case is held out.
 std::optional<Trial> look_ahead(const RunData& data, const semiagcl::RunSettings& settings, const HeldOut& held_out,
                                 layers::Segmenter& network);
