@@ -21,8 +21,8 @@ std::vector<Mirror> mirrors_along(const Mirror& axes) {
 
 namespace {
 
-/// f(voxel of the mirror image, voxel of x) for planes x of shape s = [N, n, H, W, C], which are the planes from `first` on of
-/// an image of `depth` planes. No two threads have a voxel of the mirror image in common.
+/// f(voxel of the mirror image, voxel of x) for planes x of shape s = [N, n, H, W, C], which are those from `first` on of an
+/// image of `depth` planes. No two threads have a voxel of the mirror image in common.
 template <class F>
 void for_each_voxel(const Shape& s, std::int64_t first, std::int64_t depth, const Mirror& mirror, F&& f) {
   engine::parallel_for(s[0] * s[1] * s[2], 64, [&](std::int64_t row) {
@@ -62,7 +62,8 @@ Tensor MirrorMean::take(std::size_t mirrors) {
   return std::exchange(sum_, {});
 }
 
-Tensor mean_over_mirrors(const Tensor& x, const std::vector<Mirror>& mirrors, const std::function<Tensor(const Tensor&)>& f) {
+Tensor mean_over_mirrors(const Tensor& x, const std::vector<Mirror>& mirrors,
+                         const std::function<Tensor(const Tensor&)>& f) {
   if (mirrors.size() == 1) return f(x);
   MirrorMean mean(x.shape()[1]);
   for (const Mirror& mirror : mirrors) mean.add(f(mirrored(x, mirror)), 0, mirror);

@@ -32,11 +32,12 @@ Tensor probabilities(layers::Segmenter& net, const Tensor& image, RunSettings se
   settings.network.name = net.flat() ? "unet" : "vnet";
   settings.evaluation.mirror = mirror;
   std::vector<double> values;
-  const Tensor label = predict(net, image, settings, Device::cpu(), {[&](const Tensor& planes) {
-                                                                       const auto v = planes.to_doubles();
-                                                                       values.insert(values.end(), v.begin(), v.end());
-                                                                     },
-                                                                     {}});
+  const Tensor label = predict(net, image, settings, Device::cpu(),
+                               {[&](const Tensor& planes) {
+                                  const auto v = planes.to_doubles();
+                                  values.insert(values.end(), v.begin(), v.end());
+                                },
+                                {}});
   const Tensor p = Tensor::of(image.shape().with(3, 3), values).to(Dtype::f32);
   EXPECT_TRUE(tests::identical(ops::most_likely(p).to(Dtype::u8).reshape(label.shape()), label));
   return p;

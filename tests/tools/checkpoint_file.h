@@ -14,13 +14,16 @@ struct Untrained {
   std::string network = "unet";
   std::int64_t channels = 1;
   std::vector<std::int64_t> patch = {16, 16, 16}, stride = {};
+  std::string blending = "mean";
+  std::vector<std::string> flip = {"D", "H", "W"}, mirror = {};
 };
 
 /// A checkpoint of an untrained network of three classes, as sagcl-train writes them.
 inline engine::TensorFile checkpoint(const Untrained& u) {
   semiagcl::RunSettings s;
   s.network.name = u.network, s.network.width = 2;
-  s.train.patch = u.patch, s.evaluation.stride = u.stride;
+  s.train.patch = u.patch, s.augment.flip = u.flip;
+  s.evaluation.stride = u.stride, s.evaluation.blending = u.blending, s.evaluation.mirror = u.mirror;
   engine::Generator random(1, "weights");
   const auto network = layers::make_segmenter(u.network, {.in_channels = u.channels, .classes = 3, .width = 2}, random);
   engine::TensorFile content;
