@@ -37,7 +37,7 @@ class MirrorMean {
   Tensor sum_;
 };
 
-/// The mean of f(x) over `mirrors`; x and f(x) f32 [N, D, H, W, channels]. Where the only one is without a mirror, f(x) itself.
+/// The mean of f(x) over `mirrors`; x and f(x) are f32 [N, D, H, W, channels]. With the one without a mirror alone, f(x).
 Tensor mean_over_mirrors(const Tensor& x, const std::vector<Mirror>& mirrors, const std::function<Tensor(const Tensor&)>& f);
 
 }  // namespace sagcl::semiagcl

@@ -80,7 +80,7 @@ TEST(Mirrors, AllCombinationsTheOneWithoutFirst) {
 }
 
 TEST(Mirrors, ByHand) {
-  const Tensor x = Tensor::of({1, 1, 2, 3, 1}, {1, 2, 3, 4, 5, 6}).to(Dtype::f32);
+  const Tensor x = Tensor::of<float>({1, 1, 2, 3, 1}, {1, 2, 3, 4, 5, 6});
   EXPECT_EQ(mirrored(x, {false, false, true}).to_doubles(), (std::vector<double>{3, 2, 1, 6, 5, 4}));
   EXPECT_EQ(mirrored(x, {true, true, false}).to_doubles(), (std::vector<double>{4, 5, 6, 1, 2, 3}));
   // A "network" that adds the column's number: along W the mirror image, mirrored back, got 2, 1, 0 in place of 0, 1, 2.

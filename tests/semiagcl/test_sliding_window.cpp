@@ -151,7 +151,8 @@ TEST(SlidingWindow, GaussianWeightsByHand) {
   const double share = std::exp(-4.5) / (std::exp(-4.5) + std::exp(-0.5));  // of a window's edge over another's inside
   EXPECT_NEAR(share, 0.01798621, 1e-8);
   const Tensor image = Tensor::zeros({1, 1, 6, 1}, Dtype::f64);
-  EXPECT_TRUE(close(whole(image, spec, number), Tensor::of({1, 1, 6, 1}, {1, 1, 1 + share, 2 - share, 2, 2}), 1e-14));
+  EXPECT_TRUE(
+      close(whole(image, spec, number), Tensor::of<double>({1, 1, 6, 1}, {1, 1, 1 + share, 2 - share, 2, 2}), 1e-14));
   // Along all axes at once: the corner of a window counts e^-13.5 and is not lost in single precision.
   spec.window = {{4, 4, 4}}, spec.stride = {{4, 4, 4}};
   EXPECT_TRUE(close(whole(Tensor::zeros({4, 4, 4, 1}), spec, number), Tensor::full({4, 4, 4, 1}, 1, Dtype::f32), 1e-6));

@@ -21,8 +21,8 @@ class PredictionMean : public testing::Test {
   Outcome predict(Untrained u, const Names& options) {
     write_checkpoint(f_("c.safetensors"), u);
     const std::string input = u.network == "unet" ? f_("tile.png") : f_("pred");
-    Names words = {"--checkpoint", f_("c.safetensors"), "--output",        f_("masks"), "--device",
-                   "cpu",          "--input",           input, "--overwrite", "--probabilities"};
+    Names words = {"--checkpoint", f_("c.safetensors"), "--output", f_("masks"),   "--device",
+                   "cpu",          "--input",           input,      "--overwrite", "--probabilities"};
     words.insert(words.end(), options.begin(), options.end());
     return run("sagcl-predict", words);
   }
@@ -86,8 +86,8 @@ TEST_F(PredictionMean, WhatWouldDoNothingIsRefused) {
 class EvaluationMean : public SmallRuns {};
 
 TEST_F(EvaluationMean, ARunEvaluatesAsItsSettingsSayAndSagclPredictTheSame) {
-  const Names set = {"--set", "evaluation.stride=1,16,16", "--set", "evaluation.blending=gaussian", "--set",
-                     "evaluation.mirror=H,W"};
+  const Names set = {"--set", "evaluation.stride=1,16,16", "--set", "evaluation.blending=gaussian",
+                     "--set", "evaluation.mirror=H,W"};
   const Outcome trained = train("run", set);
   ASSERT_EQ(trained.code, 0) << trained.err;
   EXPECT_TRUE(contains(trained.err, "evaluation.mirror = [H, W]: a prediction is the mean of 4 and takes 4 times as long"));

@@ -1,0 +1,25 @@
+"""Trains two small networks and asks other programs about what comes of them (exports.py, predictions.py).
+
+Usage: check.py BUILD SOURCE      (programs in BUILD/bin, data in SOURCE/data)
+"""
+import json
+import tempfile
+from pathlib import Path
+
+import exports
+import predictions
+from programs import train
+from pytorch_networks import UNet, VNet
+
+with tempfile.TemporaryDirectory() as name:
+    exports.check_segmentations(Path(name))
+    for preset, labelled, Network, shapes in (("sunnybrook", "SC-HF-I-04", UNet, [(1, 64, 48), (1, 16, 96)]),
+                                              ("hippocampus", 4, VNet, [(16, 32, 48), (32, 16, 16)])):
+        folder = Path(name) / preset
+        run = folder / "run"
+        train(run, preset, labelled)
+        exports.check_event_file(run)
+        classes = json.loads((run / "evaluation.json").read_text())["classes"]
+        session = exports.check_network(folder, run, Network, shapes, ["background", *classes])
+        predictions.check_means(folder, run, session)
+    predictions.check_files(folder, run)  # of volumes
