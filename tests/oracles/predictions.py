@@ -23,12 +23,13 @@ def write_images(folder):
     voxels = np.asarray(nib.load(data / "hippocampus/imagesTr/hippocampus_001.nii.gz").dataobj)
     turn, _ = np.linalg.qr(np.random.default_rng(2).normal(size=(3, 3)))  # any directions at right angles
     turn[:, 0] *= np.linalg.det(turn)
-    oblique, mirrored = np.eye(4), np.diag([-0.75, 2, 1.5, 1])
+    oblique, mirrored = np.eye(4), np.diag([-0.5, 1.25, 3, 1])
     oblique[:3] = np.column_stack([turn * [0.5, 1.25, 3], [-40.5, 17, 1000]])
     for name, codes, matrices, kind in (("oblique", (1, 1), (oblique, oblique), np.int16),
                                         ("two_forms", (1, 2), (mirrored, oblique), np.float32),
                                         ("sform_alone", (0, 1), (None, mirrored), np.uint8)):
         image = nib.Nifti1Image(voxels.astype(kind), None)
+        image.header.set_zooms((0.5, 1.25, 3))
         image.set_qform(matrices[0], codes[0])
         image.set_sform(matrices[1], codes[1])
         image.header.set_xyzt_units("mm")

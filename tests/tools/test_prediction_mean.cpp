@@ -9,7 +9,7 @@ namespace {
 
 class PredictionMean : public testing::Test {
  protected:
-  PredictionMean() { write_volume(fs::path(f_("pred")) / "a.nii"); }
+  PredictionMean() { write_volume(fs::path(f_("pred")) / "a.nii"), write_plane(f_("tile.png")); }
 
   /// The probabilities of a volume by a checkpoint of a V-Net and these options.
   std::vector<double> probabilities(Untrained u, const Names& options) {
@@ -61,7 +61,6 @@ TEST_F(PredictionMean, TrainedIsWhatTrainingMirrored) {
   EXPECT_TRUE(said("[D, H, W]: a prediction is the mean of 8"));
   (void)probabilities(one, {"--mirror", "D,W"});
   EXPECT_TRUE(said("warning: training did not mirror along D (augment.flip = [W])"));
-  write_plane(f_("tile.png"));
   const Outcome plane = predict({.network = "unet"}, {"--mirror", "trained"});
   EXPECT_EQ(plane.code, 0);
   EXPECT_TRUE(contains(plane.err, "evaluation.mirror = [H, W]"));

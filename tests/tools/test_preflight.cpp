@@ -67,6 +67,13 @@ TEST_F(Preflight, WindowsMustLeaveNoGaps) {
   EXPECT_EQ(train("run", {"--set", "evaluation.stride=1,16,16"}).code, 0);
 }
 
+TEST_F(Preflight, AWindowSmallerThanACaseIsTried) {
+  const Outcome outcome =
+      train("run", {"--method", "supervised", "--set", "train.patch=1,16,16", "--set", "evaluation.stride=1,8,8"});
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_EQ(datasets::read_nifti(at("run/predictions/phantom_007.nii.gz")).voxels.shape(), (engine::Shape{1, 32, 32, 1}));
+}
+
 TEST_F(Preflight, ACheckpointOfAnEarlierVersionWithSuchWindowsIsOfUse) {
   ASSERT_EQ(train("run", {"--set", "evaluation.stride=1,16,16"}).code, 0);
   const fs::path checkpoint = at("run/checkpoints/step-0000008.safetensors");
