@@ -1,8 +1,17 @@
 #pragma once
+#include <string>
+#include <vector>
+
 #include "datasets/formats/nifti.h"
 #include "datasets/formats/png.h"
+#include "engine/files/safetensors.h"
+#include "layers/weights.h"
 #include "tests/support/golden.h"
 #include "tests/tools/tools_support.h"
+#include "tools/evaluate/trained_network.h"
+#include "tools/run/config.h"
+
+// Images and checkpoints to predict with.
 
 namespace sagcl::tests {
 
@@ -22,6 +31,36 @@ inline Tensor some_volume(const engine::Shape& shape) { return random_tensor(sha
 inline void write_volume(const fs::path& file, std::int64_t channels = 1) {
   fs::create_directories(file.parent_path());
   datasets::write_nifti(file, some_volume({17, 9, 20, channels}), {});
+}
+
+struct Untrained {
+  std::string network = "unet";
+  std::int64_t channels = 1;
+  std::vector<std::int64_t> patch = {16, 16, 16}, stride = {};
+  std::string blending = "mean";
+  std::vector<std::string> flip = {"D", "H", "W"}, mirror = {};
+};
+
+/// A checkpoint of an untrained network of three classes, as sagcl-train writes them.
+inline engine::TensorFile checkpoint(const Untrained& u) {
+  semiagcl::RunSettings s;
+  s.network.name = u.network, s.network.width = 2;
+  s.train.patch = u.patch, s.augment.flip = u.flip;
+  s.evaluation.stride = u.stride, s.evaluation.blending = u.blending, s.evaluation.mirror = u.mirror;
+  engine::Generator random(1, "weights");
+  const auto network = layers::make_segmenter(u.network, {.in_channels = u.channels, .classes = 3, .width = 2}, random);
+  engine::TensorFile content;
+  layers::store(*network, "student/", content);
+  content.notes = {{"config", tools::to_toml(s)},
+                   {"classes", R"(["background","a","b"])"},
+                   {"channels", std::to_string(u.channels)},
+                   {"step", "7"}};
+  return content;
+}
+
+inline void write_checkpoint(const fs::path& file, const Untrained& u) {
+  fs::create_directories(file.parent_path());
+  engine::write_safetensors(file, checkpoint(u));
 }
 
 }  // namespace sagcl::tests

@@ -5,7 +5,6 @@
 #include "datasets/formats/nifti_fields.h"
 #include "datasets/formats/plane_file.h"
 #include "engine/files/safetensors.h"
-#include "tests/tools/checkpoint_file.h"
 #include "tests/tools/prediction_support.h"
 
 // sagcl-predict: what it leaves behind.

@@ -1,5 +1,4 @@
 #include "engine/files/safetensors.h"
-#include "tests/tools/checkpoint_file.h"
 #include "tests/tools/prediction_support.h"
 #include "tests/tools/small_runs.h"
 
