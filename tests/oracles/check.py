@@ -15,7 +15,7 @@ with tempfile.TemporaryDirectory() as name:
     exports.check_segmentations(Path(name))
     # As many steps as it takes until a network is sure of something, so that a wrong layer shows, and masks hold a class.
     for preset, labelled, steps, Network, shapes in (("sunnybrook", "SC-HF-I-04", 30, UNet, [(1, 64, 48), (1, 16, 96)]),
-                                                     ("hippocampus", 4, 100, VNet, [(16, 32, 48), (32, 16, 16)])):
+                                                     ("hippocampus", 4, 90, VNet, [(16, 32, 48), (32, 16, 16)])):
         folder = Path(name) / preset
         run = folder / "run"
         train(run, preset, labelled, steps)

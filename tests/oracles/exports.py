@@ -1,6 +1,6 @@
 """What sagcl-export and sagcl-train write for other programs: onnx's checker, ONNX Runtime and PyTorch must compute the
-probabilities that sagcl-predict writes, pynrrd, SimpleITK and slicerio find the segments and their place, TensorBoard the curves
-of the run.
+probabilities that sagcl-predict writes, pynrrd, SimpleITK and slicerio find the segments and their place, TensorBoard the
+curves of the run.
 """
 import json
 

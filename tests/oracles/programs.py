@@ -19,7 +19,7 @@ def sagcl(program, *arguments):
 
 def train(out, preset, labelled, steps):
     settings = {"data.test": 1, "data.validation": 0, "data.labelled": labelled, "network.width": 4, "train.steps": steps,
-                "train.learning_rate": 0.01, "train.batch": 2, "evaluation.checkpoint_every": steps}
+                "train.learning_rate": 0.01, "train.batch": 2, "train.restarts": 0, "evaluation.checkpoint_every": steps}
     chosen = [word for key, value in settings.items() for word in ("--set", f"{key}={value}")]
     sagcl("train", "--preset", preset, "--method", "supervised", "--data", data / preset, "--out", out, "--device", "cpu",
           "--no-report", *chosen)
