@@ -18,8 +18,7 @@ with tempfile.TemporaryDirectory() as name:
                                                      ("hippocampus", 4, 90, VNet, [(16, 32, 48), (32, 16, 16)])):
         folder = Path(name) / preset
         run = folder / "run"
-        train(run, preset, labelled, steps)
-        exports.check_event_file(run)
+        exports.check_event_file(run, train(run, preset, labelled, steps), steps)
         classes = json.loads((run / "evaluation.json").read_text())["classes"]
         session = exports.check_network(folder, run, Network, shapes, ["background", *classes])
         predictions.check_means(folder, run, session)

@@ -3,6 +3,7 @@ probabilities that sagcl-predict writes, pynrrd, SimpleITK and slicerio find the
 curves of the run.
 """
 import json
+import struct
 
 import nibabel as nib
 import nrrd
@@ -13,9 +14,8 @@ import SimpleITK as sitk
 import slicerio
 import torch
 from safetensors.torch import load_file
-from tensorboard.backend.event_processing import event_accumulator
 
-from programs import compare, last_checkpoint, normalised, predicted, sagcl
+from programs import compare, last_checkpoint, normalised, predicted, sagcl, tensorboard
 from pytorch_networks import UNet
 
 
@@ -69,15 +69,31 @@ def check_segmentations(folder):
     print("pynrrd, SimpleITK and slicerio: voxels, place and segments")
 
 
-def check_event_file(run):
-    """TensorBoard reads what metrics.jsonl says."""
-    log = event_accumulator.EventAccumulator(str(run))
-    log.Reload()
+def check_event_file(run, watching, steps):
+    """TensorBoard reads what metrics.jsonl says, how the weights are distributed, and pictures; so does one that was
+    watching when the run was interrupted."""
     lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
-    steps = [line for line in lines if line["phase"] == "train"]
-    found = log.Scalars("loss/sup")
-    assert [e.step for e in found] == [line["step"] for line in steps]
-    assert np.allclose([e.value for e in found], [line["terms"]["sup"] for line in steps], rtol=1e-6)
+    trained = [line for line in lines if line["phase"] == "train"]
+    thirds = [steps // 3, 2 * steps // 3, steps]
     test, = [line for line in lines if line["phase"] == "test"]
-    assert np.isclose(log.Scalars("dice/test/student")[0].value, test["dice"], rtol=1e-6)
-    print(f"TensorBoard: {len(log.Tags()['scalars'])} curves of {len(steps)} steps")
+    tensors = load_file(last_checkpoint(run))
+    for log in (tensorboard(run), watching):
+        found = log.Scalars("loss/sup")
+        assert [e.step for e in found] == [line["step"] for line in trained] == list(range(1, steps + 1))
+        assert np.allclose([e.value for e in found], [line["terms"]["sup"] for line in trained], rtol=1e-6)
+        assert np.isclose(log.Scalars("dice/test/student")[0].value, test["dice"], rtol=1e-6)
+        tags = log.Tags()
+        assert len(tags["histograms"]) > 5
+        for tag in tags["histograms"]:
+            assert [e.step for e in log.Histograms(tag)] == thirds
+            told = log.Histograms(tag)[-1].histogram_value
+            weights = tensors["student/" + tag.removeprefix("weights/")].double()
+            assert told.num == weights.numel() and (told.min, told.max) == (weights.min(), weights.max())
+            assert np.allclose([told.sum, told.sum_squares], [weights.sum(), (weights ** 2).sum()], rtol=1e-9, atol=1e-9)
+            below = np.searchsorted(np.sort(weights.flatten().numpy()), np.array(told.bucket_limit), side="right")
+            assert np.abs(below - np.cumsum(told.bucket)).max() <= 1, tag  # the smallest lies on the first limit
+        assert [e.step for e in log.Images("slice/validation")] == thirds
+        for image in log.Images("slice/validation"):
+            png = image.encoded_image_string
+            assert png[:8] == b"\x89PNG\r\n\x1a\n" and struct.unpack(">2L", png[16:24]) == (image.width, image.height)
+    print(f"TensorBoard: {len(tags['scalars'])} curves of {steps} steps, {len(tags['histograms'])} histograms, a picture")

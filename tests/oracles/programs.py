@@ -5,24 +5,38 @@ from pathlib import Path
 
 import nibabel as nib
 import numpy as np
+from tensorboard.backend.event_processing import event_accumulator
 
 programs, data = Path(sys.argv[1]) / "bin", Path(sys.argv[2]) / "data"
 TOLERANCE = 1e-4
 
 
-def sagcl(program, *arguments):
+def sagcl(program, *arguments, code=0):
     command = [str(programs / f"sagcl-{program}"), *map(str, arguments)]
     done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 0, f"{' '.join(command)}\n{done.stderr}"
+    assert done.returncode == code, f"{' '.join(command)}\n{done.stderr}"
     return done.stdout.split("\n")[:-1]
 
 
+def tensorboard(run):
+    """What TensorBoard reads of a run, with every value."""
+    log = event_accumulator.EventAccumulator(str(run), size_guidance={"scalars": 0, "histograms": 0, "images": 0})
+    return log.Reload()
+
+
 def train(out, preset, labelled, steps):
-    settings = {"data.test": 1, "data.validation": 0, "data.labelled": labelled, "network.width": 4, "train.steps": steps,
-                "train.learning_rate": 0.01, "train.batch": 2, "train.restarts": 0, "evaluation.checkpoint_every": steps}
+    """TensorBoard looks on while the training is interrupted and goes on."""
+    settings = {"data.test": 1, "data.validation": 1, "evaluation.every": steps // 3, "data.labelled": labelled,
+                "network.width": 4, "train.steps": steps, "train.learning_rate": 0.01, "train.batch": 2,
+                "evaluation.checkpoint_every": steps, "train.restarts": 0}
     chosen = [word for key, value in settings.items() for word in ("--set", f"{key}={value}")]
     sagcl("train", "--preset", preset, "--method", "supervised", "--data", data / preset, "--out", out, "--device", "cpu",
-          "--no-report", *chosen)
+          "--no-report", "--stop-after", steps // 2, *chosen, code=130)
+    log = tensorboard(out)
+    assert [e.step for e in log.Scalars("loss/sup")] == list(range(1, steps // 2 + 1))
+    sagcl("train", "--resume", "--out", out, "--device", "cpu", "--no-report")
+    log.Reload()
+    return log
 
 
 def last_checkpoint(run):

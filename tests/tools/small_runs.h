@@ -11,7 +11,6 @@
 
 #include "datasets/phantom.h"
 #include "tests/tools/tools_support.h"
-#include "tools/run/event_file.h"
 
 namespace sagcl::tests {
 
@@ -93,9 +92,10 @@ checkpoint_every = 2
     std::map<std::string, std::string> files;
     for (const auto& entry : fs::recursive_directory_iterator(at(name))) {
       const std::string file = entry.path().lexically_relative(at(name)).string();
-      if (entry.is_directory() || file == "env.json" || file == "report.html" || file == tools::event_file_name) continue;
+      if (entry.is_directory() || file == "env.json" || file == "report.html" || file.starts_with("events.out.")) continue;
       std::string content = content_of(entry.path());
       if (file == "metrics.jsonl" || file == "status.json") content = without_times(content, file == "metrics.jsonl");
+      if (file == "metrics.csv") content = without_seconds(content);
       for (std::size_t i; (i = content.find(at(name).string())) != std::string::npos;)
         content.replace(i, at(name).string().size(), "RUN");
       files[file] = content;
@@ -117,6 +117,22 @@ checkpoint_every = 2
   Scratch folder_;
 
  private:
+  /// A table without that column.
+  static std::string without_seconds(const std::string& csv) {
+    std::istringstream lines(csv);
+    std::string out;
+    std::size_t place = 0;
+    for (std::string line; std::getline(lines, line);) {
+      std::vector<std::string> cells;
+      std::istringstream row(line);
+      for (std::string cell; std::getline(row, cell, ',');) cells.push_back(cell);
+      if (out.empty()) place = std::size_t(std::find(cells.begin(), cells.end(), "seconds") - cells.begin());
+      if (place < cells.size()) cells.erase(cells.begin() + std::ptrdiff_t(place));
+      for (const std::string& cell : cells) out += cell + ",";
+      out += "\n";
+    }
+    return out;
+  }
   static std::string without_times(const std::string& text, bool by_lines) {
     std::string out;
     for (std::size_t begin = 0, end; begin < text.size(); begin = end + 1) {

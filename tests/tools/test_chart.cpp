@@ -3,10 +3,12 @@
 
 #include "datasets/formats/png.h"
 #include "tests/tools/tools_support.h"
+#include "tools/report/canvas.h"
 #include "tools/report/chart.h"
 #include "tools/report/contour.h"
 #include "tools/report/html.h"
 #include "tools/report/overlay.h"
+#include "tools/report/stroke_font.h"
 
 using namespace sagcl;
 using tests::contains;
@@ -49,8 +51,8 @@ TEST(Chart, DrawsSeriesGapsAndNothing) {
   EXPECT_TRUE(contains(svg, ">here<"));
   EXPECT_EQ(svg.find("nan"), std::string::npos);
   // A gap starts the line anew.
-  const std::string path =
-      svg.substr(svg.find("<path d=\""), svg.find("\" fill=\"none\" stroke=\"#123456") - svg.find("<path d=\""));
+  const std::size_t end = svg.rfind("\" fill=\"none\" stroke=\"#123456"), begin = svg.rfind("<path d=\"", end);
+  const std::string path = svg.substr(begin, end - begin);
   EXPECT_EQ(std::count(path.begin(), path.end(), 'M'), 2) << path;
 }
 
@@ -128,4 +130,84 @@ TEST(Overlay, ThreePlanesOfAVolumeOneOfAnImage) {
                           {1, 1, 1},
                           false};
   EXPECT_EQ(tools::overlay_figures(tile).size(), 1u);
+}
+
+namespace {
+
+/// The first channel of a picture.
+struct Pixels {
+  explicit Pixels(const std::string& png) : image(datasets::decode_png(png, "picture", 3).voxels) {}
+  float at(std::int64_t y, std::int64_t x) const { return image.data<float>()[(y * image.shape()[2] + x) * 3]; }
+  tests::Tensor image;  // f32 [1, H, W, 3]
+};
+
+}  // namespace
+
+TEST(Canvas, LinesCoverWhatTheyCover) {
+  tools::Canvas canvas(8, 6, 1);
+  canvas.line({{1, 2.5}, {7, 2.5}}, {.colour = "#000"});                 // exactly row 2
+  canvas.line({{1, 5}, {7, 5}}, {.colour = "#000000", .opacity = 0.5});  // half of rows 4 and 5, half opaque
+  const Pixels p(canvas.png());
+  EXPECT_EQ(p.image.shape(), (engine::Shape{1, 6, 8, 3}));
+  for (std::int64_t x = 1; x < 7; ++x) {
+    EXPECT_EQ(p.at(2, x), 0);
+    EXPECT_EQ(p.at(1, x), 255);
+    EXPECT_EQ(p.at(4, x), 191);
+    EXPECT_EQ(p.at(5, x), 191);
+  }
+}
+
+TEST(Canvas, JointsAreNoDarkerAndGapsStayWhite) {
+  tools::Canvas canvas(9, 9, 1);
+  canvas.line({{1, 4.5}, {4.5, 4.5}, {4.5, 8}}, {.colour = "#000", .opacity = 0.4});
+  canvas.line({{1, 1.5}, {3, 1.5}, {4.5, std::nan("")}, {6, 1.5}, {8, 1.5}}, {.colour = "#000"});
+  const Pixels p(canvas.png());
+  EXPECT_EQ(p.at(4, 4), 153);  // 255 · 0.6
+  EXPECT_EQ(p.at(4, 2), 153);
+  EXPECT_EQ(p.at(1, 2), 0);
+  EXPECT_EQ(p.at(1, 4), 255);
+  EXPECT_EQ(p.at(1, 6), 0);
+}
+
+TEST(Canvas, AreasHaveHolesAndSmoothSides) {
+  tools::Canvas canvas(8, 8, 1);
+  const auto square = [](double from, double to) { return tools::Points{{from, from}, {to, from}, {to, to}, {from, to}}; };
+  canvas.area({square(1, 7.5), square(3, 5)}, "#000", 1);
+  const Pixels p(canvas.png());
+  EXPECT_EQ(p.at(0, 0), 255);
+  EXPECT_EQ(p.at(2, 2), 0);
+  EXPECT_EQ(p.at(4, 4), 255);
+  EXPECT_EQ(p.at(4, 7), 128);  // half covered
+  EXPECT_EQ(p.at(7, 7), 191);  // a quarter: 255 · 3/4 = 191.25
+}
+
+TEST(Canvas, LettersHaveWidthsAndUnknownOnesAreBoxes) {
+  const auto strokes = tools::strokes_of("l", 100);  // from the top of capitals to the base line
+  ASSERT_EQ(strokes.lines.size(), 1u);
+  EXPECT_EQ(strokes.lines[0], (tools::Points{{0, -72}, {0, 0}}));
+  EXPECT_LT(tools::strokes_of("iii", 10).width, tools::strokes_of("mmm", 10).width);
+  EXPECT_EQ(tools::strokes_of("θ", 10).lines, tools::strokes_of("#", 10).lines);
+  for (const char c : std::string("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"))
+    EXPECT_NE(tools::strokes_of({c}, 10).lines, tools::strokes_of("#", 10).lines) << c;
+}
+
+TEST(Canvas, AnOverlayIsTintedWhereTheTruthIsAndCanStandOnItsHead) {
+  tools::OverlayCase one{tests::Tensor::zeros({1, 16, 32, 1}),
+                         tests::Tensor::zeros({1, 16, 32}, engine::Dtype::u8),
+                         tests::Tensor::zeros({1, 16, 32}, engine::Dtype::u8),
+                         {1, 1, 1},
+                         false};
+  for (std::int64_t y = 0; y < 4; ++y)
+    for (std::int64_t x = 0; x < 8; ++x) one.truth.data<std::uint8_t>()[y * 32 + x] = 1;
+  one.truth.data<std::uint8_t>()[15 * 32 + 20] = 255;  // nobody annotated it
+  for (const bool upside_down : {false, true}) {
+    one.upside_down = upside_down;
+    const auto picture = tools::overlay_picture(one);
+    EXPECT_EQ(picture.width, 320);
+    EXPECT_EQ(picture.height, 160);
+    const Pixels p(picture.png);
+    EXPECT_EQ(p.at(upside_down ? 139 : 20, 40), 97);  // 0.38 of the 255 of #ffa41b on black
+    EXPECT_EQ(p.at(upside_down ? 20 : 139, 40), 0);
+    EXPECT_EQ(p.at(upside_down ? 5 : 155, 205), 0);
+  }
 }

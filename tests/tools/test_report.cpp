@@ -1,7 +1,10 @@
+#include <algorithm>
+
 #include "datasets/formats/nifti.h"
 #include "tests/tools/tools_support.h"
 #include "tools/report/report.h"
 #include "tools/run/config.h"
+#include "tools/run/method_look.h"
 
 using namespace sagcl;
 using tests::box;
@@ -136,4 +139,69 @@ TEST_F(Report, ProgramPrintsTheFile) {
   EXPECT_EQ(outcome.code, 0) << outcome.err;
   EXPECT_EQ(outcome.out, (folder_ / "run-a" / "report.html").string() + "\n");
   EXPECT_TRUE(std::filesystem::exists(folder_ / "run-a" / "report.html"));
+}
+
+namespace {
+
+/// Shows two images of 1 x 4 x 4 with a grid of 2 x 2; of the second, patch 1 is chosen for class 1, and of the first, patch 3
+/// for the background. The second one's A is diagonal.
+tools::MethodLook small_look(std::int64_t step) {
+  tools::LookListener listener;
+  const auto show = [&](const char* name, const engine::Shape& shape, const std::vector<float>& values) {
+    listener.shown(name, engine::Tensor::of(shape, values));
+  };
+  std::vector<float> a(32, 0.f), map, score(16);
+  for (std::size_t i = 0; i < 4; ++i) a[16 + 5 * i] = 0.25f * float(i + 1);
+  for (int i = 0; i < 32; ++i) map.push_back(0.75f), map.push_back(0.25f);
+  for (std::size_t i = 0; i < 16; ++i) score[i] = float(i) / 16;
+  show("A", {2, 4, 4}, a), show("X", {2, 1, 4, 4, 1}, std::vector<float>(32, 1.f)), show("C", {2, 1, 4, 4, 2}, map);
+  show("score", {2, 4, 2}, score);
+  engine::Tensor picks = engine::Tensor::zeros({2, 2}, engine::Dtype::i32);
+  const std::int32_t patches[] = {3, 6, 5, 2};  // background, then class 1; the second of each does not count
+  std::copy(patches, patches + 4, picks.data<std::int32_t>());
+  listener.shown("picks", picks), listener.shown("counted", engine::Tensor::full({2}, 1, engine::Dtype::i32));
+  listener.shown("pseudo_labels", picks);
+  semiagcl::Method method;
+  method.patch_grid = {{1, 2, 2}};
+  return listener.look(step, method).value();
+}
+
+}  // namespace
+
+TEST(MethodLook, IsOfTheImageWithMostChosenPatches) {
+  const tools::MethodLook look = small_look(600);
+  EXPECT_EQ(look.nodes, 4u);
+  EXPECT_EQ(look.singular, (std::vector<double>{1, 0.75, 0.5, 0.25}));
+  EXPECT_DOUBLE_EQ(look.trace_share, 2.5 / 4);
+  EXPECT_DOUBLE_EQ(look.norm_share, 2.5 / 4);
+  EXPECT_EQ(look.affinity[5], 0.5);
+  EXPECT_EQ(look.picks, (std::vector<std::vector<std::int64_t>>{{}, {1}}));
+  EXPECT_EQ(look.scores[1], (std::vector<double>{0.5625, 0.6875, 0.8125, 0.9375}));  // of image 1, odd numbers from 9 on
+  EXPECT_EQ(look.width, 224);
+  EXPECT_FALSE(tools::LookListener().look(1, {}).has_value());
+}
+
+TEST(MethodLook, IsReadBackAndForgotten) {
+  tests::Scratch run;
+  EXPECT_TRUE(tools::read_looks(run.path()).empty());
+  for (const std::int64_t step : {12000000, 600, 800}) tools::write_look(run.path(), small_look(step));
+  const auto looks = tools::read_looks(run.path());
+  ASSERT_EQ(looks.size(), 3u);
+  EXPECT_EQ(looks[2].step, 12000000);
+  EXPECT_EQ(looks[0].scores, small_look(600).scores);
+  EXPECT_EQ(looks[0].picture, small_look(600).picture);
+  tools::forget_looks(run.path(), 600);
+  EXPECT_EQ(tools::read_looks(run.path()).size(), 1u);
+  tests::put(run / "looks/step-0000700.json", "{\"step\":700}");
+  EXPECT_THROW(tools::read_looks(run.path()), engine::DataError);
+}
+
+TEST_F(Report, ShowsTheMethodAtWorkWhereItWasLookedAt) {
+  EXPECT_EQ(tools::report_page(folder_ / "run-a").find("The method at work"), std::string::npos);
+  for (std::int64_t step = 1; step <= 9; ++step) tools::write_look(folder_ / "run-a", small_look(step));
+  const std::string page = tools::report_page(folder_ / "run-a");
+  for (const char* part : {"The method at work", "tr A/N 0.625, ‖A‖*/N 0.625", ">step 1<", ">step 9<",
+                           "Singular values of A", ">0.69<", "numbers: of hippo &lt;campus&gt;"})
+    EXPECT_TRUE(contains(page, part));
+  EXPECT_EQ(page.find(">step 2<"), std::string::npos);  // five of nine
 }

@@ -1,6 +1,9 @@
 // One command line for a scheduler: `sagcl-train … --out RUN --resume` begins a run, goes on with it and finds it finished.
 #include <signal.h>
 
+#include <cstring>
+#include <map>
+
 #include "datasets/formats/nifti.h"
 #include "engine/files/safetensors.h"
 #include "tests/tools/small_runs.h"
@@ -55,6 +58,28 @@ TEST_F(Resume, StepByStepIsTheWholeRun) {
     EXPECT_EQ(a.size(), b.size());
     for (const char* name : {"whole", "parts"}) fs::remove_all(at(name));
   }
+}
+
+TEST_F(Resume, LooksAtTheMethodChangeNoBitAndStay) {
+  ASSERT_EQ(train("looked").code, 0);
+  ASSERT_EQ(train("alone", {"--set", "evaluation.every=0"}).code, 0);
+  const std::map<std::string, std::string> looked = results("looked"), alone = results("alone");
+  for (const char* name : {"looks/step-0000004.json", "looks/step-0000006.json"}) {  // the method begins behind step 4
+    EXPECT_TRUE(looked.count(name)) << name;
+    EXPECT_FALSE(alone.count(name)) << name;
+  }
+  EXPECT_FALSE(looked.count("looks/step-0000002.json"));
+  const auto state = [&](const std::string& name) {
+    return engine::read_safetensors(at(name) / "checkpoints/step-0000008.safetensors").tensors;
+  };
+  const auto a = state("looked"), b = state("alone");
+  ASSERT_EQ(a.size(), b.size());
+  for (const auto& [name, tensor] : a) {
+    ASSERT_EQ(tensor.bytes(), b.at(name).bytes());
+    EXPECT_EQ(std::memcmp(tensor.bytes_begin(), b.at(name).bytes_begin(), tensor.bytes()), 0) << name;
+  }
+  ASSERT_EQ(train("mean-teacher", {"--method", "mean-teacher"}).code, 0);
+  EXPECT_FALSE(fs::exists(at("mean-teacher") / "looks"));
 }
 
 TEST_F(Resume, SaysThatARunIsFinishedAndEvaluatesWhatIsMissing) {

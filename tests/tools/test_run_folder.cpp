@@ -2,6 +2,7 @@
 
 #include "tests/tools/tools_support.h"
 #include "tools/run/config.h"
+#include "tools/run/metrics_csv.h"
 #include "tools/run/run_folder.h"
 
 using namespace sagcl;
@@ -80,4 +81,32 @@ TEST(RunFolder, NeedsAConfiguration) {
   EXPECT_EQ(tools::read_run(folder.path()).seconds(), 81.5);
   tests::put(folder / "status.json", "[]");
   EXPECT_THROW(tools::read_run(folder.path()), engine::DataError);
+}
+
+namespace {
+
+std::string csv_of(const std::string& lines) { return tools::metrics_csv(Metrics(lines)); }
+
+const std::string first =
+    "{\"step\":1,\"phase\":\"train\",\"loss\":0.75,\"terms\":{\"sup\":0.5},\"ramp\":0,\"lr\":0.001,\"seconds\":2}\n"
+    "{\"step\":1,\"phase\":\"validation\",\"network\":\"student\",\"dice\":0.25,\"per_class\":[0.5,0]}\n";
+const std::string second =
+    "{\"step\":2,\"phase\":\"train\",\"loss\":null,\"terms\":{\"sup\":0.5,\"reg\":0.125},\"ramp\":1,\"lr\":1e-10,"
+    "\"seconds\":"
+    "1}\n"
+    "{\"step\":2,\"phase\":\"gradients\",\"terms\":[\"sup\"],\"layers\":[],\"products\":[]}\n"
+    "{\"step\":2,\"phase\":\"note\",\"text\":\"a, b\"}\n"
+    "{\"step\":2,\"phase\":\"test\",\"network\":\"teacher\",\"dice\":1,\"per_class\":[1]}\n";
+
+}  // namespace
+
+TEST(MetricsCsv, ARowPerStepAndColumnsThatStayWhereTheyAre) {
+  EXPECT_EQ(csv_of(""), "step\r\n");
+  const std::string head =
+      "step,loss,loss.sup,lr,ramp,seconds,dice.validation.student,dice.validation.student.1,"
+      "dice.validation.student.2";
+  EXPECT_EQ(csv_of(first), head + "\r\n1,0.75,0.5,0.001,0,2,0.25,0.5,0\r\n");
+  EXPECT_EQ(csv_of(first + second), head +
+                                        ",loss.reg,dice.test.teacher\r\n1,0.75,0.5,0.001,0,2,0.25,0.5,0,,\r\n"
+                                        "2,,0.5,1e-10,1,1,,,,0.125,1\r\n");
 }

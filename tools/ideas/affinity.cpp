@@ -7,6 +7,7 @@
 #include "tools/ideas/picture.h"
 #include "tools/report/html.h"
 #include "tools/report/overlay.h"
+#include "tools/report/patch_picture.h"
 
 namespace sagcl::tools {
 
@@ -24,12 +25,9 @@ std::string small_image(const Tensor& image, double side, std::int64_t pixels) {
 }
 
 std::string tile_with_grid(const Subject& subject, double side) {
-  std::string out = small_image(subject.tile, side, 112);  // enough for a small picture
+  const std::string out = small_image(subject.tile, side, 112);  // enough for a small picture
   const engine::Extents grid = subject.settings.method.patch_grid;
-  for (std::int64_t i = 1; i < grid[1]; ++i)
-    out += fmt::format("<path d=\"M0 {0}H{1}M{0} 0V{1}\" stroke=\"#fff\" stroke-opacity=\"0.7\"/>",
-                       coordinate(side * double(i) / double(grid[1])), coordinate(side));
-  return out;
+  return out + patch_lines({grid[1], grid[2], side, side});
 }
 
 namespace {

@@ -6,6 +6,7 @@
 #include "tools/report/contour.h"
 #include "tools/report/html.h"
 #include "tools/report/overlay.h"
+#include "tools/report/patch_picture.h"
 
 namespace sagcl::tools {
 
@@ -16,7 +17,7 @@ namespace {
 
 constexpr double side = 208, step = 220;
 constexpr std::int64_t gland = 1;
-constexpr const char* colours[] = {"#56b4e9", "#ffa41b"};  // of the frames, by class
+const std::vector<std::string> colours = {"#56b4e9", "#ffa41b"};  // of the frames, by class
 
 /// The attended image X' = X ⊙ C of class gland, [1,H,W,1].
 Tensor attended(const Tensor& unit, const Tensor& map) {
@@ -25,47 +26,22 @@ Tensor attended(const Tensor& unit, const Tensor& map) {
   return x;
 }
 
-/// A word in the middle of each patch.
-std::string in_patches(const std::vector<std::string>& words, std::int64_t columns) {
-  std::string out;
-  const double cell = side / double(columns);
-  for (std::size_t p = 0; p < words.size(); ++p)
-    out += fmt::format(
-        "<text x=\"{}\" y=\"{}\" text-anchor=\"middle\" stroke=\"#000\" stroke-width=\"3\" paint-order=\"stroke\" "
-        "fill=\"#fff\">{}</text>",
-        coordinate((double(std::int64_t(p) % columns) + 0.5) * cell),
-        coordinate((double(std::int64_t(p) / columns) + 0.5) * cell + 4), words[p]);
-  return out;
-}
-
-/// What a colour of the frames stands for.
-std::string key(const char* colour, const std::string& text) {
-  return fmt::format("<rect y=\"2\" width=\"11\" height=\"11\" fill=\"none\" stroke=\"{}\" stroke-width=\"3\"/>", colour) +
-         fmt::format("<g transform=\"translate(18 0)\">{}</g>", text_line(text));
-}
-
-/// Frames around the patches that count for both classes; a patch may have both.
-std::string frames(const semiagcl::Picks& picks, std::int64_t columns) {
-  std::string out;
-  const double cell = side / double(columns);
+/// The patches that count for each class.
+std::vector<std::vector<std::int64_t>> counted(const semiagcl::Picks& picks) {
+  std::vector<std::vector<std::int64_t>> all;
   const std::int64_t n = picks.patch.shape()[1];
-  for (std::int64_t k = 0; k < picks.patch.shape()[0]; ++k)
-    for (std::int64_t i = 0; i < picks.counted.data<std::int32_t>()[k]; ++i) {
-      const std::int64_t p = picks.patch.data<std::int32_t>()[k * n + i];
-      const double gap = k == gland ? 3 : 8;
-      out += fmt::format(
-          "<rect x=\"{0}\" y=\"{1}\" width=\"{2}\" height=\"{2}\" fill=\"none\" stroke=\"{3}\" stroke-width=\"4\"/>",
-          coordinate(double(p % columns) * cell + gap), coordinate(double(p / columns) * cell + gap),
-          coordinate(cell - 2 * gap), colours[k]);
-    }
-  return out;
+  for (std::int64_t k = 0; k < picks.patch.shape()[0]; ++k) {
+    const std::int32_t* row = picks.patch.data<std::int32_t>() + k * n;
+    all.emplace_back(row, row + picks.counted.data<std::int32_t>()[k]);
+  }
+  return all;
 }
 
 }  // namespace
 
 IdeaPicture entropy_picture(Subject& s) {
   Method m = s.settings.method;
-  const std::int64_t columns = m.patch_grid[2];
+  const PatchGrid grid{m.patch_grid[1], m.patch_grid[2], side, side};
   const Tensor map = probabilities(*s.teacher, s.tile), confidence = semiagcl::patch_confidence(map, m.patch_grid);
   const Tensor unit = semiagcl::unit_range(s.tile, m.low_percentile, m.high_percentile);
   std::vector<std::string> entropies;
@@ -80,7 +56,7 @@ IdeaPicture entropy_picture(Subject& s) {
                                {12, 30,
                                 fmt::format("<image href=\"{0}\" width=\"{1}\" height=\"{1}\"/>",
                                             png_data_uri(plane_png(attended(unit, map), 0, 0)), side) +
-                                    truth + in_patches(entropies, columns)}};
+                                    truth + words_in_patches(entropies, grid)}};
   const std::pair<const char*, Score> scores[] = {
       {"chosen by entropy", Score::entropy}, {"by class confidence", Score::confidence}, {"by cosine", Score::cosine}};
   std::string tile = "<g id=\"tile\">" + tile_with_grid(s, side) + "</g>";
@@ -88,12 +64,12 @@ IdeaPicture entropy_picture(Subject& s) {
     m.score = scores[k].second;
     const semiagcl::Picks picks = class_centric_patches(sampling_score(s.tile, map, m), confidence, m);
     pieces.push_back({12 + double(k + 1) * step, 10, text_line(scores[k].first, true)});
-    pieces.push_back({12 + double(k + 1) * step, 30, tile + frames(picks, columns)});
+    pieces.push_back({12 + double(k + 1) * step, 30, tile + patch_frames(counted(picks), grid, colours)});
     tile = "<use href=\"#tile\"/>";
   }
   pieces.push_back({12, 244, text_line("dashed: the true glands")});
-  pieces.push_back({12 + step, 244, key(colours[gland], "positives of gland")});
-  pieces.push_back({12 + step + 150, 244, key(colours[0], "positives of background")});
+  pieces.push_back({12 + step, 244, frame_key(colours[gland], "positives of gland")});
+  pieces.push_back({12 + step + 150, 244, frame_key(colours[0], "positives of background")});
   return {"entropy-sampling.svg",
           picture("The patches that entropy, class confidence and cosine choose", 4 * step + 12, 268, pieces)};
 }

@@ -10,8 +10,6 @@
 
 namespace sagcl::tools {
 
-using Points = std::vector<std::pair<double, double>>;
-
 const std::vector<std::string>& palette() {
   static const std::vector<std::string> colours = {"#0072b2", "#d55e00", "#009e73", "#cc79a7",
                                                    "#e69f00", "#56b4e9", "#7a5195", "#555555"};
@@ -99,95 +97,74 @@ struct Frame {
   double py(double v) const { return bottom - (std::clamp(v, y.low, y.high) - y.low) / (y.high - y.low) * (bottom - top); }
 };
 
-std::string polyline(const Frame& f, const Points& points, double factor, const std::string& colour, double width,
-                     double opacity) {
-  std::string path;
-  bool open = false;
-  for (const auto& [x, y] : points) {
-    if (!std::isfinite(y)) {
-      open = false;
-      continue;
-    }
-    path += fmt::format("{}{} {}", open ? 'L' : 'M', coordinate(f.px(x)), coordinate(f.py(y * factor)));
-    open = true;
-  }
-  return fmt::format(
-      "<path d=\"{}\" fill=\"none\" stroke=\"{}\" stroke-width=\"{}\" stroke-opacity=\"{}\" stroke-linejoin=\"round\"/>",
-      path, colour, width, opacity);
-}
-
-std::string axes(const Chart& chart, const Frame& f) {
-  std::string out;
-  for (double t : round_ticks(f.y.low, f.y.high, 5))
-    out += fmt::format(
-        "<line x1=\"{0}\" x2=\"{1}\" y1=\"{2}\" y2=\"{2}\" stroke=\"#e6e6e6\"/><text x=\"{3}\" y=\"{4}\" "
-        "text-anchor=\"end\">{5:g}</text>",
-        coordinate(f.left), coordinate(f.right), coordinate(f.py(t)), coordinate(f.left - 6), coordinate(f.py(t) + 3.5), t);
-  for (double t : round_ticks(f.x.low, f.x.high, 6))
-    out += fmt::format("<text x=\"{}\" y=\"{}\" text-anchor=\"middle\">{:g}</text>", coordinate(f.px(t)),
-                       coordinate(f.bottom + 15), t);
-  out += fmt::format("<line x1=\"{0}\" x2=\"{1}\" y1=\"{2}\" y2=\"{2}\" stroke=\"#999\"/>", coordinate(f.left),
-                     coordinate(f.right), coordinate(f.bottom));
-  out += fmt::format("<text x=\"{}\" y=\"{}\" text-anchor=\"end\" fill=\"#777\">{}</text>", coordinate(f.right),
-                     coordinate(f.bottom + 29), escaped(chart.x_label));
-  out += fmt::format("<text x=\"4\" y=\"{}\" fill=\"#777\">{}</text>", coordinate(f.top - 8), escaped(chart.y_label));
-  for (const auto& [x, word] : chart.marks)
-    out += fmt::format(
-        "<line x1=\"{0}\" x2=\"{0}\" y1=\"{1}\" y2=\"{2}\" stroke=\"#999\" stroke-dasharray=\"3 3\"/>"
-        "<text x=\"{3}\" y=\"{4}\" fill=\"#777\">{5}</text>",
-        coordinate(f.px(x)), coordinate(f.top), coordinate(f.bottom), coordinate(f.px(x) + 4), coordinate(f.top + 10),
-        escaped(word));
+Points placed(const Frame& f, const Points& points, double factor) {
+  Points out;
+  for (const auto& [x, y] : points) out.push_back({f.px(x), std::isfinite(y) ? f.py(y * factor) : y});
   return out;
 }
 
-std::string legend(const Chart& chart, const Frame& f) {
-  if (chart.series.size() < 2) return "";
-  std::string out;
+using Anchor = Painter::Anchor;
+constexpr const char* quiet = "#777";
+
+void draw_axes(const Chart& chart, const Frame& f, Painter& to) {
+  for (double t : round_ticks(f.y.low, f.y.high, 5)) {
+    to.line({{f.left, f.py(t)}, {f.right, f.py(t)}}, {.colour = "#e6e6e6"});
+    to.text(f.left - 6, f.py(t) + 3.5, fmt::format("{:g}", t), {.anchor = Anchor::end});
+  }
+  for (double t : round_ticks(f.x.low, f.x.high, 6))
+    to.text(f.px(t), f.bottom + 15, fmt::format("{:g}", t), {.anchor = Anchor::middle});
+  to.line({{f.left, f.bottom}, {f.right, f.bottom}}, {.colour = "#999"});
+  to.text(f.right, f.bottom + 29, chart.x_label, {.anchor = Anchor::end, .colour = quiet});
+  to.text(4, f.top - 8, chart.y_label, {.colour = quiet});
+  for (const auto& [x, word] : chart.marks) {
+    to.line({{f.px(x), f.top}, {f.px(x), f.bottom}}, {.colour = "#999", .dashed = true});
+    to.text(f.px(x) + 4, f.top + 10, word, {.colour = quiet});
+  }
+}
+
+void draw_legend(const Chart& chart, const Frame& f, Painter& to) {
+  if (chart.series.size() < 2) return;
   double x = f.right;
   for (auto s = chart.series.rbegin(); s != chart.series.rend(); ++s) {
     x -= 6.6 * double(s->name.size()) + 26;
-    out += fmt::format(
-        "<line x1=\"{0}\" x2=\"{1}\" y1=\"{2}\" y2=\"{2}\" stroke=\"{3}\" stroke-width=\"3\"/><text x=\"{4}\" "
-        "y=\"{5}\">{6}</text>",
-        coordinate(x), coordinate(x + 14), coordinate(f.top - 12), s->colour, coordinate(x + 18), coordinate(f.top - 8),
-        escaped(s->name));
+    to.line({{x, f.top - 12}, {x + 14, f.top - 12}}, {.colour = s->colour, .width = 3});
+    to.text(x + 18, f.top - 8, s->name, {});
   }
-  return out;
 }
 
 }  // namespace
 
-std::string line_chart(const Chart& chart) {
+void draw(const Chart& chart, Painter& to) {
   Frame f{.right = double(chart.width) - 14, .top = 44, .bottom = double(chart.height) - 36, .x = {}, .y = y_range(chart)};
   std::size_t points = 0;
   for (const Series& s : chart.series)
     for (const auto& p : s.points) widen(f.x, p.first), points += std::isfinite(p.second);
-  std::string out = fmt::format(
-      "<svg class=\"chart\" viewBox=\"0 0 {0} {1}\" width=\"{0}\" height=\"{1}\" role=\"img\" aria-label=\"{2}\">"
-      "<text x=\"4\" y=\"14\" class=\"title\">{2}</text>",
-      chart.width, chart.height, escaped(chart.title));
+  to.text(4, 14, chart.title, {.title = true});
   if (points == 0)
-    return out +
-           fmt::format("<text x=\"{}\" y=\"{}\" text-anchor=\"middle\" fill=\"#777\">no values in this run</text></svg>",
-                       chart.width / 2, chart.height / 2);
+    return to.text(chart.width / 2, chart.height / 2, "no values in this run", {.anchor = Anchor::middle, .colour = quiet});
   for (const auto& mark : chart.marks) widen(f.x, mark.first);
+  for (const double x : chart.reached) widen(f.x, x);
   if (!(f.x.high > f.x.low)) f.x = {f.x.low - 1, f.x.high + 1};
-  out += axes(chart, f) + legend(chart, f);
+  draw_axes(chart, f, to), draw_legend(chart, f, to);
   for (const Series& s : chart.series) {
-    if (s.smooth && s.points.size() > 20) {
-      out += polyline(f, thinned(s.points, 300), chart.factor, s.colour, 1, 0.3);
-      out += polyline(f, thinned(running_mean(s.points), 200), chart.factor, s.colour, 2, 1);
-      continue;
-    }
-    out += polyline(f, thinned(s.points, 400), chart.factor, s.colour, 2, 1);
-    if (s.points.size() <= 40)
+    const bool faint = s.smooth && s.points.size() > 20;
+    if (faint) to.line(placed(f, thinned(s.points, 300), chart.factor), {.colour = s.colour, .opacity = 0.3});
+    const Points bold = faint ? thinned(running_mean(s.points), 200) : thinned(s.points, 400);
+    to.line(placed(f, bold, chart.factor), {.colour = s.colour, .width = 2});
+    if (!faint && s.points.size() <= 40)
       for (const auto& [x, y] : s.points)
         if (std::isfinite(y))
-          out += fmt::format("<circle cx=\"{}\" cy=\"{}\" r=\"3\" fill=\"{}\"><title>{} {:g}: {:.4g}</title></circle>",
-                             coordinate(f.px(x)), coordinate(f.py(y * chart.factor)), s.colour, escaped(s.name), x,
-                             y * chart.factor);
+          to.dot(f.px(x), f.py(y * chart.factor), s.colour, fmt::format("{} {:g}: {:.4g}", s.name, x, y * chart.factor));
   }
-  return out + "</svg>\n";
+}
+
+std::string line_chart(const Chart& chart) {
+  SvgPainter painter;
+  draw(chart, painter);
+  return fmt::format(
+      "<svg class=\"chart\" viewBox=\"0 0 {0} {1}\" width=\"{0}\" height=\"{1}\" role=\"img\" "
+      "aria-label=\"{2}\">{3}</svg>\n",
+      chart.width, chart.height, escaped(chart.title), painter.svg());
 }
 
 namespace {

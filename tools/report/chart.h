@@ -3,6 +3,8 @@
 #include <utility>
 #include <vector>
 
+#include "tools/report/painter.h"
+
 namespace sagcl::tools {
 
 /// Eight colours that remain apart for colour-blind readers (Okabe and Ito), in the order in which charts use them.
@@ -11,7 +13,7 @@ const std::vector<std::string>& palette();
 struct Series {
   std::string name;
   std::string colour;
-  std::vector<std::pair<double, double>> points;  ///< sorted by x; points that are not finite leave a gap
+  Points points;        ///< sorted by x; points that are not finite leave a gap
   bool smooth = false;  ///< draw the points faintly and their running mean over 1/20 of the width boldly
 };
 
@@ -22,9 +24,12 @@ struct Chart {
   bool from_zero = false;                             ///< the y axis starts at 0
   std::vector<std::pair<double, std::string>> marks;  ///< vertical lines with a word, e.g. the end of the warm-up
   int width = 460, height = 250;
+  std::vector<double> reached = {};  ///< x values that the axis holds in any case
 };
 
-/// Inline SVG: axes with round numbers, a light grid, a legend. A chart without points says so.
+/// Axes with round numbers, a light grid, a legend. A chart without points says so.
+void draw(const Chart& chart, Painter& painter);
+/// The same as inline SVG.
 std::string line_chart(const Chart& chart);
 
 struct Bar {

@@ -3,6 +3,8 @@
 #include <string>
 #include <vector>
 
+#include "tools/report/painter.h"
+
 namespace sagcl::tools {
 
 /// A plane of classes, row-major.
@@ -14,9 +16,11 @@ struct ClassPlane {
   }
 };
 
-/// The outline of a class as SVG path data in pixel units (pixel (y, x) covers the square from (x, y) to (x + 1, y + 1)):
-/// the borders between pixels, followed with the class on the left and drawn through the middles of their sides, which turns
+/// The outline of a class as closed loops in pixel units (pixel (y, x) covers the square from (x, y) to (x + 1, y + 1)): the
+/// borders between pixels, followed with the class on the left and drawn through the middles of their sides, which turns
 /// stairs into slopes. Empty if the class is not in the plane.
+std::vector<Points> loops_around(const ClassPlane& plane, std::uint8_t which);
+/// The same as SVG path data.
 std::string outline(const ClassPlane& plane, std::uint8_t which);
 
 }  // namespace sagcl::tools

@@ -1,7 +1,9 @@
 #include <algorithm>
 #include <map>
+#include <utility>
 
 #include "semiagcl/training/warm_up.h"
+#include "tools/report/canvas.h"
 #include "tools/report/chart.h"
 #include "tools/report/report.h"
 
@@ -99,32 +101,54 @@ Chart per_class_chart(const RunRecord& run) {
   return chart;
 }
 
+Chart loss_chart(const RunRecord& run) {
+  Chart chart{.title = "Loss", .x_label = "step", .y_label = "", .series = {}, .marks = {}};
+  chart.series.push_back({"loss", palette()[7], {}, true});
+  for (const TrainPoint& p : run.train) chart.series[0].points.push_back({double(p.step), p.loss});
+  return chart;
+}
+
+/// Where the method begins behind its warm-up.
+std::vector<std::pair<double, std::string>> marks_of(const RunRecord& run) {
+  const std::int64_t warm_up = semiagcl::warm_up_steps(run.settings.train.steps, run.settings.method);
+  if (warm_up <= 0 || warm_up >= run.steps()) return {};
+  return {{double(warm_up), "method starts"}};
+}
+
 }  // namespace
+
+std::string progress_png(const RunRecord& run) {
+  constexpr int width = 640, height = 270, head = 34;
+  Canvas canvas(width + 16, head + 2 * height + 8, 2);
+  canvas.text(12, 24, fmt::format("{}: step {} of {}", run_label(run), run.steps(), run.settings.train.steps),
+              {.title = true});
+  double top = head;
+  for (Chart chart : {loss_chart(run), dice_chart(run)}) {
+    chart.width = width, chart.height = height, chart.marks = marks_of(run), chart.reached = {0, double(run.steps())};
+    canvas.origin(8, std::exchange(top, top + height));
+    draw(chart, canvas);
+  }
+  return canvas.png();
+}
 
 std::string curves_section(const RunRecord& run) {
   if (run.train.empty() && run.validation.empty())
     return "<section><h2>Curves</h2><p class=\"quiet\">metrics.jsonl has no steps yet.</p></section>\n";
-  std::vector<std::pair<double, std::string>> marks;
-  const std::int64_t warm_up = semiagcl::warm_up_steps(run.settings.train.steps, run.settings.method);
-  if (warm_up > 0 && warm_up < run.steps()) marks.push_back({double(warm_up), "method starts"});
   std::string out = "<section><h2>Curves</h2><div class=\"charts\">\n";
-  const auto draw = [&](Chart chart) {
-    chart.marks = marks;
+  const auto add = [&](Chart chart) {
+    chart.marks = marks_of(run);
     out += line_chart(chart);
   };
   if (!run.validation.empty()) {
-    draw(dice_chart(run));
-    if (Chart c = per_class_chart(run); c.series.size() > 1) draw(std::move(c));
+    add(dice_chart(run));
+    if (Chart c = per_class_chart(run); c.series.size() > 1) add(std::move(c));
   }
-  Chart total{.title = "Loss", .x_label = "step", .y_label = "", .series = {}, .marks = {}};
-  total.series.push_back({"loss", palette()[7], {}, true});
-  for (const TrainPoint& p : run.train) total.series[0].points.push_back({double(p.step), p.loss});
-  draw(std::move(total));
+  add(loss_chart(run));
   std::size_t colour = 0;
   for (const auto& key : keys_of(run, &TrainPoint::terms))
-    draw(term_chart(run, &TrainPoint::terms, key, palette()[colour++ % palette().size()], true));
+    add(term_chart(run, &TrainPoint::terms, key, palette()[colour++ % palette().size()], true));
   for (const auto& key : keys_of(run, &TrainPoint::other))
-    draw(term_chart(run, &TrainPoint::other, key, palette()[6], false));
+    add(term_chart(run, &TrainPoint::other, key, palette()[6], false));
   return out + "</div></section>\n";
 }
 

@@ -4,8 +4,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 
 #include "datasets/formats/png.h"
+#include "tools/report/canvas.h"
 #include "tools/report/html.h"
 
 namespace sagcl::tools {
@@ -79,9 +81,8 @@ std::string figure(const OverlayCase& one, int axis, double share, double pixels
   return out + "</g></svg><figcaption>" + caption + "</figcaption></figure>";
 }
 
-}  // namespace
-
-std::string plane_png(const Tensor& image, int axis, std::int64_t position) {
+/// Grey values or colours as a screen has them: u8 [H, W] or [H, W, 3].
+Tensor plane_pixels(const Tensor& image, int axis, std::int64_t position) {
   const auto& s = image.shape();
   const PlaneAxes a = axes_across(axis);
   const bool colour = s[3] == 3;
@@ -97,7 +98,58 @@ std::string plane_png(const Tensor& image, int axis, std::int64_t position) {
         const float v = in[voxel_at(s, axis, position, r, c) * s[3] + k];
         *out++ = std::uint8_t(std::lround(255 * std::clamp((v - low) / (high - low), 0.f, 1.f)));
       }
-  return datasets::encode_png(pixels);
+  return pixels;
+}
+
+/// Draws the loops of every class in units of `width` x `height`.
+template <class F>
+void each_class(const Tensor& mask, double share, double width, double height, bool upside_down, F&& draw) {
+  const ClassPlane plane = plane_of(mask, 0, position_in(mask, 0, share));
+  std::set<std::uint8_t> classes(plane.classes.begin(), plane.classes.end());
+  classes.erase(0), classes.erase(datasets::not_annotated);
+  for (const std::uint8_t k : classes) {
+    std::vector<Points> loops = loops_around(plane, k);
+    for (Points& loop : loops)
+      for (auto& [x, y] : loop) {
+        x *= width / double(plane.width), y *= height / double(plane.height);
+        if (upside_down) y = height - y;
+      }
+    draw(loops, class_colours()[std::size_t(k - 1) % class_colours().size()]);
+  }
+}
+
+}  // namespace
+
+Tensor screen_colours(const Tensor& image) {
+  if (image.shape().back() != 3) return image;
+  Tensor out = image.clone();
+  float* v = out.data<float>();
+  const auto [low, high] = std::minmax_element(v, v + out.size());
+  const float from = *low, span = *high > *low ? *high - *low : 1;
+  for (std::int64_t i = 0; i < out.size(); ++i) v[i] = (v[i] - from) / span * 255;
+  return out;
+}
+
+OverlayPicture overlay_picture(const OverlayCase& one, double longest) {
+  bool found = false;
+  std::array<double, 3> centre = centre_of(one.truth, found);
+  if (!found) centre = centre_of(one.prediction, found);
+  const auto& s = one.image.shape();
+  double height = double(s[1]) * one.spacing[1], width = double(s[2]) * one.spacing[2];
+  const double pixels = longest / std::max(height, width);
+  height = std::max(1.0, std::round(height * pixels)), width = std::max(1.0, std::round(width * pixels));
+  Canvas canvas(width, height, 1);
+  canvas.image(plane_pixels(one.image, 0, position_in(one.image, 0, centre[0])), width, height, one.upside_down);
+  each_class(one.truth, centre[0], width, height, one.upside_down,
+             [&](const auto& loops, const auto& colour) { canvas.area(loops, colour, 0.38); });
+  each_class(one.prediction, centre[0], width, height, one.upside_down, [&](auto& loops, const auto& colour) {
+    for (Points& loop : loops) loop.push_back(loop.front()), canvas.line(loop, {.colour = colour, .width = 2});
+  });
+  return {canvas.png(), std::int64_t(height), std::int64_t(width)};
+}
+
+std::string plane_png(const Tensor& image, int axis, std::int64_t position) {
+  return datasets::encode_png(plane_pixels(image, axis, position));
 }
 
 ClassPlane plane_of(const Tensor& mask, int axis, std::int64_t position) {

@@ -28,6 +28,16 @@ const std::vector<std::string>& class_colours();
 /// prediction where the truth is empty, of the volume where both are). Truth is a tinted area, the prediction a line.
 std::vector<std::string> overlay_figures(const OverlayCase& one);
 
+/// The first of those planes as PNG, its longer side of so many pixels: for programs that show no SVG.
+struct OverlayPicture {
+  std::string png;
+  std::int64_t height = 0, width = 0;
+};
+OverlayPicture overlay_picture(const OverlayCase& one, double longest = 320);
+
+/// An image as training sees it, as OverlayCase wants it: colours that were normalised lie between 0 and 255 again.
+Tensor screen_colours(const Tensor& image);
+
 /// The plane with index `position` along `axis` of an image [D, H, W, C] as PNG: three channels of 0..255 as RGB, else the
 /// first channel from black at its 0.5th to white at its 99.5th percentile.
 std::string plane_png(const Tensor& image, int axis, std::int64_t position);

@@ -9,7 +9,7 @@
 #include "tools/programs/version.h"
 #include "tools/report/html.h"
 
-// The page and its head; the sections are in tables.cpp, curves.cpp, gradients.cpp and overlays.cpp.
+// The page and its head; the sections are in tables.cpp, curves.cpp, method.cpp, gradients.cpp and overlays.cpp.
 namespace sagcl::tools {
 
 namespace fs = std::filesystem;
@@ -34,7 +34,7 @@ thead tr:first-child th:first-child,td:first-child { text-align:left; } th.group
 table.dense { font-size:12.5px; } table.dense th,table.dense td { padding:4px 5px; }
 tr.mean td { font-weight:600; border-top:2px solid var(--line); } td.bad { color:#b42318; }
 td .bar { display:inline-block; height:9px; border-radius:2px; background:#9ccbe6; margin-right:7px; vertical-align:1px; }
-.charts { display:grid; grid-template-columns:repeat(auto-fit,minmax(340px,1fr)); gap:10px 18px; }
+.charts { display:grid; grid-template-columns:repeat(auto-fit,minmax(min(340px,100%),1fr)); gap:10px 18px; }
 svg.chart { max-width:100%; height:auto; font:11.5px system-ui,"DejaVu Sans",sans-serif; fill:var(--ink); } svg .title { font-weight:600; font-size:13px; }
 .figures { display:flex; flex-wrap:wrap; gap:14px; align-items:flex-end; } figure { margin:0; } figure svg { background:#000; border-radius:6px; max-width:100%; height:auto; }
 figcaption { color:var(--quiet); font-size:12.5px; text-align:center; }
@@ -103,7 +103,7 @@ std::string report_page(const fs::path& folder, const ReportSpec& spec) {
   if (runs.size() > 1) page += comparison_section(runs);
   page += overlays_section(runs);
   page += curves_section(run);
-  page += gradients_section(run);
+  page += method_section(run) + gradients_section(run);
   if (run.evaluation) page += cases_section(*run.evaluation);
   page += details_section(run);
   page += fmt::format(

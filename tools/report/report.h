@@ -15,9 +15,9 @@ struct ReportSpec {
 
 /// Writes <run>/report.html, one file that needs neither network nor JavaScript: key figures, comparison of runs, overlays
 /// of test cases (the best, median and worst; beside other runs those where it is furthest ahead of and behind the first of
-/// them), curves of every loss term and of the validation Dice, gradients of the terms, a table of all cases, settings,
-/// environment and command. Parts that the run does not have are left out or said to be missing. Returns the file. Throws
-/// what read_run throws, IoError if the file cannot be written.
+/// them), curves of every loss term and of the validation Dice, looks at the method, gradients of the terms, a table of all
+/// cases, settings, environment and command. Parts that the run does not have are left out or said to be missing. Returns
+/// the file. Throws what read_run throws, IoError if the file cannot be written.
 std::filesystem::path write_report(const std::filesystem::path& run, const ReportSpec& spec = {});
 
 /// The page's text; `write_report` without the file.
@@ -33,8 +33,12 @@ std::string comparison_section(const std::vector<RunRecord>& runs);
 /// hold it.
 std::string gap_text(const std::vector<RunRecord>& runs);
 std::string curves_section(const RunRecord& run);
+/// loss and Dice of held-out cases over the steps, as one picture outside the page
+std::string progress_png(const RunRecord& run);
 /// pictures of the gradients of each term; empty if the run wrote none down
 std::string gradients_section(const RunRecord& run);
+/// what an affinity graph and chosen patches looked like over the run; empty if nobody looked (run/method_look.h)
+std::string method_section(const RunRecord& run);
 /// of the first run, with the others' pictures of the same cases beside
 std::string overlays_section(const std::vector<RunRecord>& runs);
 std::string cases_section(const Evaluation& evaluation);

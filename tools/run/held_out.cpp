@@ -40,7 +40,7 @@ Evaluation HeldOut::evaluation() const {
 }
 
 ValidationPoint HeldOut::validate(layers::Segmenter& network, const std::vector<std::string>& ids, std::int64_t step,
-                                  const std::string& name, const std::string& cases) const {
+                                  const std::string& name, const std::string& cases, const Seen& seen) const {
   const std::int64_t classes = data_.training.classes - 1;  // without the background
   ValidationPoint point{step, name, 0, std::vector<double>(std::size_t(classes), 0.0), cases};
   std::vector<bool> occurs(std::size_t(classes), false);
@@ -52,6 +52,7 @@ ValidationPoint HeldOut::validate(layers::Segmenter& network, const std::vector<
   run(network, ids, [&](const Sample& sample, const Tensor& prediction) {
     ++n;
     note(sample.label), note(prediction);
+    if (seen) seen(sample, prediction);
     const std::vector<double> dice = dice_per_class(prediction, sample.label, classes);
     for (std::size_t k = 0; k < dice.size(); ++k) point.per_class[k] += dice[k];
   });

@@ -1,4 +1,5 @@
 #pragma once
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -39,8 +40,10 @@ class HeldOut {
 
   /// Mean foreground Dice and Dice per class after `step`; both masks empty count 1, voxels that nobody annotated do not
   /// count, nor in the mean a class that is in no mask of any case (as in Evaluation). `name` and `cases` as in the point.
+  /// `seen`, if there is one, hears of every case and its prediction.
+  using Seen = std::function<void(const datasets::Sample&, const engine::Tensor&)>;
   ValidationPoint validate(layers::Segmenter& network, const std::vector<std::string>& ids, std::int64_t step,
-                           const std::string& name, const std::string& cases) const;
+                           const std::string& name, const std::string& cases, const Seen& seen = {}) const;
 
  private:
   const RunData& data_;

@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <thread>
 
@@ -17,16 +16,15 @@
 #include "tools/programs/json_text.h"
 #include "tools/programs/program.h"
 #include "tools/programs/version.h"
-#include "tools/run/event_file.h"
+#include "tools/report/report.h"
+#include "tools/run/method_look.h"
+#include "tools/run/metrics_csv.h"
 #include "tools/run/run_state.h"
 
 namespace sagcl::tools {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-/// Seconds since 1970.
-double now() { return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count(); }
 
 Json number(double v) { return std::isfinite(v) ? Json(v) : Json(nullptr); }
 
@@ -57,13 +55,15 @@ RunWriter::RunWriter(const std::filesystem::path& folder, std::int64_t parameter
     : folder_(folder), parameters_(parameters), watch_npy_(watch_npy) {
   make_folder(folder_ / "checkpoints");
   make_folder(folder_ / "predictions");
-  for (const auto& part : {folder_, folder_ / "checkpoints", folder_ / "predictions"})
-    for (const auto& entry : std::filesystem::directory_iterator(part))
+  std::error_code missing;  // looks
+  for (const auto& part : {folder_, folder_ / "checkpoints", folder_ / "predictions", folder_ / "looks"})
+    for (const auto& entry : std::filesystem::directory_iterator(part, missing))
       if (engine::is_temporary(entry.path())) std::filesystem::remove(entry.path());
 }
 
 void RunWriter::start(const std::string& settings, const std::string& command, const engine::DeviceChoice& device) {
-  metrics("");
+  metrics("", 0);
+  forget_looks(folder_, -1);
   engine::write_file_atomically(folder_ / "command.txt", command + "\n");
   engine::write_file_atomically(folder_ / "env.json", json_text(environment(device), 2) + "\n");
   status("running", 0, 0, "");
@@ -72,20 +72,17 @@ void RunWriter::start(const std::string& settings, const std::string& command, c
 
 void RunWriter::go_on(std::int64_t attempt, std::int64_t step) {
   const std::filesystem::path file = folder_ / "metrics.jsonl";
-  metrics(std::filesystem::exists(file) ? kept_metrics(engine::read_file(file), attempt, step) : "");
+  metrics(std::filesystem::exists(file) ? kept_metrics(engine::read_file(file), attempt, step) : "", step);
+  forget_looks(folder_, step);
 }
 
-/// Begins metrics.jsonl with these lines.
-void RunWriter::metrics(const std::string& text) {
+/// Begins metrics.jsonl with these lines; the run is at `step`.
+void RunWriter::metrics(const std::string& text, std::int64_t step) {
   const std::filesystem::path file = folder_ / "metrics.jsonl";
   engine::write_file_atomically(file, text);
   metrics_.open(file, std::ios::app);
   engine::require<engine::IoError>(metrics_.good(), "{}: cannot be written; check the folder's permissions", file.string());
-  std::string events = event_file_head(now());
-  for (std::size_t begin = 0, end; (end = text.find('\n', begin)) != std::string::npos; begin = end + 1)
-    events += event_records(text.substr(begin, end - begin), now());
-  engine::write_file_atomically(folder_ / event_file_name, events);
-  events_.open(folder_ / event_file_name, std::ios::app | std::ios::binary);
+  events_.begin(folder_, text, step);
 }
 
 void RunWriter::config(const std::string& settings) { engine::write_file_atomically(folder_ / "config.toml", settings); }
@@ -96,7 +93,7 @@ void RunWriter::note(std::int64_t step, const std::string& text) {
 
 void RunWriter::line(const std::string& text) {
   metrics_ << text << '\n' << std::flush;
-  events_ << event_records(text, now()) << std::flush;
+  events_.line(text);
   engine::require<engine::IoError>(metrics_.good() && events_.good(),
                                    "{}: writing failed; free some space, then continue with --resume",
                                    (folder_ / "metrics.jsonl").string());
@@ -120,9 +117,27 @@ void RunWriter::validation(const ValidationPoint& p) {
       {"step", p.step}, {"phase", p.cases}, {"network", p.network}, {"dice", number(p.dice)}, {"per_class", p.per_class}}));
 }
 
+void RunWriter::look(std::int64_t step, layers::Module& network, const std::optional<OverlayCase>& slice) {
+  EventSummary seen;
+  for (const auto& [name, p] : layers::parameters_in_order(network))
+    if (p->shape().rank() > 1) seen.histogram("weights/" + name, p->value().to_doubles());
+  if (slice) {
+    const OverlayPicture picture = overlay_picture(*slice);
+    seen.image("slice/validation", picture.png, picture.height, picture.width);
+  }
+  events_.look(step, seen);
+}
+
+void RunWriter::summaries() const {
+  const RunRecord run = read_run(folder_);
+  engine::write_file_atomically(folder_ / "metrics.csv", metrics_csv(run));
+  engine::write_file_atomically(folder_ / "progress.png", progress_png(run));
+}
+
 void RunWriter::checkpoint(std::int64_t step, const engine::TensorFile& content) {
   // What was recorded up to a checkpoint is as durable as the checkpoint: nobody will write it again.
-  if (const int fd = ::open((folder_ / "metrics.jsonl").c_str(), O_RDONLY | O_CLOEXEC); fd >= 0) ::fsync(fd), ::close(fd);
+  for (const auto& file : {folder_ / "metrics.jsonl", events_.path()})
+    if (const int fd = ::open(file.c_str(), O_RDONLY | O_CLOEXEC); fd >= 0) ::fsync(fd), ::close(fd);
   const std::filesystem::path file = folder_ / "checkpoints" / fmt::format("step-{:07}.safetensors", step);
   engine::write_safetensors(file, content);
   std::error_code ignored;  // an old checkpoint that cannot be removed only takes space

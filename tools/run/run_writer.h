@@ -1,11 +1,14 @@
 #pragma once
 #include <filesystem>
 #include <fstream>
+#include <optional>
 #include <string>
 
 #include "datasets/store.h"
 #include "engine/devices/device_choice.h"
 #include "semiagcl/training/trainer.h"
+#include "tools/report/overlay.h"
+#include "tools/run/event_file.h"
 #include "tools/run/run_folder.h"
 
 namespace sagcl::tools {
@@ -29,6 +32,12 @@ class RunWriter {
   void train(const semiagcl::StepReport& report);
   void validation(const ValidationPoint& point);
 
+  /// What only TensorBoard shows: how the weights of a network are distributed, and a case of overlay.h.
+  void look(std::int64_t step, layers::Module& network, const std::optional<OverlayCase>& slice);
+
+  /// What people look at meanwhile: metrics.csv and progress.png, made of metrics.jsonl.
+  void summaries() const;
+
   /// checkpoints/step-0000600.safetensors; keeps it and the one before. Later ones are of a warm-up that was started again,
   /// or unreadable, and go too.
   void checkpoint(std::int64_t step, const engine::TensorFile& content);
@@ -42,12 +51,13 @@ class RunWriter {
   void status(const std::string& state, std::int64_t step, double seconds, const std::string& reason);
 
  private:
-  void metrics(const std::string& text);
+  void metrics(const std::string& text, std::int64_t step);
   void line(const std::string& text);
   std::filesystem::path folder_;
   std::int64_t parameters_;
   bool watch_npy_;
-  std::ofstream metrics_, events_;  // the second for TensorBoard (event_file.h)
+  std::ofstream metrics_;
+  EventFile events_;
 };
 
 }  // namespace sagcl::tools

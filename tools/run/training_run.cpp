@@ -1,6 +1,7 @@
 #include "tools/run/training_run.h"
 
 #include <algorithm>
+#include <optional>
 #include <set>
 
 #include "engine/devices/device_choice.h"
@@ -13,6 +14,7 @@
 #include "tools/programs/signals.h"
 #include "tools/report/report.h"
 #include "tools/run/config.h"
+#include "tools/run/method_look.h"
 #include "tools/run/preflight.h"
 #include "tools/run/processes.h"
 #include "tools/run/run_data.h"
@@ -76,6 +78,7 @@ class Session {
   void save();
   void log(const StepReport& report, Progress& progress);
   std::vector<ValidationPoint> measure(const std::string& cases, const std::vector<std::string>& ids);
+  void look_at_method();
   bool due(std::int64_t step) const;
   bool train();
   bool finish();
@@ -92,6 +95,7 @@ class Session {
   HeldOut held_out_;
   std::optional<Trial> trial_;
   std::unique_ptr<RunWriter> writer_;  // of the first process alone
+  std::set<std::size_t> silent_;       // phases whose steps show nothing of a look
   double seconds_ = 0;
   bool told_of_watch_ = false;
 };
@@ -174,6 +178,7 @@ void Session::begin() {
   seconds_ = read_status(options_.out).seconds;
   const std::int64_t step = trainer_.steps_done(), every = options_.settings.evaluation.every;
   if (every > 0 && step > 0 && step % every == 0 && !trainer_.finished()) measure("validation", data_.split.validation);
+  writer_->summaries();
 }
 
 /// What has changed since the run was left is told and stays on record; only then does it hold for the next time.
@@ -213,23 +218,53 @@ void Session::log(const StepReport& report, Progress& progress) {
     return save();  // instead of the checkpoints of the first attempt, whose steps would be counted as later
   }
   const auto& s = options_.settings;
-  if (s.evaluation.every > 0 && report.step % s.evaluation.every == 0 && !trainer_.finished())
+  if (trainer_.finished()) return;
+  const bool evaluate = s.evaluation.every > 0 && report.step % s.evaluation.every == 0;
+  const bool keep = report.step % s.evaluation.checkpoint_every == 0;
+  if (evaluate)
     for (const ValidationPoint& p : measure("validation", data_.split.validation))
       progress.message(fmt::format("step {}: validation Dice of the {} {:.4f}", report.step, p.network, p.dice));
-  if (report.step % s.evaluation.checkpoint_every == 0 && !trainer_.finished()) save();
+  if (keep) save();
+  if (evaluate || keep) writer_->summaries();
 }
 
-/// Dice of student and teacher on some cases, written into the run; nothing if a signal came or there are none.
+/// Dice of student and teacher on some cases, written into the run; nothing if a signal came or there are none. Of the
+/// validation cases the first one is also shown, with the network that will be evaluated.
 std::vector<ValidationPoint> Session::measure(const std::string& cases, const std::vector<std::string>& ids) {
   std::vector<ValidationPoint> points;
+  std::optional<OverlayCase> slice;
   for (const bool teacher : {false, true}) {
     layers::Segmenter* network = teacher ? trainer_.teacher() : &trainer_.student();
     if (!network || ids.empty()) continue;
-    points.push_back(held_out_.validate(*network, ids, trainer_.steps_done(), teacher ? "teacher" : "student", cases));
+    const auto seen = [&](const Sample& sample, const Tensor& prediction) {
+      if (cases == "validation" && network == &trainer_.evaluated() && sample.id == ids.front())
+        slice = {screen_colours(sample.image), prediction, sample.label, sample.geometry.spacing, sample.geometry.measured};
+    };
+    points.push_back(held_out_.validate(*network, ids, trainer_.steps_done(), teacher ? "teacher" : "student", cases, seen));
     if (stop_signal()) return {};
     writer_->validation(points.back());
   }
+  if (cases != "validation") return points;
+  writer_->look(trainer_.steps_done(), trainer_.student(), slice);
+  if (!trainer_.finished()) look_at_method();
   return points;
+}
+
+/// What the method makes of the batch that comes next, if it shows it. That costs a forward and a backward, so a phase which
+/// showed nothing is not asked again.
+void Session::look_at_method() {
+  const std::size_t phase = trainer_.phases().at(trainer_.steps_done());
+  if (silent_.count(phase)) return;
+  LookListener listener;
+  autograd::Observer nothing;
+  try {
+    const engine::Showing showing(listener);
+    trainer_.observe(nothing);
+  } catch (const engine::Error& e) {  // the step itself, if it fails, too, says more
+    return say(fmt::format("note: no look at the method behind step {}: {}", trainer_.steps_done(), e.what()));
+  }
+  if (const auto look = listener.look(trainer_.steps_done(), options_.settings.method)) write_look(options_.out, *look);
+  else silent_.insert(phase);
 }
 
 /// Predictions and figures on the test cases, and Dice of both networks on them and on validation cases; false if a signal
@@ -261,6 +296,7 @@ bool Session::finish() {
 
 int Session::interrupted() {
   save();
+  writer_->summaries();
   writer_->status("interrupted", trainer_.steps_done(), seconds_, "");
   say(fmt::format("stopped at step {}; saved in {}", trainer_.steps_done(), (options_.out / "checkpoints").string()));
   say_next(fmt::format("sagcl-train --resume --out {}", shell_quoted(options_.out.string())));
@@ -271,6 +307,7 @@ int Session::interrupted() {
 int Session::conclude() {
   save();
   if (!finish()) return interrupted();
+  writer_->summaries();
   writer_->status("finished", trainer_.steps_done(), seconds_, "");
   if (options_.no_report) return exit_ok;
   const std::filesystem::path report = write_report(options_.out);
@@ -319,6 +356,7 @@ int Session::run() {
   } catch (const engine::NonFiniteError& e) {
     if (writer_) {
       for (const StepReport& report : trainer_.reports()) writer_->train(report);  // those before it
+      writer_->summaries();
       writer_->status("failed", trainer_.steps_done(), seconds_, e.what());
     }
     throw;

@@ -1,0 +1,179 @@
+#include "tools/run/method_look.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <numeric>
+#include <stdexcept>
+
+#include "engine/error.h"
+#include "engine/files/atomic_file.h"
+#include "engine/files/read_file.h"
+#include "ops/layout.h"
+#include "ops/nuclear_norm.h"
+#include "tools/programs/json_text.h"
+#include "tools/report/html.h"
+#include "tools/report/overlay.h"
+
+namespace sagcl::tools {
+namespace {
+
+namespace fs = std::filesystem;
+using engine::Tensor;
+using Json = nlohmann::ordered_json;
+
+constexpr std::int64_t most = 64;
+
+/// Four decimals are enough for colours.
+double rounded(double v) { return std::round(v * 1e4) / 1e4; }
+
+/// Slice n of the first axis.
+Tensor part(const Tensor& all, std::int64_t n) { return ops::slice(autograd::Variable(all), 0, n, 1).value(); }
+
+/// Where the picks that count lie: f(class, patch of the batch).
+template <class F>
+void each_pick(const Tensor& picks, const Tensor& counted, F&& f) {
+  const std::int64_t n = picks.shape()[1];
+  for (std::int64_t k = 0; k < picks.shape()[0]; ++k)
+    for (std::int64_t i = 0; i < counted.data<std::int32_t>()[k]; ++i) f(k, picks.data<std::int32_t>()[k * n + i]);
+}
+
+/// The part of `parts` with most picks of foreground classes, of those from `first` on.
+template <class F>
+std::int64_t busiest(const Tensor& picks, const Tensor& counted, std::int64_t parts, std::int64_t first, F&& part_of) {
+  std::vector<std::int64_t> count(std::size_t(parts), 0);
+  each_pick(picks, counted, [&](std::int64_t k, std::int64_t patch) {
+    if (const std::int64_t at = part_of(patch); k > 0 && at >= 0) ++count[std::size_t(at)];
+  });
+  return std::max_element(count.begin() + first, count.end()) - count.begin();
+}
+
+/// The most likely class of every voxel of a plane: [1,D,H,W,K] -> u8 [1,H,W].
+Tensor classes_of_plane(const Tensor& map, std::int64_t z) {
+  const engine::Shape& s = map.shape();
+  Tensor classes = Tensor::empty({1, s[2], s[3]}, engine::Dtype::u8);
+  for (std::int64_t i = 0; i < classes.size(); ++i) {
+    const float* row = map.data<float>() + (z * classes.size() + i) * s[4];
+    classes.data<std::uint8_t>()[i] = std::uint8_t(std::max_element(row, row + s[4]) - row);
+  }
+  return classes;
+}
+
+void add_affinity(MethodLook& look, const Tensor& graphs, std::int64_t which) {
+  const std::int64_t n = graphs.shape()[1], shown = std::min(n, most);
+  const Tensor one = part(graphs, which);
+  const std::vector<double> a = one.to_doubles(), singular = ops::singular_values(one).to_doubles();
+  for (std::int64_t i = 0; i < n; ++i) look.trace_share += a[std::size_t(i * n + i)] / double(n);
+  look.norm_share = std::accumulate(singular.begin(), singular.end(), 0.0) / double(n);
+  look.nodes = std::size_t(shown);
+  for (std::int64_t i = 0; i < shown; ++i)
+    for (std::int64_t j = 0; j < shown; ++j) look.affinity.push_back(rounded(a[std::size_t(i * n + j)]));
+  for (std::int64_t i = 0; i < shown; ++i) look.singular.push_back(rounded(singular[std::size_t(i)]));
+}
+
+/// By their steps.
+std::map<std::int64_t, fs::path> files_of(const fs::path& run) {
+  std::map<std::int64_t, fs::path> files;
+  std::error_code missing;
+  for (const auto& entry : fs::directory_iterator(run / "looks", missing)) {
+    std::int64_t step = 0;
+    if (std::sscanf(entry.path().filename().c_str(), "step-%ld.json", &step) == 1) files[step] = entry.path();
+  }
+  return files;
+}
+
+}  // namespace
+
+void LookListener::shown(const char* name, const Tensor& value) {
+  for (const char* wanted : {"A", "X", "C", "score", "picks", "counted"})
+    if (name == std::string_view(wanted)) values_[name] = value.to(engine::Device::cpu()).clone();
+}
+
+std::optional<MethodLook> LookListener::look(std::int64_t step, const semiagcl::Method& method) const {
+  const bool graphs = values_.count("A") > 0, samples = values_.count("picks") > 0;
+  if (!graphs && !samples) return {};
+  MethodLook look;
+  look.step = step;
+  std::int64_t image = 0, first = 0;  // images before `first` have no graph
+  if (samples) {
+    const Tensor &x = values_.at("X"), &score = values_.at("score"), &picks = values_.at("picks");
+    const Tensor& counted = values_.at("counted");
+    const std::int64_t images = x.shape()[0], patches = score.shape()[1], classes = score.shape()[2];
+    if (graphs) first = std::max<std::int64_t>(0, images - values_.at("A").shape()[0]);
+    if (graphs && method.graph == semiagcl::GraphOver::batch) first = 0;
+    image = busiest(picks, counted, images, first, [&](std::int64_t patch) { return patch / patches; });
+    const engine::Extents& grid = method.patch_grid;
+    const std::int64_t plane = grid[1] * grid[2];
+    const std::int64_t slab = busiest(picks, counted, grid[0], 0, [&](std::int64_t patch) {
+      return patch / patches == image ? patch % patches / plane : -1;
+    });
+    look.rows = grid[1], look.columns = grid[2];
+    look.scores.resize(std::size_t(classes)), look.picks.resize(std::size_t(classes));
+    for (std::int64_t p = 0; p < plane; ++p)
+      for (std::int64_t k = 0; k < classes; ++k)
+        look.scores[std::size_t(k)].push_back(
+            rounded(score.data<float>()[(image * patches + slab * plane + p) * classes + k]));
+    each_pick(picks, counted, [&](std::int64_t k, std::int64_t patch) {
+      if (patch / patches == image && patch % patches / plane == slab) look.picks[std::size_t(k)].push_back(patch % plane);
+    });
+    const engine::Shape& s = x.shape();
+    const std::int64_t z = (2 * slab + 1) * s[1] / (2 * grid[0]);
+    const Tensor voxels = part(x, image).reshape({s[1], s[2], s[3], s[4]});
+    OverlayCase one;
+    one.image = part(screen_colours(voxels), z);
+    one.prediction = classes_of_plane(part(values_.at("C"), image), z);
+    one.truth = Tensor::zeros(one.prediction.shape(), engine::Dtype::u8);
+    const OverlayPicture picture = overlay_picture(one, 224);
+    look.picture = base64(picture.png), look.height = picture.height, look.width = picture.width;
+  }
+  if (graphs) add_affinity(look, values_.at("A"), values_.at("A").shape()[0] > 1 ? image - first : 0);
+  return look;
+}
+
+void write_look(const fs::path& run, const MethodLook& look) {
+  const Json json = {{"schema_version", 1},       {"step", look.step},         {"nodes", look.nodes},
+                     {"affinity", look.affinity}, {"trace", look.trace_share}, {"norm", look.norm_share},
+                     {"singular", look.singular}, {"rows", look.rows},         {"columns", look.columns},
+                     {"scores", look.scores},     {"picks", look.picks},       {"height", look.height},
+                     {"width", look.width},       {"picture", look.picture}};
+  fs::create_directories(run / "looks");
+  engine::write_file_atomically(run / "looks" / fmt::format("step-{:07}.json", look.step), json_text(json) + "\n");
+}
+
+std::vector<MethodLook> read_looks(const fs::path& run) {
+  std::vector<MethodLook> looks;
+  for (const auto& [step, file] : files_of(run)) {
+    const Json json = Json::parse(engine::read_file(file), nullptr, false);
+    try {
+      MethodLook look{.step = json.at("step"),
+                      .affinity = json.at("affinity"),
+                      .nodes = json.at("nodes"),
+                      .trace_share = json.at("trace"),
+                      .norm_share = json.at("norm"),
+                      .singular = json.at("singular"),
+                      .picture = json.at("picture"),
+                      .height = json.at("height"),
+                      .width = json.at("width"),
+                      .rows = json.at("rows"),
+                      .columns = json.at("columns"),
+                      .scores = json.at("scores"),
+                      .picks = json.at("picks")};
+      const bool whole = look.affinity.size() == look.nodes * look.nodes && look.picks.size() == look.scores.size();
+      if (!whole) throw std::out_of_range("its parts do not fit together");
+      for (const auto& of_class : look.scores)
+        if (std::int64_t(of_class.size()) != look.rows * look.columns)
+          throw std::out_of_range("a score per patch is needed");
+      looks.push_back(std::move(look));
+    } catch (const std::exception& e) {
+      engine::fail<engine::DataError>("{}: this look at the method cannot be read ({}); remove it", file.string(), e.what());
+    }
+  }
+  return looks;
+}
+
+void forget_looks(const fs::path& run, std::int64_t step) {
+  for (const auto& [at, file] : files_of(run))
+    if (at > step) fs::remove(file);
+}
+
+}  // namespace sagcl::tools
