@@ -80,10 +80,11 @@ std::string sampling_part(const RunRecord& run, const std::vector<MethodLook>& l
   };
   const semiagcl::Score score = run.settings.method.score;
   std::string out = fmt::format(
-      "<h3>Chosen patches</h3><p class=\"quiet\">The image of the batch that gives most patches of foreground classes, with "
-      "the outline of the class map C, which chooses them. Numbers: {} of each patch, by which they are ranked. Frames: "
-      "the patches that count for a class over the whole batch. They attract one another; those of the other classes, and "
-      "stored ones, are their negatives.</p><p class=\"legend\">",
+      "<h3>Chosen patches</h3><p class=\"quiet\">{} that gives most patches of foreground classes, with the outline of the "
+      "class map C. Numbers: {} of each patch, by which they are ranked. Frames: the patches that count for a class, as its "
+      "anchors and one another's positives; their negatives are made of patches of the other classes that were stored in "
+      "earlier steps.</p><p class=\"legend\">",
+      run.settings.method.patch_grid[0] > 1 ? "A plane of the volume of the batch" : "The image of the batch",
       score == semiagcl::Score::entropy ? "Ent (Eq. 1, in nats)" : semiagcl::names(score)[std::size_t(score)]);
   for (std::size_t k = 0; k < classes; ++k)
     out += fmt::format(
@@ -100,7 +101,7 @@ std::string sampling_part(const RunRecord& run, const std::vector<MethodLook>& l
     const std::string inner = fmt::format("<image href=\"data:image/png;base64,{0}\" width=\"{1}\" height=\"{2}\"/>",
                                           look.picture, coordinate(grid.width), coordinate(grid.height)) +
                               patch_lines(grid) + patch_frames(look.picks, grid, colours) + words_in_patches(words, grid);
-    out += panel(fmt::format("step {}", look.step), inner, grid.height, {"numbers: of " + class_name(run, k)});
+    out += panel(fmt::format("step {}", look.step), inner, grid.height, {"numbers: " + class_name(run, k)});
   }
   return out + "</div>\n";
 }

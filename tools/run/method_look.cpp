@@ -71,13 +71,16 @@ void add_affinity(MethodLook& look, const Tensor& graphs, std::int64_t which) {
   for (std::int64_t i = 0; i < shown; ++i) look.singular.push_back(rounded(singular[std::size_t(i)]));
 }
 
+std::string name_of(std::int64_t step) { return fmt::format("step-{:07}.json", step); }
+
 /// By their steps.
 std::map<std::int64_t, fs::path> files_of(const fs::path& run) {
   std::map<std::int64_t, fs::path> files;
   std::error_code missing;
   for (const auto& entry : fs::directory_iterator(run / "looks", missing)) {
-    std::int64_t step = 0;
-    if (std::sscanf(entry.path().filename().c_str(), "step-%ld.json", &step) == 1) files[step] = entry.path();
+    long step = 0;
+    const std::string name = entry.path().filename().string();
+    if (std::sscanf(name.c_str(), "step-%ld", &step) == 1 && name == name_of(step)) files[step] = entry.path();
   }
   return files;
 }
@@ -137,7 +140,7 @@ void write_look(const fs::path& run, const MethodLook& look) {
                      {"scores", look.scores},     {"picks", look.picks},       {"height", look.height},
                      {"width", look.width},       {"picture", look.picture}};
   fs::create_directories(run / "looks");
-  engine::write_file_atomically(run / "looks" / fmt::format("step-{:07}.json", look.step), json_text(json) + "\n");
+  engine::write_file_atomically(run / "looks" / name_of(look.step), json_text(json) + "\n");
 }
 
 std::vector<MethodLook> read_looks(const fs::path& run) {

@@ -18,7 +18,12 @@
 ///   env.json           processor, compiler, libraries         split.json      which case is in which part
 ///   status.json        state, step, checkpoints, seconds      evaluation.json figures on the test cases (evaluation.h)
 ///   checkpoints/       *.safetensors                          predictions/    <case>.nii.gz or <case>.png
-///   events.out.tfevents.0.sagcl   what metrics.jsonl says, for TensorBoard (event_file.h)
+///   metrics.csv        metrics.jsonl for spreadsheets (metrics_csv.h), and
+///   progress.png       loss and Dice as a picture: both made anew of metrics.jsonl at every validation and checkpoint
+///   looks/             step-<step>.json at every validation: what the method made of the batch that came next, of methods
+///                      that show it (method_look.h); a few hundred KB at most
+///   events.out.tfevents.<n>.sagcl   for TensorBoard: what metrics.jsonl says, histograms of the weights and a validation
+///                      case at every validation; one file more each time the run goes on (event_file.h)
 ///   metrics.jsonl      a line per training step:
 ///     {"step":n,"phase":"train","loss":…,"terms":{"sup":…,"reg":…,"pl":…,"rw":…},"ramp":…,"lr":…,
 ///     "theta":…,"a_ii":…,"seconds":…}

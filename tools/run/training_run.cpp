@@ -255,15 +255,17 @@ std::vector<ValidationPoint> Session::measure(const std::string& cases, const st
 void Session::look_at_method() {
   const std::size_t phase = trainer_.phases().at(trainer_.steps_done());
   if (silent_.count(phase)) return;
-  LookListener listener;
-  autograd::Observer nothing;
+  std::optional<MethodLook> look;
   try {
+    LookListener listener;
+    autograd::Observer nothing;
     const engine::Showing showing(listener);
     trainer_.observe(nothing);
+    look = listener.look(trainer_.steps_done(), options_.settings.method);
   } catch (const engine::Error& e) {  // the step itself, if it fails, too, says more
     return say(fmt::format("note: no look at the method behind step {}: {}", trainer_.steps_done(), e.what()));
   }
-  if (const auto look = listener.look(trainer_.steps_done(), options_.settings.method)) write_look(options_.out, *look);
+  if (look) write_look(options_.out, *look);
   else silent_.insert(phase);
 }
 
