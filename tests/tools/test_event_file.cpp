@@ -41,8 +41,8 @@ struct Told {
   std::string rest;
 };
 
-/// What TensorBoard has of a folder in the end, in order of steps: of each record step and content but a step's seconds, which
-/// stand last.
+/// What TensorBoard has of a folder in the end, in order of steps: of each record step and content, but not a step's
+/// seconds, which stand last.
 std::vector<std::string> remembered(const std::filesystem::path& run) {
   std::vector<Told> all;
   for (const auto& file : tools::event_files(run))

@@ -143,12 +143,12 @@ TEST_F(Report, ProgramPrintsTheFile) {
 
 namespace {
 
-/// Shows two images of 1 x 4 x 4 with a grid of 2 x 2; of the second, patch 1 is chosen for class 1, and of the first, patch 3
+/// Of two images of 1 x 4 x 4 with a grid of 2 x 2: of the second, patch 1 is chosen for class 1, and of the first, patch 3
 /// for the background. The second one's A is diagonal.
 tools::MethodLook small_look(std::int64_t step) {
-  tools::LookListener listener;
+  semiagcl::TensorWatch shown({"*"});
   const auto show = [&](const char* name, const engine::Shape& shape, const std::vector<float>& values) {
-    listener.shown(name, engine::Tensor::of(shape, values));
+    shown.shown(name, engine::Tensor::of(shape, values));
   };
   std::vector<float> a(32, 0.f), map, score(16);
   for (std::size_t i = 0; i < 4; ++i) a[16 + 5 * i] = 0.25f * float(i + 1);
@@ -159,11 +159,10 @@ tools::MethodLook small_look(std::int64_t step) {
   engine::Tensor picks = engine::Tensor::zeros({2, 2}, engine::Dtype::i32);
   const std::int32_t patches[] = {3, 6, 5, 2};  // background, then class 1; the second of each does not count
   std::copy(patches, patches + 4, picks.data<std::int32_t>());
-  listener.shown("picks", picks), listener.shown("counted", engine::Tensor::full({2}, 1, engine::Dtype::i32));
-  listener.shown("pseudo_labels", picks);
+  shown.shown("picks", picks), shown.shown("counted", engine::Tensor::full({2}, 1, engine::Dtype::i32));
   semiagcl::Method method;
   method.patch_grid = {{1, 2, 2}};
-  return listener.look(step, method).value();
+  return tools::method_look(shown, step, method).value();
 }
 
 }  // namespace
@@ -178,7 +177,7 @@ TEST(MethodLook, IsOfTheImageWithMostChosenPatches) {
   EXPECT_EQ(look.picks, (std::vector<std::vector<std::int64_t>>{{}, {1}}));
   EXPECT_EQ(look.scores[1], (std::vector<double>{0.5625, 0.6875, 0.8125, 0.9375}));  // of image 1, odd numbers from 9 on
   EXPECT_EQ(look.width, 224);
-  EXPECT_FALSE(tools::LookListener().look(1, {}).has_value());
+  EXPECT_FALSE(tools::method_look(semiagcl::TensorWatch({"*"}), 1, {}).has_value());
 }
 
 TEST(MethodLook, IsReadBackAndForgotten) {

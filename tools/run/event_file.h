@@ -19,8 +19,8 @@ std::vector<std::filesystem::path> event_files(const std::filesystem::path& run)
 std::string event_records(const std::string& line, double time, std::int64_t& last);
 
 /// The file events.out.tfevents.N.sagcl of a run folder: what metrics.jsonl says, and at every validation histograms and
-/// pictures, which are nowhere else. A run that goes on begins a file with the next N, in which TensorBoard is told to forget
-/// what the files before say of steps that are taken again; one that is watching hears it, too.
+/// pictures, which are nowhere else. A run that goes on begins a file with the next N, in which TensorBoard is told to
+/// forget what the files before say of steps that are taken again; one that is watching hears it, too.
 class EventFile {
  public:
   /// Begins a file of a run that stands at `step` and has those lines in metrics.jsonl. Figures, histograms and pictures of

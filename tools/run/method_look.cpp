@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <map>
 #include <numeric>
 #include <stdexcept>
 
@@ -87,23 +88,22 @@ std::map<std::int64_t, fs::path> files_of(const fs::path& run) {
 
 }  // namespace
 
-void LookListener::shown(const char* name, const Tensor& value) {
-  for (const char* wanted : {"A", "X", "C", "score", "picks", "counted"})
-    if (name == std::string_view(wanted)) values_[name] = value.to(engine::Device::cpu()).clone();
+std::optional<MethodLook> look_at_method(semiagcl::Trainer& trainer) {
+  const semiagcl::TensorWatch shown = trainer.watch({"A", "X", "C", "score", "picks", "counted"});
+  return method_look(shown, trainer.steps_done(), trainer.settings().method);
 }
 
-std::optional<MethodLook> LookListener::look(std::int64_t step, const semiagcl::Method& method) const {
-  const bool graphs = values_.count("A") > 0, samples = values_.count("picks") > 0;
-  if (!graphs && !samples) return {};
+std::optional<MethodLook> method_look(const semiagcl::TensorWatch& shown, std::int64_t step,
+                                      const semiagcl::Method& method) {
+  const Tensor a = shown.find("A"), picks = shown.find("picks");
+  if (!a.defined() && !picks.defined()) return {};
   MethodLook look;
   look.step = step;
   std::int64_t image = 0, first = 0;  // images before `first` have no graph
-  if (samples) {
-    const Tensor &x = values_.at("X"), &score = values_.at("score"), &picks = values_.at("picks");
-    const Tensor& counted = values_.at("counted");
+  if (picks.defined()) {
+    const Tensor x = shown.find("X"), score = shown.find("score"), counted = shown.find("counted");
     const std::int64_t images = x.shape()[0], patches = score.shape()[1], classes = score.shape()[2];
-    if (graphs) first = std::max<std::int64_t>(0, images - values_.at("A").shape()[0]);
-    if (graphs && method.graph == semiagcl::GraphOver::batch) first = 0;
+    if (a.defined() && method.graph == semiagcl::GraphOver::image) first = images - a.shape()[0];
     image = busiest(picks, counted, images, first, [&](std::int64_t patch) { return patch / patches; });
     const engine::Extents& grid = method.patch_grid;
     const std::int64_t plane = grid[1] * grid[2];
@@ -124,12 +124,12 @@ std::optional<MethodLook> LookListener::look(std::int64_t step, const semiagcl::
     const Tensor voxels = part(x, image).reshape({s[1], s[2], s[3], s[4]});
     OverlayCase one;
     one.image = part(screen_colours(voxels), z);
-    one.prediction = classes_of_plane(part(values_.at("C"), image), z);
+    one.prediction = classes_of_plane(part(shown.find("C"), image), z);
     one.truth = Tensor::zeros(one.prediction.shape(), engine::Dtype::u8);
     const OverlayPicture picture = overlay_picture(one, 224);
     look.picture = base64(picture.png), look.height = picture.height, look.width = picture.width;
   }
-  if (graphs) add_affinity(look, values_.at("A"), values_.at("A").shape()[0] > 1 ? image - first : 0);
+  if (a.defined()) add_affinity(look, a, a.shape()[0] > 1 ? image - first : 0);
   return look;
 }
 

@@ -1,12 +1,10 @@
 #pragma once
 #include <filesystem>
-#include <map>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "engine/show.h"
-#include "semiagcl/settings/config.h"
+#include "semiagcl/training/trainer.h"
 
 namespace sagcl::tools {
 
@@ -28,16 +26,11 @@ struct MethodLook {
   std::vector<std::vector<std::int64_t>> picks;  ///< [classes]: patches that count for the class
 };
 
-/// Keeps what a step of the training shows of this.
-class LookListener final : public engine::ShowListener {
- public:
-  void shown(const char* name, const engine::Tensor& value) override;
-  /// What was shown; none if it was no part of a look.
-  std::optional<MethodLook> look(std::int64_t step, const semiagcl::Method& method) const;
+/// What the step that comes next shows of this; none if it was no part of a look. Nothing changes (Trainer::watch).
+std::optional<MethodLook> look_at_method(semiagcl::Trainer& trainer);
 
- private:
-  std::map<std::string, engine::Tensor> values_;  // on the host
-};
+/// The same of values that were shown by the names "A", "X", "C", "score", "picks", "counted".
+std::optional<MethodLook> method_look(const semiagcl::TensorWatch& shown, std::int64_t step, const semiagcl::Method& method);
 
 // In a run folder: looks/step-0000600.json.
 

@@ -257,11 +257,7 @@ void Session::look_at_method() {
   if (silent_.count(phase)) return;
   std::optional<MethodLook> look;
   try {
-    LookListener listener;
-    autograd::Observer nothing;
-    const engine::Showing showing(listener);
-    trainer_.observe(nothing);
-    look = listener.look(trainer_.steps_done(), options_.settings.method);
+    look = tools::look_at_method(trainer_);
   } catch (const engine::Error& e) {  // the step itself, if it fails, too, says more
     return say(fmt::format("note: no look at the method behind step {}: {}", trainer_.steps_done(), e.what()));
   }
