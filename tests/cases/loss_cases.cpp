@@ -32,13 +32,15 @@ Tensor fixed(const Tensor& like, const Shape& shape, const char* name, const Dra
   return constant_like(like, shape, draw(shape, random));
 }
 
-Tensor teacher(const Variable& like, const Shape& shape = few) { return fixed(like.value(), shape, "teacher", probabilities()); }
+Tensor teacher(const Variable& like, const Shape& shape = few) {
+  return fixed(like.value(), shape, "teacher", probabilities());
+}
 
 void add_consistency(std::vector<OpCase>& cases) {
-  cases.push_back({.name = "supervised/dice_and_ce", .inputs = {{few}}, .f = [](const Inputs& v) {
-                     return supervised_loss(v[0], labels_like(v[0].value(), {2, 1, 2, 3},
-                                                              {0, 1, 2, -1, 1, 0, 2, 2, 0, 1, -1, 0}));
-                   }});
+  cases.push_back(
+      {.name = "supervised/dice_and_ce", .inputs = {{few}}, .f = [](const Inputs& v) {
+         return supervised_loss(v[0], labels_like(v[0].value(), {2, 1, 2, 3}, {0, 1, 2, -1, 1, 0, 2, 2, 0, 1, -1, 0}));
+       }});
   for (const Consistency form : {Consistency::soft_ce, Consistency::sharpened_ce, Consistency::ce_argmax,
                                  Consistency::dice_ce_argmax, Consistency::mse})
     cases.push_back({.name = "consistency/" + std::string(names(form)[std::size_t(form)]),
@@ -51,20 +53,22 @@ void add_paper(std::vector<OpCase>& cases) {
     for (const Sign sign : {Sign::resolved, Sign::printed}) {
       Method m = paper();
       m.kernel = kernel, m.sign = sign, m.c_nuc = 0.7, m.patch_grid = {{1, 2, 2}};
-      cases.push_back({.name = fmt::format("affinity/{}_{}", names(kernel)[std::size_t(kernel)], names(sign)[std::size_t(sign)]),
-                       .inputs = {{{2, 1, 4, 4, 3}}},
-                       .f =
-                           [m](const Inputs& v) {
-                             return affinity_loss(
-                                 affinity_graph(teacher(v[0], v[0].shape()), ops::softmax(v[0]), m).a, m);
-                           },
-                       .gradient_tolerance = 1e-6});
+      cases.push_back(
+          {.name = fmt::format("affinity/{}_{}", names(kernel)[std::size_t(kernel)], names(sign)[std::size_t(sign)]),
+           .inputs = {{{2, 1, 4, 4, 3}}},
+           .f =
+               [m](const Inputs& v) {
+                 return affinity_loss(affinity_graph(teacher(v[0], v[0].shape()), ops::softmax(v[0]), m).a, m);
+               },
+           .gradient_tolerance = 1e-6});
     }
   for (const bool queue : {false, true})
-    cases.push_back({.name = queue ? "contrastive/hard_and_queue" : "contrastive/hard", .inputs = {{{3, 4}}},
+    cases.push_back({.name = queue ? "contrastive/hard_and_queue" : "contrastive/hard",
+                     .inputs = {{{3, 4}}},
                      .f = [queue](const Inputs& v) {
                        const Tensor& q = v[0].value();
-                       Contrast c{.keys = fixed(q, {2, 4}, "keys"), .weights = fixed(q, {3, 2}, "weights", uniform(0, 1)),
+                       Contrast c{.keys = fixed(q, {2, 4}, "keys"),
+                                  .weights = fixed(q, {3, 2}, "weights", uniform(0, 1)),
                                   .own = fixed(q, {3, 5, 4}, "H")};
                        if (queue) c.shared = fixed(q, {6, 4}, "Q");
                        return contrastive_losses(v[0], c);
@@ -87,17 +91,19 @@ void add_baselines(std::vector<OpCase>& cases) {
                      return mutual_consistency({ops::softmax(v[0]), ops::softmax(v[1])});
                    }});
   for (const bool flat : {true, false})
-    cases.push_back({.name = flat ? "ss_net/adversary_2d" : "ss_net/adversary_3d", .inputs = {{few}},
+    cases.push_back({.name = flat ? "ss_net/adversary_2d" : "ss_net/adversary_3d",
+                     .inputs = {{few}},
                      .f = [flat](const Inputs& v) { return answer_distance(v[0], teacher(v[0]), flat); }});
-  cases.push_back({.name = "ss_net/separation", .inputs = {{{7, 3}}, {{7, 2}}, {{2, 4, 3}}, {{2, 4}}}, .f = [](const Inputs& v) {
-                     return class_distances(v[0], ops::square(v[1]), v[2], ops::square(v[3]));
-                   }});
+  cases.push_back({.name = "ss_net/separation",
+                   .inputs = {{{7, 3}}, {{7, 2}}, {{2, 4, 3}}, {{2, 4}}},
+                   .f = [](const Inputs& v) { return class_distances(v[0], ops::square(v[1]), v[2], ops::square(v[3])); }});
   cases.push_back({.name = "action/distillation", .inputs = {{{2, 3, 4}}}, .f = [](const Inputs& v) {
                      return relational_distillation(v[0], fixed(v[0].value(), {2, 3, 4}, "teacher"),
                                                     fixed(v[0].value(), {2, 5, 4}, "cache"), 0.5, 0.25);
                    }});
   cases.push_back({.name = "action/cut_mix", .inputs = {{few}}, .f = [](const Inputs& v) {
-                     return confident_cross_entropy(v[0], ops::softmax(Variable(fixed(v[0].value(), few, "teacher", normal(8)))).value());
+                     return confident_cross_entropy(
+                         v[0], ops::softmax(Variable(fixed(v[0].value(), few, "teacher", normal(8)))).value());
                    }});
   cases.push_back({.name = "arco/divergence", .inputs = {{few}}, .f = [](const Inputs& v) {
                      return masked_divergence(v[0], teacher(v[0]), fixed(v[0].value(), {2, 1, 2, 3}, "mask", uniform(0, 1)));

@@ -57,8 +57,9 @@ std::vector<CheckedGradient> check_cases(const std::string& kind, const std::vec
   for (const tests::OpCase& one : cases)
     if (fits(one.name, only))
       all.push_back({kind + " " + one.name, one.gradient_tolerance,
-                     autograd::gradcheck(one.f, tests::draw_inputs(one),
-                                         {.step = one.gradient_step, .tolerance = one.gradient_tolerance, .most_elements = elements})});
+                     autograd::gradcheck(
+                         one.f, tests::draw_inputs(one),
+                         {.step = one.gradient_step, .tolerance = one.gradient_tolerance, .most_elements = elements})});
   return all;
 }
 
@@ -103,9 +104,15 @@ std::string gradcheck_text(std::vector<CheckedGradient> all) {
 std::string gradcheck_json(const std::vector<CheckedGradient>& all) {
   nlohmann::ordered_json json = {{"schema_version", 1}, {"gradients", nlohmann::ordered_json::array()}};
   for (const auto& [name, tolerance, r] : all)
-    json["gradients"].push_back({{"name", name},         {"passed", r.passed},     {"worst", r.worst},
-                                 {"tolerance", tolerance}, {"input", r.input},       {"element", r.element},
-                                 {"analytic", r.analytic}, {"numeric", r.numeric},   {"elements", r.elements},
+    json["gradients"].push_back({{"name", name},
+                                 {"passed", r.passed},
+                                 {"worst", r.worst},
+                                 {"tolerance", tolerance},
+                                 {"input", r.input},
+                                 {"element", r.element},
+                                 {"analytic", r.analytic},
+                                 {"numeric", r.numeric},
+                                 {"elements", r.elements},
                                  {"kinks", r.kinks}});
   return json_text(json, 1) + "\n";
 }
