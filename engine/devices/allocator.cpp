@@ -32,10 +32,7 @@ void* CachingAllocator::allocate(std::size_t bytes) {
   std::lock_guard lock(mutex_);
   ++statistics_.requests;
   if (arena_)
-    if (const auto [size, memory] = take(arena_->free_, bytes); memory) {
-      live_[memory] = {size, arena_};
-      return memory;
-    }
+    if (const auto [size, memory] = take(arena_->free_, bytes); memory) return hand_out(memory, size);
   auto [size, memory] = take(free_, bytes);
   if (memory) {
     statistics_.cached -= size;
@@ -54,10 +51,20 @@ void* CachingAllocator::allocate(std::size_t bytes) {
       fail<OutOfMemory>("{}: out of memory on {}: asked for {:.1f} MiB; {}. A smaller batch or patch needs less",
                         OperationName::current(), place_, mebi(bytes), describe_locked());
   }
-  live_[memory] = {size, arena_};
   statistics_.in_use += size;
   statistics_.peak = std::max(statistics_.peak, statistics_.in_use);
+  return hand_out(memory, size);
+}
+
+void* CachingAllocator::hand_out(void* memory, std::size_t size) {
+  live_[memory] = {size, arena_};
+  if (listener_) listener_->allocated(memory, size);
   return memory;
+}
+
+void CachingAllocator::listen(AllocationListener* listener) {
+  std::lock_guard lock(mutex_);
+  listener_ = listener;
 }
 
 void CachingAllocator::release(void* memory) {
@@ -66,6 +73,7 @@ void CachingAllocator::release(void* memory) {
   if (found == live_.end()) std::terminate();  // a block that is not ours: memory is already corrupt
   const auto [size, arena] = found->second;
   live_.erase(found);
+  if (listener_) listener_->released(memory);
   if (arena) arena->free_.emplace(size, memory);
   else keep(size, memory);
 }

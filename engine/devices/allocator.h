@@ -20,6 +20,14 @@ struct MemoryStatistics {
   std::size_t from_device = 0;  ///< of those, the ones the device had to serve
 };
 
+/// Hears of every block that is handed out and comes back, from the thread that asks, one at a time.
+class AllocationListener {
+ public:
+  virtual ~AllocationListener() = default;
+  virtual void allocated(void* memory, std::size_t bytes) = 0;
+  virtual void released(void* memory) = 0;
+};
+
 class CachingAllocator;
 
 /// Memory set aside for recorded work. Blocks asked for while a Use of it exists go back to it when they are released,
@@ -60,6 +68,7 @@ class CachingAllocator {
   void empty_cache();
   MemoryStatistics statistics() const;
   void reset_peak();
+  void listen(AllocationListener* listener);  ///< from now on; nullptr: nobody. It must not allocate here
   /// "81079.2 MiB in all, 12.4 free; tensors hold 80123.0 (highest so far 80999.5), 0.0 are kept for reuse"
   std::string describe() const;
 
@@ -72,6 +81,7 @@ class CachingAllocator {
     Arena* arena;  // nullptr: nobody's
   };
   static std::pair<std::size_t, void*> take(FreeBlocks& blocks, std::size_t bytes);
+  void* hand_out(void* memory, std::size_t size);
   void keep(std::size_t size, void* memory);
   void release_kept();
   std::string describe_locked() const;
@@ -82,6 +92,7 @@ class CachingAllocator {
   std::unordered_map<void*, Block> live_;
   Arena* arena_ = nullptr;        // the one in use
   std::size_t slack_ = SIZE_MAX;  // see Sparing
+  AllocationListener* listener_ = nullptr;
   MemoryStatistics statistics_;
 };
 

@@ -267,8 +267,8 @@ std::vector<CheckedParameter> Trainer::check_gradients(const autograd::Gradcheck
   for (const TrainedModule& one : phase().trained) layers::convert_to(*one.module, engine::Dtype::f64);
   method_->convert_to(engine::Dtype::f64);
   look([&](datasets::Batch batch, const auto& random, const auto& restore) {
-    for (Tensor datasets::Batch::*part : datasets::Batch::tensors)
-      if (Tensor& t = batch.*part; t.defined() && t.dtype() == engine::Dtype::f32) t = t.to(engine::Dtype::f64);
+    for (Tensor datasets::Batch::*part : {&datasets::Batch::weak, &datasets::Batch::strong, &datasets::Batch::distance})
+      if (Tensor& t = batch.*part; t.defined()) t = t.to(engine::Dtype::f64);
     all = work_->check_gradients(batch, random, options, restore);
   });
   return all;

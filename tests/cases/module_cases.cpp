@@ -16,7 +16,7 @@ using Inputs = std::vector<Variable>;
 template <class M>
 OpCase module_case(const std::string& name, const Shape& x, std::function<std::shared_ptr<M>()> make,
                    std::function<Variable(M&, const Variable&, const Pass&)> forward) {
-  OpCase one{.name = name, .inputs = {{x}}, .f = {}, .gradient_step = 1e-5};
+  OpCase one{.name = name, .inputs = {{x}}, .f = {}, .gradient_tolerance = 1e-6, .gradient_step = 1e-6};
   const std::shared_ptr<M> described = make();
   for (const auto& [part, p] : parameters_in_order(*described)) {
     const bool scale = part.ends_with("gamma");

@@ -23,7 +23,7 @@ bool fits(const std::string& name, const std::string& only) {
 std::vector<CheckedGradient> check_trainer(semiagcl::Trainer& trainer, const std::string& about, std::int64_t elements) {
   std::vector<CheckedGradient> all;
   for (auto& [name, result] :
-       trainer.check_gradients({.step = 1e-5, .tolerance = step_tolerance, .most_elements = elements}))
+       trainer.check_gradients({.step = 1e-6, .tolerance = step_tolerance, .most_elements = elements}))
     all.push_back({about + ": " + name, step_tolerance, std::move(result)});
   return all;
 }
@@ -70,7 +70,10 @@ std::vector<CheckedGradient> check_step(InspectedStep& subject, std::int64_t ele
 std::vector<CheckedGradient> check_methods(const std::string& only, std::int64_t elements) {
   std::vector<CheckedGradient> all;
   const semiagcl::TrainingData data = phantoms();
+  Progress progress({.label = "methods", .total = std::int64_t(semiagcl::training_methods().size())});
+  std::int64_t done = 0;
   for (const semiagcl::MethodEntry& method : semiagcl::training_methods()) {
+    progress.update(done++, method.name);
     if (!fits(method.name, only)) continue;
     const semiagcl::RunSettings settings = small_settings(method.name);
     semiagcl::Trainer trainer(settings, data, {});

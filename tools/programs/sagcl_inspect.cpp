@@ -1,11 +1,14 @@
 #include <CLI/CLI.hpp>
+#include <algorithm>
 
 #include "engine/files/atomic_file.h"
 #include "engine/parallel.h"
 #include "tools/inspect/batch_view.h"
+#include "tools/inspect/bits.h"
 #include "tools/inspect/compare.h"
 #include "tools/inspect/gradcheck_view.h"
 #include "tools/inspect/grads.h"
+#include "tools/inspect/leaks.h"
 #include "tools/inspect/profile.h"
 #include "tools/inspect/repeat.h"
 #include "tools/inspect/tape_view.h"
@@ -121,6 +124,28 @@ int gradcheck(const Options& o) {
   return tools::exit_ok;
 }
 
+int leaks(const Options& o) {
+  tools::InspectedStep subject(o.subject);
+  semiagcl::Trainer& trainer = subject.trainer();
+  const std::int64_t left = subject.settings().train.steps - trainer.steps_done();
+  engine::require<engine::UsageError>(o.steps < left, "leaks takes {} steps after a first one, and the run has {} left",
+                                      o.steps, left);
+  trainer.advance(), trainer.reports();  // the first one prepares
+  const std::vector<tools::Leak> found =
+      tools::find_leaks(subject.device(), o.steps, [&] { trainer.advance(), trainer.reports(); });
+  fmt::print("{}", o.json ? tools::leak_json(found, o.steps) : tools::leak_text(found, o.steps));
+  return found.empty() ? tools::exit_ok : tools::exit_internal;
+}
+
+int bits(const Options& o) {
+  tools::InspectedStep subject(o.subject);
+  const int threads = std::max(2, engine::threads());
+  const tools::BitDifference found =
+      tools::compare_bits([&](autograd::Observer& watch) { subject.trainer().observe(watch); }, threads);
+  fmt::print("{}", o.json ? tools::bits_json(found, threads) : subject.text() + "\n" + tools::bits_text(found, threads));
+  return found.equal ? tools::exit_ok : tools::exit_internal;
+}
+
 int batch(const Options& o) {
   tools::InspectedStep subject(o.subject);
   const tools::BatchView view = tools::batch_view(subject);
@@ -169,6 +194,13 @@ int main(int argc, char** argv) {
   k->add_option("--elements", o.elements, "of each parameter of a module, method or step")
       ->capture_default_str()
       ->check(CLI::Range(1, 1000000));
+  CLI::App* l =
+      verb(app, o, "leaks", "takes steps and names what asked for memory that they do not give back; exit code 1 if so");
+  l->add_option("--steps", o.steps, "how many steps")->capture_default_str()->check(CLI::Range(4, 100000));
+  CLI::App* i =
+      verb(app, o, "bits",
+           "takes the step with one thread and with several, and names the first operation whose bits differ; exit "
+           "code 1 if so");
   CLI::App* b = verb(app, o, "batch", "the samples of the step, and what the method makes of them, as a page of pictures");
   b->add_option("--html", o.html, "where to write the page")->type_name("FILE");
   CLI::App* w = verb(app, o, "watch", "what tensors of the step hold: of operations, weights, and what the method shows");
@@ -191,6 +223,8 @@ int main(int argc, char** argv) {
                             "  sagcl-inspect tape runs/a --depth 1 --svg tape.svg\n"
                             "  sagcl-inspect memory runs/a --svg memory.svg\n"
                             "  sagcl-inspect profile --preset acdc-cpu --data DIR --steps 10 --trace trace.json\n"
+                            "  sagcl-inspect leaks runs/a --step 1000 --steps 20\n"
+                            "  sagcl-inspect bits runs/a --step 1000\n"
                             "  sagcl-inspect gradcheck op --only 'conv/*'\n"
                             "  sagcl-inspect gradcheck step --run runs/a --step 1500\n"
                             "  sagcl-inspect batch runs/a --step 1500 --html batch.html\n"
@@ -199,12 +233,14 @@ int main(int argc, char** argv) {
                             "  sagcl-inspect replay runs/a --step 1500\n"
                             "  sagcl-inspect nan runs/failed",
                             [&] {
-                              tools::catch_signals();
                               if (o.threads > 0) engine::set_threads(o.threads);
+                              if (k->parsed()) return gradcheck(o);  // a signal ends it at once: nothing is lost
+                              tools::catch_signals();
                               if (t->parsed()) return tape(o);
                               if (m->parsed()) return memory(o);
                               if (p->parsed()) return profile(o);
-                              if (k->parsed()) return gradcheck(o);
+                              if (l->parsed()) return leaks(o);
+                              if (i->parsed()) return bits(o);
                               if (b->parsed()) return batch(o);
                               if (w->parsed()) return watch(o);
                               if (c->parsed()) return compare(o);

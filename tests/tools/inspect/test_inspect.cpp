@@ -292,6 +292,23 @@ TEST_F(Inspect, BatchIsAPageOfPictures) {
   EXPECT_FALSE(contains(plain, "<h2>Teacher") || contains(plain, "<h2>Patches"));
 }
 
+TEST_F(Inspect, ChecksOfAStepPass) {
+  trained("semi-agcl", {"--set", "method.preset=mixed"});
+  const Outcome gradients = inspect({"gradcheck", "step", "--run", at("run"), "--step", "7", "--elements", "1", "--json"});
+  ASSERT_EQ(gradients.code, 0) << gradients.out << gradients.err;
+  const Json json = Json::parse(gradients.out);
+  EXPECT_GT(json["gradients"].size(), 50u);
+  for (const Json& one : json["gradients"]) EXPECT_LT(one["worst"].get<double>(), 1e-5) << one["name"];
+  const Outcome bits = run("sagcl-inspect", {"bits", at("run"), "--step", "7", "--device", "cpu", "--threads", "3"});
+  EXPECT_EQ(bits.code, 0) << bits.out << bits.err;
+  EXPECT_TRUE(contains(bits.out, "The same bits with 1 thread and with 3: "));
+  const Outcome leaks = inspect({"leaks", at("run"), "--step", "2", "--steps", "5"});
+  EXPECT_EQ(leaks.code, 0) << leaks.out << leaks.err;
+  EXPECT_TRUE(contains(leaks.out, "5 steps gave back all that they asked for"));
+  EXPECT_EQ(inspect({"leaks", at("run"), "--steps", "5"}).code, 2);  // nothing is left of it
+  EXPECT_EQ(inspect({"gradcheck", "op", "--only", "no such*"}).code, 2);
+}
+
 TEST(Compare, CountsTheNumbersBetween) {
   const float next = std::nextafter(1.0f, 2.0f), below = std::nextafter(0.0f, -1.0f);
   const auto d =
