@@ -1,6 +1,7 @@
 #include "ops/conv.h"
 
 #include "engine/operation_name.h"
+#include "engine/work.h"
 #include "ops/backend.h"
 #include "ops/checks.h"
 
@@ -38,6 +39,11 @@ void check(const char* op, const Variable& x, const Variable& w, const Variable&
 
 Shape shape(std::int64_t N, const Extents& e, std::int64_t channels) { return {N, e[0], e[1], e[2], channels}; }
 
+/// Of one of the three products that a convolution is, forward or backward, by its definition.
+void count_work(const ConvGeometry& g) {
+  engine::count_work(2.0 * double(g.N) * double(g.out.volume()) * double(g.kernel.volume()) * double(g.C) * double(g.O));
+}
+
 /// Σ over images and voxels of dy [N, .., C]: the gradient of a bias.
 Tensor bias_gradient(const Tensor& dy) {
   const std::int64_t channels = dy.shape()[4];
@@ -62,6 +68,7 @@ Variable conv(const Variable& x, const Variable& w, const Variable& b, const Con
   }
   Tensor y = Tensor::empty(shape(g.N, g.out, g.O), x.value().dtype(), x.value().device());
   backend(y.device()).conv_forward(g, x.value(), w.value(), b.value(), y);
+  count_work(g);
 
   return record({"conv", spec}, {x, w, b}, y,
                 [g, x = recording(w) ? x.saved() : Saved(), w = recording(x) ? w.value() : Tensor(), w_shape = w.shape(),
@@ -69,6 +76,8 @@ Variable conv(const Variable& x, const Variable& w, const Variable& b, const Con
                   Backend& device = backend(dy.device());
                   Tensor dx, dw, db;
                   if (want_db) db = bias_gradient(dy);
+                  for (const bool wanted : {x.defined(), w.defined()})
+                    if (wanted) count_work(g);
                   if (x.defined())
                     device.conv_backward_weight(g, x.get(), dy, dw = Tensor::empty(w_shape, dy.dtype(), dy.device()));
                   if (w.defined())
@@ -93,6 +102,7 @@ Variable conv_transposed(const Variable& x, const Variable& w, const Variable& b
   }
   Tensor y = Tensor::empty(shape(g.N, g.in, g.C), x.value().dtype(), x.value().device());
   backend(y.device()).conv_backward_data(g, w.value(), x.value(), b.value(), y);
+  count_work(g);
 
   return record({"conv_transposed", spec}, {x, w, b}, y,
                 [g, x = recording(w) ? x.saved() : Saved(), w = recording(x) ? w.value() : Tensor(), w_shape = w.shape(),
@@ -100,6 +110,8 @@ Variable conv_transposed(const Variable& x, const Variable& w, const Variable& b
                   Backend& device = backend(dy.device());
                   Tensor dx, dw, db;
                   if (want_db) db = bias_gradient(dy);
+                  for (const bool wanted : {x.defined(), w.defined()})
+                    if (wanted) count_work(g);
                   if (x.defined())
                     device.conv_backward_weight(g, dy, x.get(), dw = Tensor::empty(w_shape, dy.dtype(), dy.device()));
                   if (w.defined())

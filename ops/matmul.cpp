@@ -1,6 +1,7 @@
 #include "ops/matmul.h"
 
 #include "engine/operation_name.h"
+#include "engine/work.h"
 #include "ops/backend.h"
 #include "ops/checks.h"
 
@@ -19,6 +20,7 @@ namespace {
 Tensor product(MatmulGeometry g, const Tensor& a, const Tensor& b, const Shape& shape) {
   Tensor y = Tensor::empty(shape, a.dtype(), a.device());
   backend(a.device()).matmul(g, a, b, y);
+  engine::count_work(2.0 * double(g.batch) * double(g.m) * double(g.k) * double(g.n));
   return y;
 }
 

@@ -11,6 +11,7 @@
 #include "tools/report/heat_map.h"
 #include "tools/report/html.h"
 #include "tools/report/overlay.h"
+#include "tools/report/patch_picture.h"
 #include "tools/report/report.h"
 
 // The page of sagcl-inspect batch: a section per idea of the method.
@@ -60,9 +61,6 @@ class Page {
     const engine::Shape& s = seen_.batch.weak.shape();
     plane_ = s[1] / 2;
     height_ = side * double(s[2]) / double(s[3]);
-    // Networks read normalised values; colours want 0 … 255.
-    if (s[4] == 3)
-      for (const double v : seen_.batch.weak.to_doubles()) low_ = std::min(low_, v), high_ = std::max(high_, v);
   }
 
   std::string html() {
@@ -76,10 +74,7 @@ class Page {
  private:
   /// The image, with areas and lines of classes on it.
   std::string picture_of(const Tensor& images, std::int64_t i, const Tensor& areas = {}, const Tensor& lines = {}) const {
-    Tensor image = sample(images, i).to(Dtype::f32).clone();
-    if (image.shape()[3] == 3)
-      for (std::int64_t v = 0; v < image.size(); ++v)
-        image.data<float>()[v] = float(255 * (image.data<float>()[v] - low_) / (high_ - low_));
+    const Tensor image = screen_colours(sample(images, i));
     std::string svg =
         fmt::format("<image href=\"{}\" width=\"{}\" height=\"{}\" preserveAspectRatio=\"none\"/>",
                     png_data_uri(plane_png(image, 0, image.shape()[0] / 2)), coordinate(side), coordinate(height_));
@@ -180,28 +175,16 @@ class Page {
     const std::vector<double> values = score.to_doubles(), patch = picks.to_doubles(), counts = counted.to_doubles();
     const engine::Extents& grid = view_.method.patch_grid;
     const std::int64_t P = score.shape()[1], K = score.shape()[2], n = picks.shape()[1];
-    const std::int64_t layer = grid[0] / 2;  // that of the plane
-    const double w = side / double(grid[2]), h = height_ / double(grid[1]);
-    std::string out;
-    for (std::int64_t y = 0; y < grid[1]; ++y)
-      for (std::int64_t x = 0; x < grid[2]; ++x) {
-        const std::int64_t p = (layer * grid[1] + y) * grid[2] + x;
-        const auto begin = patch.begin() + k * n, found = std::find(begin, begin + n, double(image * P + p));
-        const bool picked = found != begin + n, counts_for = picked && double(found - begin) < counts[std::size_t(k)];
-        out += fmt::format(
-            "<rect x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\" fill=\"none\" stroke=\"{}\" stroke-width=\"{}\"/>",
-            coordinate(double(x) * w + 2), coordinate(double(y) * h + 2), coordinate(w - 4), coordinate(h - 4),
-            counts_for ? "#ffa41b"
-            : picked   ? "#bbb"
-                       : "#666",
-            picked ? 3 : 1);
-        out += fmt::format(
-            "<text x=\"{}\" y=\"{}\" text-anchor=\"middle\" stroke=\"#000\" stroke-width=\"3\" paint-order=\"stroke\" "
-            "fill=\"#fff\">{:.2f}</text>",
-            coordinate((double(x) + 0.5) * w), coordinate((double(y) + 0.5) * h + 4),
-            values[std::size_t((image * P + p) * K + k)]);
-      }
-    return out;
+    const std::int64_t first = grid[0] / 2 * grid[1] * grid[2];  // of the plane's layer
+    const PatchGrid plane{grid[1], grid[2], side, height_};
+    std::vector<std::string> words;
+    std::vector<std::vector<std::int64_t>> marked(2);  // what only fills up, what counts
+    for (std::int64_t p = 0; p < plane.rows * plane.columns; ++p) {
+      words.push_back(fmt::format("{:.2f}", values[std::size_t((image * P + first + p) * K + k)]));
+      const auto begin = patch.begin() + k * n, found = std::find(begin, begin + n, double(image * P + first + p));
+      if (found != begin + n) marked[double(found - begin) < counts[std::size_t(k)]].push_back(p);
+    }
+    return patch_lines(plane) + words_in_patches(words, plane) + patch_frames(marked, plane, {"#bbb", "#ffa41b"});
   }
 
   std::string patches() const {
@@ -321,7 +304,7 @@ class Page {
   const BatchView& view_;
   const semiagcl::TensorWatch& seen_;
   std::int64_t most_, plane_ = 0;
-  double height_ = side, low_ = 0, high_ = 1;
+  double height_ = side;
 };
 
 }  // namespace

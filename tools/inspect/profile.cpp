@@ -4,6 +4,8 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/devices/device_registry.h"
+#include "engine/work.h"
+#include "ops/matmul.h"
 #include "tools/programs/json_text.h"
 #include "tools/programs/text_table.h"
 
@@ -25,6 +27,7 @@ void add(Rows& rows, const std::string& name, const Profile::Row& row) {
   auto found = std::find_if(rows.begin(), rows.end(), [&](const auto& r) { return r.first == name; });
   if (found == rows.end()) found = rows.insert(rows.end(), {name, {}});
   found->second.calls += row.calls, found->second.all += row.all, found->second.own += row.own;
+  found->second.work += row.work;
 }
 
 /// Phases are the ranges right inside "step"; operations the innermost ones, under the phase they belong to.
@@ -45,19 +48,23 @@ struct Views {
   }
 };
 
-std::string table(const char* what, const Rows& rows, double Profile::Row::*value, double step, std::int64_t steps) {
-  TextTable t({what, "calls", "ms", "share"});
+double speed(const Profile::Row& row) { return row.work / row.own / 1e6; }  // GFLOP/s
+
+std::string table(const char* what, const Rows& rows, double Profile::Row::*value, double step, std::int64_t steps,
+                  double fastest) {
+  TextTable t({what, "calls", "ms", "share", "GFLOP/s", "of a product's"});
   double shown = 0;
   constexpr std::size_t most = 40;
   for (std::size_t i = 0; i < std::min(most, rows.size()); ++i) {
     const auto& [name, row] = rows[i];
     shown += row.*value;
     t.row({name, number(double(row.calls) / double(steps), 1), number(row.*value / double(steps)),
-           number(100 * row.*value / step, 1) + " %"});
+           number(100 * row.*value / step, 1) + " %", row.work > 0 ? number(speed(row), 1) : "",
+           row.work > 0 ? number(100 * speed(row) / fastest, 0) + " %" : ""});
   }
   t.rule();
-  if (rows.size() > most) t.row({fmt::format("and {} more, not listed", rows.size() - most), "", "", ""});
-  t.row({"together", "", number(shown / double(steps)), number(100 * shown / step, 1) + " %"});
+  if (rows.size() > most) t.row({fmt::format("and {} more, not listed", rows.size() - most), "", "", "", "", ""});
+  t.row({"together", "", number(shown / double(steps)), number(100 * shown / step, 1) + " %", "", ""});
   return t.text();
 }
 
@@ -77,7 +84,7 @@ double Profile::now() const {
 
 void Profile::begin(const char* name) {
   if (!ours()) return;
-  open_.push_back({open_.empty() ? name : open_.back().path + "/" + name, name, now()});
+  open_.push_back({open_.empty() ? name : open_.back().path + "/" + name, name, now(), 0, engine::work_done()});
 }
 
 void Profile::end() {
@@ -86,8 +93,9 @@ void Profile::end() {
   open_.pop_back();
   const double length = now() - range.begun;
   Row& row = rows_[range.path];
-  ++row.calls, row.all += length, row.own += length - range.inside;
-  if (!open_.empty()) open_.back().inside += length;
+  const double work = engine::work_done() - range.work;
+  ++row.calls, row.all += length, row.own += length - range.inside, row.work += work - range.work_inside;
+  if (!open_.empty()) open_.back().inside += length, open_.back().work_inside += work;
   if (events_.size() < most_events) events_.push_back({range.name, range.begun, length});
 }
 
@@ -100,18 +108,37 @@ std::string Profile::trace() const {
   return json_text(json) + "\n";
 }
 
-std::string profile_text(const Profile& profile, std::int64_t steps) {
-  const Views views(profile);
-  return fmt::format("{} steps of {:.2f} ms; calls and times are of one step\n\n", steps, views.step / double(steps)) +
-         table("phase", views.phases, &Profile::Row::all, views.step, steps) + "\n" +
-         table("operation, without what is inside", views.operations, &Profile::Row::own, views.step, steps);
+double product_speed(engine::Device device) {
+  constexpr std::int64_t n = 1024;
+  const autograd::Variable a(engine::Tensor::full({n, n}, 0.5, engine::Dtype::f32, device));
+  double best = 0;
+  for (int i = 0; i < 5; ++i) {
+    engine::runtime(device).synchronize();
+    const auto begin = std::chrono::steady_clock::now();
+    ops::matmul(a, a);
+    engine::runtime(device).synchronize();
+    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+    best = std::max(best, 2e-9 * double(n * n * n) / seconds);
+  }
+  return best;
 }
 
-std::string profile_json(const Profile& profile, std::int64_t steps) {
-  nlohmann::ordered_json json = {{"schema_version", 1}, {"steps", steps}};
+std::string profile_text(const Profile& profile, std::int64_t steps, double fastest) {
+  const Views views(profile);
+  return fmt::format(
+             "{} steps of {:.2f} ms; calls and times are of one step. A large matrix product reaches {:.0f} GFLOP/s here; "
+             "algorithms that save multiplications may pass it\n\n",
+             steps, views.step / double(steps), fastest) +
+         table("phase", views.phases, &Profile::Row::all, views.step, steps, fastest) + "\n" +
+         table("operation, without what is inside", views.operations, &Profile::Row::own, views.step, steps, fastest);
+}
+
+std::string profile_json(const Profile& profile, std::int64_t steps, double fastest) {
+  nlohmann::ordered_json json = {{"schema_version", 1}, {"steps", steps}, {"product_gflops", fastest}};
   json["ranges"] = nlohmann::ordered_json::array();
   for (const auto& [path, row] : profile.rows())
-    json["ranges"].push_back({{"path", path}, {"calls", row.calls}, {"all_ms", row.all}, {"own_ms", row.own}});
+    json["ranges"].push_back(
+        {{"path", path}, {"calls", row.calls}, {"all_ms", row.all}, {"own_ms", row.own}, {"flop", row.work}});
   return json_text(json, 1) + "\n";
 }
 

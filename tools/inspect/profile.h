@@ -22,6 +22,7 @@ class Profile final : public engine::RangeListener {
   struct Row {
     std::int64_t calls = 0;
     double all = 0, own = 0;  ///< milliseconds, with and without what is inside
+    double work = 0;          ///< operations of convolutions and products (engine/work.h), without what is inside
   };
   /// By the path "step/forward/enc0/conv"; parts of a path that repeat inside one another stay apart.
   const std::map<std::string, Row>& rows() const { return rows_; }
@@ -34,6 +35,7 @@ class Profile final : public engine::RangeListener {
   struct Open {
     std::string path, name;
     double begun, inside = 0;
+    double work, work_inside = 0;
   };
   struct Event {
     std::string name;
@@ -49,9 +51,12 @@ class Profile final : public engine::RangeListener {
   std::vector<Event> events_;
 };
 
+/// What the device reaches in a large matrix product, in GFLOP/s: to compare with. The best of some.
+double product_speed(engine::Device device);
+
 /// The rows with so many steps: phases of the step, then operations of all modules by their own time, forward and backward
-/// apart, then modules.
-std::string profile_text(const Profile& profile, std::int64_t steps);
-std::string profile_json(const Profile& profile, std::int64_t steps);
+/// apart, those of convolutions and products with their speed and its share of `fastest`.
+std::string profile_text(const Profile& profile, std::int64_t steps, double fastest);
+std::string profile_json(const Profile& profile, std::int64_t steps, double fastest);
 
 }  // namespace sagcl::tools
