@@ -33,8 +33,8 @@ struct Watched {
 /// Keeps the tensors of a step whose names fit one of the patterns, in the order in which they come:
 ///
 ///   enc0.0/conv:out, enc0.0/conv:grad   what an operation gave, and the gradient of the loss in it
-///   student/enc0.0.conv.w:value, …:grad   a parameter of a module as in checkpoints, and its gradient
-///   A, C, pseudo_labels, student.logits   what the method shows (engine/show.h)
+///   enc0.0.conv.w:value, …:grad         a trained parameter and its gradient; the teacher's is teacher/enc0.0.conv.w:value
+///   A, C, pseudo_labels, student.logits what the method shows (engine/show.h)
 ///
 /// The second of one name is called enc0.0/conv#2:out.
 class TensorWatch final : public autograd::Observer, public engine::ShowListener {

@@ -111,6 +111,7 @@ class Trainer {
   TrainingStep::Numbers numbers_of(std::int64_t step) const;
 
   RunSettings settings_;
+  std::vector<WatchPattern> watch_;  ///< debug.watch
   const TrainingData& data_;
   engine::Device device_;
   engine::Communicator& ranks_;
