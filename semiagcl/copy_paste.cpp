@@ -21,6 +21,23 @@ Tensor twice(const Tensor& x) { return ops::concat({Variable(x), Variable(x)}, 0
 
 Tensor uncounted_like(const Tensor& labels) { return Tensor::full(labels.shape(), -1, labels.dtype(), labels.device()); }
 
+/// Labels i32 [N,D,H,W], those of the largest components of `classified`, which has a class everywhere; the host looks at
+/// them. -1 stays.
+Tensor in_largest_components(const Tensor& labels, const Tensor& classified, std::int64_t classes) {
+  const engine::Shape& s = labels.shape();
+  const std::int64_t voxels = labels.size() / s[0];
+  Tensor all = labels.to(engine::Device::cpu()).clone();
+  const Tensor whole = classified.to(engine::Device::cpu()).to(Dtype::u8);
+  for (std::int64_t n = 0; n < s[0]; ++n) {
+    Tensor one = Tensor::empty({s[1], s[2], s[3]}, Dtype::u8);
+    std::copy_n(whole.data<std::uint8_t>() + n * voxels, voxels, one.data<std::uint8_t>());
+    one = largest_components(std::move(one), classes);
+    for (std::int64_t i = 0; i < voxels; ++i)
+      if (std::int32_t& label = all.data<std::int32_t>()[n * voxels + i]; label >= 0) label = one.data<std::uint8_t>()[i];
+  }
+  return all.to(labels.device());
+}
+
 }  // namespace
 
 BothWays::BothWays(const Tensor& masks) {
@@ -50,21 +67,11 @@ Variable BothWays::unlabelled_loss(const Variable& logits, const Tensor& pseudo)
 }
 
 Tensor pseudo_labels(const Tensor& probabilities, bool largest_component, double least) {
-  const auto shown = [](const Tensor& labels) { return engine::show("pseudo_labels", labels), labels; };
-  const Tensor labels = ops::most_likely(probabilities, least);
-  if (!largest_component) return shown(labels);
-  const engine::Shape& s = labels.shape();
-  const std::int64_t voxels = labels.size() / s[0], classes = probabilities.shape().back();
-  Tensor all = labels.to(engine::Device::cpu()).clone();
-  const Tensor classified = ops::most_likely(probabilities).to(engine::Device::cpu()).to(Dtype::u8);
-  for (std::int64_t n = 0; n < s[0]; ++n) {
-    Tensor one = Tensor::empty({s[1], s[2], s[3]}, Dtype::u8);
-    std::copy_n(classified.data<std::uint8_t>() + n * voxels, voxels, one.data<std::uint8_t>());
-    one = largest_components(std::move(one), classes);
-    for (std::int64_t i = 0; i < voxels; ++i)
-      if (std::int32_t& label = all.data<std::int32_t>()[n * voxels + i]; label >= 0) label = one.data<std::uint8_t>()[i];
-  }
-  return shown(all.to(labels.device()));
+  Tensor labels = ops::most_likely(probabilities, least);
+  if (largest_component)
+    labels = in_largest_components(labels, ops::most_likely(probabilities), probabilities.shape().back());
+  engine::show("pseudo_labels", labels);
+  return labels;
 }
 
 }  // namespace sagcl::semiagcl
