@@ -158,9 +158,8 @@ std::vector<Term> Arco::terms(StepInput& in) {
 /// banks take keys of this step after it.
 ClassContrast Arco::contrast(const VoxelRoles& v, const Tensor& keys, engine::Generator& random, Found& found) const {
   const std::int64_t K = classes_, S = banks_.rows().shape()[1], dim = keys.shape()[1];
-  const engine::Device device = keys.device();
   const auto drawn = [&](const Tensor& weights, std::int64_t n) {
-    return ops::draw_rows(weights, places(weights.shape()[1], n, drawing_, random, device));
+    return ops::draw_rows(weights, places(weights.shape()[1], n, drawing_, random, weights));
   };
   // Departs from the paper: a step brings 256 keys per class, drawn likewise, there all; and negatives are drawn once for
   // all queries of a class, there for each.
@@ -210,7 +209,7 @@ NamedModules Arco::modules() {
 
 void Arco::convert_to(engine::Dtype dtype) {
   DistilledMethod::convert_to(dtype);
-  banks_.convert_to(dtype), maps_.convert_to(dtype);
+  banks_.convert_to(dtype), maps_.convert_to(dtype), warp_.convert_to(dtype);
 }
 
 void Arco::store(engine::TensorFile& content) const {

@@ -15,6 +15,8 @@ struct MethodEntry {
                                           engine::Device device);
   /// Of the settings that not every method reads: their keys, or "mix." for a whole section.
   std::vector<std::string> reads;
+  /// Why difference quotients of its loss cannot agree with the gradient, though both are right; null where they do.
+  const char* no_quotients = nullptr;
 };
 
 /// All methods, in the order of --list-methods.

@@ -49,20 +49,6 @@ semiagcl::TrainingData phantoms() {
   return data;
 }
 
-/// Why quotients of a method's loss cannot agree with its gradient though both are right, or cannot be made; null where they
-/// can.
-const char* no_quotients(const std::string& method) {
-  if (method == "ss-net")
-    return "its adversarial direction and the answer it is compared with depend on the weights, and are constants to the "
-           "gradient by intention; its losses are checked alone (gradcheck loss)";
-  if (method == "sassnet")
-    return "what its discriminator learns from depends on the student's weights, and is constant to the gradient by "
-           "intention; "
-           "its losses are checked alone (gradcheck loss)";
-  if (method == "action" || method == "arco") return "it draws voxels in single precision; its losses are checked alone";
-  return nullptr;
-}
-
 }  // namespace
 
 std::vector<CheckedGradient> check_cases(const std::string& kind, const std::vector<tests::OpCase>& cases,
@@ -89,8 +75,9 @@ std::vector<CheckedGradient> check_methods(const std::string& only, std::int64_t
   for (const semiagcl::MethodEntry& method : semiagcl::training_methods()) {
     progress.update(done++, method.name);
     if (!fits(method.name, only)) continue;
-    if (const char* why = no_quotients(method.name)) {
-      progress.message(fmt::format("method {} is left out: {}", method.name, why));
+    if (method.no_quotients) {
+      progress.message(fmt::format("method {} is left out: {}; its losses are checked alone (gradcheck loss)", method.name,
+                                   method.no_quotients));
       continue;
     }
     const semiagcl::RunSettings settings = small_settings(method.name);

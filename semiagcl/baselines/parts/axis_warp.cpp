@@ -62,6 +62,11 @@ RandomAxisWarp::RandomAxisWarp(const engine::Extents& extents, engine::Device de
     if (extents[axis] > 1) grids_[std::size_t(axis)] = axis_grid(extents[axis], device);
 }
 
+void RandomAxisWarp::convert_to(Dtype dtype) {
+  for (AxisGrid& grid : grids_)
+    if (grid.row.defined()) grid = {grid.row.to(dtype), grid.column.to(dtype)};
+}
+
 AxisMatrices RandomAxisWarp::draw(engine::Generator& random) const {
   AxisMatrices matrices;
   for (std::size_t axis = 0; axis < 3; ++axis) {

@@ -27,6 +27,7 @@ class RandomAxisWarp {
  public:
   RandomAxisWarp(const engine::Extents& extents, engine::Device device);
   AxisMatrices draw(engine::Generator& random) const;
+  void convert_to(engine::Dtype dtype);  ///< for gradient checks in f64
 
  private:
   std::array<AxisGrid, 3> grids_;

@@ -69,12 +69,11 @@ Tensor negative_weights(const Tensor& sums, const Tensor& valid) {
 ClassContrast reco_contrast(const Tensor& features, const Tensor& p, const Tensor& valid, engine::Generator& random) {
   const autograd::NoGrad no_grad;
   const std::int64_t K = valid.shape()[1], e = features.shape()[1];
-  const engine::Device device = features.device();
-  const Tensor limit = Tensor::full({1}, hard_below, engine::Dtype::f64, device);
+  const Tensor limit = Tensor::full({1}, hard_below, engine::Dtype::f64, features.device());
   const Tensor hard = product(valid, ops::below(p, limit, 1).reshape(p.shape()));
   const Tensor sums = class_sums(features, valid), weights = negative_weights(sums, valid);
-  const Tensor queries = ops::draw_rows(hard, places(K, queries_per_class, Drawing::plain, random, device));
-  const Tensor drawn = ops::draw_rows(weights, places(K, negatives_per_class, Drawing::plain, random, device));
+  const Tensor queries = ops::draw_rows(hard, places(K, queries_per_class, Drawing::plain, random, hard));
+  const Tensor drawn = ops::draw_rows(weights, places(K, negatives_per_class, Drawing::plain, random, weights));
   const Variable negatives = ops::gather(Variable(features), drawn.reshape({drawn.size()}));
   return {.queries = queries,
           .positives = sums,

@@ -10,12 +10,11 @@
 namespace sagcl::semiagcl {
 
 using autograd::Variable;
-using engine::Dtype;
 using engine::Tensor;
 
-Tensor places(std::int64_t rows, std::int64_t n, Drawing drawing, engine::Generator& random, engine::Device device) {
+Tensor places(std::int64_t rows, std::int64_t n, Drawing drawing, engine::Generator& random, const Tensor& like) {
   const auto uniform = [&](std::int64_t count, double low, double high) {
-    return ops::uniform_like(Tensor::empty({rows, count}, Dtype::f32, device), random.next_key(), low, high);
+    return ops::uniform_like(Tensor::empty({rows, count}, like.dtype(), like.device()), random.next_key(), low, high);
   };
   if (drawing == Drawing::plain) return uniform(n, 0, 1);
   engine::require<engine::UsageError>(n % (2 * strata) == 0, "places: {} draws cannot be divided into {} strata of pairs", n,

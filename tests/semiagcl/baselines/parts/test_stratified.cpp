@@ -12,10 +12,12 @@ namespace {
 
 using namespace semiagcl;
 
+const Tensor like = Tensor::zeros({1});
+
 TEST(Stratified, EveryStratumHasItsShare) {
   engine::Generator random(1, "places");
   for (const Drawing drawing : {Drawing::stratified, Drawing::antithetic}) {
-    const Doubles u = places(3, 64, drawing, random, {}).to_doubles();
+    const Doubles u = places(3, 64, drawing, random, like).to_doubles();
     for (std::size_t i = 0; i < u.size(); ++i) {
       const double stratum = std::floor(double(i % 64) / 4);  // four in each
       EXPECT_GE(u[i], stratum / 16);
@@ -27,10 +29,10 @@ TEST(Stratified, EveryStratumHasItsShare) {
 
 TEST(Stratified, AntitheticPairsMirrorEachOther) {
   engine::Generator random(1, "places");
-  const Doubles u = places(1, 64, Drawing::antithetic, random, {}).to_doubles();
+  const Doubles u = places(1, 64, Drawing::antithetic, random, like).to_doubles();
   for (std::size_t s = 0; s < 16; ++s)
     for (std::size_t i = 0; i < 2; ++i) EXPECT_NEAR(u[4 * s + i] + u[4 * s + 2 + i], double(2 * s + 1) / 16, 1e-6);
-  EXPECT_TRUE(throws<engine::UsageError>([&] { places(1, 48, Drawing::antithetic, random, {}); }, "48"));
+  EXPECT_TRUE(throws<engine::UsageError>([&] { places(1, 48, Drawing::antithetic, random, like); }, "48"));
 }
 
 /// Variance over 400 repetitions of the mean of 32 drawn rows, row m of 1024 being worth m / 1024.
@@ -40,7 +42,7 @@ double variance_of_mean(Drawing drawing) {
   for (std::uint64_t t = 0; t < 400; ++t) {
     engine::Generator random(2, "places", t);
     double mean = 0;
-    for (std::int32_t m : ops::draw_rows(weights, places(1, 32, drawing, random, {})).to_vector<std::int32_t>())
+    for (std::int32_t m : ops::draw_rows(weights, places(1, 32, drawing, random, weights)).to_vector<std::int32_t>())
       mean += double(m) / 1024 / 32;
     EXPECT_NEAR(mean, 0.5, drawing == Drawing::plain ? 0.25 : 0.03);
     sum += mean, squares += mean * mean;
