@@ -12,7 +12,9 @@
 #include "engine/files/read_file.h"
 #include "ops/layout.h"
 #include "ops/nuclear_norm.h"
+#include "ops/softmax.h"
 #include "tools/programs/json_text.h"
+#include "tools/programs/program.h"
 #include "tools/report/html.h"
 #include "tools/report/overlay.h"
 
@@ -51,13 +53,8 @@ std::int64_t busiest(const Tensor& picks, const Tensor& counted, std::int64_t pa
 
 /// The most likely class of every voxel of a plane: [1,D,H,W,K] -> u8 [1,H,W].
 Tensor classes_of_plane(const Tensor& map, std::int64_t z) {
-  const engine::Shape& s = map.shape();
-  Tensor classes = Tensor::empty({1, s[2], s[3]}, engine::Dtype::u8);
-  for (std::int64_t i = 0; i < classes.size(); ++i) {
-    const float* row = map.data<float>() + (z * classes.size() + i) * s[4];
-    classes.data<std::uint8_t>()[i] = std::uint8_t(std::max_element(row, row + s[4]) - row);
-  }
-  return classes;
+  const Tensor plane = ops::slice(autograd::Variable(map), 1, z, 1).value(), classes = ops::most_likely(plane);
+  return classes.to(engine::Dtype::u8).reshape({1, map.shape()[2], map.shape()[3]});
 }
 
 void add_affinity(MethodLook& look, const Tensor& graphs, std::int64_t which) {
@@ -88,9 +85,18 @@ std::map<std::int64_t, fs::path> files_of(const fs::path& run) {
 
 }  // namespace
 
-std::optional<MethodLook> look_at_method(semiagcl::Trainer& trainer) {
-  const semiagcl::TensorWatch shown = trainer.watch({"A", "X", "C", "score", "picks", "counted"});
-  return method_look(shown, trainer.steps_done(), trainer.settings().method);
+void MethodLooks::look(semiagcl::Trainer& trainer, const fs::path& run) {
+  const std::size_t phase = trainer.phases().at(trainer.steps_done());
+  if (silent_.count(phase)) return;
+  std::optional<MethodLook> seen;
+  try {
+    seen = method_look(trainer.watch({"A", "X", "C", "score", "picks", "counted"}), trainer.steps_done(),
+                       trainer.settings().method);
+  } catch (const engine::Error& e) {  // the step itself, if it fails, too, says more
+    return say(fmt::format("note: no look at the method behind step {}: {}", trainer.steps_done(), e.what()));
+  }
+  if (seen) write_look(run, *seen);
+  else silent_.insert(phase);
 }
 
 std::optional<MethodLook> method_look(const semiagcl::TensorWatch& shown, std::int64_t step,

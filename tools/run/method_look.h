@@ -1,6 +1,7 @@
 #pragma once
 #include <filesystem>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -26,10 +27,18 @@ struct MethodLook {
   std::vector<std::vector<std::int64_t>> picks;  ///< [classes]: patches that count for the class
 };
 
-/// What the step that comes next shows of this; none if it was no part of a look. Nothing changes (Trainer::watch).
-std::optional<MethodLook> look_at_method(semiagcl::Trainer& trainer);
+/// The looks of a training. Nothing changes (Trainer::watch).
+class MethodLooks {
+ public:
+  /// What the step that comes next shows of this, into the run folder. It costs a forward and a backward, so a phase that
+  /// showed nothing is not asked again. A look that fails is told, and the training goes on.
+  void look(semiagcl::Trainer& trainer, const std::filesystem::path& run);
 
-/// The same of values that were shown by the names "A", "X", "C", "score", "picks", "counted".
+ private:
+  std::set<std::size_t> silent_;  // phases
+};
+
+/// A look at values that were shown by the names "A", "X", "C", "score", "picks", "counted".
 std::optional<MethodLook> method_look(const semiagcl::TensorWatch& shown, std::int64_t step, const semiagcl::Method& method);
 
 // In a run folder: looks/step-0000600.json.

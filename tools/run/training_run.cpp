@@ -78,7 +78,6 @@ class Session {
   void save();
   void log(const StepReport& report, Progress& progress);
   std::vector<ValidationPoint> measure(const std::string& cases, const std::vector<std::string>& ids);
-  void look_at_method();
   bool due(std::int64_t step) const;
   bool train();
   bool finish();
@@ -95,9 +94,9 @@ class Session {
   HeldOut held_out_;
   std::optional<Trial> trial_;
   std::unique_ptr<RunWriter> writer_;  // of the first process alone
-  std::set<std::size_t> silent_;       // phases whose steps show nothing of a look
+  MethodLooks looks_;
   double seconds_ = 0;
-  bool told_of_watch_ = false;
+  std::set<std::string> told_;  // patterns of debug.watch that nothing fitted
 };
 
 void Session::introduce() {
@@ -210,9 +209,12 @@ void Session::log(const StepReport& report, Progress& progress) {
   std::string detail = fmt::format("loss {:.4f}", report.values.loss);
   for (const auto& [name, value] : report.values.terms) detail += fmt::format("  {} {:.4f}", name, value);
   progress.update(report.step, detail);
-  if (report.watched && !report.watched->without.empty() && !std::exchange(told_of_watch_, true))
-    progress.message(fmt::format("warning: debug.watch: nothing in step {} fits {}; sagcl-inspect watch lists what there is",
-                                 report.step, fmt::join(report.watched->without, ", ")));
+  if (report.watched)
+    for (const std::string& pattern : report.watched->without)
+      if (told_.insert(pattern).second)
+        progress.message(
+            fmt::format("warning: debug.watch: nothing in step {} fits {}; sagcl-inspect watch lists what there is",
+                        report.step, pattern));
   if (report.restarted) {
     progress.message("a class was never predicted: the run starts again with other weights");
     return save();  // instead of the checkpoints of the first attempt, whose steps would be counted as later
@@ -246,23 +248,8 @@ std::vector<ValidationPoint> Session::measure(const std::string& cases, const st
   }
   if (cases != "validation") return points;
   writer_->look(trainer_.steps_done(), trainer_.student(), slice);
-  if (!trainer_.finished()) look_at_method();
+  if (!trainer_.finished()) looks_.look(trainer_, options_.out);
   return points;
-}
-
-/// What the method makes of the batch that comes next, if it shows it. That costs a forward and a backward, so a phase which
-/// showed nothing is not asked again.
-void Session::look_at_method() {
-  const std::size_t phase = trainer_.phases().at(trainer_.steps_done());
-  if (silent_.count(phase)) return;
-  std::optional<MethodLook> look;
-  try {
-    look = tools::look_at_method(trainer_);
-  } catch (const engine::Error& e) {  // the step itself, if it fails, too, says more
-    return say(fmt::format("note: no look at the method behind step {}: {}", trainer_.steps_done(), e.what()));
-  }
-  if (look) write_look(options_.out, *look);
-  else silent_.insert(phase);
 }
 
 /// Predictions and figures on the test cases, and Dice of both networks on them and on validation cases; false if a signal
