@@ -6,6 +6,7 @@
 #include "ops/nuclear_norm.h"
 #include "ops/reduce.h"
 #include "ops/softmax.h"
+#include "semiagcl/training/phase.h"
 #include "tools/ideas/picture.h"
 #include "tools/inspect/batch_view.h"
 #include "tools/report/heat_map.h"
@@ -22,14 +23,10 @@ using engine::Dtype;
 
 constexpr double side = 160;
 
-/// One sample of a batch tensor, without its first extent, on the host.
+/// One sample of a batch tensor, without its first extent.
 Tensor sample(const Tensor& batch, std::int64_t i) {
   const engine::Shape& s = batch.shape();
-  std::vector<std::int64_t> rest(s.begin() + 1, s.end());
-  const Tensor one = Tensor::empty(engine::Shape(rest), batch.dtype());
-  const auto bytes = std::int64_t(one.bytes());
-  std::copy_n(static_cast<const char*>(batch.bytes_begin()) + i * bytes, bytes, static_cast<char*>(one.bytes_begin()));
-  return one;
+  return semiagcl::samples(batch, i, 1).reshape(engine::Shape(std::vector<std::int64_t>(s.begin() + 1, s.end())));
 }
 
 /// Classes as u8; what is below 0 (not annotated, not sure) becomes background.

@@ -4,8 +4,8 @@
 #include <vector>
 
 #include "datasets/text.h"
-#include "engine/hash.h"
 #include "engine/parallel.h"
+#include "semiagcl/training/tensor_hashes.h"
 #include "tools/programs/json_text.h"
 
 namespace sagcl::tools {
@@ -27,15 +27,14 @@ class Bits final : public autograd::Observer {
 
  private:
   void look(const Step& step, const char* what, const Tensor& t) {
-    const Tensor host = t.to(engine::Device::cpu());
-    const std::uint64_t hash = engine::hash({static_cast<const char*>(host.bytes_begin()), host.bytes()});
+    const std::string hash = semiagcl::hash_of(t);
     if (!second_) return hashes_.push_back(hash);
     if (where.empty() && (next_ == hashes_.size() || hashes_[next_] != hash))
       where = fmt::format("{}{}{} (record {}, {}), {}", what, step.op, step.scope.empty() ? "" : " in " + step.scope,
-                          step.record, step.where, host.shape());
+                          step.record, step.where, t.shape());
     ++next_;
   }
-  std::vector<std::uint64_t> hashes_;
+  std::vector<std::string> hashes_;
   std::size_t next_ = 0;
   bool second_ = false;
 };
