@@ -1,4 +1,7 @@
 #pragma once
+#include <vector>
+
+#include "ops/gather.h"
 #include "semiagcl/hard_negatives.h"
 #include "tests/support/golden.h"
 
@@ -55,6 +58,34 @@ inline Tensor mixed(const Tensor& n_i, const Tensor& n_j, const std::vector<doub
         break;
       }
   return Tensor::of({P, dim}, taken).to(n_i.dtype());
+}
+
+inline Tensor unit_rows(std::int64_t n, std::int64_t dim, std::uint64_t seed, engine::Dtype dtype = engine::Dtype::f64) {
+  return ops::l2_normalise(autograd::Variable(random_tensor({n, dim}, seed, dtype))).value();
+}
+
+/// Rows of a golden matrix chosen by index, [indices, dim].
+inline Tensor rows(const Tensor& x, const std::vector<std::int64_t>& index) {
+  const std::vector<double> v = x.to_doubles();
+  const std::int64_t dim = x.shape()[1];
+  std::vector<double> out;
+  for (std::int64_t i : index) out.insert(out.end(), v.begin() + i * dim, v.begin() + (i + 1) * dim);
+  return Tensor::of({std::int64_t(index.size()), dim}, out);
+}
+
+/// Settings of a small contrast.
+inline semiagcl::Method small() {
+  semiagcl::Method m;
+  m.bank_size = 6, m.projection_dim = 4, m.n_closest = 4, m.n_hard = 5, m.min_negatives = 2;
+  return m;
+}
+
+inline Tensor integers(const engine::Shape& shape, const std::vector<std::int32_t>& values) {
+  return Tensor::of(shape, values);
+}
+
+inline semiagcl::MemoryBank bank_of(std::int64_t classes, const semiagcl::Method& m) {
+  return semiagcl::MemoryBank(classes, m, engine::Device::cpu(), engine::Dtype::f64);
 }
 
 }  // namespace sagcl::tests
