@@ -17,7 +17,7 @@ using engine::Shape;
 
 namespace {
 
-constexpr std::size_t trailing_bytes = 65536;  // some writers pad; more is a sign of a wrong header
+constexpr std::size_t most_padding = 65536;  // some writers pad; more is a sign of a wrong header
 
 Tensor read_voxels(const NiftiHeader& h, const std::function<void(char*, std::size_t)>& next) {
   return read_numbers(next, h.shape, h.type, ChannelPlace::slowest, h.scaling);
@@ -39,7 +39,7 @@ Image decode_compressed(std::string_view bytes, const std::string& name) {
   }
   const std::string what = fmt::format("a volume of {}", h.shape);
   Tensor voxels = read_voxels(h, [&](char* to, std::size_t n) { in.read_exactly(to, n, what); });
-  in.finish(trailing_bytes);
+  in.finish(most_padding);
   return {std::move(voxels), std::move(h.geometry), 255, std::move(h.remarks)};
 }
 

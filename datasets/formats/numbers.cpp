@@ -26,9 +26,9 @@ double stored_at(const char* from, bool swapped) {
   return double(stored_number<Stored>(from, swapped));
 }
 
-using Reader = double (*)(const char*, bool);
+using ReadNumber = double (*)(const char*, bool);
 
-Reader reader_of(NumberType t) {
+ReadNumber reader_of(NumberType t) {
   using Kind = NumberType::Kind;
   if (t.kind == Kind::real) return t.bytes == 4 ? stored_at<float> : stored_at<double>;
   const bool sign = t.kind == Kind::integer;
@@ -47,7 +47,7 @@ Tensor read_numbers(const std::function<void(char*, std::size_t)>& next, const e
   Tensor out = Tensor::empty(shape);
   const std::int64_t channels = place == ChannelPlace::slowest ? shape.back() : 1, voxels = out.size() / channels;
   const bool scaled = scaling.slope != 1 || scaling.intercept != 0;
-  const Reader read = reader_of(type);
+  const ReadNumber read = reader_of(type);
   float* to = out.data<float>();
   char piece[8 * per_piece];
   std::int64_t channel = 0, voxel = 0;

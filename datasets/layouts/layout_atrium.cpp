@@ -27,7 +27,7 @@ std::vector<path> case_folders(const path& folder) {
   return found;
 }
 
-bool recognised(const path& folder) { return !case_folders(folder).empty(); }
+bool is_atrium(const path& folder) { return !case_folders(folder).empty(); }
 
 Case case_of(const path& folder, const Complaints& complain) {
   Case one = case_of_file(folder / (present(folder / together) ? together : scan));
@@ -37,7 +37,7 @@ Case case_of(const path& folder, const Complaints& complain) {
   return one;
 }
 
-void open(const path& folder, const Complaints& complain, Dataset& d) {
+void open_atrium(const path& folder, const Complaints& complain, Dataset& d) {
   d.channels = 1;
   d.classes = {"background", "atrium"};
   std::map<std::string, path> left;
@@ -95,7 +95,7 @@ bool is_label_of_neighbour(const path& file) {
   return present(file.parent_path() / image);
 }
 
-const Layout atrium_layout = {"LA", "<case>/lgemri.nrrd with laendo.nrrd, or <case>/mri_norm2.h5 with train.list",
-                              recognised, open};
+const Layout atrium_layout = {"LA", "<case>/lgemri.nrrd with laendo.nrrd, or <case>/mri_norm2.h5 with train.list", is_atrium,
+                              open_atrium};
 
 }  // namespace sagcl::datasets

@@ -79,8 +79,8 @@ bool passed_around(const path& folder) {
 }
 
 /// Volumes named by a list; where a volume is missing, the slices that `slices` names of it.
-std::vector<Case> listed(const path& folder, const std::string& list, const std::vector<std::string>& slices,
-                         const Complaints& complain) {
+std::vector<Case> listed_cases(const path& folder, const std::string& list, const std::vector<std::string>& slices,
+                               const Complaints& complain) {
   std::vector<Case> cases;
   const auto file_of = [&](const path& below, const std::string& name) {
     return inside(folder / below, name + ".h5", list);
@@ -111,9 +111,9 @@ void open_passed_around(const path& folder, const Complaints& complain, Dataset&
         !present(inside(folder / "data", slice.substr(0, slice.find("_slice_")) + ".h5", "train_slices.list")))
       complain("{}: lists {}, which does not exist; add the file or remove the line",
                (folder / "train_slices.list").string(), slice);
-  d.cases = listed(folder, "train.list", slices, complain);
-  if (present(folder / "val.list")) d.validation = listed(folder, "val.list", {}, complain);
-  if (present(folder / "test.list")) d.test = listed(folder, "test.list", {}, complain);
+  d.cases = listed_cases(folder, "train.list", slices, complain);
+  if (present(folder / "val.list")) d.validation = listed_cases(folder, "val.list", {}, complain);
+  if (present(folder / "test.list")) d.test = listed_cases(folder, "test.list", {}, complain);
   std::set<std::string> used;
   for (const std::vector<Case>* part : {&d.cases, &d.validation, &d.test})
     for (const Case& one : *part) used.insert(one.images[0].filename().string());

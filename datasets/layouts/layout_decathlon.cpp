@@ -183,9 +183,9 @@ void compare(const DatasetNotes& notes, const std::string& name, const Dataset& 
           d.cases.front().id, until, name);
 }
 
-bool recognised(const path& folder) { return present(folder / "imagesTr"); }
+bool is_decathlon(const path& folder) { return present(folder / "imagesTr"); }
 
-void open(const path& folder, const Complaints& complain, Dataset& d) {
+void open_decathlon(const path& folder, const Complaints& complain, Dataset& d) {
   const path notes_file = folder / "dataset.json";
   const std::string name = notes_file.string();
   DatasetNotes notes;
@@ -229,6 +229,7 @@ void open(const path& folder, const Complaints& complain, Dataset& d) {
 
 }  // namespace
 
-const Layout decathlon_layout = {"nnU-Net", "imagesTr with labelsTr (Decathlon and nnU-Net layout)", recognised, open};
+const Layout decathlon_layout = {"nnU-Net", "imagesTr with labelsTr (Decathlon and nnU-Net layout)", is_decathlon,
+                                 open_decathlon};
 
 }  // namespace sagcl::datasets

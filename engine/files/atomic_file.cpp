@@ -12,11 +12,7 @@
 
 namespace sagcl::engine {
 
-namespace {
-
-std::string reason() { return std::strerror(errno); }
-
-}  // namespace
+namespace {}  // namespace
 
 AtomicFile::AtomicFile(std::filesystem::path file) : file_(std::move(file)) {
   // The temporary name is short whatever the file's is, which may have all the bytes that a name can have.
@@ -25,7 +21,7 @@ AtomicFile::AtomicFile(std::filesystem::path file) : file_(std::move(file)) {
     temporary_ = file_.parent_path() / fmt::format(".tmp-{}-{}", ::getpid(), counter++);
     fd_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
   } while (fd_ < 0 && errno == EEXIST);  // left by a process that was killed, or of another machine
-  require<IoError>(fd_ >= 0, "{}: cannot be created: {}", file_.string(), reason());
+  require<IoError>(fd_ >= 0, "{}: cannot be created: {}", file_.string(), std::strerror(errno));
 }
 
 AtomicFile::~AtomicFile() {
@@ -41,7 +37,8 @@ void AtomicFile::write_at(std::uint64_t offset, const void* data, std::size_t by
   while (bytes > 0) {
     const ssize_t n = ::pwrite(fd_, from, std::min<std::size_t>(bytes, std::size_t(1) << 30), off_t(offset));
     if (n < 0 && errno == EINTR) continue;
-    require<IoError>(n > 0, "{}: writing failed: {}; free some space or choose another folder", file_.string(), reason());
+    require<IoError>(n > 0, "{}: writing failed: {}; free some space or choose another folder", file_.string(),
+                     std::strerror(errno));
     from += n, offset += std::uint64_t(n), bytes -= std::size_t(n);
   }
   end_ = offset;
@@ -49,9 +46,9 @@ void AtomicFile::write_at(std::uint64_t offset, const void* data, std::size_t by
 
 void AtomicFile::commit() {
   const bool durable = ::fsync(fd_) == 0;
-  require<IoError>(durable, "{}: fsync failed: {}", file_.string(), reason());
+  require<IoError>(durable, "{}: fsync failed: {}", file_.string(), std::strerror(errno));
   const bool renamed = ::rename(temporary_.c_str(), file_.c_str()) == 0;
-  require<IoError>(renamed, "{}: rename failed: {}", file_.string(), reason());
+  require<IoError>(renamed, "{}: rename failed: {}", file_.string(), std::strerror(errno));
   ::close(fd_);
   fd_ = -1;
   const std::filesystem::path folder = file_.has_parent_path() ? file_.parent_path() : std::filesystem::path(".");

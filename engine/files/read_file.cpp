@@ -12,8 +12,6 @@
 namespace sagcl::engine {
 namespace {
 
-std::string reason() { return std::strerror(errno); }
-
 /// A file descriptor that closes itself.
 struct Descriptor {
   int fd;
@@ -27,7 +25,7 @@ struct Descriptor {
 std::string read_file(const std::filesystem::path& file, std::size_t limit) {
   Descriptor in{::open(file.c_str(), O_RDONLY | O_CLOEXEC)};
   require<MissingInput>(in.fd >= 0 || errno != ENOENT, "{}: there is no such file", file.string());
-  require<IoError>(in.fd >= 0, "{}: cannot be opened: {}", file.string(), reason());
+  require<IoError>(in.fd >= 0, "{}: cannot be opened: {}", file.string(), std::strerror(errno));
   struct stat info {};
   require<DataError>(::fstat(in.fd, &info) == 0 && S_ISREG(info.st_mode), "{}: is not a regular file", file.string());
   require<DataError>(std::size_t(info.st_size) <= limit, "{}: has {} bytes, more than the limit of {}", file.string(),
@@ -37,7 +35,7 @@ std::string read_file(const std::filesystem::path& file, std::size_t limit) {
     const ssize_t n = ::read(in.fd, bytes.data() + done, bytes.size() - done);
     if (n < 0 && errno == EINTR) continue;
     require<IoError>(n > 0, "{}: reading failed after {} of {} bytes: {}", file.string(), done, bytes.size(),
-                     n < 0 ? reason() : "file shrank");
+                     n < 0 ? std::strerror(errno) : "file shrank");
     done += std::size_t(n);
   }
   return bytes;

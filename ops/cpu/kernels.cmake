@@ -19,6 +19,9 @@ endif()
 # Neither errno after a square root nor floating-point traps matter, and both would keep loops scalar. Vectors returned by
 # value (psabi) are always compiled into their caller.
 target_compile_options(sagcl_ops PRIVATE -fno-math-errno -fno-trapping-math -Wno-psabi)
+if(SAGCL_SANITIZE)
+  target_compile_options(sagcl_ops PRIVATE -O2)
+endif()
 
 # oneDNN is a yardstick alone; without it its file is replaced by one that says so.
 if(SAGCL_ONEDNN)

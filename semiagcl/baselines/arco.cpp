@@ -19,14 +19,12 @@
 namespace sagcl::semiagcl {
 namespace {
 
-constexpr double w_contrast = 0.01, w_equivariance = 1, w_nearest = 1;  // as released
+constexpr double w_groups = 0.01, w_equivariance = 1, w_nearest = 1;  // as released
 constexpr double anchor_from = 0.3, confident_from = 0.97;
 constexpr std::int64_t cached_maps = 36, nearest_maps = 5, keys_per_step = 256;
 // Departs from the paper: a_t falls linearly from 20 to 0 there; here it stays at its mean, because shares of quantiles are
 // stated by the host.
 constexpr double sure_share = 0.1;
-
-Tensor product(const Tensor& a, const Tensor& b) { return ops::multiply(Variable(a), Variable(b)).value(); }
 
 /// 1 where x < limit, else 0; and the opposite.
 Tensor below(const Tensor& x, double limit) {
@@ -149,7 +147,7 @@ std::vector<Term> Arco::terms(StepInput& in) {
   in.found = Findings::of(found);
   return {supervised_term(in, logits),
           {"pseudo", confident_cross_entropy(ops::slice(logits, 0, labelled, N - labelled), m.probabilities)},
-          {"contrast", contrasted, w_contrast},
+          {"contrast", contrasted, w_groups},
           {"equivariance", equivariance(in, m.plain), w_equivariance},
           {"nearest", nearest, w_nearest}};
 }

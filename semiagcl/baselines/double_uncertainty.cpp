@@ -11,8 +11,8 @@
 namespace sagcl::semiagcl {
 namespace {
 
-constexpr std::int64_t passes = 8;          // T
-constexpr double weight = 0.1, beta = 0.1;  // ours; the first is UA-MT's
+constexpr std::int64_t answers = 8;        // T
+constexpr double w_reg = 0.1, beta = 0.1;  // ours; the first is UA-MT's
 
 }  // namespace
 
@@ -59,7 +59,7 @@ std::vector<Term> DoubleUncertainty::terms(StepInput& in) {
   engine::Generator random = in.random.fork(0);
   const Tensor target = teacher_.predict(in.batch.weak, random).probabilities;
   const Variable reg = double_uncertainty_loss(logits, target, uncertainty(in.batch.weak, random));
-  return {supervised_term(in, logits), {"reg", reg, weight, in.ramp}};
+  return {supervised_term(in, logits), {"reg", reg, w_reg, in.ramp}};
 }
 
 /// The mean of the two uncertainties, each in [0, 1]: the entropy of the mean answer, and how much the features of the last
@@ -67,13 +67,13 @@ std::vector<Term> DoubleUncertainty::terms(StepInput& in) {
 Tensor DoubleUncertainty::uncertainty(const Tensor& weak, engine::Generator& random) {
   Tensor sum;
   Spread features;
-  for (std::int64_t t = 0; t < passes; ++t) {
+  for (std::int64_t t = 0; t < answers; ++t) {
     layers::Stages stages;
     const Tensor answer = teacher_.sample(weak, random, &stages);
     sum = t == 0 ? answer : ops::add(Variable(sum), Variable(answer)).value();
     features.add(stages.decoder.back().value());
   }
-  const Tensor of_answer = relative_to_sample(predictive_entropy(sum, passes));
+  const Tensor of_answer = relative_to_sample(predictive_entropy(sum, answers));
   const Tensor of_features = relative_to_sample(ops::mean_axis(Variable(features.deviation()), -1).value());
   return ops::scale(ops::add(Variable(of_answer), Variable(of_features)), 0.5).value();
 }

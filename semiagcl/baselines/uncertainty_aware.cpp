@@ -12,12 +12,12 @@
 namespace sagcl::semiagcl {
 namespace {
 
-constexpr std::int64_t passes = 8;  // T of the paper
-constexpr double noise = 0.1, most_noise = 0.2;
+constexpr std::int64_t noisy_passes = 8;  // T of the paper
+constexpr double deviation = 0.1, most_noise = 0.2;
 
 /// x + clamp(0.1 N(0, 1), −0.2, 0.2)
 Tensor disturbed(const Tensor& x, engine::Generator random) {
-  return ops::add_noise(x, random.next_key(), noise, most_noise);
+  return ops::add_noise(x, random.next_key(), deviation, most_noise);
 }
 
 }  // namespace
@@ -45,9 +45,9 @@ Variable UncertaintyAwareMeanTeacher::consistency(StepInput& in, const Variable&
   // noisy. Its target has no dropout unless method.teacher_dropout asks for it; theirs has.
   const Tensor target = teacher_.predict(disturbed(weak, in.random.fork(1)), dropout).probabilities;
   Tensor sum = teacher_.sample(disturbed(weak, in.random.fork(2)), dropout);
-  for (std::uint64_t t = 1; t < passes; ++t)
+  for (std::uint64_t t = 1; t < noisy_passes; ++t)
     sum = ops::add(Variable(sum), Variable(teacher_.sample(disturbed(weak, in.random.fork(2 + t)), dropout))).value();
-  return certain_consistency(logits, target, predictive_entropy(sum, passes), in.schedule);
+  return certain_consistency(logits, target, predictive_entropy(sum, noisy_passes), in.schedule);
 }
 
 }  // namespace sagcl::semiagcl

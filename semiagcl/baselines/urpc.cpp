@@ -13,8 +13,8 @@
 namespace sagcl::semiagcl {
 namespace {
 
-constexpr std::size_t heads = 3;  // beside the student's
-constexpr double weight = 0.1;    // of the consistency, as released
+constexpr std::size_t heads = 3;   // beside the student's
+constexpr double w_pyramid = 0.1;  // of the consistency, as released
 // The disturbances of the released networks.
 constexpr double image_dropout = 0.5, noise = 0.3, least_share = 0.7, most_share = 0.9;
 constexpr std::array<double, heads> volume_dropout = {0.5, 0.3, 0.2};
@@ -117,7 +117,7 @@ Term UncertaintyRectifiedPyramid::consistency(const StepInput& in, const std::ve
   const std::int64_t first = in.batch.labelled;
   std::vector<Variable> unlabelled;
   for (const Variable& z : logits) unlabelled.push_back(ops::slice(z, 0, first, z.shape()[0] - first));
-  return {"pyramid", rectified_consistency(unlabelled), weight, in.ramp};
+  return {"pyramid", rectified_consistency(unlabelled), w_pyramid, in.ramp};
 }
 
 }  // namespace sagcl::semiagcl

@@ -12,7 +12,7 @@ namespace {
 
 using Tensors = std::vector<Tensor>;
 
-PaperBackend& at(const Tensor& t) { return paper_backend(t.device()); }
+PaperBackend& paper_at(const Tensor& t) { return paper_backend(t.device()); }
 void add_patches(std::vector<KernelCase>& cases) {
   for (const auto& [name, f] : {std::pair("value", PatchMean::value),
                                 {"entropy", PatchMean::entropy},
@@ -25,7 +25,7 @@ void add_patches(std::vector<KernelCase>& cases) {
            },
            [f = f, with_image](const Tensors& in) -> Tensors {
              Tensor y = empty({2, 2 * 3 * 2, 3}, in[1].dtype(), in[1]);
-             at(y).patch_means(f, {{2, 3, 2}}, with_image ? in[0] : Tensor(), in[1], y);
+             paper_at(y).patch_means(f, {{2, 3, 2}}, with_image ? in[0] : Tensor(), in[1], y);
              return {y};
            }});
   cases.push_back({"attended_patches",
@@ -35,7 +35,7 @@ void add_patches(std::vector<KernelCase>& cases) {
                    },
                    [](const Tensors& in) -> Tensors {
                      Tensor y = empty({12, 2, 3, 5, 2}, in[0].dtype(), in[0]);
-                     at(y).attended_patches({{2, 3, 2}}, in[0], in[1], in[2], y);
+                     paper_at(y).attended_patches({{2, 3, 2}}, in[0], in[1], in[2], y);
                      return {y};
                    }});
   cases.push_back({"patch_weights",
@@ -44,7 +44,7 @@ void add_patches(std::vector<KernelCase>& cases) {
                    },
                    [](const Tensors& in) -> Tensors {
                      Tensor w = empty({15, 2 * 3 * 7 * 5}, in[0].dtype(), in[0]);
-                     at(w).patch_weights({{2, 3, 2}}, {{3, 7, 5}}, in[0], in[1], w);
+                     paper_at(w).patch_weights({{2, 3, 2}}, {{3, 7, 5}}, in[0], in[1], w);
                      return {w};
                    }});
 }
@@ -59,7 +59,7 @@ KeyRing ring_of(const Tensors& in) { return {in[0].clone(), in[1].clone(), in[2]
 void add_keys(std::vector<KernelCase>& cases) {
   const auto closest = [](const Tensors& in, const KeyRing& ring, std::int64_t n) {
     Closest c{empty({12, n}, Dtype::i32, in[0]), empty({12}, Dtype::i32, in[0]), empty({12}, Dtype::i32, in[0])};
-    at(in[0]).closest_keys(ring, in[4], in[5], c);
+    paper_at(in[0]).closest_keys(ring, in[4], in[5], c);
     return c;
   };
   const auto inputs = [](Dtype dtype) {
@@ -77,7 +77,7 @@ void add_keys(std::vector<KernelCase>& cases) {
        {std::pair("affinity", MixWeight::affinity), {"half", MixWeight::half}, {"random", MixWeight::random}})
     cases.push_back({fmt::format("mixtures, {}", name), inputs, [closest, w = w](const Tensors& in) -> Tensors {
                        Tensor y = empty({12, 11, 20}, in[0].dtype(), in[0]);
-                       at(y).mixtures(w, some_key(), ring_of(in), closest(in, ring_of(in), 60), y);
+                       paper_at(y).mixtures(w, some_key(), ring_of(in), closest(in, ring_of(in), 60), y);
                        return {y};
                      }});
   cases.push_back({"masks and weights",
@@ -88,8 +88,8 @@ void add_keys(std::vector<KernelCase>& cases) {
                    },
                    [](const Tensors& in) -> Tensors {
                      Tensor mask = empty({12, 3 * 700}, in[0].dtype(), in[0]), w = empty({12, 12}, in[0].dtype(), in[0]);
-                     at(mask).other_classes(ring_of(in), mask);
-                     at(w).contrast_weights(500, in[4], ring_of(in), w);
+                     paper_at(mask).other_classes(ring_of(in), mask);
+                     paper_at(w).contrast_weights(500, in[4], ring_of(in), w);
                      return {mask, w};
                    }});
   cases.push_back({"store_keys",
@@ -102,7 +102,7 @@ void add_keys(std::vector<KernelCase>& cases) {
                    },
                    [](const Tensors& in) -> Tensors {
                      KeyRing ring = ring_of(in);
-                     at(in[0]).store_keys(in[4], in[5], in[6], in[7], in[8], ring);
+                     paper_at(in[0]).store_keys(in[4], in[5], in[6], in[7], in[8], ring);
                      return {ring.keys, ring.affinity, ring.count, ring.next};
                    }});
   cases.push_back(
@@ -112,8 +112,8 @@ void add_keys(std::vector<KernelCase>& cases) {
        },
        [](const Tensors& in) -> Tensors {
          Tensor state = in[1].clone();
-         at(state).move_threshold(0.9, true, 0.1, 0.95, in[0], in[2], state);
-         at(state).move_threshold(0.9, true, 0.1, 0.85, in[0], Tensor(), state);
+         paper_at(state).move_threshold(0.9, true, 0.1, 0.95, in[0], in[2], state);
+         paper_at(state).move_threshold(0.9, true, 0.1, 0.85, in[0], Tensor(), state);
          return {state};
        }});
 }

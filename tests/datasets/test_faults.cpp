@@ -16,7 +16,7 @@ namespace {
 using namespace sagcl::datasets;
 namespace fs = std::filesystem;
 
-const fs::path readers = fs::path(SAGCL_SOURCE_DIR) / "tests/datasets/golden/readers";
+const fs::path volumes = fs::path(SAGCL_SOURCE_DIR) / "tests/datasets/golden/readers";
 
 void put_nifti(const fs::path& file, const Tensor& values, const Geometry& geometry = {}) {
   fs::create_directories(file.parent_path());
@@ -155,7 +155,7 @@ TEST(Faults, ShearedAffine) {
 void hearts(const Scratch& s) {
   fs::create_directories(s / "data");
   for (const char* id : {"p1_frame01", "p1_frame02", "p2_frame01"})
-    fs::copy_file(readers / "volume.h5", s / (std::string("data/") + id + ".h5"), fs::copy_options::overwrite_existing);
+    fs::copy_file(volumes / "volume.h5", s / (std::string("data/") + id + ".h5"), fs::copy_options::overwrite_existing);
   put(s / "train.list", "p1_frame01\np1_frame02\n");
   put(s / "test.list", "p2_frame01\n");
 }
@@ -193,7 +193,7 @@ TEST(Faults, TruncatedGzip) {
 TEST(Faults, HdfWithoutLabel) {
   Scratch s;
   hearts(s);
-  fs::copy_file(readers / "no_label.h5", s / "data/p1_frame02.h5", fs::copy_options::overwrite_existing);
+  fs::copy_file(volumes / "no_label.h5", s / "data/p1_frame02.h5", fs::copy_options::overwrite_existing);
   refusal(s.path(), {"p1_frame02.h5", "no data set 'label'", "holds image", "take the case out of the lists"});
   put(s / "train.list", "p1_frame01\n");
   expect_sound(look(s.path()));
@@ -219,7 +219,7 @@ TEST(Faults, AreListedTogether) {
   hearts(s);
   put(s / "train.list", "p1_frame01\nnobody\nnothing\n");
   put(s / "test.list", "p1_frame02\n");
-  fs::copy_file(readers / "no_label.h5", s / "data/p1_frame01.h5", fs::copy_options::overwrite_existing);
+  fs::copy_file(volumes / "no_label.h5", s / "data/p1_frame01.h5", fs::copy_options::overwrite_existing);
   int fatal = 0;
   for (const Problem& p : look(s.path()).problems) fatal += p.fatal;
   EXPECT_EQ(fatal, 4);  // two list entries, a label, a patient

@@ -14,11 +14,11 @@ namespace {
 using namespace sagcl::datasets;
 namespace fs = std::filesystem;
 
-const fs::path readers = fs::path(SAGCL_SOURCE_DIR) / "tests/datasets/golden/readers";
+const fs::path golden_readers = fs::path(SAGCL_SOURCE_DIR) / "tests/datasets/golden/readers";
 
 void copy(const char* from, const fs::path& to) {
   fs::create_directories(to.parent_path());
-  fs::copy_file(readers / from, to, fs::copy_options::overwrite_existing);
+  fs::copy_file(golden_readers / from, to, fs::copy_options::overwrite_existing);
 }
 
 std::string nrrd(char value) {
@@ -38,7 +38,7 @@ void png(const fs::path& file, const engine::Shape& shape, int value) {
   write_png(file, Tensor::full(shape, value, engine::Dtype::u8));
 }
 
-std::vector<std::string> ids(const std::vector<Case>& cases) {
+std::vector<std::string> ids_of(const std::vector<Case>& cases) {
   std::vector<std::string> names;
   for (const Case& one : cases) names.push_back(one.id);
   return names;
@@ -53,7 +53,7 @@ TEST(NamedLayouts, AtriumAsTheChallengeGivesIt) {
   }
   const Dataset d = open_dataset(s.path());
   EXPECT_EQ(d.layout, "LA");
-  EXPECT_EQ(ids(d.cases), (Names{"AAA", "BBB"}));
+  EXPECT_EQ(ids_of(d.cases), (Names{"AAA", "BBB"}));
   const Image image = load_image(d.cases[0], d.channels);
   const Label label = load_label(d.cases[0], image, d.labels, d.n_classes());
   EXPECT_EQ(image.voxels.shape(), engine::Shape({4, 3, 2, 1}));
@@ -70,8 +70,8 @@ TEST(NamedLayouts, AtriumAsTheCommunityPassesItAround) {
   put(s / "train.list", "C\nA\n");
   put(s / "test.list", "B\n");
   const Dataset d = open_dataset(s.path());
-  EXPECT_EQ(ids(d.cases), (Names{"C", "A"}));  // in the order of the list, whose first cases are the labelled ones
-  EXPECT_EQ(ids(d.test), (Names{"B"}));
+  EXPECT_EQ(ids_of(d.cases), (Names{"C", "A"}));  // in the order of the list, whose first cases are the labelled ones
+  EXPECT_EQ(ids_of(d.test), (Names{"B"}));
   EXPECT_EQ(load_image(d.cases[0], 1).voxels.shape(), engine::Shape({2, 3, 4, 1}));  // the file is indexed x, y, z
   const Split split = make_split(d, {.labelled = std::int64_t(1)});
   EXPECT_EQ(split.labelled, (Names{"C"}));
@@ -96,7 +96,8 @@ TEST(NamedLayouts, HeartsAsTheChallengeGivesThem) {
   }
   const Dataset d = open_dataset(s.path());
   EXPECT_EQ(d.layout, "ACDC");
-  EXPECT_EQ(ids(d.cases), (Names{"patient001_frame01", "patient001_frame12", "patient002_frame01", "patient002_frame12"}));
+  EXPECT_EQ(ids_of(d.cases),
+            (Names{"patient001_frame01", "patient001_frame12", "patient002_frame01", "patient002_frame12"}));
   EXPECT_EQ(d.cases[1].patient, "patient001");
   EXPECT_EQ(d.test.size(), 2u);
   EXPECT_EQ(d.n_classes(), 4);
@@ -118,13 +119,13 @@ TEST(NamedLayouts, HeartsAsTheCommunityPassesThemAround) {
   expect_error([&] { open_dataset(s.path()); }, {"val.list", "lists no case"});
   fs::remove(s / "val.list");
   const Dataset d = open_dataset(s.path());
-  EXPECT_EQ(ids(d.cases), (Names{"patient002_frame01", "patient001_frame01"}));
+  EXPECT_EQ(ids_of(d.cases), (Names{"patient002_frame01", "patient001_frame01"}));
   EXPECT_EQ(d.cases[0].patient, "patient002");
   // Where a volume is missing, its slices are the cases, in the list's order.
   for (const char* slice : {"patient002_frame01_slice_1", "patient002_frame01_slice_2"})
     copy("slice.h5", s / (std::string("data/slices/") + slice + ".h5"));
   fs::remove(s / "data/patient002_frame01.h5");
-  EXPECT_EQ(ids(open_dataset(s.path()).cases),
+  EXPECT_EQ(ids_of(open_dataset(s.path()).cases),
             (Names{"patient002_frame01_slice_2", "patient002_frame01_slice_1", "patient001_frame01"}));
 }
 
@@ -138,7 +139,7 @@ TEST(NamedLayouts, GlandTilesWithInstances) {
   const Dataset d = open_dataset(s.path());
   EXPECT_EQ(d.layout, "CRAG");
   EXPECT_EQ(d.cases.size(), 2u);
-  EXPECT_EQ(ids(d.test), (Names{"valid_1", "valid_2"}));
+  EXPECT_EQ(ids_of(d.test), (Names{"valid_1", "valid_2"}));
   const Image image = load_image(d.cases[0], d.channels);
   EXPECT_EQ(load_label(d.cases[0], image, d.labels, 2).classes.to_doubles(), std::vector<double>(30, 1));
   fs::remove(s / "train/Annotation/train_2.png");
@@ -168,7 +169,7 @@ TEST(Convert, KeepsVoxelsGeometryPartsAndPatients) {
   const Dataset la = open_dataset(s / "la");
   convert_dataset(la, s / "out", {});
   const Dataset back = open_dataset(s / "out");
-  EXPECT_EQ(ids(back.cases), ids(la.cases));
+  EXPECT_EQ(ids_of(back.cases), ids_of(la.cases));
   EXPECT_EQ(back.classes, la.classes);
   const Image a = load_image(la.cases[0], 1), b = load_image(back.cases[0], 1);
   EXPECT_EQ(a.voxels.to_doubles(), b.voxels.to_doubles());
@@ -184,9 +185,9 @@ TEST(Convert, KeepsVoxelsGeometryPartsAndPatients) {
   put(s / "acdc/test.list", "p3_frame01\n");
   convert_dataset(open_dataset(s / "acdc"), s / "hearts", {});
   const Dataset hearts = open_dataset(s / "hearts");
-  EXPECT_EQ(ids(hearts.cases), (Names{"p1_frame01", "p1_frame02"}));
-  EXPECT_EQ(ids(hearts.validation), (Names{"p2_frame01"}));
-  EXPECT_EQ(ids(hearts.test), (Names{"p3_frame01"}));
+  EXPECT_EQ(ids_of(hearts.cases), (Names{"p1_frame01", "p1_frame02"}));
+  EXPECT_EQ(ids_of(hearts.validation), (Names{"p2_frame01"}));
+  EXPECT_EQ(ids_of(hearts.test), (Names{"p3_frame01"}));
   EXPECT_EQ(hearts.cases[1].patient, "p1");
   EXPECT_EQ(load_image(hearts.cases[0], 1).voxels.to_doubles(),
             load_image(open_dataset(s / "acdc").cases[0], 1).voxels.to_doubles());

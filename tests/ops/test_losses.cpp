@@ -21,11 +21,11 @@ using autograd::Tape;
 using autograd::Variable;
 using engine::Dtype;
 
-struct Type {
+struct LossType {
   Dtype dtype;
   double tolerance;
 };
-const Type types[] = {{Dtype::f64, 1e-12}, {Dtype::f32, 1e-5}};
+const LossType loss_types[] = {{Dtype::f64, 1e-12}, {Dtype::f32, 1e-5}};
 
 Tensor labels_of(const engine::Shape& shape, const std::vector<std::int32_t>& values) { return Tensor::of(shape, values); }
 
@@ -88,7 +88,7 @@ TEST(CrossEntropy, Golden) {
   const Golden golden("ops_loss");
   for (const std::string& name : golden.cases()) {
     if (name.rfind("ce_", 0) != 0) continue;
-    for (const Type& type : types) {
+    for (const LossType& type : loss_types) {
       SCOPED_TRACE(name);
       Variable z = Variable::parameter(golden.get(name + "/x", type.dtype));
       Tape tape;
@@ -119,7 +119,7 @@ TEST(DiceLoss, Golden) {
   const Golden golden("ops_loss");
   for (const std::string& name : golden.cases()) {
     if (name.rfind("dice_", 0) != 0) continue;
-    for (const Type& type : types) {
+    for (const LossType& type : loss_types) {
       SCOPED_TRACE(name);
       Variable p = Variable::parameter(golden.get(name + "/x", type.dtype));
       Tape tape;
@@ -134,7 +134,7 @@ TEST(DiceLoss, Golden) {
 TEST(SupervisedLoss, HalfCrossEntropyHalfDiceGolden) {  // dice of the foreground for two classes, of all four otherwise
   const Golden golden("ops_loss");
   for (const std::string name : {"supervised_c2", "supervised_c4"})
-    for (const Type& type : types) {
+    for (const LossType& type : loss_types) {
       SCOPED_TRACE(name);
       Variable z = Variable::parameter(golden.get(name + "/x", type.dtype));
       const Tensor labels = golden_labels(golden, name);
@@ -152,7 +152,7 @@ TEST(SupervisedLoss, HalfCrossEntropyHalfDiceGolden) {  // dice of the foregroun
 TEST(SoftCrossEntropy, GoldenConsistencyLoss) {
   const Golden golden("agcl_schedule");
   for (const std::string name : {"l_reg_2d_c4", "l_reg_3d_c2", "l_reg_large"})
-    for (const Type& type : types) {
+    for (const LossType& type : loss_types) {
       SCOPED_TRACE(name);
       Variable z = Variable::parameter(golden.get(name + "/student_logits", type.dtype));
       const Tensor q = ops::softmax(Variable(golden.get(name + "/teacher_logits", type.dtype))).value();

@@ -12,11 +12,11 @@ using autograd::Tape;
 using autograd::Variable;
 using engine::Dtype;
 
-struct Type {
+struct ProductType {
   Dtype dtype;
   double tolerance;
 };
-const Type types[] = {{Dtype::f64, 1e-13}, {Dtype::f32, 5e-6}};
+const ProductType product_types[] = {{Dtype::f64, 1e-13}, {Dtype::f32, 5e-6}};
 
 TEST(Matmul, TwoByTwoByHand) {
   const Variable a(Tensor::of<float>({2, 2}, {1, 2, 3, 4})), b(Tensor::of<float>({2, 2}, {5, 6, 7, 8}));
@@ -30,7 +30,7 @@ TEST(Matmul, TwoByTwoByHand) {
 TEST(Matmul, GoldenProducts) {
   const Golden golden("ops_dense");
   for (const std::string name : {"matmul_nn", "matmul_nt", "matmul_tn", "matmul_batched"})
-    for (const Type& type : types) {
+    for (const ProductType& type : product_types) {
       SCOPED_TRACE(name);
       Variable a = Variable::parameter(golden.get(name + "/input", type.dtype)),
                b = Variable::parameter(golden.get(name + "/other", type.dtype));
@@ -46,7 +46,7 @@ TEST(Matmul, GoldenProducts) {
 TEST(Linear, Golden) {
   const Golden golden("ops_dense");
   for (const std::string name : {"linear", "linear_nobias"})
-    for (const Type& type : types) {
+    for (const ProductType& type : product_types) {
       SCOPED_TRACE(name);
       Variable x = Variable::parameter(golden.get(name + "/x", type.dtype)),
                w = Variable::parameter(golden.get(name + "/w", type.dtype));

@@ -11,8 +11,6 @@ namespace {
 
 using engine::Dtype;
 
-ops::Backend& cpu() { return ops::backend(engine::Device::cpu()); }
-
 Tensor number(double value) { return Tensor::of<double>({1}, {value}); }
 Tensor adam_rates(double lr, int t) {
   return Tensor::of<double>({2}, {lr / (1 - std::pow(0.9, t)), 1 / std::sqrt(1 - std::pow(0.999, t))});
@@ -21,23 +19,23 @@ Tensor adam_rates(double lr, int t) {
 TEST(SgdUpdate, TwoStepsByHand) {  // g = 1, momentum 0.5, lr 0.1: v = 1, then 1.5
   ops::SgdSlot s{Tensor::of<double>({1}, {2}), Tensor::of<double>({1}, {1}), Tensor::zeros({1}, Dtype::f64)};
   const ops::SgdSpec spec{.momentum = 0.5};
-  cpu().sgd(spec, number(0.1), {}, {s});
+  ops::backend(engine::Device::cpu()).sgd(spec, number(0.1), {}, {s});
   EXPECT_NEAR(s.p.item(), 1.9, 1e-15);
-  cpu().sgd(spec, number(0.1), {}, {s});
+  ops::backend(engine::Device::cpu()).sgd(spec, number(0.1), {}, {s});
   EXPECT_NEAR(s.p.item(), 1.75, 1e-15);
   EXPECT_NEAR(s.v.item(), 1.5, 1e-15);
 }
 
 TEST(SgdUpdate, WeightDecayPullsToZero) {  // g + 0.5 p = 1
   ops::SgdSlot s{Tensor::of<double>({1}, {2}), Tensor::zeros({1}, Dtype::f64), Tensor::zeros({1}, Dtype::f64)};
-  cpu().sgd({.momentum = 0, .weight_decay = 0.5}, number(0.1), {}, {s});
+  ops::backend(engine::Device::cpu()).sgd({.momentum = 0, .weight_decay = 0.5}, number(0.1), {}, {s});
   EXPECT_NEAR(s.p.item(), 1.9, 1e-15);
 }
 
 TEST(AdamUpdate, FirstStepIsLrTimesSign) {  // m̂ = g and v̂ = g², so each parameter moves by lr g / (|g| + eps)
   ops::AdamSlot s{Tensor::of<double>({3}, {1, 1, 1}), Tensor::of<double>({3}, {5, -0.01, 0}), Tensor::zeros({3}, Dtype::f64),
                   Tensor::zeros({3}, Dtype::f64)};
-  cpu().adam({}, adam_rates(0.1, 1), {}, {s});
+  ops::backend(engine::Device::cpu()).adam({}, adam_rates(0.1, 1), {}, {s});
   EXPECT_TRUE(close(s.p, Tensor::of<double>({3}, {1 - 0.1 * 5 / (5 + 1e-8), 1 + 0.1 * 0.01 / (0.01 + 1e-8), 1}), 1e-14));
   EXPECT_TRUE(close(s.m, Tensor::of<double>({3}, {0.5, -0.001, 0}), 1e-14));
   EXPECT_TRUE(close(s.v, Tensor::of<double>({3}, {0.025, 1e-7, 0}), 1e-13));
@@ -57,8 +55,8 @@ TEST(AdamUpdate, AgreesWithItsDefinition) {
       v[i] = 0.999 * v[i] + 0.001 * gradient * gradient;
       p[i] -= 0.001 * (m[i] / (1 - std::pow(0.9, t))) / (std::sqrt(v[i] / (1 - std::pow(0.999, t))) + 1e-8);
     }
-    cpu().adam({.weight_decay = 0.01}, adam_rates(0.001, t), {}, {wide});
-    cpu().adam({.weight_decay = 0.01}, adam_rates(0.001, t), {}, {narrow});
+    ops::backend(engine::Device::cpu()).adam({.weight_decay = 0.01}, adam_rates(0.001, t), {}, {wide});
+    ops::backend(engine::Device::cpu()).adam({.weight_decay = 0.01}, adam_rates(0.001, t), {}, {narrow});
   }
   EXPECT_TRUE(close(wide.p, Tensor::of({1000}, p), 1e-14));
   EXPECT_TRUE(close(narrow.p, Tensor::of({1000}, p), 1e-6));
@@ -77,7 +75,7 @@ TEST(Average, GoldenTeachers) {
         const auto row = [&](const std::vector<double>& all) {
           return Tensor::of({7}, std::vector<double>(all.begin() + long(7 * t), all.begin() + long(7 * t + 7)));
         };
-        cpu().average(number(alpha[t]), {}, {{teacher, row(students).to(dtype)}});
+        ops::backend(engine::Device::cpu()).average(number(alpha[t]), {}, {{teacher, row(students).to(dtype)}});
         EXPECT_TRUE(close(teacher, row(expected), tolerance));
       }
     }
@@ -90,9 +88,9 @@ TEST(Updates, NothingChangesWhereClosed) {
       const ops::AdamSlot a{one.clone(), two, one.clone(), one.clone()};
       const ops::SgdSlot s{one.clone(), two, one.clone()};
       const Tensor teacher = one.clone();
-      cpu().adam({}, adam_rates(0.1, 1), number(open), {a});
-      cpu().sgd({}, number(0.1), number(open), {s});
-      cpu().average(number(0.5), number(open), {{teacher, two}});
+      ops::backend(engine::Device::cpu()).adam({}, adam_rates(0.1, 1), number(open), {a});
+      ops::backend(engine::Device::cpu()).sgd({}, number(0.1), number(open), {s});
+      ops::backend(engine::Device::cpu()).average(number(0.5), number(open), {{teacher, two}});
       for (const Tensor& t : {a.p, a.m, a.v, s.p, s.v, teacher}) EXPECT_EQ(bool(identical(t, one)), open == 0);
     }
 }
@@ -112,8 +110,8 @@ TEST(Updates, ManySlotsOfAllSizesAndAnyNumberOfThreads) {
       sgd.push_back({random_tensor({n}, 3, Dtype::f32), random_tensor({n}, 4, Dtype::f32), Tensor::zeros({n})});
     }
     for (int t = 1; t <= 2; ++t) {
-      cpu().adam({}, adam_rates(0.01, t), {}, adam);
-      cpu().sgd({.weight_decay = 0.1}, number(0.01), {}, sgd);
+      ops::backend(engine::Device::cpu()).adam({}, adam_rates(0.01, t), {}, adam);
+      ops::backend(engine::Device::cpu()).sgd({.weight_decay = 0.1}, number(0.01), {}, sgd);
     }
     for (std::size_t k = 0; k < sizes.size(); ++k) results[run].insert(results[run].end(), {adam[k].p, sgd[k].p});
     ++run;

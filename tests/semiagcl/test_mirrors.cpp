@@ -22,7 +22,7 @@ namespace {
 
 using Axes = std::vector<std::string>;
 
-std::unique_ptr<layers::Segmenter> network(const std::string& name) {
+std::unique_ptr<layers::Segmenter> a_network(const std::string& name) {
   engine::Generator random(4, "weights");
   return layers::make_segmenter(name, {.in_channels = 1, .classes = 3, .width = 2}, random);
 }
@@ -95,7 +95,7 @@ TEST(Mirrors, ByHand) {
 }
 
 TEST(Mirrors, OfWholeImagesAsByDefinition) {
-  const auto volumes = network("vnet"), planes = network("unet");
+  const auto volumes = a_network("vnet"), planes = a_network("unet");
   for (const std::int64_t floats : {std::int64_t(1) << 23, std::int64_t(2000)}) {  // whole, a few planes at a time
     dynamic_cast<layers::VNet&>(*volumes).streamed_floats = floats;
     const Tensor image = tests::random_tensor({35, 17, 20, 1}, 3, Dtype::f32);
@@ -109,7 +109,7 @@ TEST(Mirrors, OfWholeImagesAsByDefinition) {
 
 // Windows of 16 every 8 in 32 lie where they lay when the volume is mirrored.
 TEST(Mirrors, OfWindowsAsByDefinitionWithEitherBlending) {
-  const auto net = network("vnet");
+  const auto net = a_network("vnet");
   RunSettings settings;
   settings.train.patch = {16, 16, 16}, settings.evaluation.stride = {8, 16, 8};
   const Tensor image = tests::random_tensor({32, 16, 24, 1}, 3, Dtype::f32);
@@ -121,7 +121,7 @@ TEST(Mirrors, OfWindowsAsByDefinitionWithEitherBlending) {
 }
 
 TEST(Mirrors, AMirroredImageHasTheMirroredProbabilities) {
-  const auto net = network("vnet");
+  const auto net = a_network("vnet");
   const Tensor image = tests::random_tensor({19, 16, 23, 1}, 7, Dtype::f32);
   for (const Mirror& m : mirrors_along({true, true, true})) {
     const Tensor one = turned(probabilities(*net, image, {}, {"D", "H", "W"}), m);
@@ -133,7 +133,7 @@ TEST(Mirrors, AMirroredImageHasTheMirroredProbabilities) {
 }
 
 TEST(Mirrors, OfAPassWithoutMirrorsNoBitChanges) {
-  const auto net = network("vnet");
+  const auto net = a_network("vnet");
   const Tensor image = tests::random_tensor({16, 32, 16, 1}, 2, Dtype::f32);
   const Tensor p = probabilities(*net, image, {}, {});
   const autograd::NoGrad no_grad;
@@ -143,7 +143,7 @@ TEST(Mirrors, OfAPassWithoutMirrorsNoBitChanges) {
 
 TEST(Mirrors, MemoryDoesNotGrowWithTheirNumber) {
   engine::CachingAllocator& memory = engine::allocator(Device::cpu());
-  const auto net = network("vnet");
+  const auto net = a_network("vnet");
   const Tensor image = tests::random_tensor({64, 32, 32, 1}, 1, Dtype::f32);
   for (const bool windows : {false, true}) {
     RunSettings settings;
@@ -164,7 +164,7 @@ TEST(Mirrors, MemoryDoesNotGrowWithTheirNumber) {
 
 TEST(Mirrors, ProgressGoesToTheEndOnce) {
   for (const bool windows : {false, true}) {
-    const auto net = network("vnet");
+    const auto net = a_network("vnet");
     RunSettings settings;
     settings.train.patch = {16, 16, 16}, settings.evaluation.mirror = {"H", "W"};
     if (windows) settings.evaluation.stride = {8, 8, 8};

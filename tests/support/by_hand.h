@@ -2,6 +2,7 @@
 #include <vector>
 
 #include "autograd/variable.h"
+#include "tests/cases/kernel_cases.h"
 
 /// Short names for numbers that a reader can follow, in f64.
 namespace sagcl::tests {
@@ -12,6 +13,5 @@ using Doubles = std::vector<double>;
 using Variables = std::vector<Variable>;
 
 inline Tensor of(const engine::Shape& shape, const Doubles& values) { return Tensor::of(shape, values); }
-inline Tensor number(double value) { return of({1}, {value}); }
 
 }  // namespace sagcl::tests

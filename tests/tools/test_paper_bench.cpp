@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cmath>
 #include <csignal>
+#include <fstream>
 #include <optional>
 
 #include "tests/tools/tools_support.h"
@@ -178,10 +179,12 @@ TEST(RunPool, RunsSideBySideAndStops) {
 TEST(Bench, RunsRowsOfThePaperAndGoesOnWhereItStopped) {
   Folders f;
   const std::string data = std::string(SAGCL_SOURCE_DIR) + "/data/hippocampus";
-  const auto table = [&](const std::string& rows, const std::string& jobs, const std::string& steps = "2") {
+  const auto table = [&](const std::string& rows, const std::string& jobs, const std::string& steps = "2",
+                         const std::vector<std::string>& more = {}) {
     std::vector<std::string> arguments = {"paper",    "IV",     "--preset",   "hippocampus", "--data",    data,     "--out",
                                           f("table"), "--rows", rows,         "--seeds",     "1",         "--jobs", jobs,
                                           "--device", "cpu",    "--labelled", "0.05",        "--warm-up", "plain"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
     for (const char* setting :
          {"network.width=2", "train.batch=2", "train.patch=32,32,32", "data.test=1", "train.restarts=0"})
       arguments.insert(arguments.end(), {"--set", setting});
@@ -210,6 +213,23 @@ TEST(Bench, RunsRowsOfThePaperAndGoesOnWhereItStopped) {
   const auto longer = table("row01", "1", "3");  // the runs there are others
   EXPECT_EQ(longer.code, 2);
   EXPECT_TRUE(contains(longer.err, "train.steps: 2 | 3"));
+
+  // The runs of that folder, as lines of a file, stand for the runs themselves.
+  std::filesystem::rename(f("table/runs.jsonl"), f("known.jsonl"));
+  std::filesystem::remove_all(f("table"));
+  const auto known = table("row01,row06", "1", "2", {"--known", f("known.jsonl")});
+  ASSERT_EQ(known.code, 0) << known.err;
+  EXPECT_TRUE(contains(known.err, "5 of 5 runs are known"));
+  EXPECT_EQ(known.out, second.out);
+  EXPECT_FALSE(std::filesystem::exists(f("table/row01")));
+  EXPECT_EQ(tests::content_of(f("table/runs.jsonl")), tests::content_of(f("known.jsonl")));
+  const auto others = table("row01", "1", "3", {"--known", f("known.jsonl")});
+  EXPECT_EQ(others.code, 2);
+  EXPECT_TRUE(contains(others.err, "train.steps: 2 | 3"));
+  std::ofstream(f("known.jsonl"), std::ios::app) << "{\"run\": 7}\n";
+  const auto broken = table("row01", "1", "2", {"--known", f("known.jsonl")});
+  EXPECT_NE(broken.code, 0);
+  EXPECT_TRUE(contains(broken.err, f("known.jsonl") + ", line 6: not a run"));
 }
 
 TEST(Bench, ListsTheCommandOfEveryRun) {

@@ -7,6 +7,7 @@
 #include "engine/files/atomic_file.h"
 #include "engine/files/read_file.h"
 #include "tools/bench/paper_text.h"
+#include "tools/bench/run_records.h"
 #include "tools/bench/run_pool.h"
 #include "tools/programs/program.h"
 #include "tools/programs/progress.h"
@@ -53,9 +54,9 @@ std::string last_line(const fs::path& log) {
 }
 
 /// The runs of a table under way.
-class Session {
+class PaperSession {
  public:
-  Session(const PaperBench& bench, const PaperPlan& plan)
+  PaperSession(const PaperBench& bench, const PaperPlan& plan)
       : bench_(bench),
         plan_(plan),
         head_{.table = paper_table(bench.table), .preset = plan.preset, .not_built = plan.not_built},
@@ -69,22 +70,20 @@ class Session {
 
  private:
   std::int64_t take_what_is_there();
-  void take(std::size_t index);
+  void take(std::size_t index, RunOutcome result, const std::string& from);
+  void take_folder(std::size_t index);
   void start_more();
   void ended(const RunPool::Ended& run);
   void write() const;
   void show();
   std::string name(std::size_t index) const;
+  std::string key(std::size_t index) const;
   std::vector<RowResult> rows() const;
 
-  struct Result {
-    bool over = false, not_finite = false;
-    std::optional<SeedResult> figures = {};
-  };
   const PaperBench& bench_;
   const PaperPlan& plan_;
   TableHead head_;
-  std::vector<Result> results_;  // of plan.runs
+  std::vector<std::optional<RunOutcome>> results_;  // of plan.runs, those that are over
   std::int64_t steps_;
   Progress progress_;
   RunPool pool_;
@@ -93,35 +92,43 @@ class Session {
   const std::chrono::steady_clock::time_point begun_ = std::chrono::steady_clock::now();
 };
 
-std::string Session::name(std::size_t index) const {
+std::string PaperSession::name(std::size_t index) const {
   const PlannedRun& run = plan_.runs[index];
   return fmt::format("{}, labels {}, seed {}", plan_.rows[run.row].row.id, run.labelled, run.seed);
 }
 
+std::string PaperSession::key(std::size_t index) const {
+  return plan_.runs[index].folder.lexically_relative(bench_.out).string();
+}
+
+void PaperSession::take(std::size_t index, RunOutcome result, const std::string& from) {
+  const semiagcl::RunSettings now = settings_of(plan_.runs[index]);
+  const std::string changed = differences(with_what_may_change(result.settings, now), now);
+  engine::require<engine::UsageError>(changed.empty(), "{}: is a run with other settings (run | now):\n{}{}", from, changed,
+                                      "choose another folder with --out, or leave out --known");
+  head_.unit = result.unit;
+  results_[index] = std::move(result);
+}
+
 /// Reads a run that is over.
-void Session::take(std::size_t index) {
+void PaperSession::take_folder(std::size_t index) {
   const PlannedRun& run = plan_.runs[index];
-  const RunRecord record = read_run(run.folder);
-  const semiagcl::RunSettings now = settings_of(run);
-  const std::string changed = differences(with_what_may_change(record.settings, now), now);
-  engine::require<engine::UsageError>(changed.empty(),
-                                      "{}: is a run with other settings (run | now):\n{}choose another folder with --out",
-                                      run.folder.string(), changed);
-  Result& result = results_[index];
-  result.over = true;
-  result.not_finite = read_status(run.folder).state == "failed";
-  if (!result.not_finite) result.figures = seed_result(record, run.seed);
-  if (record.evaluation) head_.unit = record.evaluation->unit;
+  take(index, outcome(run.folder, run.seed), run.folder.string());
 }
 
-std::int64_t Session::take_what_is_there() {
-  std::int64_t there = 0;
-  for (std::size_t i = 0; i < plan_.runs.size(); ++i)
-    if (is_over(plan_.runs[i])) take(i), ++there;
-  return there;
+std::int64_t PaperSession::take_what_is_there() {
+  std::int64_t there = 0, known = 0;
+  const RunOutcomes elsewhere = read_outcomes(bench_.known);
+  for (std::size_t i = 0; i < plan_.runs.size(); ++i) {
+    if (is_over(plan_.runs[i])) take_folder(i), ++there;
+    else if (const auto found = elsewhere.find(key(i)); found != elsewhere.end())
+      take(i, found->second, key(i) + " of --known"), ++known;
+  }
+  if (!bench_.known.empty()) say(fmt::format("{} of {} runs are known", known, plan_.runs.size()));
+  return there + known;
 }
 
-std::vector<RowResult> Session::rows() const {
+std::vector<RowResult> PaperSession::rows() const {
   std::vector<RowResult> rows;
   for (std::size_t i = 0; i < plan_.runs.size(); ++i) {
     const PlannedRun& run = plan_.runs[i];
@@ -130,16 +137,17 @@ std::vector<RowResult> Session::rows() const {
       return r.planned.row.id == row.row.id && r.labelled == run.labelled;
     });
     if (found == rows.end()) found = rows.insert(rows.end(), RowResult{row, run.labelled});
-    found->not_finite += results_[i].not_finite;
-    if (results_[i].figures) found->seeds.push_back(*results_[i].figures);
+    if (!results_[i]) continue;
+    found->not_finite += results_[i]->not_finite;
+    if (results_[i]->figures) found->seeds.push_back(*results_[i]->figures);
   }
   return rows;
 }
 
-void Session::start_more() {
+void PaperSession::start_more() {
   while (next_ < plan_.runs.size() && pool_.running().size() < bench_.jobs) {
     const std::size_t index = next_++;
-    if (results_[index].over) continue;
+    if (results_[index]) continue;
     const PlannedRun& run = plan_.runs[index];
     make_folder(run.folder.parent_path());
     std::vector<std::string> command = run.command;
@@ -148,15 +156,15 @@ void Session::start_more() {
   }
 }
 
-void Session::ended(const RunPool::Ended& run) {
+void PaperSession::ended(const RunPool::Ended& run) {
   const fs::path log = plan_.runs[run.id].folder.string() + ".txt";
   if (run.code == exit_ok || run.code == exit_not_finite) {
-    take(run.id);
-    const auto& figures = results_[run.id].figures;
+    take_folder(run.id);
+    const auto& figures = results_[run.id]->figures;
     progress_.message(fmt::format(
         "{}: {}", name(run.id),
         figures ? fmt::format("Dice {} in {}", number(figures->figures.dice, 1), duration_text(60 * figures->minutes))
-        : results_[run.id].not_finite ? "not finite"
+        : results_[run.id]->not_finite ? "not finite"
                                       : "no test cases"));
     return write();
   }
@@ -167,15 +175,20 @@ void Session::ended(const RunPool::Ended& run) {
   pool_.stop();
 }
 
-void Session::write() const {
+void PaperSession::write() const {
   const fs::path base = bench_.out / ("table-" + head_.table.number);
   engine::write_file_atomically(base.string() + ".md", to_markdown(head_, rows()));
   engine::write_file_atomically(base.string() + ".csv", to_csv(head_, rows()));
   engine::write_file_atomically(base.string() + ".svg", to_svg(head_, rows()));
+  const fs::path records = bench_.out / "runs.jsonl";
+  RunOutcomes over = fs::exists(records) ? read_outcomes({records}) : RunOutcomes();  // of rows not asked for now, too
+  for (std::size_t i = 0; i < results_.size(); ++i)
+    if (results_[i]) over[key(i)] = *results_[i];
+  engine::write_file_atomically(records, to_lines(over));
 }
 
 /// How far everything is: runs that are over, and the checkpoints of those under way.
-void Session::show() {
+void PaperSession::show() {
   double part = 0;
   std::vector<std::string> under_way;
   for (const std::size_t index : pool_.running()) {
@@ -183,12 +196,12 @@ void Session::show() {
     under_way.push_back(name(index));
   }
   const double elapsed = std::chrono::duration<double>(std::chrono::steady_clock::now() - begun_).count();
-  const auto over = std::count_if(results_.begin(), results_.end(), [](const Result& r) { return r.over; });
+  const auto over = std::count_if(results_.begin(), results_.end(), [](const auto& r) { return r.has_value(); });
   const std::string now = under_way.empty() ? "" : fmt::format("; now {}", fmt::join(under_way, "; "));
   progress_.update(over, "after " + duration_text(elapsed) + now, part);
 }
 
-int Session::run() {
+int PaperSession::run() {
   bool asked = false;
   for (;;) {
     if (stop_signal() && !asked) {
@@ -224,7 +237,7 @@ int run_paper_table(const PaperBench& bench) {
   if (!plan.not_built.empty()) say(fmt::format("not built: {}", fmt::join(plan.not_built, ", ")));
   make_folder(bench.out);
   catch_signals();
-  return Session(bench, plan).run();
+  return PaperSession(bench, plan).run();
 }
 
 }  // namespace sagcl::tools

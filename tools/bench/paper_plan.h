@@ -27,6 +27,7 @@ struct PaperBench {
   std::vector<std::string> arguments;  ///< of sagcl-train, common to all runs: data, device, threads
   std::filesystem::path out;           ///< folder of runs and tables
   std::filesystem::path train;         ///< the program sagcl-train
+  std::vector<std::filesystem::path> known;  ///< runs.jsonl of elsewhere: its runs are not run again (run_records.h)
   std::size_t jobs = 1;                ///< runs side by side
   bool list = false;                   ///< print the command of every run instead of running it
 };

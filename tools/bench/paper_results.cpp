@@ -13,8 +13,6 @@
 namespace sagcl::tools {
 namespace {
 
-constexpr double nan = std::numeric_limits<double>::quiet_NaN();
-
 const RowResult* find(const std::vector<RowResult>& all, Role role, const std::string& labelled) {
   const auto found = std::find_if(all.begin(), all.end(), [&](const RowResult& r) {
     return r.planned.role == role && r.labelled == labelled && !r.seeds.empty();
@@ -31,7 +29,7 @@ const SeedResult* at_seed(const RowResult& row, const std::string& seed) {
 double status_number(const RunRecord& run, const std::string& name) {
   for (const auto& [key, value] : run.status)
     if (key == name) return std::strtod(value.c_str(), nullptr);
-  return nan;
+  return NAN;
 }
 
 double step_milliseconds(const RunRecord& run) {
@@ -40,7 +38,7 @@ double step_milliseconds(const RunRecord& run) {
   std::vector<double> times;
   for (const TrainPoint& p : run.train)
     if (p.step > begin) times.push_back(1e3 * p.seconds);
-  return times.empty() ? nan : median(times);
+  return times.empty() ? NAN : median(times);
 }
 
 }  // namespace
@@ -69,11 +67,11 @@ std::vector<double> column(const RowResult& row, double SeedResult::*field) {
 }
 
 double mean(const std::vector<double>& v) {
-  return v.empty() ? nan : std::accumulate(v.begin(), v.end(), 0.0) / double(v.size());
+  return v.empty() ? NAN : std::accumulate(v.begin(), v.end(), 0.0) / double(v.size());
 }
 
 double deviation(const std::vector<double>& v) {
-  if (v.size() < 2) return nan;
+  if (v.size() < 2) return NAN;
   double sum = 0;
   for (double x : v) sum += (x - mean(v)) * (x - mean(v));
   return std::sqrt(sum / double(v.size() - 1));
@@ -93,7 +91,7 @@ double gap_share(const RowResult& row, const std::vector<RowResult>& all) {
   std::vector<const RowResult*> rows;
   for (const Role role : {Role::supervised, Role::supervised_pasted})
     if (const RowResult* r = find(all, role, row.labelled)) rows.push_back(r);
-  if (row.planned.role != Role::method || rows.empty() || !ceiling) return nan;
+  if (row.planned.role != Role::method || rows.empty() || !ceiling) return NAN;
   rows.insert(rows.begin(), {&row, ceiling});
   std::vector<double> sums(rows.size());
   double seeds = 0;
@@ -105,7 +103,7 @@ double gap_share(const RowResult& row, const std::vector<RowResult>& all) {
     for (std::size_t i = 0; i < dice.size(); ++i) sums[i] += dice[i];
     ++seeds;
   }
-  if (seeds == 0) return nan;
+  if (seeds == 0) return NAN;
   return recovered_share(sums[0] / seeds, *std::max_element(sums.begin() + 2, sums.end()) / seeds, sums[1] / seeds);
 }
 

@@ -21,7 +21,7 @@ namespace {
 
 using engine::Dtype;
 
-constexpr double side = 160;
+constexpr double picture_side = 160;
 
 /// One sample of a batch tensor, without its first extent.
 Tensor sample(const Tensor& batch, std::int64_t i) {
@@ -57,7 +57,7 @@ class Page {
   Page(const BatchView& view, std::int64_t most) : view_(view), seen_(view.seen), most_(most) {
     const engine::Shape& s = seen_.batch.weak.shape();
     plane_ = s[1] / 2;
-    height_ = side * double(s[2]) / double(s[3]);
+    height_ = picture_side * double(s[2]) / double(s[3]);
   }
 
   std::string html() {
@@ -74,13 +74,15 @@ class Page {
     const Tensor image = screen_colours(sample(images, i));
     std::string svg =
         fmt::format("<image href=\"{}\" width=\"{}\" height=\"{}\" preserveAspectRatio=\"none\"/>",
-                    png_data_uri(plane_png(image, 0, image.shape()[0] / 2)), coordinate(side), coordinate(height_));
-    if (areas.defined()) svg += class_layer(plane_of(areas, 0, areas.shape()[0] / 2), side, height_, true);
-    if (lines.defined()) svg += class_layer(plane_of(lines, 0, lines.shape()[0] / 2), side, height_, false);
+                    png_data_uri(plane_png(image, 0, image.shape()[0] / 2)), coordinate(picture_side), coordinate(height_));
+    if (areas.defined()) svg += class_layer(plane_of(areas, 0, areas.shape()[0] / 2), picture_side, height_, true);
+    if (lines.defined()) svg += class_layer(plane_of(lines, 0, lines.shape()[0] / 2), picture_side, height_, false);
     return svg;
   }
 
-  std::string panel(const std::string& svg, const std::string& caption) const { return figure(side, height_, svg, caption); }
+  std::string panel(const std::string& svg, const std::string& caption) const {
+    return figure(picture_side, height_, svg, caption);
+  }
 
   std::string section(const std::string& title, const std::string& text, const std::string& content) const {
     return "<section><h2>" + escaped(title) + "</h2><p>" + escaped(text) + "</p>\n" + content + "</section>\n";
@@ -101,7 +103,7 @@ class Page {
     return fmt::format(
         "<g transform=\"scale({:.5f} {:.5f})\"><path d=\"{}\" fill=\"none\" stroke=\"#fff\" stroke-width=\"1.5\" "
         "stroke-dasharray=\"5 4\" vector-effect=\"non-scaling-stroke\"/></g>",
-        side / double(plane.width), height_ / double(plane.height), outline(plane, 1));
+        picture_side / double(plane.width), height_ / double(plane.height), outline(plane, 1));
   }
 
   std::string samples() const {
@@ -161,7 +163,7 @@ class Page {
       }
       figures +=
           group(panel(picture_of(images, i, labels ? as_mask(sample(pseudo, i)) : Tensor(), most_likely(p, i)), caption) +
-                panel(shaded(unsure, std::size_t(s[2]), side, height_, Shades::amount, 1), "unsure"));
+                panel(shaded(unsure, std::size_t(s[2]), picture_side, height_, Shades::amount, 1), "unsure"));
     }
     return section("Teacher", text, "<div class=\"figures\">" + figures + "</div>");
   }
@@ -173,7 +175,7 @@ class Page {
     const engine::Extents& grid = view_.method.patch_grid;
     const std::int64_t P = score.shape()[1], K = score.shape()[2], n = picks.shape()[1];
     const std::int64_t first = grid[0] / 2 * grid[1] * grid[2];  // of the plane's layer
-    const PatchGrid plane{grid[1], grid[2], side, height_};
+    const PatchGrid plane{grid[1], grid[2], picture_side, height_};
     std::vector<std::string> words;
     std::vector<std::vector<std::int64_t>> marked(2);  // what only fills up, what counts
     for (std::int64_t p = 0; p < plane.rows * plane.columns; ++p) {
@@ -238,9 +240,11 @@ class Page {
                         .from_zero = true,
                         .marks = {},
                         .width = 200,
-                        .height = int(side)};
-      figures += group(figure(side, side, shaded(matrix(all), std::size_t(P), side, side), fmt::format("A of graph {}", g)) +
-                       figure(side, side, shaded(matrix(polar), std::size_t(P), side, side, Shades::direction), "U Vᵀ") +
+                        .height = int(picture_side)};
+      figures += group(figure(picture_side, picture_side, shaded(matrix(all), std::size_t(P), picture_side, picture_side),
+                              fmt::format("A of graph {}", g)) +
+                       figure(picture_side, picture_side,
+                              shaded(matrix(polar), std::size_t(P), picture_side, picture_side, Shades::direction), "U Vᵀ") +
                        fmt::format("<figure>{}<figcaption>‖A‖_* = {:.3f}, tr A = {:.3f}</figcaption></figure>\n",
                                    line_chart(chart), norm, trace));
     }
@@ -301,7 +305,7 @@ class Page {
   const BatchView& view_;
   const semiagcl::TensorWatch& seen_;
   std::int64_t most_, plane_ = 0;
-  double height_ = side;
+  double height_ = picture_side;
 };
 
 }  // namespace

@@ -10,8 +10,6 @@ namespace {
 
 using Values = std::map<std::string, std::vector<double>>;
 
-constexpr double nan = std::numeric_limits<double>::quiet_NaN();
-
 Values weights_of(layers::Module& network) {
   Values all;
   for (const auto& [name, p] : layers::parameters_of(network)) all[name] = p->value().to_doubles();
@@ -91,7 +89,7 @@ GradientReport gradient_report(InspectedStep& subject, const GradientOptions& op
   for (LayerState& layer : report.layers) {
     const auto& [w, change] = norms.at(layer.name);
     layer.norm = std::sqrt(w);
-    layer.update = w > 0 && subject.step() > report.step ? std::sqrt(change / w) : nan;
+    layer.update = w > 0 && subject.step() > report.step ? std::sqrt(change / w) : NAN;
   }
   return report;
 }

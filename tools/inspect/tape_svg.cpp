@@ -8,7 +8,7 @@
 namespace sagcl::tools {
 namespace {
 
-constexpr double row = 40, box = 30, width = 430, top = 52, lane = 9;
+constexpr double row = 40, box = 30, columns_width = 430, top = 52, lane = 9;
 
 double middle(std::size_t entry) { return top + row * double(entry) + box / 2; }
 
@@ -34,7 +34,7 @@ std::vector<Skip> skips_of(const std::vector<TapeEntry>& entries) {
 }
 
 std::string drawn(const Skip& s) {
-  const double x = 16 + width + 14 + lane * double(s.lane), edge = 16 + width, y = middle(s.from) + 5,
+  const double x = 16 + columns_width + 14 + lane * double(s.lane), edge = 16 + columns_width, y = middle(s.from) + 5,
                end = middle(s.to) - 5;
   return fmt::format(
       "<path d=\"M{0} {1}H{2}Q{3} {1} {3} {4}V{5}Q{3} {6} {2} {6}H{7}\" fill=\"none\" stroke=\"#0072b2\" "
@@ -51,7 +51,7 @@ std::string tape_svg(const std::vector<TapeEntry>& entries, const std::string& t
   double longest = 0;
   for (const Skip& s : skips) lanes = std::max(lanes, s.lane + 1);
   for (const TapeEntry& e : entries) longest = std::max(longest, e.forward + e.backward);
-  const double all_width = 16 + width + 30 + lane * double(lanes), height = top + row * double(entries.size()) + 8;
+  const double all_width = 16 + columns_width + 30 + lane * double(lanes), height = top + row * double(entries.size()) + 8;
   std::string out = fmt::format(
       "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {0} {1}\" width=\"{0}\" height=\"{1}\" role=\"img\" "
       "font-family=\"system-ui, 'DejaVu Sans', sans-serif\" font-size=\"12\" fill=\"#1d2430\">\n<title>{2}</title>\n"
@@ -72,12 +72,12 @@ std::string tape_svg(const std::vector<TapeEntry>& entries, const std::string& t
         "<rect x=\"17\" y=\"{3}\" width=\"{4}\" height=\"4\" rx=\"2\" fill=\"#9ccbe6\"/>"
         "<text x=\"26\" y=\"{5}\" font-weight=\"600\">{6}</text>"
         "<text x=\"{7}\" y=\"{5}\" text-anchor=\"end\" fill=\"#475467\">{8}</text>\n",
-        coordinate(y), coordinate(width), coordinate(box), coordinate(y + box - 5), coordinate(share * (width - 2)),
-        coordinate(y + 17),
+        coordinate(y), coordinate(columns_width), coordinate(box), coordinate(y + box - 5),
+        coordinate(share * (columns_width - 2)), coordinate(y + 17),
         escaped(e.module.empty() ? e.op
                 : e.count > 1    ? e.module
                                  : e.module + " " + e.op),
-        coordinate(16 + width - 8),
+        coordinate(16 + columns_width - 8),
         escaped(fmt::format("{}  {:.1f} + {:.1f} ms  {}", e.shape, e.forward, e.backward,
                             size_text(std::size_t(std::max<std::int64_t>(e.kept, 0))))));
   }

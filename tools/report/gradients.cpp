@@ -13,7 +13,6 @@ namespace {
 using semiagcl::TermGradients;
 
 constexpr std::size_t most_rows = 26, most_columns = 160;
-constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 
 /// Some of them, evenly, with as many parts of the layers' names as there is room for.
 std::vector<GradientPoint> drawn(const std::vector<GradientPoint>& all) {
@@ -67,7 +66,7 @@ class Section {
     const auto strength = [&](const std::string& title, auto&& norm) {
       return chart(title, Shades::amount, low, high, [&](const TermGradients& g, const TermGradients::Layer& layer) {
         const double value = norm(g, layer);
-        return value > 0 ? std::max(0.0, 1 + std::log10(value / largest_) / 4) : nan;
+        return value > 0 ? std::max(0.0, 1 + std::log10(value / largest_) / 4) : NAN;
       });
     };
     std::string out = fmt::format(
@@ -86,7 +85,7 @@ class Section {
         out += chart(term + ": cosine with " + terms_.front(), Shades::direction, "−1: against it", "1: the same way",
                      [&](const TermGradients& g, const TermGradients::Layer& layer) {
                        const std::size_t a = place(g.terms, term), first = place(g.terms, terms_.front());
-                       return std::max(a, first) < g.terms.size() ? layer.cosine(a, first) : nan;
+                       return std::max(a, first) < g.terms.size() ? layer.cosine(a, first) : NAN;
                      });
     }
     return out + "</div></section>\n";
@@ -97,7 +96,7 @@ class Section {
   std::string chart(const std::string& title, Shades shades, const std::string& low, const std::string& high,
                     Value&& value) const {
     HeatMap map{.title = title, .rows = layers_, .steps = {}, .values = {}, .shades = shades, .low = low, .high = high};
-    map.values.assign(layers_.size() * points_.size(), nan);
+    map.values.assign(layers_.size() * points_.size(), NAN);
     for (std::size_t x = 0; x < points_.size(); ++x) {
       const TermGradients& g = points_[x].gradients;
       map.steps.push_back(double(points_[x].step));

@@ -14,7 +14,7 @@ namespace sagcl::tools {
 namespace {
 
 constexpr std::size_t most_looks = 5;
-constexpr double side = 180;
+constexpr double map_side = 180;
 
 /// Some of those that have the part, evenly, the first and the last among them.
 template <class Has>
@@ -31,7 +31,7 @@ std::string panel(const std::string& title, const std::string& inner, double hei
   std::string out = fmt::format(
       "<svg class=\"chart\" viewBox=\"0 0 {0} {1}\" width=\"{0}\" height=\"{1}\" role=\"img\" aria-label=\"{2}\">"
       "<text x=\"1\" y=\"13\" class=\"title\">{2}</text><g transform=\"translate(1 20)\">{3}</g>",
-      side + 2, height + 24 + 16 * double(lines.size()), escaped(title), inner);
+      map_side + 2, height + 24 + 16 * double(lines.size()), escaped(title), inner);
   double y = height + 36;
   for (const std::string& line : lines)
     out += fmt::format("<text x=\"1\" y=\"{}\">{}</text>", std::exchange(y, y + 16), escaped(line));
@@ -49,7 +49,7 @@ std::string affinity_part(const semiagcl::Method& m, const std::vector<MethodLoo
       .title = "Singular values of A", .x_label = "number", .y_label = "", .series = {}, .from_zero = true, .marks = {}};
   for (std::size_t i = 0; i < looks.size(); ++i) {
     const MethodLook& look = looks[i];
-    out += panel(fmt::format("step {}", look.step), shaded(look.affinity, look.nodes, side, side), side,
+    out += panel(fmt::format("step {}", look.step), shaded(look.affinity, look.nodes, map_side, map_side), map_side,
                  {fmt::format("tr A/N {:.3f}, ‖A‖*/N {:.3f}", look.trace_share, look.norm_share),
                   fmt::format("difference {:.3f}", look.norm_share - look.trace_share)});
     Series series{.name = fmt::format("step {}", look.step), .colour = palette()[i % palette().size()], .points = {}};
@@ -60,7 +60,7 @@ std::string affinity_part(const semiagcl::Method& m, const std::vector<MethodLoo
   return out + fmt::format(
                    "</div><svg class=\"chart\" viewBox=\"0 0 {0} 28\" width=\"{0}\" height=\"28\">{1}</svg>"
                    "<div class=\"scroll wide\">{2}</div>\n",
-                   side + 2, shade_scale(side, Shades::amount, "0", "1"), line_chart(chart));
+                   map_side + 2, shade_scale(map_side, Shades::amount, "0", "1"), line_chart(chart));
 }
 
 std::string class_name(const RunRecord& run, std::size_t k) {
@@ -94,7 +94,7 @@ std::string sampling_part(const RunRecord& run, const std::vector<MethodLook>& l
   out += "</p><div class=\"figures\">\n";
   for (const MethodLook& look : looks) {
     const std::size_t k = most(look);
-    const double scale = side / double(std::max(look.width, look.height));
+    const double scale = map_side / double(std::max(look.width, look.height));
     const PatchGrid grid{look.rows, look.columns, double(look.width) * scale, double(look.height) * scale};
     std::vector<std::string> words;
     for (const double v : look.scores[k]) words.push_back(fmt::format("{:.2f}", v));

@@ -12,7 +12,7 @@ enum Event { wall_time = 1, step_field = 2, file_version = 3, summary = 5, sessi
 enum Session { status = 1, started = 1 };
 enum Summary { value_field = 1 };
 enum Value { tag_field = 1, simple_value = 2, image_field = 4, histogram_field = 5 };
-enum Image { height_field = 1, width_field = 2, colours_field = 3, bytes_field = 4, rgb = 3 };
+enum Image { height_field = 1, width_field = 2, colours_field = 3, bytes_field = 4, colour_rgb = 3 };
 enum Histogram { least = 1, largest = 2, count_field = 3, sum_field = 4, squares_field = 5, limit = 6, bucket = 7 };
 
 std::string little_endian(std::uint64_t value, int bytes) {
@@ -89,7 +89,7 @@ void EventSummary::histogram(const std::string& tag, std::span<const double> val
 
 void EventSummary::image(const std::string& tag, const std::string& png, std::int64_t height, std::int64_t width) {
   Message image, value;
-  image.integer(height_field, height), image.integer(width_field, width), image.integer(colours_field, rgb);
+  image.integer(height_field, height), image.integer(width_field, width), image.integer(colours_field, colour_rgb);
   image.text(bytes_field, png);
   value.text(tag_field, tag), value.message(image_field, image);
   all_.message(value_field, value);

@@ -10,7 +10,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 /// Eight digits: as many as single precision has, and a line stays short.
-double rounded(double v) { return std::strtod(fmt::format("{:.8g}", v).c_str(), nullptr); }
+double eight_digits(double v) { return std::strtod(fmt::format("{:.8g}", v).c_str(), nullptr); }
 
 }  // namespace
 
@@ -22,7 +22,7 @@ std::string gradients_line(const GradientPoint& point) {
     json["layers"].push_back(layer.name);
     Json& upper = json["products"].emplace_back(Json::array());
     for (std::size_t a = 0; a < terms.size(); ++a)
-      for (std::size_t b = a; b < terms.size(); ++b) upper.push_back(rounded(layer.product(a, b)));
+      for (std::size_t b = a; b < terms.size(); ++b) upper.push_back(eight_digits(layer.product(a, b)));
   }
   return json_text(json);
 }

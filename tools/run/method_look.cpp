@@ -28,7 +28,7 @@ using Json = nlohmann::ordered_json;
 constexpr std::int64_t most = 64;
 
 /// Four decimals are enough for colours.
-double rounded(double v) { return std::round(v * 1e4) / 1e4; }
+double short_number(double v) { return std::round(v * 1e4) / 1e4; }
 
 /// Slice n of the first axis.
 Tensor part(const Tensor& all, std::int64_t n) { return ops::slice(autograd::Variable(all), 0, n, 1).value(); }
@@ -65,8 +65,8 @@ void add_affinity(MethodLook& look, const Tensor& graphs, std::int64_t which) {
   look.norm_share = std::accumulate(singular.begin(), singular.end(), 0.0) / double(n);
   look.nodes = std::size_t(shown);
   for (std::int64_t i = 0; i < shown; ++i)
-    for (std::int64_t j = 0; j < shown; ++j) look.affinity.push_back(rounded(a[std::size_t(i * n + j)]));
-  for (std::int64_t i = 0; i < shown; ++i) look.singular.push_back(rounded(singular[std::size_t(i)]));
+    for (std::int64_t j = 0; j < shown; ++j) look.affinity.push_back(short_number(a[std::size_t(i * n + j)]));
+  for (std::int64_t i = 0; i < shown; ++i) look.singular.push_back(short_number(singular[std::size_t(i)]));
 }
 
 std::string name_of(std::int64_t step) { return fmt::format("step-{:07}.json", step); }
@@ -121,7 +121,7 @@ std::optional<MethodLook> method_look(const semiagcl::TensorWatch& shown, std::i
     for (std::int64_t p = 0; p < plane; ++p)
       for (std::int64_t k = 0; k < classes; ++k)
         look.scores[std::size_t(k)].push_back(
-            rounded(score.data<float>()[(image * patches + slab * plane + p) * classes + k]));
+            short_number(score.data<float>()[(image * patches + slab * plane + p) * classes + k]));
     each_pick(picks, counted, [&](std::int64_t k, std::int64_t patch) {
       if (patch / patches == image && patch % patches / plane == slab) look.picks[std::size_t(k)].push_back(patch % plane);
     });

@@ -21,7 +21,6 @@ using Json = nlohmann::ordered_json;
 namespace {
 
 constexpr std::size_t text_limit = std::size_t(1) << 30;
-constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 
 std::optional<std::string> text_if_there(const fs::path& file) {
   std::error_code e;
@@ -29,7 +28,7 @@ std::optional<std::string> text_if_there(const fs::path& file) {
   return engine::read_file(file, text_limit);
 }
 
-double number_or_nan(const Json& v) { return v.is_number() ? v.get<double>() : nan; }
+double number_or_nan(const Json& v) { return v.is_number() ? v.get<double>() : NAN; }
 
 void flatten(const Json& json, const std::string& prefix, Table& table) {
   for (const auto& [key, value] : json.items()) {
@@ -50,7 +49,7 @@ Table read_table(const fs::path& file) {
 }
 
 TrainPoint train_point(const Json& line) {
-  TrainPoint p{.step = line["step"].get<std::int64_t>(), .loss = nan, .seconds = 0, .terms = {}, .other = {}};
+  TrainPoint p{.step = line["step"].get<std::int64_t>(), .loss = NAN, .seconds = 0, .terms = {}, .other = {}};
   for (const auto& [key, value] : line.items()) {
     if (key == "loss") p.loss = number_or_nan(value);
     else if (key == "seconds" && value.is_number()) p.seconds = value.get<double>();
@@ -120,7 +119,7 @@ std::int64_t RunRecord::steps() const { return train.empty() ? 0 : train.back().
 double RunRecord::seconds() const {
   for (const auto& [key, value] : status)
     if (key == "seconds" || key == "train_seconds") return std::strtod(value.c_str(), nullptr);
-  if (train.empty()) return nan;
+  if (train.empty()) return NAN;
   double sum = 0;
   std::int64_t before = 0;
   for (const TrainPoint& p : train) sum += p.seconds * double(p.step - before), before = p.step;

@@ -14,7 +14,7 @@ namespace sagcl::tools {
 namespace fs = std::filesystem;
 using engine::DataError;
 using engine::require;
-using Json = nlohmann::json;
+using Json = nlohmann::ordered_json;
 
 RunStatus read_status(const fs::path& run) {
   const fs::path file = run / "status.json";

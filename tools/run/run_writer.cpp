@@ -26,7 +26,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-Json number(double v) { return std::isfinite(v) ? Json(v) : Json(nullptr); }
+Json finite_or_null(double v) { return std::isfinite(v) ? Json(v) : Json(nullptr); }
 
 std::string processor() {
   std::ifstream info("/proc/cpuinfo");
@@ -100,10 +100,10 @@ void RunWriter::line(const std::string& text) {
 }
 
 void RunWriter::train(const semiagcl::StepReport& r) {
-  Json j = {{"step", r.step},          {"phase", "train"}, {"loss", number(r.values.loss)},
+  Json j = {{"step", r.step},          {"phase", "train"}, {"loss", finite_or_null(r.values.loss)},
             {"terms", Json::object()}, {"ramp", r.ramp},   {"lr", r.learning_rate}};
-  for (const auto& [name, value] : r.values.terms) j["terms"][name] = number(value);
-  for (const auto& [name, value] : r.values.observations) j[name] = number(value);
+  for (const auto& [name, value] : r.values.terms) j["terms"][name] = finite_or_null(value);
+  for (const auto& [name, value] : r.values.observations) j[name] = finite_or_null(value);
   j["seconds"] = r.seconds;
   line(json_text(j));
   if (r.gradients) line(gradients_line({r.step, *r.gradients}));
@@ -113,8 +113,11 @@ void RunWriter::train(const semiagcl::StepReport& r) {
 }
 
 void RunWriter::validation(const ValidationPoint& p) {
-  line(json_text(Json{
-      {"step", p.step}, {"phase", p.cases}, {"network", p.network}, {"dice", number(p.dice)}, {"per_class", p.per_class}}));
+  line(json_text(Json{{"step", p.step},
+                      {"phase", p.cases},
+                      {"network", p.network},
+                      {"dice", finite_or_null(p.dice)},
+                      {"per_class", p.per_class}}));
 }
 
 void RunWriter::look(std::int64_t step, layers::Module& network, const std::optional<OverlayCase>& slice) {

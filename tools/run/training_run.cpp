@@ -51,9 +51,9 @@ std::string few_of(const std::vector<std::string>& names) {
   return names.size() > n ? fmt::format("{} and {} more", text, names.size() - n) : text;
 }
 
-class Session {
+class TrainingSession {
  public:
-  Session(const TrainOptions& options, engine::Communicator& ranks)
+  TrainingSession(const TrainOptions& options, engine::Communicator& ranks)
       : options_(options),
         ranks_(ranks),
         choice_(device_of_process(options.device, options.settings.train.precision, ranks)),
@@ -99,7 +99,7 @@ class Session {
   std::set<std::string> told_;  // patterns of debug.watch that nothing fitted
 };
 
-void Session::introduce() {
+void TrainingSession::introduce() {
   const auto& s = options_.settings;
   say(fmt::format("data     {}: {} labelled, {} unlabelled, {} validation, {} test cases; classes {}", data_.dataset.name,
                   data_.split.labelled.size(), data_.split.unlabelled.size(), data_.split.validation.size(),
@@ -122,7 +122,7 @@ void Session::introduce() {
 }
 
 /// Two real steps, of which the second is timed, since the first prepares; nothing is written.
-int Session::dry_run() {
+int TrainingSession::dry_run() {
   double seconds = 0;
   for (int i = 0; i < 2 && !trainer_.finished(); ++i) trainer_.advance(), seconds = trainer_.reports().back().seconds;
   const auto memory = engine::allocator(choice_.device).statistics();
@@ -133,7 +133,7 @@ int Session::dry_run() {
 }
 
 /// What is needed only later, looked at before the first step by the first process.
-void Session::look_ahead() {
+void TrainingSession::look_ahead() {
   if (ranks_.rank() > 0) return;
   trial_ = tools::look_ahead(data_, options_.settings, held_out_, trainer_.student());
   for (const engine::Device device : {engine::Device::cpu(), choice_.device}) engine::allocator(device).empty_cache();
@@ -143,7 +143,7 @@ void Session::look_ahead() {
 }
 
 /// The state of the newest checkpoint, if its run had the settings that config.toml says.
-void Session::restore() {
+void TrainingSession::restore() {
   const Checkpoint checkpoint = newest_checkpoint(options_.out);
   trainer_.restore(checkpoint.content, checkpoint.file.string());
   if (const auto config = checkpoint.content.notes.find("config"); config != checkpoint.content.notes.end()) {
@@ -159,7 +159,7 @@ void Session::restore() {
 }
 
 /// A new run folder, or the state of an old one.
-void Session::begin() {
+void TrainingSession::begin() {
   if (goes_on()) restore();
   engine::wait_for_all(ranks_);  // all have read the folder before the first process changes it
   if (ranks_.rank() > 0) return;
@@ -181,7 +181,7 @@ void Session::begin() {
 }
 
 /// What has changed since the run was left is told and stays on record; only then does it hold for the next time.
-void Session::record_changes() {
+void TrainingSession::record_changes() {
   const auto record = [&](const std::string& text) {
     say("changed  " + text);
     writer_->note(trainer_.steps_done(), text);
@@ -195,7 +195,7 @@ void Session::record_changes() {
   if (!renewed_.empty()) datasets::write_split(options_.out / "split.json", data_.dataset, data_.split);
 }
 
-void Session::save() {
+void TrainingSession::save() {
   engine::TensorFile content = trainer_.checkpoint();
   content.notes["config"] = to_toml(options_.settings);
   content.notes["classes"] = json_text(nlohmann::json(data_.dataset.classes));
@@ -204,7 +204,7 @@ void Session::save() {
   writer_->status("running", trainer_.steps_done(), seconds_, "");
 }
 
-void Session::log(const StepReport& report, Progress& progress) {
+void TrainingSession::log(const StepReport& report, Progress& progress) {
   writer_->train(report);
   std::string detail = fmt::format("loss {:.4f}", report.values.loss);
   for (const auto& [name, value] : report.values.terms) detail += fmt::format("  {} {:.4f}", name, value);
@@ -232,7 +232,7 @@ void Session::log(const StepReport& report, Progress& progress) {
 
 /// Dice of student and teacher on some cases, written into the run; nothing if a signal came or there are none. Of the
 /// validation cases the first one is also shown, with the network that will be evaluated.
-std::vector<ValidationPoint> Session::measure(const std::string& cases, const std::vector<std::string>& ids) {
+std::vector<ValidationPoint> TrainingSession::measure(const std::string& cases, const std::vector<std::string>& ids) {
   std::vector<ValidationPoint> points;
   std::optional<OverlayCase> slice;
   for (const bool teacher : {false, true}) {
@@ -254,7 +254,7 @@ std::vector<ValidationPoint> Session::measure(const std::string& cases, const st
 
 /// Predictions and figures on the test cases, and Dice of both networks on them and on validation cases; false if a signal
 /// came.
-bool Session::finish() {
+bool TrainingSession::finish() {
   const auto& ids = data_.split.test;
   if (ids.empty()) {
     say("no test cases were set aside (data.test = 0), so nothing is evaluated");
@@ -279,7 +279,7 @@ bool Session::finish() {
   return !stop_signal();
 }
 
-int Session::interrupted() {
+int TrainingSession::interrupted() {
   save();
   writer_->summaries();
   writer_->status("interrupted", trainer_.steps_done(), seconds_, "");
@@ -289,7 +289,7 @@ int Session::interrupted() {
 }
 
 /// Everything after the last step, in the first process.
-int Session::conclude() {
+int TrainingSession::conclude() {
   save();
   if (!finish()) return interrupted();
   writer_->summaries();
@@ -302,14 +302,14 @@ int Session::conclude() {
 
 /// Whether the losses are looked at after this step. To look is to wait for the device; only the CPU has nothing to wait
 /// for.
-bool Session::due(std::int64_t step) const {
+bool TrainingSession::due(std::int64_t step) const {
   const EvaluationSettings& e = options_.settings.evaluation;
   return choice_.device.is_cpu() || trainer_.finished() || step % 10 == 0 || (e.every > 0 && step % e.every == 0) ||
          step % e.checkpoint_every == 0;
 }
 
 /// Trains to the end; false if a process was asked to stop.
-bool Session::train() {
+bool TrainingSession::train() {
   Progress progress({.label = "train", .total = options_.settings.train.steps, .start = trainer_.steps_done()});
   const auto look = [&] {
     for (const StepReport& report : trainer_.reports()) {
@@ -329,7 +329,7 @@ bool Session::train() {
   return true;
 }
 
-int Session::run() {
+int TrainingSession::run() {
   introduce();
   look_ahead();
   if (options_.dry_run) return dry_run();
@@ -351,6 +351,6 @@ int Session::run() {
 
 }  // namespace
 
-int train(const TrainOptions& options, engine::Communicator& ranks) { return Session(options, ranks).run(); }
+int train(const TrainOptions& options, engine::Communicator& ranks) { return TrainingSession(options, ranks).run(); }
 
 }  // namespace sagcl::tools

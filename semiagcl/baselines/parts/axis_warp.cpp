@@ -17,12 +17,11 @@ namespace {
 
 constexpr double least_scale = 0.8, most_scale = 1.25, most_shift = 0.1;
 
-Tensor ones(const engine::Shape& shape, const Tensor& like) { return Tensor::full(shape, 1, like.dtype(), like.device()); }
-
 /// x [outer, E, inner] from the left.
 Tensor from_left(const Tensor& x, const Tensor& matrix) {
   const std::int64_t outer = x.shape()[0], E = matrix.shape()[0];
-  const Variable copies = ops::matmul(Variable(ones({outer, 1}, x)), Variable(matrix.reshape({1, E * E})));
+  const Variable copies =
+      ops::matmul(Variable(Tensor::full({outer, 1}, 1, x.dtype(), x.device())), Variable(matrix.reshape({1, E * E})));
   return ops::matmul(ops::reshape(copies, {outer, E, E}), Variable(x)).value();
 }
 
@@ -40,7 +39,7 @@ Tensor from_right(const Tensor& x, const Tensor& matrix) {
 }  // namespace
 
 Tensor axis_matrix(const AxisGrid& grid, const Tensor& a, const Tensor& b) {
-  const Variable one(ones(grid.row.shape(), grid.row));
+  const Variable one(Tensor::full(grid.row.shape(), 1, grid.row.dtype(), grid.row.device()));
   const Variable apart =
       ops::subtract(ops::add(ops::scale(Variable(grid.row), a), ops::scale(one, b)), Variable(grid.column));
   const Variable distance = ops::add(ops::relu(apart), ops::relu(ops::scale(apart, -1)));

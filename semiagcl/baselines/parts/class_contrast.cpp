@@ -19,11 +19,11 @@ constexpr double hard_below = 0.97;
 
 Tensor unit(const Tensor& rows) { return ops::l2_normalise(Variable(rows)).value(); }
 
-Tensor product(const Tensor& a, const Tensor& b) { return ops::multiply(Variable(a), Variable(b)).value(); }
-
 Tensor ones(const engine::Shape& shape, const Tensor& like) { return Tensor::full(shape, 1, like.dtype(), like.device()); }
 
 }  // namespace
+
+Tensor product(const Tensor& a, const Tensor& b) { return ops::multiply(Variable(a), Variable(b)).value(); }
 
 Variable class_contrast(const Variable& features, const ClassContrast& c) {
   const std::int64_t K = c.queries.shape()[0], Q = c.queries.shape()[1], e = features.shape()[1];

@@ -21,6 +21,9 @@ struct ClassContrast {
 ///   1/classes Σ_k usable_k mean_q −log( e^{cos(f_q, p_k)/½} / (e^{cos(f_q, p_k)/½} + Σ_r e^{cos(f_q, n_kr)/½}) )
 Variable class_contrast(const Variable& features, const ClassContrast& c);
 
+/// a ⊙ b, without gradients.
+Tensor product(const Tensor& a, const Tensor& b);
+
 /// [K]: 1 where a column of weights [M,K] has one above 0, else 0.
 Tensor any_row(const Tensor& weights);
 
