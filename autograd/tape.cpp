@@ -5,6 +5,7 @@
 
 #include "engine/devices/device_registry.h"
 #include "engine/operation_name.h"
+#include "engine/work.h"
 
 namespace sagcl::autograd {
 
@@ -23,6 +24,8 @@ std::string place(const SourceLine& where) {
                     folder = name == std::string::npos || name == 0 ? name : file.rfind('/', name - 1);
   return fmt::format("{}:{}", folder == std::string::npos ? file : file.substr(folder + 1), where.line);
 }
+
+double bytes(const Tensor& t) { return t.defined() ? double(t.bytes()) : 0; }
 }  // namespace
 
 Variable Variable::parameter(Tensor value) {
@@ -83,6 +86,9 @@ struct Recorder {
   static Variable record(const Operation& op, const std::vector<Variable>& inputs, Tensor y, Backward backward,
                          Recipe recipe) {
     Variable out(std::move(y));
+    double moved = bytes(out.value());
+    for (const Variable& input : inputs) moved += bytes(input.value());
+    engine::count_bytes(moved);
     if (!active_tape) return out;
     Tape& tape = *active_tape;
     Tape::Record entry{op.name, {}, nullptr, {}, std::move(backward), op.where};
@@ -150,10 +156,13 @@ void Tape::walk(const Record& record, std::int64_t position, Tensor dy) {
   Observer* observer = options_.observer;
   Observer::Step step{record.op, record.scope, position, observer ? place(record.where) : ""};
   if (observer) observer->before_backward(step, dy);
+  double moved = bytes(dy);
   Gradients gradients = record.backward(std::move(dy));
   require<UsageError>(gradients.size() == record.inputs.size(), "{} gradients for {} inputs", gradients.size(),
                       record.inputs.size());
   if (observer) observer->after_backward(step, gradients);
+  for (const Tensor& g : gradients) moved += bytes(g);
+  engine::count_bytes(moved);
   for (std::size_t i = 0; i < gradients.size(); ++i) {
     if (!record.inputs[i]) continue;
     GradSlot& slot = *record.inputs[i];

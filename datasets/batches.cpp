@@ -23,11 +23,20 @@ void insert(Tensor& batch, std::int64_t j, const Tensor& one) {
   std::copy_n(one.data<T>(), one.size(), batch.data<T>() + j * one.size());
 }
 
+const Tensor& label_of(const Sample& sample) {
+  require<UsageError>(sample.label.defined(), "batch: the labelled case {} was loaded without its label", sample.id);
+  return sample.label;
+}
+
 /// Puts a case at place j of the shard; `number` is its place in the whole batch.
 void add_sample(Batch& batch, const Sample& sample, const BatchSpec& spec, std::int64_t j, std::int64_t number) {
   const bool labelled = j < batch.labelled;
   Generator place_random = Generator(spec.seed, "crop", std::uint64_t(batch.step)).fork(std::uint64_t(number));
-  const Placement place = draw_placement(spec.weak, sample.extents(), place_random);
+  Placement place = draw_placement(spec.weak, sample.extents(), place_random);
+  if (labelled && spec.foreground_share > 0) {
+    Generator random = Generator(spec.seed, "foreground", std::uint64_t(batch.step)).fork(std::uint64_t(number));
+    if (random.coin(spec.foreground_share)) centre_on_foreground(place, label_of(sample), spec.weak.crop, random);
+  }
   const Tensor weak = cut(sample.image, spec.weak.crop, place);
   insert<float>(batch.weak, j, weak);
   if (labelled && !spec.strong_labelled) {
@@ -37,8 +46,7 @@ void add_sample(Batch& batch, const Sample& sample, const BatchSpec& spec, std::
     insert<float>(batch.strong, j, strengthen(weak, spec.strong, intensity_random));
   }
   if (labelled) {
-    require<UsageError>(sample.label.defined(), "batch: the labelled case {} was loaded without its label", sample.id);
-    Tensor label = cut(sample.label, spec.weak.crop, place).to(Dtype::i32);
+    Tensor label = cut(label_of(sample), spec.weak.crop, place).to(Dtype::i32);
     std::replace(label.data<std::int32_t>(), label.data<std::int32_t>() + label.size(), std::int32_t(not_annotated), -1);
     insert<std::int32_t>(batch.label, j, label);
   }

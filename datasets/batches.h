@@ -19,6 +19,7 @@ struct BatchSpec {
   std::int64_t unlabelled = 2;  ///< samples of the unlabelled stream, behind them; 0 for supervised training
   WeakSpec weak;
   StrongSpec strong;
+  double foreground_share = 0;  ///< of the labelled crops: centre_on_foreground, drawn for each
   bool strong_labelled = true;  ///< false: the strong view of labelled samples is their weak view
   std::uint64_t seed = 0;
   engine::Device reader = {};  ///< the device the batches will be uploaded to: they lie where it finds them at once

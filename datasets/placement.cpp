@@ -112,6 +112,26 @@ Placement draw_placement(const WeakSpec& spec, const Extents& volume, engine::Ge
   return place;
 }
 
+void centre_on_foreground(Placement& place, const Tensor& label, const Extents& crop, engine::Generator& random) {
+  const std::uint8_t* const voxels = label.data<std::uint8_t>();
+  const Extents size{{label.shape()[0], label.shape()[1], label.shape()[2]}};
+  std::array<std::int64_t, 256> count = {};
+  for (std::int64_t i = 0; i < label.size(); ++i) ++count[voxels[i]];
+  std::vector<std::uint8_t> classes;
+  for (int k = 1; k < not_annotated; ++k)
+    if (count[std::size_t(k)] > 0) classes.push_back(std::uint8_t(k));
+  if (classes.empty()) return;
+  const std::uint8_t chosen = classes[std::size_t(random.integer(std::int64_t(classes.size())))];
+  std::int64_t before = random.integer(count[chosen]), at = 0;
+  while (voxels[at] != chosen || before-- > 0) ++at;
+  Extents voxel;
+  engine::split(at, size, voxel);
+  for (int a = 0; a < 3; ++a) {
+    const std::int64_t pad = std::max<std::int64_t>(crop[a] - size[a], 0) / 2, last = std::max(size[a], crop[a]) - crop[a];
+    place.start[a] = std::clamp<std::int64_t>(voxel[a] + pad - crop[a] / 2, 0, last);
+  }
+}
+
 Tensor cut(const Tensor& volume, const Extents& crop, const Placement& place) {
   const Shape& s = volume.shape();
   require(s.rank() == 3 || s.rank() == 4, "cut takes [D, H, W] or [D, H, W, C], got {}", s);

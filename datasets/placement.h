@@ -36,6 +36,11 @@ struct Placement {
 /// flipped, then free turns and scale. ShapeError if quarter turns are asked for and the crop is not square.
 Placement draw_placement(const WeakSpec& spec, const engine::Extents& volume, engine::Generator& random);
 
+/// Moves the crop so that its centre is a voxel of a class, as far as the volume reaches: the class drawn uniformly among
+/// the foreground classes of the label, u8 [D, H, W], the voxel uniformly among its own. A label of background alone moves
+/// nothing.
+void centre_on_foreground(Placement& place, const Tensor& label, const engine::Extents& crop, engine::Generator& random);
+
 /// The crop of an image, f32 [D, H, W, C] -> [d, h, w, C], or of a segmentation, u8 [D, H, W] -> [d, h, w]. Voxels are
 /// copied, zeros where there is no volume; with a turn or a scale the whole volume is interpolated, an image linearly, a
 /// segmentation by its nearest voxel, and where there is no volume its outermost voxels go on: a frame of zeros, the mean

@@ -6,9 +6,6 @@ function(sagcl_kernels isa)
   # Contracted throughout: GCC 14 would leave single chains of sums as products and sums on some instruction sets.
   target_compile_options(sagcl_kernels_${isa} PRIVATE -O3 -ffp-contract=fast
                          $<$<CXX_COMPILER_ID:GNU>:--param=avoid-fma-max-bits=0> ${ARGN})
-  if(SAGCL_SANITIZE)
-    target_compile_options(sagcl_kernels_${isa} PRIVATE -O2)  # -O3 takes three times as long to compile
-  endif()
   target_sources(sagcl_ops PRIVATE $<TARGET_OBJECTS:sagcl_kernels_${isa}>)
 endfunction()
 

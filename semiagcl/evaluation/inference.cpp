@@ -24,8 +24,26 @@ using engine::require;
 using engine::Shape;
 using engine::UsageError;
 
-Tensor resized_image(const Tensor& image, const DataSettings& settings) {
+namespace {
+
+/// The extents of a volume [D, H, W, …] at data.spacing.
+Extents target(const Tensor& volume, const DataSettings& settings, const datasets::Spacing& spacing) {
+  const Shape& s = volume.shape();
+  const std::vector<double>& to = settings.spacing;
+  return datasets::extents_at({{s[0], s[1], s[2]}}, spacing, {to[0], to[1], to[2]});
+}
+
+}  // namespace
+
+Tensor resized_image(const Tensor& image, const DataSettings& settings, const datasets::Spacing& spacing) {
   const Shape& s = image.shape();
+  if (!settings.spacing.empty()) {
+    const double finest = *std::min_element(spacing.begin(), spacing.end());
+    std::array<datasets::Interpolation, 3> how;
+    for (std::size_t a = 0; a < 3; ++a)
+      how[a] = spacing[a] >= 3 * finest ? datasets::Interpolation::linear : datasets::Interpolation::cubic;
+    return datasets::resampled(image, target(image, settings, spacing), how);
+  }
   const std::int64_t side = settings.resize;
   if (side == 0 || (s[1] == side && s[2] == side)) return image;
   if (settings.resize_order == 0) return zoom_nearest(image, side, side);
@@ -128,7 +146,10 @@ struct ImagePass {
   Device device;
   Labelling& labelling;
   std::vector<Mirror> mirrors;
+  datasets::Spacing spacing;
 
+  /// Of the next planes [n, h, w, classes] at the size the network sees; logits or probabilities.
+  using ProbabilitySink = std::function<void(const Tensor& planes, bool logits)>;
   using Count = std::function<void(std::int64_t done, std::int64_t total)>;
 
   /// Without windows, padded with zeros, half of them (rounded down) before. `sink` is given logits [n, H, W, classes].
@@ -160,7 +181,7 @@ struct ImagePass {
 
   /// The same for an image and its mirror images. What they have in common is known once all were seen, so the probabilities
   /// of the whole image are held.
-  void whole_mirrored(const Tensor& image, const Count& count) const {
+  void whole_mirrored(const Tensor& image, const Count& count, const ProbabilitySink& sink) const {
     const Shape& s = image.shape();
     MirrorMean mean(s[0]);
     for (std::size_t k = 0; k < mirrors.size(); ++k) {
@@ -177,11 +198,11 @@ struct ImagePass {
     }
     const Tensor p = mean.take(mirrors.size());
     const Tensor probabilities = p.reshape({s[0], s[1], s[2], p.shape()[4]});
-    for (std::int64_t d = 0; d < s[0]; ++d) labelling.add(plane_of(probabilities, d), false);
+    for (std::int64_t d = 0; d < s[0]; ++d) sink(plane_of(probabilities, d), false);
   }
 
   /// Overlapping windows of the training patch's size.
-  void windowed(const Tensor& image, const Count& count) const {
+  void windowed(const Tensor& image, const Count& count, const ProbabilitySink& sink) const {
     const auto& p = settings.train.patch;
     const auto& t = settings.evaluation.stride;
     const WindowSpec spec{.window = {{p[0], p[1], p[2]}},
@@ -193,20 +214,28 @@ struct ImagePass {
       });
     };
     sliding_window(
-        image, spec, probabilities, [&](const Tensor& planes) { labelling.add(planes, false); }, count);
+        image, spec, probabilities, [&](const Tensor& planes) { sink(planes, false); }, count);
   }
 
   void run(const Tensor& image, const Count& count) const {
-    const Tensor input = resized_image(image, settings.data);
-    if (!settings.evaluation.stride.empty()) windowed(input, count);
-    else if (mirrors.size() > 1) whole_mirrored(input, count);
-    else whole(input, count, [&](const Tensor& logits) { labelling.add(logits, true); });
+    const Tensor input = resized_image(image, settings.data, spacing);
+    const Shape &s = image.shape(), &t = input.shape();
+    const bool resampled = !settings.data.spacing.empty() && s != t;
+    datasets::PlaneResampling back(t[0], {{s[0], s[1], s[2]}}, [&](const Tensor& planes) { labelling.add(planes, false); });
+    const ProbabilitySink sink = [&](const Tensor& planes, bool logits) {
+      if (!resampled) return labelling.add(planes, logits);
+      back.add((logits ? ops::softmax(Variable(planes)).value() : planes).to(Device::cpu()));
+    };
+    if (!settings.evaluation.stride.empty()) windowed(input, count, sink);
+    else if (mirrors.size() > 1) whole_mirrored(input, count, sink);
+    else whole(input, count, [&](const Tensor& logits) { sink(logits, true); });
   }
 };
 
 }  // namespace
 
-Tensor resized_label(const Tensor& label, const DataSettings& settings) {
+Tensor resized_label(const Tensor& label, const DataSettings& settings, const datasets::Spacing& spacing) {
+  if (!settings.spacing.empty()) return datasets::resampled_label(label, target(label, settings, spacing));
   return at_size(label, settings.resize, settings.resize, settings);
 }
 
@@ -225,15 +254,16 @@ void check_prediction(const RunSettings& s) {
 }
 
 Tensor predict(layers::Segmenter& network, const Tensor& image, const RunSettings& settings, Device device,
-               const PredictionEvents& events) {
+               const PredictionEvents& events, const datasets::Spacing& spacing) {
   check_prediction(settings);
   const autograd::NoGrad no_grad;
   const engine::Sparing sparing(engine::allocator(device));
   const Shape& s = image.shape();
   require(s.rank() == 4, "an image must be [D, H, W, C], got {}", s);
   Labelling labelling(s, settings.data, events);
-  const ImagePass one{network, settings, device, labelling,
-                      mirrors_along(axes_named(settings.evaluation.mirror, "evaluation.mirror"))};
+  const ImagePass one{
+      network, settings, device, labelling, mirrors_along(axes_named(settings.evaluation.mirror, "evaluation.mirror")),
+      spacing};
   const std::int64_t parts = network.flat() ? s[0] : 1;  // a network of images labels a volume one plane after another
   for (std::int64_t d = 0; d < parts; ++d) {
     one.run(parts > 1 ? plane_of(image, d) : image, [&](std::int64_t done, std::int64_t total) {

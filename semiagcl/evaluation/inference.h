@@ -1,6 +1,7 @@
 #pragma once
 #include <functional>
 
+#include "datasets/resampling.h"
 #include "layers/segmenter.h"
 #include "semiagcl/settings/settings.h"
 
@@ -26,19 +27,21 @@ void check_prediction(const RunSettings& settings);
 /// the weights of evaluation.blending; without it the whole volume is segmented at once, padded with zeros on both sides to
 /// extents the network can halve. With evaluation.mirror every window, or the whole image, is predicted once for each of the
 /// 2^n combinations of mirrored axes, and the probabilities, mirrored back, are averaged. With data.resize an image is
-/// enlarged or reduced to what the network was trained on and its labels are brought back. UsageError as check_prediction.
+/// enlarged or reduced to what the network was trained on and its labels are brought back; with data.spacing the image, of
+/// voxels `spacing` apart, is resampled, and its probabilities are. UsageError as check_prediction.
 /// Beside image and label only planes are in memory, however deep the volume is: those that a window covers, or on the CPU
 /// those that a V-Net keeps while it is streamed (layers/segmenter.h); but mirrors of whole volumes also need a second image
 /// and the probabilities of all classes. A network of images sees one plane after another.
 Tensor predict(layers::Segmenter& network, const Tensor& image, const RunSettings& settings, engine::Device device,
-               const PredictionEvents& events = {});
+               const PredictionEvents& events = {}, const datasets::Spacing& spacing = {1, 1, 1});
 
 /// Keeps of every foreground class its largest connected component (26 neighbours); u8 [D,H,W], in place if nobody else
 /// holds it.
 Tensor largest_components(Tensor label, std::int64_t classes);
 
-/// Images and labels as the network sees them, brought to the side data.resize as data.resize_order says; unchanged for 0.
-Tensor resized_image(const Tensor& image, const DataSettings& settings);
-Tensor resized_label(const Tensor& label, const DataSettings& settings);
+/// Images and labels as the network sees them: of voxels `spacing` apart brought to data.spacing, an axis three times as
+/// coarse as the finest linearly, the others by cubic splines; or to the side data.resize as data.resize_order says.
+Tensor resized_image(const Tensor& image, const DataSettings& settings, const datasets::Spacing& spacing = {1, 1, 1});
+Tensor resized_label(const Tensor& label, const DataSettings& settings, const datasets::Spacing& spacing = {1, 1, 1});
 
 }  // namespace sagcl::semiagcl

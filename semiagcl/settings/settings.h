@@ -20,6 +20,9 @@ struct DataSettings {
   std::string split_pick = "last";  ///< which patients: last (in name order), every (n-th), seeded
   /// what stored label values mean, instead of the data set's own rule: "0:0,255:1", "cut:128", "instances"
   std::string label_map;
+  /// millimetres between voxels along D, H, W that every case is brought to before training, its prediction back behind it
+  /// (datasets/resampling.h); 0 leaves an axis as it is, [] all
+  std::vector<double> spacing;
   std::int64_t resize = 0;  ///< images only: side in pixels after resizing (labels nearest); 0 keeps the size
   /// 1 bilinear with half-pixel centres; 0 nearest for images too, as SciPy's zoom (ACDC's protocol)
   std::int64_t resize_order = 1;
@@ -60,6 +63,7 @@ struct AugmentSettings {
   double turn = 0;   ///< largest angle in degrees of free turns: of images in the plane, of volumes about each axis; 0 none
   double scale = 1;  ///< largest factor by which a sample grows or shrinks, all axes alike; 1 none
   double place_share = 0.5;  ///< of the samples that are turned, and separately of those that are scaled
+  double foreground = 0;     ///< share of the labelled crops that are centred on a voxel of a drawn class
   /// the strong view: plain (contrast, gamma, noise), or full (contrast about the mean, and blur and low resolution, too)
   std::string strong = "plain";
   /// the strong view of RGB tiles also changes channel gains and saturation
@@ -130,7 +134,8 @@ void for_each_run_setting(S& s, F&& f) {
   f("preset", s.preset), f("expectation", s.expectation);
   f("data.folder", s.data.folder), f("data.normalise", s.data.normalise), f("data.labelled", s.data.labelled);
   f("data.labelled_pick", s.data.labelled_pick), f("data.test", s.data.test), f("data.validation", s.data.validation);
-  f("data.split_pick", s.data.split_pick), f("data.label_map", s.data.label_map), f("data.resize", s.data.resize);
+  f("data.split_pick", s.data.split_pick), f("data.label_map", s.data.label_map), f("data.spacing", s.data.spacing);
+  f("data.resize", s.data.resize);
   f("data.resize_order", s.data.resize_order);
   f("network.name", s.network.name), f("network.width", s.network.width);
   f("train.method", s.train.method), f("train.steps", s.train.steps), f("train.batch", s.train.batch);
@@ -145,6 +150,7 @@ void for_each_run_setting(S& s, F&& f) {
   f("train.seed", s.train.seed);
   f("augment.flip", s.augment.flip), f("augment.rotate", s.augment.rotate), f("augment.turn", s.augment.turn);
   f("augment.scale", s.augment.scale), f("augment.place_share", s.augment.place_share);
+  f("augment.foreground", s.augment.foreground);
   f("augment.strong", s.augment.strong), f("augment.colour", s.augment.colour);
   f("augment.strong_labelled", s.augment.strong_labelled), f("augment.copy_paste", s.augment.copy_paste);
   f("mix.box", s.mix.box), f("mix.unlabelled_weight", s.mix.unlabelled_weight), f("mix.ema_decay", s.mix.ema_decay),

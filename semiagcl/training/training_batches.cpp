@@ -24,6 +24,7 @@ datasets::BatchSpec batch_spec(const RunSettings& s, const Phase& phase, std::in
   spec.weak.flip = axes_named(s.augment.flip, "augment.flip");
   spec.weak.quarter_turns = s.augment.rotate;
   spec.weak.turn = s.augment.turn, spec.weak.scale = s.augment.scale, spec.weak.free_share = s.augment.place_share;
+  spec.foreground_share = s.augment.foreground;
   spec.strong = s.augment.colour ? datasets::StrongSpec::colours() : datasets::StrongSpec::volumes();
   if (s.augment.strong == "full") spec.strong = spec.strong.full();
   spec.strong_labelled = s.augment.strong_labelled;

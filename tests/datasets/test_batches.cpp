@@ -54,6 +54,42 @@ TEST(Batches, ShapesAndHalves) {
   for (std::size_t j = 0; j < 5; ++j) EXPECT_EQ(b.ids[j] < "phantom_003", j < 2);
 }
 
+/// Crops of three voxels about a voxel of a drawn class, the large one as often as the small one.
+TEST(Batches, CropsCentredOnForeground) {
+  Sample one{"a", Tensor::full({9, 9, 9, 1}, 0), Tensor::zeros({9, 9, 9}, engine::Dtype::u8), {}};
+  std::uint8_t* const y = one.label.data<std::uint8_t>();
+  for (std::int64_t d = 2; d < 7; ++d)
+    for (std::int64_t h = 1; h < 4; ++h) std::fill_n(y + (d * 9 + h) * 9 + 2, 5, std::uint8_t(1));
+  y[(4 * 9 + 7) * 9 + 4] = 2;  // one voxel of 729
+  y[0] = not_annotated;        // is no class
+  BatchSpec crops{.labelled = 1, .unlabelled = 0, .weak = {.crop = {{3, 3, 3}}}, .foreground_share = 1, .seed = 4};
+  std::array<int, 3> centred = {};
+  constexpr int steps = 200;
+  for (int step = 0; step < steps; ++step)
+    ++centred[std::size_t(make_batch({one}, {}, crops, step).label.data<std::int32_t>()[13])];
+  EXPECT_EQ(centred[0], 0);
+  EXPECT_NEAR(centred[2], steps / 2, 30);
+  crops.foreground_share = 0.5;
+  int moved = 0;
+  for (int step = 0; step < steps; ++step) moved += make_batch({one}, {}, crops, step).label.data<std::int32_t>()[13] == 2;
+  EXPECT_NEAR(moved, steps / 4, 25);
+  std::fill_n(y, one.label.size(), std::uint8_t(0));  // of background alone: where it was drawn
+  crops.foreground_share = 1;
+  const Batch stays = make_batch({one}, {}, crops, 3);
+  crops.foreground_share = 0;
+  expect_same(stays, make_batch({one}, {}, crops, 3));
+}
+
+/// A voxel at the border is not at the centre, but in the crop; a volume smaller than the crop stays where it is.
+TEST(Batches, ForegroundAtTheBorder) {
+  Sample one{"a", Tensor::full({2, 9, 9, 1}, 0), Tensor::zeros({2, 9, 9}, engine::Dtype::u8), {}};
+  one.label.data<std::uint8_t>()[8] = 1;  // d 0, h 0, w 8
+  const BatchSpec crops{.labelled = 1, .unlabelled = 0, .weak = {.crop = {{4, 4, 4}}}, .foreground_share = 1};
+  const Batch b = make_batch({one}, {}, crops, 0);
+  EXPECT_EQ(b.places[0].start, (engine::Extents{{0, 0, 5}}));
+  EXPECT_EQ(std::count(b.label.data<std::int32_t>(), b.label.data<std::int32_t>() + 64, 1), 1);
+}
+
 /// Both views of a sample show the same place: without strong changes they are the same bits.
 TEST(Batches, ViewsShareTheirPlace) {
   const auto labelled = samples(0, 3, true), unlabelled = samples(3, 8, false);

@@ -36,5 +36,17 @@ TEST(Work, OfATransposedConvolutionAndAProduct) {
   EXPECT_EQ(work_of([&] { ops::matmul(a, b); }), 2 * 2 * 3 * 4);
 }
 
+/// Inputs and result forward; the gradient of the result and of the inputs backward.
+TEST(Work, BytesOfAProductAndItsGradients) {
+  const Variable a = Variable::parameter(random_tensor({2, 3}, 3)), b(random_tensor({3, 4}, 4));
+  const double before = engine::bytes_moved();
+  autograd::Tape tape;
+  const Variable y = ops::matmul(a, b);
+  const double each = double(y.value().bytes()) / 8;
+  EXPECT_EQ(engine::bytes_moved() - before, each * (6 + 12 + 8));
+  tape.backward(y, engine::Tensor::full(y.shape(), 1, y.value().dtype()));
+  EXPECT_EQ(engine::bytes_moved() - before, each * (6 + 12 + 8) + each * (8 + 6));
+}
+
 }  // namespace
 }  // namespace sagcl::tests

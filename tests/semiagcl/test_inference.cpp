@@ -152,6 +152,41 @@ TEST(Predict, ANetworkOfImagesSeesOnePlaneAfterTheOther) {
     }
 }
 
+/// With data.spacing the network sees the resampled image, and its probabilities are brought back, whole or in windows.
+TEST(Predict, AtASpacing) {
+  const datasets::Spacing spacing = {3, 0.8, 1};
+  constexpr std::array linear = {datasets::Interpolation::linear, datasets::Interpolation::linear,
+                                 datasets::Interpolation::linear};
+  for (const char* name : {"vnet", "unet"})
+    for (const bool windows : {false, true}) {
+      SCOPED_TRACE(fmt::format("{} {}", name, windows));
+      const auto net = network(name);
+      const bool flat = net->flat();
+      RunSettings settings;
+      settings.network.name = name;
+      settings.train.patch = {flat ? 1 : 16, 16, 16};
+      if (windows) settings.evaluation.stride = {flat ? 1 : 8, 8, 8};
+      settings.data.spacing = {flat ? 0.0 : 1.5, 1, 1};
+      const Shape s{9, 30, 21, 1};
+      const Tensor image = tests::random_tensor(s, 3, Dtype::f32);
+      Planes planes;
+      const Tensor label = predict(*net, image, settings, Device::cpu(), planes.events(), spacing);
+      const Tensor seen = resized_image(image, settings.data, spacing);
+      EXPECT_EQ(seen.shape(), Shape({flat ? 9 : 18, 24, 21, 1}));
+      RunSettings as_it_is = settings;
+      as_it_is.data.spacing = {};
+      Planes at_network;
+      predict(*net, seen, as_it_is, Device::cpu(), at_network.events());
+      const std::vector<float> values(at_network.values.begin(), at_network.values.end());
+      const Tensor p = Tensor::of<float>(seen.shape().with(3, classes), values);
+      const Tensor expected = datasets::resampled(p, {{s[0], s[1], s[2]}}, linear);
+      ASSERT_EQ(planes.values.size(), std::size_t(expected.size()));
+      for (std::size_t i = 0; i < planes.values.size(); ++i)
+        ASSERT_NEAR(planes.values[i], double(expected.data<float>()[i]), 1e-6);
+      EXPECT_EQ(first_largest(planes.values), label.to_doubles());
+    }
+}
+
 TEST(Predict, MemoryDoesNotGrowWithTheDepthBeyondTheLabel) {
   engine::CachingAllocator& memory = engine::allocator(Device::cpu());
   for (const bool windows : {false, true}) {

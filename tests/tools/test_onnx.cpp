@@ -182,6 +182,8 @@ TEST(Onnx, SaysVersionsAndWhatTheNetworkNeeds) {
                                                        {"sagcl", tools::version()},
                                                        {"normalise", "z_score"},
                                                        {"normalise_rule", notes["normalise_rule"]},
+                                                       {"spacing_mm_dhw", "[]"},
+                                                       {"spacing_rule", "none"},
                                                        {"resize", "0"},
                                                        {"resize_rule", "none"},
                                                        {"multiple_of", "16"},

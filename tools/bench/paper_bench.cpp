@@ -7,8 +7,8 @@
 #include "engine/files/atomic_file.h"
 #include "engine/files/read_file.h"
 #include "tools/bench/paper_text.h"
-#include "tools/bench/run_records.h"
 #include "tools/bench/run_pool.h"
+#include "tools/bench/run_records.h"
 #include "tools/programs/program.h"
 #include "tools/programs/progress.h"
 #include "tools/programs/signals.h"
@@ -165,7 +165,7 @@ void PaperSession::ended(const RunPool::Ended& run) {
         "{}: {}", name(run.id),
         figures ? fmt::format("Dice {} in {}", number(figures->figures.dice, 1), duration_text(60 * figures->minutes))
         : results_[run.id]->not_finite ? "not finite"
-                                      : "no test cases"));
+                                       : "no test cases"));
     return write();
   }
   if (stop_signal() || code_ != exit_ok) return;  // it was asked to leave

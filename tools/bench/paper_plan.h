@@ -23,13 +23,13 @@ struct PaperBench {
   std::vector<std::string> labelled;  ///< empty: the table's
   std::vector<std::string> seeds = {"0", "1", "2"};
   std::vector<WarmUp> warm_ups = {WarmUp::pasted};
-  std::vector<std::string> set;        ///< settings of all runs, key=value
-  std::vector<std::string> arguments;  ///< of sagcl-train, common to all runs: data, device, threads
-  std::filesystem::path out;           ///< folder of runs and tables
-  std::filesystem::path train;         ///< the program sagcl-train
+  std::vector<std::string> set;              ///< settings of all runs, key=value
+  std::vector<std::string> arguments;        ///< of sagcl-train, common to all runs: data, device, threads
+  std::filesystem::path out;                 ///< folder of runs and tables
+  std::filesystem::path train;               ///< the program sagcl-train
   std::vector<std::filesystem::path> known;  ///< runs.jsonl of elsewhere: its runs are not run again (run_records.h)
-  std::size_t jobs = 1;                ///< runs side by side
-  bool list = false;                   ///< print the command of every run instead of running it
+  std::size_t jobs = 1;                      ///< runs side by side
+  bool list = false;                         ///< print the command of every run instead of running it
 };
 
 /// What a row of the result is compared as.

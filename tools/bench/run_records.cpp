@@ -70,7 +70,8 @@ RunOutcomes read_outcomes(const std::vector<std::filesystem::path>& files) {
         const Json json = Json::parse(line);
         all[json.at("run").get<std::string>()] = outcome_in(json, where);
       } catch (const Json::exception& e) {
-        throw engine::DataError(fmt::format("{}: not a run as sagcl-bench paper writes them to runs.jsonl: {}", where, e.what()));
+        throw engine::DataError(
+            fmt::format("{}: not a run as sagcl-bench paper writes them to runs.jsonl: {}", where, e.what()));
       }
     }
   }

@@ -109,7 +109,7 @@ fs::path predict_case(TrainedNetwork& trained, const std::string& id, datasets::
     probabilities.emplace(files.probabilities_file(id, plane), shape.with(3, classes), image.geometry);
     events.probabilities = [&](const engine::Tensor& planes) { probabilities->write(planes); };
   }
-  engine::Tensor mask = semiagcl::predict(*trained.network, image.voxels, s, device, events);
+  engine::Tensor mask = semiagcl::predict(*trained.network, image.voxels, s, device, events, image.geometry.spacing);
   image.voxels = {};
   if (s.evaluation.largest_component) mask = semiagcl::largest_components(std::move(mask), classes);
   if (probabilities) probabilities->commit();

@@ -35,6 +35,8 @@ std::map<std::string, std::string> network_notes(const TrainedNetwork& trained) 
           {"sagcl", version()},
           {"normalise", s.data.normalise},
           {"normalise_rule", rule_of(datasets::normalisation_named(s.data.normalise))},
+          {"spacing_mm_dhw", fmt::format("[{}]", fmt::join(s.data.spacing, ", "))},
+          {"spacing_rule", s.data.spacing.empty() ? "none" : "resampled before, outer faces fixed; 0 leaves an axis"},
           {"resize", std::to_string(s.data.resize)},
           {"resize_rule", resize_rule},
           {"multiple_of", std::to_string(layers::Segmenter::stride())},

@@ -1,6 +1,7 @@
 #include "tools/inspect/profile.h"
 
 #include <algorithm>
+#include <limits>
 #include <nlohmann/json.hpp>
 
 #include "engine/devices/device_registry.h"
@@ -27,7 +28,7 @@ void add(Rows& rows, const std::string& name, const Profile::Row& row) {
   auto found = std::find_if(rows.begin(), rows.end(), [&](const auto& r) { return r.first == name; });
   if (found == rows.end()) found = rows.insert(rows.end(), {name, {}});
   found->second.calls += row.calls, found->second.all += row.all, found->second.own += row.own;
-  found->second.work += row.work;
+  found->second.work += row.work, found->second.bytes += row.bytes;
 }
 
 /// Phases are the ranges right inside "step"; operations the innermost ones, under the phase they belong to.
@@ -48,23 +49,33 @@ struct Views {
   }
 };
 
-double speed(const Profile::Row& row) { return row.work / row.own / 1e6; }  // GFLOP/s
+/// So many per second, in 1e9, where there are any; and their share of `most`.
+std::vector<std::string> speed(double count, double milliseconds, double most) {
+  if (!(count > 0)) return {"", ""};
+  const double speed = count / milliseconds / 1e6;
+  return {number(speed, 1), number(100 * speed / most, 0) + " %"};
+}
 
 std::string table(const char* what, const Rows& rows, double Profile::Row::*value, double step, std::int64_t steps,
-                  double fastest) {
-  TextTable t({what, "calls", "ms", "share", "GFLOP/s", "of a product's"});
+                  const MachinePeak& peak) {
+  TextTable t({what, "calls", "ms", "share", "GFLOP/s", "of a product's", "MB", "GB/s", "of a copy's"});
   double shown = 0;
   constexpr std::size_t most = 40;
   for (std::size_t i = 0; i < std::min(most, rows.size()); ++i) {
     const auto& [name, row] = rows[i];
     shown += row.*value;
-    t.row({name, number(double(row.calls) / double(steps), 1), number(row.*value / double(steps)),
-           number(100 * row.*value / step, 1) + " %", row.work > 0 ? number(speed(row), 1) : "",
-           row.work > 0 ? number(100 * speed(row) / fastest, 0) + " %" : ""});
+    std::vector<std::string> cells = {name, number(double(row.calls) / double(steps), 1), number(row.*value / double(steps)),
+                                      number(100 * row.*value / step, 1) + " %"};
+    const auto products = speed(row.work, row.own, peak.product), moves = speed(row.bytes, row.own, peak.copy);
+    cells.insert(cells.end(), products.begin(), products.end());
+    cells.push_back(row.bytes > 0 ? number(row.bytes / 1e6 / double(steps), 1) : "");
+    cells.insert(cells.end(), moves.begin(), moves.end());
+    t.row(std::move(cells));
   }
   t.rule();
-  if (rows.size() > most) t.row({fmt::format("and {} more, not listed", rows.size() - most), "", "", "", "", ""});
-  t.row({"together", "", number(shown / double(steps)), number(100 * shown / step, 1) + " %", "", ""});
+  if (rows.size() > most)
+    t.row({fmt::format("and {} more, not listed", rows.size() - most), "", "", "", "", "", "", "", ""});
+  t.row({"together", "", number(shown / double(steps)), number(100 * shown / step, 1) + " %", "", "", "", "", ""});
   return t.text();
 }
 
@@ -84,7 +95,8 @@ double Profile::now() const {
 
 void Profile::begin(const char* name) {
   if (!ours()) return;
-  open_.push_back({open_.empty() ? name : open_.back().path + "/" + name, name, now(), 0, engine::work_done()});
+  open_.push_back(
+      {open_.empty() ? name : open_.back().path + "/" + name, name, now(), 0, engine::work_done(), engine::bytes_moved()});
 }
 
 void Profile::end() {
@@ -93,9 +105,10 @@ void Profile::end() {
   open_.pop_back();
   const double length = now() - range.begun;
   Row& row = rows_[range.path];
-  const double work = engine::work_done() - range.work;
+  const double work = engine::work_done() - range.work, bytes = engine::bytes_moved() - range.bytes;
   ++row.calls, row.all += length, row.own += length - range.inside, row.work += work - range.work_inside;
-  if (!open_.empty()) open_.back().inside += length, open_.back().work_inside += work;
+  row.bytes += bytes - range.bytes_inside;
+  if (!open_.empty()) open_.back().inside += length, open_.back().work_inside += work, open_.back().bytes_inside += bytes;
   if (events_.size() < most_events) events_.push_back({range.name, range.begun, length});
 }
 
@@ -108,37 +121,48 @@ std::string Profile::trace() const {
   return json_text(json) + "\n";
 }
 
-double product_speed(engine::Device device) {
-  constexpr std::int64_t n = 1024;
+MachinePeak measured_peak(engine::Device device) {
+  constexpr std::int64_t n = 1024, copied = std::int64_t(1) << 24;
   const autograd::Variable a(engine::Tensor::full({n, n}, 0.5, engine::Dtype::f32, device));
-  double best = 0;
-  for (int i = 0; i < 5; ++i) {
-    engine::runtime(device).synchronize();
-    const auto begin = std::chrono::steady_clock::now();
-    ops::matmul(a, a);
-    engine::runtime(device).synchronize();
-    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-    best = std::max(best, 2e-9 * double(n * n * n) / seconds);
-  }
-  return best;
+  const engine::Tensor large = engine::Tensor::full({copied}, 0.5, engine::Dtype::f32, device);
+  const auto seconds = [&](const auto& f) {
+    double best = std::numeric_limits<double>::infinity();
+    for (int i = 0; i < 5; ++i) {
+      engine::runtime(device).synchronize();
+      const auto begin = std::chrono::steady_clock::now();
+      f();
+      engine::runtime(device).synchronize();
+      best = std::min(best, std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
+    }
+    return best;
+  };
+  return {.product = 2e-9 * double(n * n * n) / seconds([&] { ops::matmul(a, a); }),
+          .copy = 2e-9 * double(large.bytes()) / seconds([&] { return large.clone(); })};
 }
 
-std::string profile_text(const Profile& profile, std::int64_t steps, double fastest) {
+std::string profile_text(const Profile& profile, std::int64_t steps, const MachinePeak& peak) {
   const Views views(profile);
   return fmt::format(
-             "{} steps of {:.2f} ms; calls and times are of one step. A large matrix product reaches {:.0f} GFLOP/s here; "
-             "algorithms that save multiplications may pass it\n\n",
-             steps, views.step / double(steps), fastest) +
-         table("phase", views.phases, &Profile::Row::all, views.step, steps, fastest) + "\n" +
-         table("operation, without what is inside", views.operations, &Profile::Row::own, views.step, steps, fastest);
+             "{} steps of {:.2f} ms; calls and times are of one step. A large matrix product reaches {:.0f} GFLOP/s here, "
+             "a large copy {:.1f} GB/s;\nalgorithms that save multiplications may pass the one, what stays in the caches "
+             "the "
+             "other\n\n",
+             steps, views.step / double(steps), peak.product, peak.copy) +
+         table("phase", views.phases, &Profile::Row::all, views.step, steps, peak) + "\n" +
+         table("operation, without what is inside", views.operations, &Profile::Row::own, views.step, steps, peak);
 }
 
-std::string profile_json(const Profile& profile, std::int64_t steps, double fastest) {
-  nlohmann::ordered_json json = {{"schema_version", 1}, {"steps", steps}, {"product_gflops", fastest}};
+std::string profile_json(const Profile& profile, std::int64_t steps, const MachinePeak& peak) {
+  nlohmann::ordered_json json = {
+      {"schema_version", 1}, {"steps", steps}, {"product_gflops", peak.product}, {"copy_gbps", peak.copy}};
   json["ranges"] = nlohmann::ordered_json::array();
   for (const auto& [path, row] : profile.rows())
-    json["ranges"].push_back(
-        {{"path", path}, {"calls", row.calls}, {"all_ms", row.all}, {"own_ms", row.own}, {"flop", row.work}});
+    json["ranges"].push_back({{"path", path},
+                              {"calls", row.calls},
+                              {"all_ms", row.all},
+                              {"own_ms", row.own},
+                              {"flop", row.work},
+                              {"bytes", row.bytes}});
   return json_text(json, 1) + "\n";
 }
 

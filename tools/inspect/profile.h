@@ -23,6 +23,7 @@ class Profile final : public engine::RangeListener {
     std::int64_t calls = 0;
     double all = 0, own = 0;  ///< milliseconds, with and without what is inside
     double work = 0;          ///< operations of convolutions and products (engine/work.h), without what is inside
+    double bytes = 0;         ///< that operations had to move at least (engine/work.h), without what is inside
   };
   /// By the path "step/forward/enc0/conv"; parts of a path that repeat inside one another stay apart.
   const std::map<std::string, Row>& rows() const { return rows_; }
@@ -35,7 +36,7 @@ class Profile final : public engine::RangeListener {
   struct Open {
     std::string path, name;
     double begun, inside = 0;
-    double work, work_inside = 0;
+    double work, bytes, work_inside = 0, bytes_inside = 0;
   };
   struct Event {
     std::string name;
@@ -51,12 +52,16 @@ class Profile final : public engine::RangeListener {
   std::vector<Event> events_;
 };
 
-/// What the device reaches in a large matrix product, in GFLOP/s: to compare with. The best of some.
-double product_speed(engine::Device device);
+/// What the device reaches, to compare with; the best of some.
+struct MachinePeak {
+  double product;  ///< GFLOP/s of a large matrix product
+  double copy;     ///< GB/s of a large copy, read and written
+};
+MachinePeak measured_peak(engine::Device device);
 
 /// The rows with so many steps: phases of the step, then operations of all modules by their own time, forward and backward
-/// apart, those of convolutions and products with their speed and its share of `fastest`.
-std::string profile_text(const Profile& profile, std::int64_t steps, double fastest);
-std::string profile_json(const Profile& profile, std::int64_t steps, double fastest);
+/// apart, those of convolutions and products with their speed and its share of the peak, all with what they move.
+std::string profile_text(const Profile& profile, std::int64_t steps, const MachinePeak& peak);
+std::string profile_json(const Profile& profile, std::int64_t steps, const MachinePeak& peak);
 
 }  // namespace sagcl::tools

@@ -201,7 +201,8 @@ void add_paper_options(CLI::App* sub, Options& o, tools::PaperBench& paper) {
       ->check(CLI::Range(1, 1024));
   sub->add_option("--threads", o.threads, "CPU threads of a run (default: 1, with --size full all)")
       ->check(CLI::Range(1, 1024));
-  sub->add_option("--known", paper.known, "runs.jsonl of another --out, machine or day: its runs count and are not run again")
+  sub->add_option("--known", paper.known,
+                  "runs.jsonl of another --out, machine or day: its runs count and are not run again")
       ->type_name("FILE");
   sub->add_flag("--list", paper.list, "print the sagcl-train command of every run and leave");
   sub->add_option("--device", o.device, "auto, cpu, cuda or cuda:N")->capture_default_str();

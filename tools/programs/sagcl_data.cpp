@@ -6,6 +6,7 @@
 #include "datasets/convert.h"
 #include "datasets/split.h"
 #include "engine/files/atomic_file.h"
+#include "tools/plan/plan.h"
 #include "tools/programs/program.h"
 #include "tools/report/html.h"
 #include "tools/report/overlay.h"
@@ -20,6 +21,8 @@ struct Options {
   std::string folder, label_map, pictures, to, out, replace_nan;
   bool fix_affine = false;
   semiagcl::RunSettings settings;  // of split
+  tools::PlanWishes wishes;        // of plan
+  std::string time = "20m";
 };
 
 std::optional<datasets::LabelRule> rule_of(const Options& o) {
@@ -143,6 +146,17 @@ int split(const Options& o) {
   return tools::exit_ok;
 }
 
+int plan(const Options& o) {
+  tools::require_folder(o.folder, "DIR");
+  tools::PlanWishes wishes = o.wishes;
+  wishes.folder = o.folder, wishes.minutes = tools::minutes_of(o.time);
+  if (!o.label_map.empty()) wishes.set.push_back("data.label_map=" + o.label_map);
+  fmt::print("{}", to_toml(tools::make_plan(wishes)));
+  tools::say_next(fmt::format("sagcl-train --config plan.toml --data {} --out RUN, with this in plan.toml",
+                              tools::shell_quoted(o.folder)));
+  return tools::exit_ok;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -183,7 +197,16 @@ int main(int argc, char** argv) {
                 "which of them: first, spread, seeded, block (whole patients; --seed says which)")
       ->capture_default_str();
   s->add_option("--seed", o.settings.train.seed, "of the seeded picks and the block")->capture_default_str();
+  CLI::App* p =
+      verb("plan", "settings for a training on it, each with its reason: what sagcl-train takes without --preset", plan);
+  p->add_option("--time", o.time, "what the training may take, 90s, 30m or 2h")->capture_default_str();
+  p->add_option("--labelled,--labeled", o.wishes.labelled, "labelled training cases: a count, a share, or ids a,b,c")
+      ->capture_default_str();
+  p->add_option("--device", o.wishes.device, "auto, cpu, cuda or cuda:N")->capture_default_str();
+  p->add_option("--set", o.wishes.set, "one setting that the plan keeps, key=value; may be repeated")
+      ->allow_extra_args(false);
   return tools::run_program(app, argc, argv,
+                            "  sagcl-data plan DIR --labelled 8 --time 30m > plan.toml\n"
                             "  sagcl-data check DIR --pictures check.html\n"
                             "  sagcl-data convert DIR --to NEW --label-map 0:0,255:1\n"
                             "  sagcl-data split DIR --out split.json --labelled 0.1 --test 0.2 --pick seeded\n",

@@ -89,11 +89,11 @@ int profile(const Options& o) {
       "profile takes a step to warm up and at least one more, and the run has {} left: look at an earlier one (--step)",
       left);
   trainer.advance(), trainer.reports();  // the first one prepares
-  const double fastest = tools::product_speed(subject.device());
+  const tools::MachinePeak peak = tools::measured_peak(subject.device());
   tools::Profile profile(subject.device());
   for (std::int64_t i = 0; i < steps; ++i) trainer.advance(), trainer.reports();
-  fmt::print("{}", o.json ? tools::profile_json(profile, steps, fastest)
-                          : subject.text() + "\n\n" + tools::profile_text(profile, steps, fastest));
+  fmt::print("{}", o.json ? tools::profile_json(profile, steps, peak)
+                          : subject.text() + "\n\n" + tools::profile_text(profile, steps, peak));
   if (!o.trace.empty()) engine::write_file_atomically(o.trace, profile.trace());
   return tools::exit_ok;
 }

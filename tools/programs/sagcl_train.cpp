@@ -2,9 +2,11 @@
 #include <CLI/CLI.hpp>
 #include <optional>
 
+#include "engine/files/atomic_file.h"
 #include "engine/files/read_file.h"
 #include "engine/parallel.h"
 #include "semiagcl/baselines/registry.h"
+#include "tools/plan/plan.h"
 #include "tools/programs/program.h"
 #include "tools/programs/signals.h"
 #include "tools/report/report.h"
@@ -21,7 +23,7 @@ using engine::fail;
 using engine::UsageError;
 
 struct Flags {
-  std::string preset, config, data, out, split, weights, method, labelled, seed, precision, device = "auto";
+  std::string preset, config, data, out, split, weights, method, labelled, seed, precision, time, device = "auto";
   std::vector<std::string> set;
   int threads = 0;
   bool resume = false, dry_run = false, no_report = false, list_methods = false, list_presets = false, print_config = false;
@@ -34,14 +36,32 @@ std::string full_path(const std::string& typed) {
   return (path.has_filename() ? path : path.parent_path()).string();
 }
 
-/// What the settings of a run are: those it has so far, or the defaults; then the preset, the file and the flags, the later
-/// one wins.
+/// A plan for images that no preset and no file has settings for: as TOML, and told.
+std::string planned(const Flags& f, const engine::Communicator& ranks) {
+  engine::require<UsageError>(ranks.size() == 1,
+                              "without --preset and --config a plan would be made by each of {} processes: make it first, "
+                              "sagcl-data plan DIR > plan.toml, and give it to all with --config plan.toml",
+                              ranks.size());
+  tools::require_folder(f.data, "--data");
+  tools::PlanWishes wishes{.folder = full_path(f.data), .device = f.device, .set = f.set};
+  if (!f.labelled.empty()) wishes.labelled = f.labelled;
+  if (!f.time.empty()) wishes.minutes = tools::minutes_of(f.time);
+  if (!f.method.empty()) wishes.set.push_back("train.method=" + f.method);
+  if (!f.seed.empty()) wishes.set.push_back("train.seed=" + f.seed);
+  const std::string text = to_toml(tools::make_plan(wishes));
+  tools::say(text);
+  return text;
+}
+
+/// What the settings of a run are: those it has so far, or those of a plan, or the defaults; then the preset, the file and
+/// the flags, the later one wins.
 struct Settings {
   semiagcl::RunSettings now;
   std::string changes;  ///< against those it has, a line each
 };
-Settings settings_of(const Flags& f, tools::RunState state) {
+Settings settings_of(const Flags& f, tools::RunState state, const std::string& plan) {
   semiagcl::RunSettings s;
+  tools::apply_toml(s, plan, "the plan");
   if (state != tools::RunState::none) {
     const std::filesystem::path saved = std::filesystem::path(f.out) / "config.toml";
     s = tools::settings_in(engine::read_file(saved), saved.string());
@@ -111,7 +131,14 @@ int run(const Flags& f, const std::string& command, engine::Communicator& ranks)
   engine::require<UsageError>(f.resume || f.dry_run || f.print_config || there == tools::RunState::none,
                               "{} already holds a run: continue it with --resume, or choose another folder", f.out);
   const tools::RunState state = f.resume ? there : tools::RunState::none;
-  const auto [settings, changes] = settings_of(f, state);
+  if (f.threads > 0) engine::set_threads(f.threads);
+  else tools::share_cores(ranks);
+  const bool plans = state == tools::RunState::none && f.preset.empty() && f.config.empty() && !f.data.empty();
+  engine::require<UsageError>(f.time.empty() || plans,
+                              "--time is for a plan, which is made without --preset and --config for a new run; say "
+                              "--set train.steps=N");
+  const std::string plan = plans && !f.print_config ? planned(f, ranks) : "";
+  const auto [settings, changes] = settings_of(f, state, plan);
   if (f.print_config) {
     fmt::print("{}", tools::to_toml(settings));
     return tools::exit_ok;
@@ -129,8 +156,7 @@ int run(const Flags& f, const std::string& command, engine::Communicator& ranks)
   const bool fresh = state == tools::RunState::none || state == tools::RunState::begun;
   if (f.resume && fresh) tools::say(fmt::format("{} holds no checkpoint yet: begun at step 0", f.out));
   if (fresh && !settings.train.weights.empty()) tools::require_file(settings.train.weights, "--weights");
-  if (f.threads > 0) engine::set_threads(f.threads);
-  else tools::share_cores(ranks);
+  if (plans && lock) engine::write_file_atomically(std::filesystem::path(f.out) / "plan.toml", plan);
   return tools::train({.settings = settings,
                        .out = f.out,
                        .split = f.split,
@@ -159,6 +185,8 @@ int main(int argc, char** argv) {
                  "start from the weights in this file: a run's checkpoint, or safetensors in PyTorch's order");
   app.add_option("--method", f.method, "how to train (see --list-methods)");
   app.add_option("--labelled,--labeled", f.labelled, "labelled training cases: a count, a share, or ids a,b,c");
+  app.add_option("--time", f.time,
+                 "what the training may take, 30m or 2h: without --preset a plan is made for it (default: 20m)");
   app.add_option("--seed", f.seed, "of weights, crops, augmentation and dropout");
   app.add_option("--set", f.set, "one setting, key=value; may be repeated")->allow_extra_args(false);
   app.add_option("--device", f.device, "auto, cpu, cuda or cuda:N")->capture_default_str();
@@ -177,6 +205,7 @@ int main(int argc, char** argv) {
   for (int i = 0; i < argc; ++i) command += (i ? " " : "") + tools::shell_quoted(argv[i]);
   return tools::run_program(
       app, argc, argv,
+      "  sagcl-train --data DIR --labelled 8 --time 30m --out runs/own      # settings by a plan, from the data\n"
       "  sagcl-train --preset hippocampus --data data/hippocampus --out runs/first\n"
       "  sagcl-train --preset hippocampus --data DIR --out runs/b --method supervised --labelled 8 --set train.steps=1000\n"
       "  sagcl-train --resume --out runs/first\n"

@@ -93,6 +93,17 @@ void check(const RunSettings& s) {
   }
   require<UsageError>(s.data.resize_order == 0 || s.data.resize_order == 1,
                       "data.resize_order = {}: choose 0 (nearest) or 1 (bilinear)", s.data.resize_order);
+  const std::vector<double>& spacing = s.data.spacing;
+  require<UsageError>(
+      spacing.empty() || (spacing.size() == 3 &&
+                          std::all_of(spacing.begin(), spacing.end(), [](double mm) { return mm >= 0 && mm <= 1000; })),
+      "data.spacing = [{}]: choose three numbers of millimetres along D, H, W, 0 for an axis that stays, or []",
+      fmt::join(spacing, ", "));
+  require<UsageError>(spacing.empty() || !flat || spacing[0] == 0,
+                      "data.spacing = [{}]: {} sees one plane at a time, so D stays as it is; begin with 0",
+                      fmt::join(spacing, ", "), s.network.name);
+  require<UsageError>(spacing.empty() || s.data.resize == 0,
+                      "data.spacing and data.resize = {} both say how large an image becomes; leave one out", s.data.resize);
   datasets::parse_label_rule(s.data.label_map);
   require<UsageError>(s.train.learning_rate > 0, "train.learning_rate = {}: must be positive", s.train.learning_rate);
   require<UsageError>(s.train.unlabelled == "half" || s.train.unlabelled == "beside",
@@ -110,6 +121,8 @@ void check(const RunSettings& s) {
   require<UsageError>(s.augment.scale >= 1 && s.augment.scale <= 10,
                       "augment.scale = {}: choose the largest factor, 1 (no scaling) to 10; samples shrink by it, too",
                       s.augment.scale);
+  require<UsageError>(s.augment.foreground >= 0 && s.augment.foreground <= 1,
+                      "augment.foreground = {}: choose a share of the labelled crops, 0 to 1", s.augment.foreground);
   require<UsageError>(s.augment.place_share >= 0 && s.augment.place_share <= 1,
                       "augment.place_share = {}: choose a share of the samples, 0 to 1", s.augment.place_share);
   require<UsageError>(s.augment.strong == "plain" || s.augment.strong == "full",

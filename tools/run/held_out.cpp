@@ -27,7 +27,7 @@ Sample HeldOut::load(const std::string& id) const {
 }
 
 Tensor HeldOut::predict(layers::Segmenter& network, const Sample& sample) const {
-  const Tensor prediction = semiagcl::predict(network, sample.image, settings_, device_);
+  const Tensor prediction = semiagcl::predict(network, sample.image, settings_, device_, {}, sample.geometry.spacing);
   return settings_.evaluation.largest_component ? semiagcl::largest_components(prediction, data_.training.classes)
                                                 : prediction;
 }

@@ -102,7 +102,7 @@ Tensor corner(const Tensor& volume, const Extents& size) {
 Sample trial_part(Sample sample, const RunSettings& s, bool flat) {
   Extents size = sample.extents();
   if (flat) size[0] = 1;
-  if (!s.evaluation.stride.empty() && s.data.resize == 0)
+  if (!s.evaluation.stride.empty() && s.data.resize == 0 && s.data.spacing.empty())
     for (int a = 0; a < 3; ++a) size[a] = std::min(size[a], s.train.patch[std::size_t(a)]);
   if (size != sample.extents()) sample.geometry.nifti_header.clear();  // it is the whole case's
   sample.image = corner(sample.image, size);

@@ -91,8 +91,8 @@ std::vector<Sample> load_resized(const RunData& data, const std::vector<std::str
   for (const std::string& id : ids) {
     leave_if_asked();
     Sample sample = std::move(datasets::load_samples(data.dataset, {id}, normalisation, with_labels).front());
-    sample.image = semiagcl::resized_image(sample.image, s.data);
-    if (sample.label.defined()) sample.label = semiagcl::resized_label(sample.label, s.data);
+    sample.image = semiagcl::resized_image(sample.image, s.data, sample.geometry.spacing);
+    if (sample.label.defined()) sample.label = semiagcl::resized_label(sample.label, s.data, sample.geometry.spacing);
     footprint.add(sample);
     samples.push_back(std::move(sample));
   }

@@ -40,7 +40,8 @@ TEST_F(Inspect, MemoryAndProfile) {
 
   const Outcome p = inspect({"profile", at("run"), "--step", "6", "--steps", "2", "--trace", at("trace.json")});
   ASSERT_EQ(p.code, 0) << p.err;
-  for (const char* part : {"2 steps of", "forward", "backward", "optimiser", "backward conv", "GFLOP/s"})
+  for (const char* part :
+       {"2 steps of", "forward", "backward", "optimiser", "backward conv", "GFLOP/s", "GB/s", "of a copy's"})
     EXPECT_TRUE(contains(p.out, part));
   EXPECT_GT(Json::parse(content_of(at("trace.json")))["traceEvents"].size(), 100u);
   EXPECT_EQ(inspect({"profile", at("run")}).code, 2);  // nothing is left of it

@@ -1,0 +1,137 @@
+#include "tools/plan/plan.h"
+
+#include "tests/tools/tools_support.h"
+#include "tools/run/config.h"
+
+// Settings for images that no preset was made for.
+using namespace sagcl;
+using tests::contains;
+using tests::expect_error;
+using tests::Folders;
+using tests::run;
+
+namespace {
+
+/// Small volumes of equal voxels, as the hippocampus.
+tools::DataFacts volumes() {
+  tools::DataFacts f;
+  f.labelled = 8, f.unlabelled = 200, f.test = 50, f.classes = {"background", "anterior", "posterior"};
+  f.measured = true;
+  f.extents = {{35, 51, 36}}, f.smallest = {{24, 40, 31}}, f.largest = {{47, 59, 43}};
+  f.spacing = f.finest = f.coarsest = {1, 1, 1};
+  f.lowest = 0, f.highest = 2000, f.low = 200, f.high = 1800, f.mean = 900, f.deviation = 300;
+  f.share = {0.94, 0.03, 0.03};
+  return f;
+}
+
+std::string value(const std::vector<tools::PlanLine>& lines, const std::string& key) {
+  for (const tools::PlanLine& line : lines)
+    if (line.key == key) return line.value;
+  return "";
+}
+
+/// The lines, which must be settings that a run can have.
+std::vector<tools::PlanLine> plan(const tools::DataFacts& facts) {
+  tools::Plan plan;
+  plan.lines = tools::plan_of_data(facts);
+  for (const tools::PlanLine& line : plan.lines) EXPECT_EQ(line.key.find(' '), std::string::npos);
+  semiagcl::RunSettings s;
+  tools::apply_toml(s, to_toml(plan), "plan");
+  EXPECT_NO_THROW(tools::check(s)) << to_toml(plan);
+  return plan.lines;
+}
+
+}  // namespace
+
+TEST(Plan, SmallVolumes) {
+  const auto lines = plan(volumes());
+  EXPECT_EQ(value(lines, "network.name"), "\"vnet\"");
+  EXPECT_EQ(value(lines, "train.patch"), "[32, 48, 32]");
+  EXPECT_EQ(value(lines, "data.spacing"), "");
+  EXPECT_EQ(value(lines, "augment.flip"), "[\"W\"]");
+  EXPECT_EQ(value(lines, "evaluation.stride"), "");  // nearly a patch each
+  EXPECT_EQ(value(lines, "train.method"), "\"semi-agcl\"");
+  EXPECT_EQ(value(lines, "method.patch_grid"), "\"2x2x2\"");
+  EXPECT_EQ(value(lines, "data.normalise"), "\"z_score\"");
+}
+
+TEST(Plan, LargeVolumesAreCutAndCropsFindTheOrgan) {
+  tools::DataFacts f = volumes();
+  f.extents = {{88, 240, 200}}, f.largest = {{88, 300, 300}};
+  const auto lines = plan(f);
+  EXPECT_EQ(value(lines, "train.patch"), "[48, 64, 64]");
+  EXPECT_EQ(value(lines, "augment.foreground"), "0.33");
+  EXPECT_EQ(value(lines, "evaluation.stride"), "[24, 32, 32]");
+  EXPECT_EQ(value(lines, "evaluation.blending"), "\"gaussian\"");
+}
+
+TEST(Plan, FewCoarsePlanesAreImages) {
+  tools::DataFacts f = volumes();
+  f.extents = {{10, 256, 216}}, f.largest = {{16, 428, 512}};
+  f.spacing = {10, 1.4, 1.4}, f.finest = {5, 0.7, 0.7}, f.coarsest = {10, 1.9, 1.9};
+  const auto lines = plan(f);
+  EXPECT_EQ(value(lines, "network.name"), "\"unet\"");
+  EXPECT_EQ(value(lines, "data.spacing"), "[0, 1.4, 1.4]");
+  EXPECT_EQ(value(lines, "train.patch"), "[1, 192, 192]");
+  EXPECT_EQ(value(lines, "train.batch"), "8");
+  EXPECT_EQ(value(lines, "method.patch_grid"), "\"1x4x4\"");
+}
+
+TEST(Plan, VoxelsOfDifferentSizesAreBroughtToTheirMedian) {
+  tools::DataFacts f = volumes();
+  f.spacing = {2, 1, 1}, f.coarsest = {4, 1, 1};
+  EXPECT_EQ(value(plan(f), "data.spacing"), "[2, 1, 1]");
+  f.measured = false;  // nobody knows
+  EXPECT_EQ(value(plan(f), "data.spacing"), "");
+}
+
+TEST(Plan, WhatTheImagesAndNamesSay) {
+  tools::DataFacts f = volumes();
+  f.classes = {"background", "Left kidney", "Right kidney"};
+  EXPECT_EQ(value(plan(f), "augment.flip"), "[]");
+  f.classes = {"background", "left ventricle"};  // nothing to exchange it with
+  EXPECT_EQ(value(plan(f), "augment.flip"), "[\"W\"]");
+  f.unlabelled = 0;
+  EXPECT_EQ(value(plan(f), "train.method"), "\"supervised\"");
+  EXPECT_EQ(value(plan(f), "augment.copy_paste"), "\"always\"");
+  tools::DataFacts tiles = volumes();
+  tiles.channels = 3, tiles.measured = false, tiles.extents = tiles.smallest = tiles.largest = {{1, 224, 224}};
+  tiles.highest = 255;
+  const auto lines = plan(tiles);
+  EXPECT_EQ(value(lines, "data.normalise"), "\"unit\"");
+  EXPECT_EQ(value(lines, "augment.colour"), "true");
+  EXPECT_EQ(value(lines, "augment.rotate"), "true");
+  EXPECT_EQ(value(lines, "augment.flip"), "[\"H\", \"W\"]");
+}
+
+TEST(Plan, Times) {
+  EXPECT_DOUBLE_EQ(tools::minutes_of("30m"), 30);
+  EXPECT_DOUBLE_EQ(tools::minutes_of("1.5h"), 90);
+  EXPECT_DOUBLE_EQ(tools::minutes_of("90s"), 1.5);
+  for (const char* wrong : {"", "30", "m", "-1m", "0h", "1d", "nanm"})
+    expect_error<engine::UsageError>([&] { tools::minutes_of(wrong); }, {"--time", "30m"});
+}
+
+TEST(Plan, IsMadeShownAndTrained) {
+  Folders f;
+  const std::string data = std::string(SAGCL_SOURCE_DIR) + "/data/hippocampus";
+  const auto shown = run("sagcl-data", {"plan", data, "--labelled", "4", "--time", "20s", "--device", "cpu", "--set",
+                                        "network.width=2", "--set", "train.batch=2"});
+  ASSERT_EQ(shown.code, 0) << shown.err;
+  for (const char* part : {"4 labelled, ", "patch = [32, 48, 32]", "# volumes", "width = 2", "steps = ", "labelled = \"4\"",
+                           "20 s for the training", "held back"})
+    EXPECT_TRUE(contains(shown.out, part)) << part << "\n" << shown.out;
+  std::ofstream(f("plan.toml")) << shown.out;
+  const auto printed = run("sagcl-train", {"--config", f("plan.toml"), "--data", data, "--print-config"});
+  ASSERT_EQ(printed.code, 0) << printed.err;
+  EXPECT_TRUE(contains(printed.out, "patch = [32, 48, 32]"));
+
+  const auto trained =
+      run("sagcl-train", {"--data", data, "--labelled", "4", "--out", f("run"), "--device", "cpu", "--set",
+                          "network.width=2", "--set", "train.batch=2", "--set", "train.steps=4", "--no-report"});
+  ASSERT_EQ(trained.code, 0) << trained.err;
+  EXPECT_TRUE(contains(tests::content_of(f("run/plan.toml")), "preset = \"mixed\""));
+  EXPECT_TRUE(contains(tests::content_of(f("run/config.toml")), "preset = \"mixed\""));
+  EXPECT_TRUE(contains(tests::content_of(f("run/config.toml")), "steps = 4"));
+  EXPECT_EQ(run("sagcl-train", {"--preset", "hippocampus", "--data", data, "--out", f("b"), "--time", "5m"}).code, 2);
+}

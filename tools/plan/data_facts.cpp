@@ -1,0 +1,164 @@
+#include "tools/plan/data_facts.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "datasets/load.h"
+#include "tools/programs/progress.h"
+#include "tools/programs/signals.h"
+
+namespace sagcl::tools {
+
+using datasets::Case;
+using datasets::Image;
+using engine::Extents;
+using engine::Tensor;
+
+namespace {
+
+template <class T>
+T median_of(std::vector<T> v) {
+  std::nth_element(v.begin(), v.begin() + std::ptrdiff_t(v.size() / 2), v.end());
+  return v[v.size() / 2];
+}
+
+/// Numbers of a kind for D, H and W, case by case.
+template <class T>
+struct Columns {
+  std::array<std::vector<T>, 3> of;
+  template <class Triple>
+  void add(const Triple& v) {
+    for (int a = 0; a < 3; ++a) of[std::size_t(a)].push_back(v[std::size_t(a)]);
+  }
+  template <class Triple>
+  void summarise(Triple& middle, Triple& least, Triple& most) const {
+    for (int a = 0; a < 3; ++a) {
+      const auto& v = of[std::size_t(a)];
+      middle[a] = median_of(v), least[a] = *std::min_element(v.begin(), v.end()),
+      most[a] = *std::max_element(v.begin(), v.end());
+    }
+  }
+};
+
+/// At most so many values of a stream, evenly thinned out, for quantiles.
+class Thinned {
+ public:
+  void add(float v) {
+    if (n_++ % every_ != 0) return;
+    kept_.push_back(v);
+    if (kept_.size() < most) return;
+    for (std::size_t i = 0; i < kept_.size() / 2; ++i) kept_[i] = kept_[2 * i];
+    kept_.resize(kept_.size() / 2), every_ *= 2;
+  }
+  double quantile(double q) {
+    if (kept_.empty()) return 0;
+    const auto at = kept_.begin() + std::ptrdiff_t(q * double(kept_.size() - 1));
+    std::nth_element(kept_.begin(), at, kept_.end());
+    return *at;
+  }
+  double mean() const {
+    double sum = 0;
+    for (const float v : kept_) sum += v;
+    return kept_.empty() ? 0 : sum / double(kept_.size());
+  }
+  double deviation() const {
+    const double m = mean();
+    double sum = 0;
+    for (const float v : kept_) sum += (v - m) * (v - m);
+    return kept_.empty() ? 0 : std::sqrt(sum / double(kept_.size()));
+  }
+
+ private:
+  static constexpr std::size_t most = 1 << 20;
+  std::vector<float> kept_;
+  std::size_t n_ = 0, every_ = 1;
+};
+
+class Looking {
+ public:
+  explicit Looking(const datasets::Dataset& data) : data_(data) {
+    facts_.channels = data.channels, facts_.classes = data.classes;
+    facts_.share.assign(data.classes.size(), 0);
+    facts_.measured = true;
+    facts_.lowest = std::numeric_limits<double>::infinity(), facts_.highest = -facts_.lowest;
+  }
+
+  void add(const Case& one, bool with_label) {
+    const Image image = datasets::load_image(one, data_.channels);
+    const engine::Shape& s = image.voxels.shape();
+    extents_.add(std::array{s[0], s[1], s[2]}), spacings_.add(image.geometry.spacing);
+    facts_.measured = facts_.measured && image.geometry.measured;
+    const float* const x = image.voxels.data<float>();
+    for (std::int64_t i = 0; i < image.voxels.size(); ++i) {
+      facts_.lowest = std::min(facts_.lowest, double(x[i])), facts_.highest = std::max(facts_.highest, double(x[i]));
+      facts_.whole_numbers = facts_.whole_numbers && x[i] == std::floor(x[i]);
+    }
+    if (!with_label) return;
+    const Tensor label = datasets::load_label(one, image, data_.labels, data_.n_classes()).classes;
+    for (std::int64_t i = 0; i < label.size(); ++i) {
+      const std::uint8_t k = label.data<std::uint8_t>()[i];
+      if (k == datasets::not_annotated) continue;
+      ++facts_.share[k], ++annotated_;
+      if (k > 0) foreground_.add(x[i * s[3]]);
+    }
+  }
+
+  DataFacts facts() {
+    extents_.summarise(facts_.extents, facts_.smallest, facts_.largest);
+    spacings_.summarise(facts_.spacing, facts_.finest, facts_.coarsest);
+    for (double& share : facts_.share) share /= std::max(annotated_, 1.0);
+    facts_.low = foreground_.quantile(0.005), facts_.high = foreground_.quantile(0.995);
+    facts_.mean = foreground_.mean(), facts_.deviation = foreground_.deviation();
+    return facts_;
+  }
+
+ private:
+  const datasets::Dataset& data_;
+  DataFacts facts_;
+  Columns<std::int64_t> extents_;
+  Columns<double> spacings_;
+  Thinned foreground_;
+  double annotated_ = 0;
+};
+
+}  // namespace
+
+DataFacts look_at(const datasets::Dataset& data, const datasets::Split& split) {
+  Looking looking(data);
+  Progress progress({.label = "look", .total = std::int64_t(split.labelled.size() + split.unlabelled.size())});
+  std::int64_t done = 0;
+  const auto add = [&](const std::vector<std::string>& ids, bool with_label) {
+    for (const std::string& id : ids) {
+      leave_if_asked();
+      looking.add(datasets::find_case(data, id), with_label);
+      progress.update(++done, id);
+    }
+  };
+  add(split.labelled, true), add(split.unlabelled, false);
+  progress.finish();
+  DataFacts facts = looking.facts();
+  facts.labelled = std::int64_t(split.labelled.size()), facts.unlabelled = std::int64_t(split.unlabelled.size());
+  facts.test = std::int64_t(split.test.size());
+  return facts;
+}
+
+std::vector<std::string> sentences(const DataFacts& f) {
+  const auto mm = [](const datasets::Spacing& s) { return fmt::format("{:.3g} x {:.3g} x {:.3g}", s[0], s[1], s[2]); };
+  std::vector<std::string> all = {
+      fmt::format("{} labelled, {} unlabelled and {} test cases; {} channel{}, classes {}", f.labelled, f.unlabelled, f.test,
+                  f.channels, f.channels == 1 ? "" : "s", fmt::join(f.classes, ", ")),
+      fmt::format("extents D x H x W: median {}, from {} to {}", engine::to_string(f.extents), engine::to_string(f.smallest),
+                  engine::to_string(f.largest)),
+      f.measured ? fmt::format("voxels in mm: median {}, from {} to {}", mm(f.spacing), mm(f.finest), mm(f.coarsest))
+                 : "the files do not say how large a voxel is",
+      fmt::format("values from {:.6g} to {:.6g}{}; in labelled voxels {:.5g} to {:.5g} (0.5 and 99.5 %), mean {:.5g}, "
+                  "deviation {:.5g}",
+                  f.lowest, f.highest, f.whole_numbers ? ", whole numbers" : "", f.low, f.high, f.mean, f.deviation)};
+  std::string shares;
+  for (std::size_t k = 1; k < f.share.size(); ++k)
+    shares += fmt::format("{}{} {:.3g} %", shares.empty() ? "" : ", ", f.classes[k], 100 * f.share[k]);
+  all.push_back("of the annotated voxels: " + shares);
+  return all;
+}
+
+}  // namespace sagcl::tools

@@ -1,0 +1,34 @@
+#pragma once
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "datasets/resampling.h"
+#include "datasets/split.h"
+
+/// What a data set is like, as far as a plan of the training depends on it.
+namespace sagcl::tools {
+
+/// Of the training part alone: nothing that is held out is looked at. Intensities are those of the first channel.
+struct DataFacts {
+  std::int64_t labelled = 0, unlabelled = 0, test = 0;  ///< cases
+  std::int64_t channels = 1;
+  std::vector<std::string> classes;
+  bool measured = false;                                       ///< every image says how large its voxels are
+  engine::Extents extents, smallest, largest;                  ///< median, least and most along D, H, W
+  datasets::Spacing spacing = {}, finest = {}, coarsest = {};  ///< likewise, in millimetres
+  double lowest = 0, highest = 0;                              ///< of all voxels
+  bool whole_numbers = true;                                   ///< every voxel is one
+  /// In the labelled voxels of the labelled cases: all classes but the background.
+  double low = 0, high = 0, mean = 0, deviation = 0;  ///< 0.5 and 99.5 per cent, mean, standard deviation
+  std::vector<double> share;                          ///< of the annotated voxels, by class
+};
+
+/// Reads every image of the training part, and the labels of its labelled cases. Throws what load_image and load_label
+/// throw; Stopped if a signal asked to stop.
+DataFacts look_at(const datasets::Dataset& data, const datasets::Split& split);
+
+/// What was seen, in sentences.
+std::vector<std::string> sentences(const DataFacts& facts);
+
+}  // namespace sagcl::tools

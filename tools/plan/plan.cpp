@@ -1,0 +1,298 @@
+#include "tools/plan/plan.h"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+
+#include "datasets/text.h"
+#include "engine/devices/device_choice.h"
+#include "engine/parallel.h"
+#include "semiagcl/training/trainer.h"
+#include "tools/programs/program.h"
+#include "tools/programs/progress.h"
+#include "tools/programs/text_table.h"
+#include "tools/run/config.h"
+#include "tools/run/run_data.h"
+
+namespace sagcl::tools {
+
+using engine::Extents;
+using semiagcl::RunSettings;
+
+namespace {
+
+/// Beyond this an axis is coarser than the others: a step along it is no neighbour as one within a plane is.
+constexpr double anisotropic = 3;
+/// Planes that three halvings and a convolution of three can still make use of.
+constexpr std::int64_t few_planes = 24;
+constexpr std::int64_t stride = 16;  // extents a network can halve four times
+
+std::string list(const std::vector<std::string>& items) { return fmt::format("[{}]", fmt::join(items, ", ")); }
+std::string list(const Extents& e) { return fmt::format("[{}, {}, {}]", e[0], e[1], e[2]); }
+std::string quoted(const std::string& text) { return '"' + text + '"'; }
+
+/// A left one and a right one, as kidneys: a mirror would exchange them.
+bool has_sides(const std::vector<std::string>& classes) {
+  const auto named = [&](const std::string& side) {
+    return std::any_of(classes.begin(), classes.end(), [&](std::string name) {
+      std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return char(std::tolower(c)); });
+      return name.find(side) != std::string::npos;
+    });
+  };
+  return named("left") && named("right");
+}
+
+/// What volumes are cut along and how far apart their voxels will lie.
+struct Grid {
+  bool flat;
+  std::string why_flat;
+  std::array<double, 3> spacing = {0, 0, 0};  // 0: stays
+  Extents extents;                            // median, then
+
+  explicit Grid(const DataFacts& f) : extents(f.extents) {
+    const double in_plane = std::max(f.spacing[1], f.spacing[2]), ratio = f.measured ? f.spacing[0] / in_plane : 1;
+    flat = f.largest[0] == 1 || (ratio >= anisotropic && f.extents[0] <= few_planes);
+    why_flat = f.largest[0] == 1 ? "the images are planes"
+               : flat ? fmt::format("{} planes of {:.3g} mm, {:.1f} times as far apart as pixels: each for itself",
+                                    f.extents[0], f.spacing[0], ratio)
+                      : "volumes";
+    if (!f.measured || !differ(f)) return;
+    for (std::size_t a = flat ? 1 : 0; a < 3; ++a) spacing[a] = std::round(1000 * f.spacing[a]) / 1000;
+    extents = datasets::extents_at(f.extents, f.spacing, spacing);
+  }
+  /// By more than a twentieth.
+  static bool differ(const DataFacts& f) {
+    for (std::size_t a = 0; a < 3; ++a)
+      if (f.coarsest[a] > 1.05 * f.finest[a]) return true;
+    return false;
+  }
+  bool resamples() const { return spacing[2] > 0; }
+};
+
+/// The median extents in steps of 16, the largest cut until the product is at most `most`.
+Extents patch_of(const Grid& grid, std::int64_t most) {
+  Extents patch;
+  for (int a = 0; a < 3; ++a)
+    patch[a] = grid.flat && a == 0 ? 1 : std::max(stride, (grid.extents[a] + stride / 2) / stride * stride);
+  while (patch.volume() > most) {
+    int longest = 0;
+    for (int a = 1; a < 3; ++a)
+      if (patch[a] > patch[longest]) longest = a;
+    patch[longest] -= stride;
+  }
+  return patch;
+}
+
+Extents grid_of(const Extents& patch, bool flat) {
+  Extents grid;
+  for (int a = 0; a < 3; ++a) {
+    grid[a] = 1;
+    for (const std::int64_t parts : {flat ? 4 : 2, 2})
+      if (grid[a] == 1 && !(flat && a == 0) && patch[a] % parts == 0 && patch[a] / parts >= stride) grid[a] = parts;
+  }
+  return grid;
+}
+
+}  // namespace
+
+double minutes_of(const std::string& text) {
+  static const std::map<char, double> units = {{'s', 1.0 / 60}, {'m', 1}, {'h', 60}};
+  const auto unit = text.empty() ? units.end() : units.find(text.back());
+  const auto number = datasets::number_in<double>(text.substr(0, text.empty() ? 0 : text.size() - 1));
+  engine::require<engine::UsageError>(unit != units.end() && number && *number > 0 && *number < 1e5,
+                                      "--time '{}': expected a time like 90s, 30m or 2h", text);
+  return *number * unit->second;
+}
+
+std::vector<PlanLine> plan_of_parts(const datasets::Dataset& data, const std::string& labelled) {
+  std::vector<PlanLine> lines = {
+      {"data.labelled", quoted(labelled), labelled == "1.0" ? "all labels there are" : "asked for"}};
+  std::vector<std::string> patients;  // with a label, by name
+  for (const datasets::Case& one : data.cases)
+    if (one.has_label() && std::find(patients.begin(), patients.end(), one.patient) == patients.end())
+      patients.push_back(one.patient);
+  std::sort(patients.begin(), patients.end());
+  if (!data.test.empty())
+    lines.push_back({"data.test", quoted("0"), fmt::format("the data set has {} test cases of its own", data.test.size())});
+  else if (patients.size() < 10)
+    lines.push_back(
+        {"data.test", quoted("0"),
+         fmt::format("{} patients with labels are too few to hold some back: nothing will be measured", patients.size())});
+  else {
+    std::vector<std::string> test;
+    for (std::size_t i = 0; i < patients.size(); i += 5) test.push_back(patients[i]);
+    lines.push_back({"data.test", quoted(fmt::format("{}", fmt::join(test, ","))),
+                     "every fifth patient with labels, by name: held back, to measure what was learnt"});
+  }
+  return lines;
+}
+
+std::vector<PlanLine> plan_of_data(const DataFacts& f) {
+  const Grid grid(f);
+  std::vector<PlanLine> lines;
+  const auto line = [&](const char* key, const std::string& value, const std::string& reason) {
+    lines.push_back({key, value, reason});
+  };
+  if (grid.resamples())
+    line("data.spacing", fmt::format("[{}, {}, {}]", grid.spacing[0], grid.spacing[1], grid.spacing[2]),
+         grid.flat ? "mm, the median: pixels differ in size from case to case"
+                   : "mm, the median: voxels differ in size from case to case");
+  if (f.channels == 3 && f.whole_numbers && f.lowest >= 0)
+    line("data.normalise", quoted("unit"), "three channels of whole numbers: colours, black is 0 and white 1");
+  else
+    line("data.normalise", quoted("z_score"),
+         f.lowest < -500 && f.whole_numbers ? "of each image; these look like Hounsfield units, whose meaning is the same "
+                                              "in every image: a common window may do better"
+                                            : "of each image: brightness differs from one to the next");
+  line("network.name", quoted(grid.flat ? "unet" : "vnet"), grid.why_flat);
+  const Extents patch = patch_of(grid, grid.flat ? 192 * 192 : 64 * 64 * 48);
+  line("train.patch", list(patch),
+       fmt::format(
+           "the median extents {}{} in steps of 16, which four halvings need{}", engine::to_string(grid.extents),
+           grid.resamples() ? " at that spacing" : "",
+           patch_of(grid, std::int64_t(1) << 40) == patch ? "" : ", cut to what a CPU trains on in a second or less"));
+  line("train.batch", grid.flat ? "8" : "2", "pairs swap boxes, so an even number");
+  line("train.unlabelled", quoted("beside"), "as many unlabelled ones on top: the labelled ones stay");
+  line("train.optimiser", quoted("adam"), "needs no rate of its own for each data set");
+  line("train.learning_rate", "1e-3", "ten times that of the long recipes, for few steps");
+  line("train.poly_power", "0.9", "falls to 0 at the end");
+  const bool sides = has_sides(f.classes);
+  std::vector<std::string> flips;
+  if (!sides)
+    flips = grid.flat && !f.measured ? std::vector<std::string>{"\"H\"", "\"W\""} : std::vector<std::string>{"\"W\""};
+  line("augment.flip", list(flips),
+       sides              ? "a mirror would exchange the left and the right class"
+       : flips.size() > 1 ? "images without a place in the patient: no direction is known to matter"
+                          : "left and right; up, down, front and back look different in a patient");
+  line("augment.rotate", grid.flat && !f.measured && patch[1] == patch[2] ? "true" : "false",
+       "quarter turns: for images without an up and down alone");
+  line("augment.colour", f.channels == 3 ? "true" : "false", "the strong view changes colours: for three channels");
+  Extents image = grid.extents;
+  if (grid.flat) image[0] = 1;
+  const bool whole = image.volume() <= 2 * patch.volume();
+  line("augment.foreground", whole ? "0" : "0.33",
+       whole ? "a crop is nearly a whole image"
+             : "a third of the crops about a voxel of a drawn class: small organs would hardly be seen");
+  const bool few = f.unlabelled > 0;
+  line("train.method", quoted(few ? "semi-agcl" : "supervised"),
+       few ? fmt::format("{} images without labels are there to learn from", f.unlabelled) : "every image has a label");
+  if (few) {
+    const Extents parts = grid_of(patch, grid.flat);
+    line("method.preset", quoted("mixed"), "copy-paste with the teacher, which pays where labels are few");
+    line("method.warm_up_share", "0.5", "the first half supervised");
+    line("method.patch_grid", quoted(engine::to_string(parts)), "patches of 16 voxels a side or more");
+    line("method.bank_size", "1024", "sizes for few classes and short trainings, as in the small presets");
+    line("method.n_closest", "64", ""), line("method.n_hard", "64", ""), line("method.projection_hidden", "128", "");
+  } else {
+    line("augment.copy_paste", quoted("always"), "labelled images swap boxes");
+  }
+  if (!whole) {
+    const auto half = [&](int a) { return patch[a] == 1 ? 1 : patch[a] / 2; };
+    line("evaluation.stride", list(Extents{{half(0), half(1), half(2)}}), "windows overlap by half");
+    line("evaluation.blending", quoted("gaussian"), "the middle of a window counts more than its border");
+  }
+  return lines;
+}
+
+std::string to_toml(const Plan& plan) {
+  std::string text = "# A plan of sagcl-train. Change what you know better; sagcl-train --config takes it.\n";
+  for (const std::string& sentence : plan.seen) text += "# " + sentence + "\n";
+  std::vector<std::string> sections;
+  for (const PlanLine& line : plan.lines)
+    if (const std::string name = line.key.substr(0, line.key.find('.'));
+        std::find(sections.begin(), sections.end(), name) == sections.end())
+      sections.push_back(name);
+  for (const std::string& section : sections) {
+    text += fmt::format("\n[{}]\n", section);
+    for (const PlanLine& line : plan.lines) {
+      if (!line.key.starts_with(section + ".")) continue;
+      const std::string setting = line.key.substr(section.size() + 1) + " = " + line.value;
+      text += line.reason.empty() ? setting + "\n" : fmt::format("{:<28}  # {}\n", setting, line.reason);
+    }
+  }
+  return text;
+}
+
+namespace {
+
+/// Settings with the lines of a plan, then what the user sets.
+RunSettings settings_with(const Plan& plan, const PlanWishes& wishes) {
+  RunSettings s;
+  apply_toml(s, to_toml(plan), "the plan");
+  s.data.folder = wishes.folder;
+  for (const std::string& assignment : wishes.set) apply_assignment(s, assignment);
+  return s;
+}
+
+/// Seconds of a step behind the first, of the method's own phase or of the supervised one.
+double seconds_of_step(RunSettings s, const semiagcl::TrainingData& data, engine::Device device, bool own_phase) {
+  constexpr int steps = 3;
+  s.train.steps = steps, s.train.restarts = 0, s.debug = {}, s.train.weights.clear();
+  s.method.warm_up_share = own_phase ? 0 : 1;
+  semiagcl::Trainer trainer(s, data, device);
+  double fastest = 1e9;
+  for (int i = 0; i < steps; ++i) {
+    trainer.advance();
+    for (const semiagcl::StepReport& report : trainer.reports())
+      if (i > 0) fastest = std::min(fastest, report.seconds);
+  }
+  return fastest;
+}
+
+/// Width and steps for the time there is.
+void fit_time(Plan& plan, const PlanWishes& wishes) {
+  constexpr double share = 0.85;       // of the time: the rest reads, evaluates and writes
+  constexpr double least_steps = 800;  // by which the small presets have learnt most of what they will
+  constexpr double most_steps = 20000;
+  const engine::DeviceChoice choice = engine::resolve_device(wishes.device, "auto");
+  plan.seen.push_back(fmt::format("machine: {}, {} threads; {} for the training", choice.text, engine::threads(),
+                                  duration_text(60 * wishes.minutes)));
+  const RunData data = load_run_data(settings_with(plan, wishes), {});
+  const bool flat = settings_with(plan, wishes).network.name == "unet";
+  std::string tried;
+  for (const std::int64_t width : flat ? std::vector<std::int64_t>{16, 8} : std::vector<std::int64_t>{16, 8, 4}) {
+    RunSettings s = settings_with(plan, wishes);
+    s.network.width = width;
+    for (const std::string& assignment : wishes.set) apply_assignment(s, assignment);
+    const bool fixed = s.network.width != width;
+    double seconds = seconds_of_step(s, data.training, choice.device, false);
+    if (s.train.method != "supervised") seconds = (seconds + seconds_of_step(s, data.training, choice.device, true)) / 2;
+    const double steps = share * 60 * wishes.minutes / seconds;
+    tried += fmt::format("{}{} ms at {}", tried.empty() ? "a step takes " : ", ", number(1e3 * seconds, 0), s.network.width);
+    const bool last = fixed || width == (flat ? 8 : 4);
+    if (steps < least_steps && !last) continue;
+    const double rounded = std::clamp(std::floor(steps / 50) * 50, 50.0, most_steps);
+    plan.lines.push_back(
+        {"network.width", std::to_string(s.network.width), tried + ": the widest that leaves enough steps"});
+    plan.lines.push_back({"train.steps", fmt::format("{:.0f}", rounded),
+                          fmt::format("{} of {:.3g} s{}", duration_text(rounded * seconds), seconds,
+                                      rounded < least_steps ? ": few, more time would help" : "")});
+    plan.lines.push_back({"evaluation.checkpoint_every", fmt::format("{:.0f}", std::max(50.0, std::floor(rounded / 4))),
+                          "a quarter of the steps"});
+    return;
+  }
+}
+
+}  // namespace
+
+Plan make_plan(const PlanWishes& wishes) {
+  RunSettings s;
+  s.data.folder = wishes.folder;
+  for (const std::string& assignment : wishes.set) apply_assignment(s, assignment);
+  const datasets::Dataset data = open_data(s);
+  Plan plan;
+  plan.lines = plan_of_parts(data, wishes.labelled);
+  const RunSettings parts = settings_with(plan, wishes);
+  const DataFacts facts = look_at(data, datasets::make_split(data, split_rule(parts)));
+  plan.seen = sentences(facts);
+  const std::vector<PlanLine> lines = plan_of_data(facts);
+  plan.lines.insert(plan.lines.end(), lines.begin(), lines.end());
+  const auto given = [&](const std::string& key) {
+    return std::any_of(wishes.set.begin(), wishes.set.end(),
+                       [&](const std::string& one) { return one.starts_with(key + "="); });
+  };
+  if (!given("network.width") || !given("train.steps")) fit_time(plan, wishes);
+  return plan;
+}
+
+}  // namespace sagcl::tools
