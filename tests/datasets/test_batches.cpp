@@ -62,7 +62,8 @@ TEST(Batches, CropsCentredOnForeground) {
     for (std::int64_t h = 1; h < 4; ++h) std::fill_n(y + (d * 9 + h) * 9 + 2, 5, std::uint8_t(1));
   y[(4 * 9 + 7) * 9 + 4] = 2;  // one voxel of 729
   y[0] = not_annotated;        // is no class
-  BatchSpec crops{.labelled = 1, .unlabelled = 0, .weak = {.crop = {{3, 3, 3}}}, .foreground_share = 1, .seed = 4};
+  BatchSpec crops{
+      .labelled = 1, .unlabelled = 0, .weak = {.crop = {{3, 3, 3}}}, .strong = {}, .foreground_share = 1, .seed = 4};
   std::array<int, 3> centred = {};
   constexpr int steps = 200;
   for (int step = 0; step < steps; ++step)
@@ -84,7 +85,7 @@ TEST(Batches, CropsCentredOnForeground) {
 TEST(Batches, ForegroundAtTheBorder) {
   Sample one{"a", Tensor::full({2, 9, 9, 1}, 0), Tensor::zeros({2, 9, 9}, engine::Dtype::u8), {}};
   one.label.data<std::uint8_t>()[8] = 1;  // d 0, h 0, w 8
-  const BatchSpec crops{.labelled = 1, .unlabelled = 0, .weak = {.crop = {{4, 4, 4}}}, .foreground_share = 1};
+  const BatchSpec crops{.labelled = 1, .unlabelled = 0, .weak = {.crop = {{4, 4, 4}}}, .strong = {}, .foreground_share = 1};
   const Batch b = make_batch({one}, {}, crops, 0);
   EXPECT_EQ(b.places[0].start, (engine::Extents{{0, 0, 5}}));
   EXPECT_EQ(std::count(b.label.data<std::int32_t>(), b.label.data<std::int32_t>() + 64, 1), 1);
