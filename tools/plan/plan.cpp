@@ -119,10 +119,12 @@ std::vector<PlanLine> plan_of_parts(const datasets::Dataset& data, const std::st
         {"data.test", quoted("0"),
          fmt::format("{} patients with labels are too few to hold some back: nothing will be measured", patients.size())});
   else {
+    const char* why = "every fifth patient with labels, by name: held back, to measure what was learnt";
+    const bool all = std::all_of(data.cases.begin(), data.cases.end(), [](const auto& one) { return one.has_label(); });
     std::vector<std::string> test;
     for (std::size_t i = 0; i < patients.size(); i += 5) test.push_back(patients[i]);
-    lines.push_back({"data.test", quoted(fmt::format("{}", fmt::join(test, ","))),
-                     "every fifth patient with labels, by name: held back, to measure what was learnt"});
+    lines.push_back({"data.test", quoted(all ? "0.2" : fmt::format("{}", fmt::join(test, ","))), why});
+    if (all) lines.push_back({"data.split_pick", quoted("every"), ""});
   }
   return lines;
 }
@@ -151,8 +153,10 @@ std::vector<PlanLine> plan_of_data(const DataFacts& f) {
            "the median extents {}{} in steps of 16, which four halvings need{}", engine::to_string(grid.extents),
            grid.resamples() ? " at that spacing" : "",
            patch_of(grid, std::int64_t(1) << 40) == patch ? "" : ", cut to what a CPU trains on in a second or less"));
-  line("train.batch", grid.flat ? "8" : "2", "pairs swap boxes, so an even number");
-  line("train.unlabelled", quoted("beside"), "as many unlabelled ones on top: the labelled ones stay");
+  line("train.batch", grid.flat ? "8" : "4", "pairs swap boxes, so an even number");
+  line("train.unlabelled", quoted(grid.flat ? "beside" : "half"),
+       grid.flat ? "as many unlabelled ones on top: the labelled ones stay"
+                 : "of the batch; the supervised half of the training has all four labelled");
   line("train.optimiser", quoted("adam"), "needs no rate of its own for each data set");
   line("train.learning_rate", "1e-3", "ten times that of the long recipes, for few steps");
   line("train.poly_power", "0.9", "falls to 0 at the end");
@@ -178,9 +182,13 @@ std::vector<PlanLine> plan_of_data(const DataFacts& f) {
        few ? fmt::format("{} images without labels are there to learn from", f.unlabelled) : "every image has a label");
   if (few) {
     const Extents parts = grid_of(patch, grid.flat);
-    line("method.preset", quoted("mixed"), "copy-paste with the teacher, which pays where labels are few");
+    const bool pastes = grid.flat || !whole;
+    line("method.preset", quoted(pastes ? "mixed" : "stable"),
+         pastes ? "copy-paste with the teacher, which pays where labels are few"
+                : "without copy-paste: volumes of a whole small organ lost by it (docs/experiments.md)");
     line("method.warm_up_share", "0.5", "the first half supervised");
     line("method.patch_grid", quoted(engine::to_string(parts)), "patches of 16 voxels a side or more");
+    line("method.ema_decay", "0.99", "a teacher that follows within some hundred steps");
     line("method.bank_size", "1024", "sizes for few classes and short trainings, as in the small presets");
     line("method.n_closest", "64", ""), line("method.n_hard", "64", ""), line("method.projection_hidden", "128", "");
   } else {
@@ -242,7 +250,7 @@ double seconds_of_step(RunSettings s, const semiagcl::TrainingData& data, engine
 /// Width and steps for the time there is.
 void fit_time(Plan& plan, const PlanWishes& wishes) {
   constexpr double share = 0.85;       // of the time: the rest reads, evaluates and writes
-  constexpr double least_steps = 800;  // by which the small presets have learnt most of what they will
+  constexpr double least_steps = 600;  // by which the small presets have learnt most of what they will
   constexpr double most_steps = 20000;
   const engine::DeviceChoice choice = engine::resolve_device(wishes.device, "auto");
   plan.seen.push_back(fmt::format("machine: {}, {} threads; {} for the training", choice.text, engine::threads(),

@@ -50,6 +50,7 @@ TEST(Plan, SmallVolumes) {
   EXPECT_EQ(value(lines, "data.spacing"), "");
   EXPECT_EQ(value(lines, "augment.flip"), "[\"W\"]");
   EXPECT_EQ(value(lines, "evaluation.stride"), "");  // nearly a patch each
+  EXPECT_EQ(value(lines, "method.preset"), "\"stable\"");
   EXPECT_EQ(value(lines, "train.method"), "\"semi-agcl\"");
   EXPECT_EQ(value(lines, "method.patch_grid"), "\"2x2x2\"");
   EXPECT_EQ(value(lines, "data.normalise"), "\"z_score\"");
@@ -61,6 +62,7 @@ TEST(Plan, LargeVolumesAreCutAndCropsFindTheOrgan) {
   const auto lines = plan(f);
   EXPECT_EQ(value(lines, "train.patch"), "[48, 64, 64]");
   EXPECT_EQ(value(lines, "augment.foreground"), "0.33");
+  EXPECT_EQ(value(lines, "method.preset"), "\"mixed\"");
   EXPECT_EQ(value(lines, "evaluation.stride"), "[24, 32, 32]");
   EXPECT_EQ(value(lines, "evaluation.blending"), "\"gaussian\"");
 }
@@ -130,8 +132,8 @@ TEST(Plan, IsMadeShownAndTrained) {
       run("sagcl-train", {"--data", data, "--labelled", "4", "--out", f("run"), "--device", "cpu", "--set",
                           "network.width=2", "--set", "train.batch=2", "--set", "train.steps=4", "--no-report"});
   ASSERT_EQ(trained.code, 0) << trained.err;
-  EXPECT_TRUE(contains(tests::content_of(f("run/plan.toml")), "preset = \"mixed\""));
-  EXPECT_TRUE(contains(tests::content_of(f("run/config.toml")), "preset = \"mixed\""));
+  EXPECT_TRUE(contains(tests::content_of(f("run/plan.toml")), "preset = \"stable\""));
+  EXPECT_TRUE(contains(tests::content_of(f("run/config.toml")), "preset = \"stable\""));
   EXPECT_TRUE(contains(tests::content_of(f("run/config.toml")), "steps = 4"));
   EXPECT_EQ(run("sagcl-train", {"--preset", "hippocampus", "--data", data, "--out", f("b"), "--time", "5m"}).code, 2);
 }
