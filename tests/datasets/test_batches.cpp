@@ -69,11 +69,11 @@ TEST(Batches, CropsCentredOnForeground) {
   for (int step = 0; step < steps; ++step)
     ++centred[std::size_t(make_batch({one}, {}, crops, step).label.data<std::int32_t>()[13])];
   EXPECT_EQ(centred[0], 0);
-  EXPECT_NEAR(centred[2], steps / 2, 30);
+  EXPECT_NEAR(centred[2], 0.5 * steps, 30);
   crops.foreground_share = 0.5;
   int moved = 0;
   for (int step = 0; step < steps; ++step) moved += make_batch({one}, {}, crops, step).label.data<std::int32_t>()[13] == 2;
-  EXPECT_NEAR(moved, steps / 4, 25);
+  EXPECT_NEAR(moved, 0.25 * steps, 25);
   std::fill_n(y, one.label.size(), std::uint8_t(0));  // of background alone: where it was drawn
   crops.foreground_share = 1;
   const Batch stays = make_batch({one}, {}, crops, 3);
