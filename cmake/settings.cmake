@@ -27,7 +27,7 @@ endif()
 # (GCC's default is to contract wherever the target has fused multiply-adds.) The exception is in ops/cpu/kernels.cmake.
 add_compile_options($<$<COMPILE_LANGUAGE:CXX>:-ffp-contract=off>)
 add_compile_options($<$<COMPILE_LANGUAGE:CXX>:-Wall> $<$<COMPILE_LANGUAGE:CXX>:-Wextra> $<$<COMPILE_LANGUAGE:CXX>:-Wshadow=local>)
-if(CMAKE_UNITY_BUILD)  # tools/demo and tools/test: a third of the time, but then a floor's local names must differ (README)
+if(CMAKE_UNITY_BUILD)  # tools/demo and tools/test: half the time, but then a floor's local names must differ (tests/README.md)
   add_compile_options($<$<COMPILE_LANG_AND_ID:CXX,GNU>:-Wno-subobject-linkage>)  # a source is then no main file
 endif()
 if(SAGCL_WERROR)

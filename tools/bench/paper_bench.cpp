@@ -106,7 +106,7 @@ void PaperSession::take(std::size_t index, RunOutcome result, const std::string&
   const std::string changed = differences(with_what_may_change(result.settings, now), now);
   engine::require<engine::UsageError>(changed.empty(), "{}: is a run with other settings (run | now):\n{}{}", from, changed,
                                       "choose another folder with --out, or leave out --known");
-  head_.unit = result.unit;
+  if (result.figures) head_.unit = result.unit;
   results_[index] = std::move(result);
 }
 

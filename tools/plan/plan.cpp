@@ -255,7 +255,7 @@ void fit_time(Plan& plan, const PlanWishes& wishes) {
   const engine::DeviceChoice choice = engine::resolve_device(wishes.device, "auto");
   plan.seen.push_back(fmt::format("machine: {}, {} threads; {} for the training", choice.text, engine::threads(),
                                   duration_text(60 * wishes.minutes)));
-  const RunData data = load_run_data(settings_with(plan, wishes), {});
+  const RunData data = load_run_data(settings_with(plan, wishes), wishes.split);
   const bool flat = settings_with(plan, wishes).network.name == "unet";
   std::string tried;
   for (const std::int64_t width : flat ? std::vector<std::int64_t>{16, 8} : std::vector<std::int64_t>{16, 8, 4}) {
@@ -289,9 +289,10 @@ Plan make_plan(const PlanWishes& wishes) {
   for (const std::string& assignment : wishes.set) apply_assignment(s, assignment);
   const datasets::Dataset data = open_data(s);
   Plan plan;
-  plan.lines = plan_of_parts(data, wishes.labelled);
+  if (wishes.split.empty()) plan.lines = plan_of_parts(data, wishes.labelled);
   const RunSettings parts = settings_with(plan, wishes);
-  const DataFacts facts = look_at(data, datasets::make_split(data, split_rule(parts)));
+  const DataFacts facts = look_at(
+      data, wishes.split.empty() ? datasets::make_split(data, split_rule(parts)) : datasets::read_split(wishes.split, data));
   plan.seen = sentences(facts);
   const std::vector<PlanLine> lines = plan_of_data(facts);
   plan.lines.insert(plan.lines.end(), lines.begin(), lines.end());

@@ -21,6 +21,7 @@ struct Plan {
 /// What the user says and the machine has.
 struct PlanWishes {
   std::string folder;
+  std::string split;             ///< file of a division to keep to; empty: the plan holds patients back itself
   std::string labelled = "1.0";  ///< as data.labelled
   double minutes = 20;           ///< that the training may take
   std::string device = "auto";

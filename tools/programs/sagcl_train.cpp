@@ -43,7 +43,8 @@ std::string planned(const Flags& f, const engine::Communicator& ranks) {
                               "sagcl-data plan DIR > plan.toml, and give it to all with --config plan.toml",
                               ranks.size());
   tools::require_folder(f.data, "--data");
-  tools::PlanWishes wishes{.folder = full_path(f.data), .device = f.device, .set = f.set};
+  if (!f.split.empty()) tools::require_file(f.split, "--split");
+  tools::PlanWishes wishes{.folder = full_path(f.data), .split = f.split, .device = f.device, .set = f.set};
   if (!f.labelled.empty()) wishes.labelled = f.labelled;
   if (!f.time.empty()) wishes.minutes = tools::minutes_of(f.time);
   if (!f.method.empty()) wishes.set.push_back("train.method=" + f.method);

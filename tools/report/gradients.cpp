@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 #include "tools/report/heat_map.h"
 #include "tools/report/html.h"

@@ -136,4 +136,11 @@ TEST(Plan, IsMadeShownAndTrained) {
   EXPECT_TRUE(contains(tests::content_of(f("run/config.toml")), "preset = \"stable\""));
   EXPECT_TRUE(contains(tests::content_of(f("run/config.toml")), "steps = 4"));
   EXPECT_EQ(run("sagcl-train", {"--preset", "hippocampus", "--data", data, "--out", f("b"), "--time", "5m"}).code, 2);
+
+  // A given division is kept to: what it holds back is not looked at.
+  ASSERT_EQ(run("sagcl-data", {"split", data, "--out", f("split.json"), "--labelled", "3", "--test", "12"}).code, 0);
+  const auto divided = run("sagcl-train", {"--data", data, "--split", f("split.json"), "--dry-run", "--device", "cpu",
+                                           "--set", "network.width=2", "--set", "train.steps=4"});
+  ASSERT_EQ(divided.code, 0) << divided.err;
+  EXPECT_TRUE(contains(divided.err, "# 3 labelled, 5 unlabelled and 12 test cases"));
 }
