@@ -19,7 +19,6 @@
 namespace {
 
 using namespace sagcl;
-using engine::fail;
 using engine::UsageError;
 
 struct Flags {
