@@ -14,7 +14,7 @@ endif()
 file(WRITE ${top}/project/main.cpp "${CMAKE_MATCH_1}")
 file(COPY ${SOURCE}/tests/package/CMakeLists.txt DESTINATION ${top}/project)
 execute_process(COMMAND ${CMAKE_COMMAND} -S ${top}/project -B ${top}/build -G ${GENERATOR} -DCMAKE_CXX_COMPILER=${COMPILER}
-                        "-DCMAKE_CXX_FLAGS=${FLAGS}" -DCMAKE_BUILD_TYPE=Release -DCMAKE_PREFIX_PATH=${top}/moved
+                        -DCMAKE_BUILD_TYPE=Release -DCMAKE_PREFIX_PATH=${top}/moved
                 OUTPUT_VARIABLE log ERROR_VARIABLE log RESULT_VARIABLE code)
 if(code EQUAL 0)
   execute_process(COMMAND ${CMAKE_COMMAND} --build ${top}/build OUTPUT_VARIABLE log ERROR_VARIABLE log RESULT_VARIABLE code)

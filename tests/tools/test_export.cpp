@@ -6,7 +6,7 @@
 #include "engine/files/safetensors.h"
 #include "layers/weights.h"
 #include "tests/support/golden.h"
-#include "tests/tools/prediction_support.h"
+#include "tests/tools/predict/prediction_support.h"
 #include "tools/evaluate/evaluation.h"
 #include "tools/export/masks.h"
 #include "tools/export/seg_nrrd.h"

@@ -5,7 +5,7 @@
 
 #include "layers/segmenter.h"
 #include "ops/arithmetic.h"
-#include "tests/tools/prediction_support.h"
+#include "tests/tools/predict/prediction_support.h"
 #include "tools/export/network_graph.h"
 #include "tools/export/network_notes.h"
 #include "tools/programs/version.h"

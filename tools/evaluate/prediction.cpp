@@ -7,11 +7,11 @@
 #include "datasets/formats/plane_file.h"
 #include "datasets/formats/png.h"
 #include "datasets/load.h"
-#include "datasets/normalise.h"
 #include "semiagcl/evaluation/inference.h"
 #include "semiagcl/evaluation/mirrors.h"
 #include "semiagcl/settings/axes.h"
 #include "tools/evaluate/class_colours.h"
+#include "tools/evaluate/confidence.h"
 #include "tools/programs/program.h"
 
 namespace sagcl::tools {
@@ -86,35 +86,39 @@ std::vector<std::string> notes_on_prediction(const semiagcl::RunSettings& s) {
   return notes;
 }
 
-datasets::Image read_case(const TrainedNetwork& trained, const datasets::Case& one, std::optional<float> replace_nan) {
+datasets::Image read_case(const Ensemble& ensemble, const datasets::Case& one, std::optional<float> replace_nan) {
+  const TrainedNetwork& trained = ensemble.first();
   datasets::Image image = datasets::load_image(one, trained.channels, replace_nan, datasets::Reader::prediction);
   require<DataError>(trained.network->flat() || image.voxels.shape()[0] > 1,
                      "{}: is a plane, but the checkpoint's {} segments volumes", one.images[0].string(),
                      trained.settings.network.name);
-  image.voxels = datasets::normalise(std::move(image.voxels), datasets::normalisation_named(trained.settings.data.normalise),
-                                     image.white, one.images[0].string());
   return image;
 }
 
-fs::path predict_case(TrainedNetwork& trained, const std::string& id, datasets::Image image, engine::Device device,
-                      const ResultFiles& files, const std::function<void(std::int64_t done, std::int64_t total)>& progress) {
-  const semiagcl::RunSettings& s = trained.settings;
+CasePrediction predict_case(Ensemble& ensemble, const datasets::Case& one, datasets::Image image, engine::Device device,
+                            const ResultFiles& files, bool expected_dice,
+                            const std::function<void(std::int64_t done, std::int64_t total)>& progress) {
   const engine::Shape shape = image.voxels.shape();
-  const std::int64_t classes = std::int64_t(trained.classes.size());
-  const bool plane = !image.geometry.measured && shape[0] == 1;
-  semiagcl::PredictionEvents events{{}, progress};
+  const datasets::Geometry geometry = image.geometry;
+  const std::int64_t classes = std::int64_t(ensemble.first().classes.size());
+  const bool plane = !geometry.measured && shape[0] == 1;
   std::optional<datasets::PlaneFile> probabilities;
   if (files.probabilities) {
     make_folder(files.folder / "probabilities");
-    probabilities.emplace(files.probabilities_file(id, plane), shape.with(3, classes), image.geometry);
-    events.probabilities = [&](const engine::Tensor& planes) { probabilities->write(planes); };
+    probabilities.emplace(files.probabilities_file(one.id, plane), shape.with(3, classes), geometry);
   }
-  engine::Tensor mask = semiagcl::predict(*trained.network, image.voxels, s, device, events, image.geometry.spacing);
-  image.voxels = {};
-  if (s.evaluation.largest_component) mask = semiagcl::largest_components(std::move(mask), classes);
+  ExpectedDice dice(classes);
+  semiagcl::PredictionEvents events{{}, progress};
+  if (probabilities || expected_dice)
+    events.probabilities = [&](const engine::Tensor& planes) {
+      if (probabilities) probabilities->write(planes);
+      if (expected_dice) dice.add(planes);
+    };
+  engine::Tensor mask = ensemble.predict(std::move(image), one.images[0].string(), device, events);
+  if (ensemble.first().settings.evaluation.largest_component) mask = semiagcl::largest_components(std::move(mask), classes);
   if (probabilities) probabilities->commit();
-  write_mask(files.mask(id, plane), mask, image.geometry, plane);
-  return files.mask(id, plane);
+  write_mask(files.mask(one.id, plane), mask, geometry, plane);
+  return {files.mask(one.id, plane), expected_dice ? dice.per_class() : std::vector<double>()};
 }
 
 }  // namespace sagcl::tools

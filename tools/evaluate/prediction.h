@@ -7,7 +7,7 @@
 
 #include "datasets/volume.h"
 #include "semiagcl/settings/settings.h"
-#include "tools/evaluate/trained_network.h"
+#include "tools/evaluate/ensemble.h"
 
 namespace sagcl::tools {
 
@@ -31,16 +31,19 @@ struct ResultFiles {
 /// of axes along which training did not mirror.
 std::vector<std::string> notes_on_prediction(const semiagcl::RunSettings& settings);
 
-/// Reads a case and normalises it as the network's training did. DataError as datasets::load_image and normalise, and for a
-/// plane where the network segments volumes.
-datasets::Image read_case(const TrainedNetwork& trained, const datasets::Case& one, std::optional<float> replace_nan);
+/// Reads a case as the file has it. DataError as datasets::load_image, and for a plane where the networks segment volumes.
+datasets::Image read_case(const Ensemble& ensemble, const datasets::Case& one, std::optional<float> replace_nan);
 
-/// Segments an image of read_case and writes the mask, and the class probabilities where
-/// they are asked for: f32, uncompressed, some planes at a time, as they were before the largest components were chosen. The
-/// mask comes last. `progress` hears how much is done and may throw to stop: then nothing was written. Returns the mask's
-/// file.
-std::filesystem::path predict_case(TrainedNetwork& trained, const std::string& id, datasets::Image image,
-                                   engine::Device device, const ResultFiles& files,
-                                   const std::function<void(std::int64_t done, std::int64_t total)>& progress = {});
+struct CasePrediction {
+  std::filesystem::path mask;         ///< its file
+  std::vector<double> expected_dice;  ///< as ExpectedDice::per_class; empty unless it was asked for
+};
+
+/// Segments an image of read_case and writes the mask, and the class probabilities where they are asked for: f32,
+/// uncompressed, some planes at a time, as they were before the largest components were chosen. The mask comes last.
+/// `progress` hears how much is done and may throw to stop: then nothing was written. DataError as Ensemble::predict.
+CasePrediction predict_case(Ensemble& ensemble, const datasets::Case& one, datasets::Image image, engine::Device device,
+                            const ResultFiles& files, bool expected_dice,
+                            const std::function<void(std::int64_t done, std::int64_t total)>& progress = {});
 
 }  // namespace sagcl::tools

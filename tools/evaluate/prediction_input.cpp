@@ -94,10 +94,14 @@ PredictionInput of_files(const Files& files, const InputOptions& options) {
   return input;
 }
 
-PredictionInput of_dataset(const fs::path& folder, const InputOptions& options) {
+datasets::Dataset open_images(const fs::path& folder, const InputOptions& options) {
   datasets::OpenOptions images;
   images.images_for = options.channels;
-  datasets::Dataset data = datasets::open_dataset(folder, images);
+  return datasets::open_dataset(folder, images);
+}
+
+PredictionInput of_dataset(const fs::path& folder, const InputOptions& options) {
+  datasets::Dataset data = open_images(folder, options);
   PredictionInput input{std::move(data.test), std::move(data.warnings)};
   const bool test = !input.cases.empty();
   if (!test)
@@ -128,15 +132,8 @@ PredictionInput of_folder(const fs::path& folder, const InputOptions& options) {
   return input;
 }
 
-}  // namespace
-
-PredictionInput find_images(const fs::path& input, const InputOptions& options) {
-  const bool folder = fs::is_directory(input);
-  require<DataError>(folder || !datasets::case_name(input).empty(), "{}: is not read; convert it to one of {}",
-                     input.string(), datasets::format_names());
-  PredictionInput found = !folder                       ? of_files({{datasets::case_name(input), input}}, options)
-                          : datasets::is_dataset(input) ? of_dataset(input, options)
-                                                        : of_folder(input, options);
+/// Puts the cases in order; DataError where two have the same name.
+PredictionInput sorted(PredictionInput found, const InputOptions& options) {
   std::sort(found.cases.begin(), found.cases.end(), [](const Case& a, const Case& b) { return a.id < b.id; });
   for (std::size_t i = 0; i < found.cases.size(); ++i) {
     if (options.axes) found.cases[i].axes = *options.axes;
@@ -145,6 +142,44 @@ PredictionInput find_images(const fs::path& input, const InputOptions& options) 
                        found.cases[i ? i - 1 : 0].images[0].string(), found.cases[i].images[0].string(), found.cases[i].id);
   }
   return found;
+}
+
+using Ids = std::vector<std::string>;
+
+const Ids& part_of(const datasets::Split& split, const std::string& name) {
+  return name == "labelled"     ? split.labelled
+         : name == "unlabelled" ? split.unlabelled
+         : name == "validation" ? split.validation
+                                : split.test;
+}
+
+}  // namespace
+
+PredictionInput find_part(const fs::path& dataset, const InputOptions& options, const DividedPart& part) {
+  require<DataError>(datasets::is_dataset(dataset),
+                     "{}: is no data set in a layout that sagcl-train reads, so it has no {} part", dataset.string(),
+                     part.name);
+  datasets::Dataset data = open_images(dataset, options);
+  PredictionInput found{{}, std::move(data.warnings)};
+  for (const std::string& id : part_of(part.splits.at(0), part.name))
+    if (std::ranges::all_of(part.splits, [&](const auto& s) { return std::ranges::count(part_of(s, part.name), id) > 0; }))
+      found.cases.push_back(datasets::find_case(data, id));
+  const std::string of = part.splits.size() > 1 ? fmt::format("all {} runs", part.splits.size()) : "the run";
+  require<engine::MissingInput>(!found.cases.empty(), "{}: no case is {} in {}", dataset.string(), part.name, of);
+  found.notes.push_back(fmt::format("data set {} (layout {}): {} that {} {} in {}", data.name, data.layout,
+                                    counted(std::int64_t(found.cases.size()), "case"),
+                                    found.cases.size() == 1 ? "is" : "are", part.name, of));
+  return sorted(std::move(found), options);
+}
+
+PredictionInput find_images(const fs::path& input, const InputOptions& options) {
+  const bool folder = fs::is_directory(input);
+  require<DataError>(folder || !datasets::case_name(input).empty(), "{}: is not read; convert it to one of {}",
+                     input.string(), datasets::format_names());
+  PredictionInput found = !folder                       ? of_files({{datasets::case_name(input), input}}, options)
+                          : datasets::is_dataset(input) ? of_dataset(input, options)
+                                                        : of_folder(input, options);
+  return sorted(std::move(found), options);
 }
 
 }  // namespace sagcl::tools

@@ -35,22 +35,9 @@ void require_free(const fs::path& file, const Options& o) {
                       "{}: is there already; --overwrite replaces it, or choose another --out", file.string());
 }
 
-/// What a checkpoint holds, or a run's newest.
-tools::Checkpoint read_checkpoint(const std::string& source) {
-  if (!fs::is_directory(source)) {
-    tools::require_file(source, "RUN");
-    return {source, engine::read_safetensors(source)};
-  }
-  require<engine::MissingInput>(!tools::checkpoint_files(source).empty(),
-                                "{}: holds no checkpoints; give a run folder, as given to sagcl-train --out, or a file from "
-                                "its folder checkpoints",
-                                source);
-  return tools::newest_checkpoint(source);
-}
-
 tools::TrainedNetwork load(const Options& o) {
   require_free(o.out, o);
-  const auto [file, content] = read_checkpoint(o.source);
+  const auto [file, content] = tools::read_checkpoint(o.source);
   tools::TrainedNetwork trained = tools::network_from(content, o.network, file.string());
   tools::say(fmt::format("{} of {} after {} steps, {} of width {}", trained.which, file.string(), trained.step,
                          trained.settings.network.name, trained.settings.network.width));

@@ -7,14 +7,18 @@
 #include "engine/devices/allocator.h"
 #include "engine/devices/device_choice.h"
 #include "engine/devices/device_registry.h"
+#include "engine/files/read_file.h"
 #include "engine/parallel.h"
 #include "semiagcl/evaluation/inference.h"
+#include "tools/evaluate/confidence.h"
 #include "tools/evaluate/prediction.h"
 #include "tools/evaluate/prediction_input.h"
 #include "tools/programs/program.h"
 #include "tools/programs/progress.h"
 #include "tools/programs/signals.h"
+#include "tools/programs/text_table.h"
 #include "tools/run/config.h"
+#include "tools/run/run_state.h"
 
 // sagcl-predict: a mask for every image.
 using namespace sagcl;
@@ -25,25 +29,40 @@ using engine::UsageError;
 namespace {
 
 struct Options {
-  std::string checkpoint, input, output, network, axes, blending, mirror, device = "auto", precision = "auto";
-  bool probabilities = false, overwrite = false, skip_existing = false, every_file = false;
+  std::vector<std::string> checkpoints;
+  std::string input, part, output, network, axes, blending, mirror, device = "auto", precision = "auto";
+  bool probabilities = false, confidence = false, overwrite = false, skip_existing = false, every_file = false;
   std::optional<float> replace_nan;
   int threads = 0;
 };
 
-void require_input(const Options& o) {
-  tools::require_file(o.checkpoint, "--checkpoint");
-  if (!fs::is_regular_file(o.input)) tools::require_folder(o.input, "--input");
-  std::error_code ignored;
-  require<UsageError>(!fs::equivalent(o.input, o.output, ignored),
-                      "--output {}: this is the folder of the images; choose another, so that none is overwritten",
-                      o.output);
+/// The run that a checkpoint lies in: itself, or the parent of its folder.
+fs::path run_of(const std::string& checkpoint) {
+  return fs::is_directory(checkpoint) ? fs::path(checkpoint) : fs::absolute(checkpoint).parent_path().parent_path();
 }
 
-tools::PredictionInput find_images(const Options& o, std::int64_t channels) {
-  tools::InputOptions options{.channels = channels, .axes = {}, .every_file = o.every_file};
+datasets::Split split_of(const std::string& checkpoint) {
+  const fs::path file = run_of(checkpoint) / "split.json";
+  require<engine::MissingInput>(fs::exists(file),
+                                "--part: {} is not there, which says how the run divided its data; give --checkpoint a run "
+                                "folder, or --input the images themselves",
+                                file.string());
+  return datasets::parse_split(engine::read_file(file), file.string());
+}
+
+tools::PredictionInput find_images(const Options& o, const tools::TrainedNetwork& trained) {
+  tools::InputOptions options{.channels = trained.channels, .axes = {}, .every_file = o.every_file};
   if (!o.axes.empty()) options.axes = o.axes == "xyz" ? datasets::Axes::xyz : datasets::Axes::zyx;
-  return tools::find_images(o.input, options);
+  const std::string input = o.input.empty() ? trained.settings.data.folder : o.input;
+  if (!fs::is_regular_file(input)) tools::require_folder(input, o.input.empty() ? "data.folder of the run," : "--input");
+  std::error_code ignored;
+  require<UsageError>(!fs::equivalent(input, o.output, ignored),
+                      "--output {}: this is the folder of the images; choose another, so that none is overwritten",
+                      o.output);
+  if (o.part.empty()) return tools::find_images(input, options);
+  tools::DividedPart part{o.part, {}};
+  for (const std::string& checkpoint : o.checkpoints) part.splits.push_back(split_of(checkpoint));
+  return tools::find_part(input, options, part);
 }
 
 /// Blending and mirrors as asked for, instead of the run's.
@@ -64,11 +83,29 @@ void set_prediction(const Options& o, semiagcl::RunSettings& s) {
         fmt::join(s.augment.flip, ", "));
   } else if (!o.mirror.empty()) tools::apply_assignment(s, "evaluation.mirror=" + o.mirror);
   semiagcl::check_prediction(s);
-  for (const std::string& note : tools::notes_on_prediction(s)) tools::say(note);
+}
+
+/// The networks of --checkpoint.
+tools::Ensemble load(const Options& o) {
+  std::vector<tools::TrainedNetwork> members;
+  std::vector<std::string> sources, notes;
+  for (const std::string& source : o.checkpoints) {
+    const auto [file, content] = tools::read_checkpoint(source);
+    tools::TrainedNetwork trained = tools::network_from(content, o.network, file.string());
+    set_prediction(o, trained.settings);
+    tools::say(fmt::format("{} of {} after {} steps, {} classes", trained.which, file.string(), trained.step,
+                           trained.classes.size()));
+    for (const std::string& note : tools::notes_on_prediction(trained.settings))
+      if (std::ranges::count(notes, note) == 0) notes.push_back(note);
+    sources.push_back(file.string()), members.push_back(std::move(trained));
+  }
+  for (const std::string& note : notes) tools::say(note);
+  return {std::move(members), std::move(sources)};
 }
 
 /// Looks for results that are there already, before anything is predicted. Leaves out the cases that need not be done again.
-void settle_existing(const Options& o, const tools::ResultFiles& files, std::vector<datasets::Case>& cases) {
+void settle_existing(const Options& o, const tools::ResultFiles& files, const tools::ConfidenceFile* confidence,
+                     std::vector<datasets::Case>& cases) {
   std::set<fs::path> images;
   for (const datasets::Case& one : cases)
     for (const fs::path& image : one.images) images.insert(fs::weakly_canonical(image));
@@ -85,6 +122,7 @@ void settle_existing(const Options& o, const tools::ResultFiles& files, std::vec
       there.insert(there.end(), existing.begin(), existing.end());
       return false;
     }
+    if (confidence && !confidence->has(one.id)) return false;
     const bool finished = files.finished(one, true);
     require<UsageError>(finished || !files.finished(one, false),
                         "{}: is there without its probabilities; --overwrite instead of "
@@ -114,8 +152,10 @@ void settle_existing(const Options& o, const tools::ResultFiles& files, std::vec
 /// Segments one case after another.
 class Predictions {
  public:
-  Predictions(const Options& o, tools::TrainedNetwork& trained, engine::Device device, const tools::ResultFiles& files)
-      : o_(o), trained_(trained), device_(device), files_(files) {}
+  /// All must outlive it; `confidence` may be null.
+  Predictions(const Options& o, tools::Ensemble& ensemble, engine::Device device, const tools::ResultFiles& files,
+              tools::ConfidenceFile* confidence)
+      : o_(o), ensemble_(ensemble), device_(device), files_(files), confidence_(confidence) {}
 
   /// Goes on where an image cannot be read. Returns why those could not. Throws Stopped when a signal came.
   std::vector<std::string> run(const std::vector<datasets::Case>& cases) {
@@ -129,13 +169,16 @@ class Predictions {
       };
       tell(0, 1);
       try {
-        if (auto image = read(one, failures)) {
-          for (const std::string& remark : image->remarks) progress.message(remark);
-          fmt::print("{}\n", tools::predict_case(trained_, one.id, std::move(*image), device_, files_, tell).string());
-          std::fflush(stdout);
-        } else if (cases.size() > 1) {
-          progress.message("failed: " + failures.back());
-        }
+        datasets::Image image = tools::read_case(ensemble_, one, o_.replace_nan);
+        for (const std::string& remark : image.remarks) progress.message(remark);
+        const tools::CasePrediction prediction =
+            tools::predict_case(ensemble_, one, std::move(image), device_, files_, confidence_ != nullptr, tell);
+        if (confidence_) confidence_->set({one.id, one.patient, prediction.expected_dice});
+        fmt::print("{}\n", prediction.mask.string());
+        std::fflush(stdout);
+      } catch (const engine::DataError& e) {
+        failures.push_back(e.what());
+        if (cases.size() > 1) progress.message("failed: " + failures.back());
       } catch (const engine::OutOfMemory& e) { fail_for_memory(one, device_, e.what()); } catch (const std::bad_alloc&) {
         fail_for_memory(one, engine::Device::cpu(), "the system gives none");
       }
@@ -145,44 +188,58 @@ class Predictions {
   }
 
  private:
-  std::optional<datasets::Image> read(const datasets::Case& one, std::vector<std::string>& failures) const {
-    try {
-      return tools::read_case(trained_, one, o_.replace_nan);
-    } catch (const engine::DataError& e) {
-      failures.push_back(e.what());
-      return {};
-    }
-  }
-
   const Options& o_;
-  tools::TrainedNetwork& trained_;
+  tools::Ensemble& ensemble_;
   engine::Device device_;
   const tools::ResultFiles& files_;
+  tools::ConfidenceFile* confidence_;
 };
 
+/// The patients whose masks are least sure; of unlabelled ones those whose labels would teach most, one hopes.
+void say_least_sure(const tools::ConfidenceFile& confidence, const Options& o) {
+  constexpr std::size_t shown = 10;
+  const auto order = confidence.least_sure_first();
+  tools::TextTable table({"patient", "cases", "expected Dice %"});
+  for (std::size_t i = 0; i < std::min(shown, order.size()); ++i)
+    table.row({order[i].id, std::to_string(order[i].cases), tools::number(100 * order[i].dice)});
+  tools::say(fmt::format("{} (all {}: {}/confidence.json)\n{}",
+                         o.part == "unlabelled" ? "label these next: the network is least sure of them" : "least sure first",
+                         order.size(), o.output, table.text()));
+}
+
 int predict(const Options& o) {
-  require_input(o);
+  require<UsageError>(!o.input.empty() || !o.part.empty(),
+                      "--input: give an image, a folder of images or a data set; or "
+                      "--part, which takes that part of the run's own data");
   if (o.threads > 0) engine::set_threads(o.threads);
-  tools::TrainedNetwork trained = tools::load_network(o.checkpoint, o.network);
-  set_prediction(o, trained.settings);
-  tools::PredictionInput input = find_images(o, trained.channels);
+  tools::Ensemble ensemble = load(o);
+  const tools::TrainedNetwork& first = ensemble.first();
+  tools::PredictionInput input = find_images(o, first);
   for (const std::string& note : input.notes) tools::say(note);
   const tools::ResultFiles files{o.output, o.probabilities};
-  settle_existing(o, files, input.cases);
+  tools::ConfidenceFile confidence(fs::path(o.output) / "confidence.json", {first.classes.begin() + 1, first.classes.end()});
+  tools::ConfidenceFile* const asked = o.confidence || o.part == "unlabelled" ? &confidence : nullptr;
+  if (asked && o.skip_existing) confidence.read();
+  settle_existing(o, files, asked, input.cases);
   const engine::DeviceChoice device = engine::resolve_device(o.device, o.precision);
-  layers::move_to(*trained.network, device.device);
-  tools::say(fmt::format("{} of {} after {} steps, {} classes, on {}", trained.which, o.checkpoint, trained.step,
-                         trained.classes.size(), device.text));
+  for (const tools::TrainedNetwork& member : ensemble.members()) layers::move_to(*member.network, device.device);
+  tools::say(fmt::format("{} on {}",
+                         ensemble.members().size() > 1
+                             ? fmt::format("the mean of {} networks, one after the other", ensemble.members().size())
+                             : "one network",
+                         device.text));
   tools::make_folder(o.output);
   tools::catch_signals();
   const engine::Sparing sparing(engine::allocator(engine::Device::cpu()));  // volumes of many sizes, one after the other
   std::vector<std::string> failures;
   try {
-    failures = Predictions(o, trained, device.device, files).run(input.cases);
+    failures = Predictions(o, ensemble, device.device, files, asked).run(input.cases);
   } catch (const tools::Stopped&) {
+    if (asked) confidence.write();
     tools::say("stopped; the masks that were written are whole. The same command with --skip-existing goes on");
     return tools::stop_exit_code();
   }
+  if (asked) confidence.write(), say_least_sure(confidence, o);
   if (failures.size() == 1 && input.cases.size() == 1) engine::fail<engine::DataError>("{}", failures[0]);
   require<engine::DataError>(failures.empty(), "{} of {} failed; the masks of the others are in {}:\n  {}", failures.size(),
                              datasets::counted(std::int64_t(input.cases.size()), "case"), o.output,
@@ -200,12 +257,22 @@ int main(int argc, char** argv) {
       "or, without one, all of it. In a folder every file is a case; where the network has several channels and files\n"
       "hold one each, CASE_0000, CASE_0001, ... are the channels of a case. --probabilities also writes\n"
       "probabilities/IMAGE.nii, f32 and uncompressed, the classes as fourth axis (beside a PNG mask IMAGE.npy,\n"
-      "[1, height, width, classes]); the largest is the mask's class, before evaluation.largest_component.");
+      "[1, height, width, classes]); the largest is the mask's class, before evaluation.largest_component.\n"
+      "Several runs answer by the mean of their probabilities. --part unlabelled segments the cases that the runs had no\n"
+      "label of, and says which to label next: those of which the networks are least sure.");
   Options o;
-  app.add_option("--checkpoint", o.checkpoint, "file from the folder checkpoints of a run")->required()->type_name("FILE");
-  app.add_option("--input", o.input, "an image, a folder of images or a data set")->required()->type_name("PATH");
+  app.add_option("--checkpoint", o.checkpoints, "run folders (of each the newest counts) or files from their checkpoints")
+      ->required()
+      ->type_name("RUN");
+  app.add_option("--input", o.input, "an image, a folder of images or a data set (with --part: the run's, if left out)")
+      ->type_name("PATH");
+  app.add_option("--part", o.part,
+                 "of the run's data set: labelled, unlabelled, validation or test, in all runs that are given")
+      ->check(CLI::IsMember({"labelled", "unlabelled", "validation", "test"}));
   app.add_option("--output", o.output, "folder for the masks; it is made if needed")->required()->type_name("DIR");
   app.add_flag("--probabilities", o.probabilities, "also write the class probabilities");
+  app.add_flag("--confidence", o.confidence,
+               "also write confidence.json: the Dice to expect of every mask, by the probabilities");
   auto* overwrite = app.add_flag("--overwrite", o.overwrite, "replace results that are there already");
   app.add_flag("--skip-existing", o.skip_existing, "leave out images that have a mask, as after an interruption")
       ->excludes(overwrite);
@@ -229,6 +296,8 @@ int main(int argc, char** argv) {
   return tools::run_program(
       app, argc, argv,
       "  sagcl-predict --checkpoint runs/h8/checkpoints/step-0000600.safetensors --input images --output masks\n"
-      "  sagcl-predict --checkpoint c.safetensors --input scan.nrrd --output masks --probabilities\n",
+      "  sagcl-predict --checkpoint c.safetensors --input scan.nrrd --output masks --probabilities\n"
+      "  sagcl-predict --checkpoint runs/fold0 runs/fold1 runs/fold2 --input images --output masks --confidence\n"
+      "  sagcl-predict --checkpoint runs/h8 --part unlabelled --output masks     # which to label next\n",
       [&] { return predict(o); });
 }

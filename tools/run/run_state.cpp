@@ -104,6 +104,16 @@ Checkpoint newest_checkpoint(const fs::path& run) {
                           (run / "checkpoints").string(), checkpoint_files(run).size());
 }
 
+Checkpoint read_checkpoint(const fs::path& source) {
+  if (fs::is_regular_file(source)) return {source, engine::read_safetensors(source)};
+  require_folder(source, "RUN");
+  engine::require<engine::MissingInput>(!checkpoint_files(source).empty(),
+                                        "{}: holds no checkpoints; give a run folder, as given to sagcl-train --out, or a "
+                                        "file from its folder checkpoints",
+                                        source.string());
+  return newest_checkpoint(source);
+}
+
 std::string kept_metrics(const std::string& text, std::int64_t attempt, std::int64_t step) {
   std::string kept;
   std::int64_t current = 0, last = 0;  // attempts begin where the steps of training begin again

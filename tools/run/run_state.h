@@ -46,6 +46,9 @@ struct Checkpoint {
 };
 Checkpoint newest_checkpoint(const std::filesystem::path& run);
 
+/// A checkpoint file, or the newest readable one of a run folder. MissingInput that says what to give if there is none.
+Checkpoint read_checkpoint(const std::filesystem::path& source);
+
 /// The newest readable one with fewer than `step` steps, or of any number where `step` is 0; none if there is none.
 std::optional<Checkpoint> newest_checkpoint_before(const std::filesystem::path& run, std::int64_t step);
 

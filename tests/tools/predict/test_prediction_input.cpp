@@ -1,4 +1,4 @@
-#include "tests/tools/prediction_support.h"
+#include "tests/tools/predict/prediction_support.h"
 #include "tools/evaluate/prediction_input.h"
 
 // Which files of a folder are a case, and which are channels of one.

@@ -5,7 +5,7 @@
 #include "datasets/formats/nifti_fields.h"
 #include "datasets/formats/plane_file.h"
 #include "engine/files/safetensors.h"
-#include "tests/tools/prediction_support.h"
+#include "tests/tools/predict/prediction_support.h"
 
 // sagcl-predict: what it leaves behind.
 using namespace sagcl;

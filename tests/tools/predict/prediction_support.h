@@ -39,6 +39,7 @@ struct Untrained {
   std::vector<std::int64_t> patch = {16, 16, 16}, stride = {};
   std::string blending = "mean";
   std::vector<std::string> flip = {"D", "H", "W"}, mirror = {};
+  std::uint64_t seed = 1;
 };
 
 /// A checkpoint of an untrained network of three classes, as sagcl-train writes them.
@@ -47,7 +48,7 @@ inline engine::TensorFile checkpoint(const Untrained& u) {
   s.network.name = u.network, s.network.width = 2;
   s.train.patch = u.patch, s.augment.flip = u.flip;
   s.evaluation.stride = u.stride, s.evaluation.blending = u.blending, s.evaluation.mirror = u.mirror;
-  engine::Generator random(1, "weights");
+  engine::Generator random(u.seed, "weights");
   const auto network = layers::make_segmenter(u.network, {.in_channels = u.channels, .classes = 3, .width = 2}, random);
   engine::TensorFile content;
   layers::store(*network, "student/", content);

@@ -1,5 +1,5 @@
 #include "engine/files/safetensors.h"
-#include "tests/tools/prediction_support.h"
+#include "tests/tools/predict/prediction_support.h"
 #include "tests/tools/small_runs.h"
 
 // What a voxel's probabilities are a mean over: windows, blended, and mirror images.
