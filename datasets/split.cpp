@@ -51,6 +51,26 @@ std::set<std::string> take_patients(Names& left, const Amount& amount, std::int6
   return taken;
 }
 
+/// Takes the patients of a fold out of `left`.
+std::set<std::string> take_fold(Names& left, const Dataset& data, const SplitRule& rule) {
+  std::set<std::string> labelled;
+  for (const Case& one : data.cases)
+    if (one.has_label()) labelled.insert(one.patient);
+  Names candidates;
+  for (const std::string& patient : left)
+    if (labelled.count(patient)) candidates.push_back(patient);
+  require<DataError>(
+      rule.folds >= 2 && rule.fold >= 0 && rule.fold < rule.folds && rule.folds <= std::int64_t(candidates.size()),
+      "split: fold {} of {} cannot be made of {} patients with a label; folds are numbered from 0, and each needs "
+      "a patient",
+      rule.fold, rule.folds, candidates.size());
+  std::set<std::string> taken;
+  for (std::size_t i = std::size_t(rule.fold); i < candidates.size(); i += std::size_t(rule.folds))
+    taken.insert(candidates[i]);
+  std::erase_if(left, [&](const std::string& patient) { return taken.count(patient) > 0; });
+  return taken;
+}
+
 /// The cases of block number `rule.seed` of the patients.
 Names block_of_patients(const Names& candidates, const Dataset& data, const SplitRule& rule) {
   std::map<std::string, Names> cases;
@@ -118,7 +138,9 @@ Split make_split(const Dataset& data, const SplitRule& rule) {
     for (std::size_t i = 0; i < left.size(); ++i) left[i] = sorted[std::size_t(order[i])];
   }
   const std::set<std::string> test = take_patients(left, rule.test, all, rule.pick, data, "test");
-  const std::set<std::string> validation = take_patients(left, rule.validation, all, rule.pick, data, "validation");
+  const std::set<std::string> validation = rule.folds != 0
+                                               ? take_fold(left, data, rule)
+                                               : take_patients(left, rule.validation, all, rule.pick, data, "validation");
 
   Split split;
   Names training, candidates;

@@ -34,6 +34,10 @@ struct SplitRule {
   /// patients: a count, a share of all, or ids of patients or cases; the folder's own test cases come on top
   Amount test = std::int64_t(0);
   Amount validation = std::int64_t(0);  ///< as test
+  /// Cross-validation, where `folds` is not 0: of the patients with a label that the test leaves, in the order of `pick`,
+  /// numbers fold, fold + folds, fold + 2 folds, … are validation, instead of those of `validation`. Patients without a
+  /// label are training in every fold.
+  std::int64_t fold = 0, folds = 0;
   Labelled labelled_pick = Labelled::first;
   Amount labelled = 1.0;   ///< cases of the training part whose label is used: a count, a share, or ids of cases or patients
   std::uint64_t seed = 0;  ///< of the seeded picks, and the number of the block
@@ -46,7 +50,8 @@ struct Split {
 };
 
 /// Divides the cases. A share counts round(share * n), at least 1 if it is above 0. DataError if ids are unknown, parts
-/// overlap, nothing remains for training, or more labels are asked for than exist.
+/// overlap, nothing remains for training, there are fewer patients with a label than folds, or more labels are asked for
+/// than exist.
 Split make_split(const Dataset& data, const SplitRule& rule);
 
 /// DataError if a case is named twice, unknown, or missing its label where one is needed (labelled, validation, test), or if

@@ -15,8 +15,11 @@ struct DataSettings {
   /// first (in the data set's order: its list's, else by name), spread (evenly), seeded; block: train.seed says which block
   /// of patients, whom data.labelled then counts (datasets/split.h)
   std::string labelled_pick = "first";
-  std::string test = "0";           ///< patients kept for the test, beside the data set's own: a count, a fraction or ids
-  std::string validation = "0";     ///< patients kept for validation
+  std::string test = "0";        ///< patients kept for the test, beside the data set's own: a count, a fraction or ids
+  std::string validation = "0";  ///< patients kept for validation
+  /// cross-validation, "0/5": of five parts of the patients with a label this one is for validation, instead of
+  /// data.validation (datasets/split.h); "" none
+  std::string fold;
   std::string split_pick = "last";  ///< which patients: last (in name order), every (n-th), seeded
   /// what stored label values mean, instead of the data set's own rule: "0:0,255:1", "cut:128", "instances"
   std::string label_map;
@@ -134,6 +137,7 @@ void for_each_run_setting(S& s, F&& f) {
   f("preset", s.preset), f("expectation", s.expectation);
   f("data.folder", s.data.folder), f("data.normalise", s.data.normalise), f("data.labelled", s.data.labelled);
   f("data.labelled_pick", s.data.labelled_pick), f("data.test", s.data.test), f("data.validation", s.data.validation);
+  f("data.fold", s.data.fold);
   f("data.split_pick", s.data.split_pick), f("data.label_map", s.data.label_map), f("data.spacing", s.data.spacing);
   f("data.resize", s.data.resize);
   f("data.resize_order", s.data.resize_order);

@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <map>
 #include <set>
 
 #include "datasets/phantom.h"
@@ -86,6 +87,31 @@ TEST(Split, ABlockOfPatientsForEverySeed) {
   EXPECT_EQ(labelled(0, 1), (Names{"c06", "c07"}));
   expect_error([&] { labelled(0, 5); }, {"5 labelled patients", "has 4"});
   expect_error([&] { labelled(0, 0); }, {"0 labelled patients"});
+}
+
+TEST(Split, FoldsDivideThePatientsWithALabel) {
+  const Dataset d = made_up(24, 2, 4);  // patients p00 .. p11; every second has one case without a label
+  Dataset some = d;
+  for (datasets::Case& one : some.cases)
+    if (one.patient == "p01" || one.patient == "p05") one.label.clear();
+  std::map<std::string, int> seen;
+  for (std::int64_t k = 0; k < 3; ++k) {
+    const Split s = make_split(some, {.test = 2, .validation = 5, .fold = k, .folds = 3});  // p10, p11; 5 does not count
+    check_split(some, s);
+    std::set<std::string> patients;
+    for (const std::string& id : s.validation) patients.insert(find_case(some, id).patient);
+    for (const std::string& patient : patients) ++seen[patient];
+    EXPECT_GE(patients.size(), 2u);
+    EXPECT_EQ(std::ranges::count(s.unlabelled, "c02"), 1);  // of p01, in every fold
+    EXPECT_EQ(s.test.size(), 3u);
+  }
+  EXPECT_EQ(seen, (std::map<std::string, int>{
+                      {"p00", 1}, {"p02", 1}, {"p03", 1}, {"p04", 1}, {"p06", 1}, {"p07", 1}, {"p08", 1}, {"p09", 1}}));
+  const auto labelled = [&](std::int64_t k) { return make_split(some, {.fold = k, .folds = 5, .labelled = 2}).labelled; };
+  EXPECT_EQ(labelled(0), (Names{"c04", "c05"}));  // p00 is the fold, p01 has no label
+  EXPECT_EQ(labelled(1), (Names{"c00", "c01"}));
+  expect_error([&] { make_split(some, {.fold = 0, .folds = 11}); }, {"fold 0 of 11", "10 patients with a label"});
+  expect_error([&] { make_split(some, {.fold = 3, .folds = 3}); }, {"fold 3 of 3"});
 }
 
 TEST(Split, SeededIsRepeatableAndSeedsDiffer) {

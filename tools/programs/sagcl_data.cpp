@@ -192,6 +192,7 @@ int main(int argc, char** argv) {
       ->capture_default_str();
   s->add_option("--test", o.settings.data.test, "patients for the test: a count, a share, or ids")->capture_default_str();
   s->add_option("--validation", o.settings.data.validation, "patients for validation, as --test")->capture_default_str();
+  s->add_option("--fold", o.settings.data.fold, "0/5 to 4/5: this part of the labelled patients is for validation, instead");
   s->add_option("--pick", o.settings.data.split_pick, "which patients: last, every, seeded")->capture_default_str();
   s->add_option("--labelled-pick,--labeled-pick", o.settings.data.labelled_pick,
                 "which of them: first, spread, seeded, block (whole patients; --seed says which)")

@@ -22,7 +22,7 @@ using namespace sagcl;
 using engine::UsageError;
 
 struct Flags {
-  std::string preset, config, data, out, split, weights, method, labelled, seed, precision, time, device = "auto";
+  std::string preset, config, data, out, split, weights, method, labelled, fold, seed, precision, time, device = "auto";
   std::vector<std::string> set;
   int threads = 0;
   bool resume = false, dry_run = false, no_report = false, list_methods = false, list_presets = false, print_config = false;
@@ -48,6 +48,7 @@ std::string planned(const Flags& f, const engine::Communicator& ranks) {
   if (!f.time.empty()) wishes.minutes = tools::minutes_of(f.time);
   if (!f.method.empty()) wishes.set.push_back("train.method=" + f.method);
   if (!f.seed.empty()) wishes.set.push_back("train.seed=" + f.seed);
+  if (!f.fold.empty()) wishes.set.push_back("data.fold=" + f.fold);
   const std::string text = to_toml(tools::make_plan(wishes));
   tools::say(text);
   return text;
@@ -82,6 +83,7 @@ Settings settings_of(const Flags& f, tools::RunState state, const std::string& p
   if (!f.weights.empty()) s.train.weights = full_path(f.weights);
   if (!f.method.empty()) s.train.method = f.method;
   if (!f.labelled.empty()) s.data.labelled = f.labelled;
+  if (!f.fold.empty()) s.data.fold = f.fold;
   if (!f.seed.empty()) tools::apply_assignment(s, "train.seed=" + f.seed);
   if (!f.precision.empty()) s.train.precision = f.precision;
   for (const std::string& assignment : f.set) by_hand.push_back(tools::apply_assignment(s, assignment));
@@ -123,6 +125,11 @@ int run(const Flags& f, const std::string& command, engine::Communicator& ranks)
   engine::require<UsageError>(!f.resume || !f.out.empty(), "--resume needs --out RUN, the folder of the run to continue");
   engine::require<UsageError>(!f.out.empty() || f.dry_run || f.print_config,
                               "--out RUN is missing: the folder the run is written to");
+  engine::require<UsageError>(
+      f.fold.empty() || f.split.empty(),
+      "--fold {} and --split {}: both divide the data; leave one out (sagcl-data split --fold writes "
+      "a fold down)",
+      f.fold, f.split);
   tools::catch_signals();
   std::optional<tools::RunLock> lock;  // before anybody looks at the folder
   if (!f.dry_run && !f.print_config && ranks.rank() == 0) lock.emplace(f.out);
@@ -185,6 +192,8 @@ int main(int argc, char** argv) {
                  "start from the weights in this file: a run's checkpoint, or safetensors in PyTorch's order");
   app.add_option("--method", f.method, "how to train (see --list-methods)");
   app.add_option("--labelled,--labeled", f.labelled, "labelled training cases: a count, a share, or ids a,b,c");
+  app.add_option("--fold", f.fold,
+                 "for cross-validation: 0 to 4, or 0/3 to 2/3: this part of the labelled patients is for validation");
   app.add_option("--time", f.time,
                  "what the training may take, 30m or 2h: without --preset a plan is made for it (default: 20m)");
   app.add_option("--seed", f.seed, "of weights, crops, augmentation and dropout");
@@ -208,6 +217,7 @@ int main(int argc, char** argv) {
       "  sagcl-train --data DIR --labelled 8 --time 30m --out runs/own      # settings by a plan, from the data\n"
       "  sagcl-train --preset hippocampus --data data/hippocampus --out runs/first\n"
       "  sagcl-train --preset hippocampus --data DIR --out runs/b --method supervised --labelled 8 --set train.steps=1000\n"
+      "  for k in 0 1 2 3 4; do sagcl-train --data DIR --fold $k --out runs/fold$k; done   # then sagcl-predict with all\n"
       "  sagcl-train --resume --out runs/first\n"
       "  mpirun -np 2 sagcl-train --preset la --data DIR --out runs/c --set train.shards=2",
       [&] {

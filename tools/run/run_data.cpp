@@ -52,6 +52,18 @@ datasets::SplitRule split_rule(const RunSettings& s) {
   rule.validation = amount_of("data.validation", s.data.validation);
   rule.labelled = amount_of("data.labelled", s.data.labelled);
   rule.seed = s.train.seed;
+  if (!s.data.fold.empty()) {
+    const std::size_t slash = s.data.fold.find('/');
+    const auto number = [&](const std::string& text) { return datasets::number_in<std::int64_t>(text); };
+    const auto fold = number(s.data.fold.substr(0, slash)),
+               folds = slash == std::string::npos ? std::optional<std::int64_t>(5) : number(s.data.fold.substr(slash + 1));
+    require<UsageError>(
+        fold && folds && *folds >= 2 && *fold >= 0 && *fold < *folds,
+        "data.fold = '{}': expected the number of a fold and, behind a slash, how many there are (5 without): "
+        "0/5 to 4/5",
+        s.data.fold);
+    rule.fold = *fold, rule.folds = *folds;
+  }
   return rule;
 }
 

@@ -2,6 +2,7 @@
 
 #include "datasets/formats/formats.h"
 #include "tests/tools/predict/prediction_support.h"
+#include "tests/tools/small_runs.h"
 #include "tools/evaluate/confidence.h"
 #include "tools/run/run_folder.h"
 
@@ -168,4 +169,32 @@ TEST_F(PredictPart, WhatCannotBeDividedIsSaid) {
       predict(f, {"r1/checkpoints/step-0000007.safetensors"}, "m", {"--part", "test", "--input", f("data")});
   EXPECT_EQ(none.code, 66);
   EXPECT_TRUE(contains(none.err, "split.json is not there"));
+}
+
+class Folds : public tests::SmallRuns {};
+
+TEST_F(Folds, EachTrainsOnItsPartAndAllAnswerTogether) {
+  std::set<std::string> validation;
+  Names predicting = {"--part", "test", "--output", at("masks"), "--confidence", "--device", "cpu", "--checkpoint"};
+  for (const std::string fold : {"0/2", "1/2"}) {
+    const std::string name = "fold" + fold.substr(0, 1);
+    const Outcome trained = train(name, {"--fold", fold});
+    ASSERT_EQ(trained.code, 0) << trained.err;
+    const auto split = nlohmann::json::parse(tests::content_of(at(name) / "split.json"));
+    ASSERT_EQ(split["validation"].size(), 2u);
+    for (const auto& id : split["validation"]) validation.insert(id);
+    predicting.push_back(at(name));
+  }
+  EXPECT_EQ(validation.size(), 4u);
+  const Outcome predicted = run("sagcl-predict", predicting);
+  ASSERT_EQ(predicted.code, 0) << predicted.err;
+  EXPECT_TRUE(contains(predicted.err, "2 cases that are test in all 2 runs"));
+  EXPECT_TRUE(fs::exists(at("masks/confidence.json")));
+  for (const std::string wrong : {"2/2", "-1/5", "x", "1/", "0/1"}) {
+    const Outcome refused = train("wrong", {"--fold", wrong});
+    EXPECT_EQ(refused.code, 2) << wrong;
+    EXPECT_TRUE(contains(refused.err, "data.fold = '" + wrong + "'"));
+  }
+  EXPECT_TRUE(contains(train("wrong", {"--fold", "0/5"}).err, "fold 0 of 5 cannot be made of 4 patients"));
+  EXPECT_TRUE(contains(train("wrong", {"--fold", "0/2", "--split", at("fold0/split.json")}).err, "both divide the data"));
 }
