@@ -56,9 +56,10 @@ bool is_kink(const Line& f, double x, double h, double slope, double error) {
 }  // namespace
 
 std::string GradcheckResult::text() const {
-  return fmt::format("{}: worst relative error {:.3g} at input {} element {}: analytic {:.12g}, numeric {:.12g}{}",
-                     passed ? "passed" : "FAILED", worst, input, element, analytic, numeric,
-                     kinks == 0 ? "" : fmt::format("; {} of {} elements lie at kinks", kinks, elements));
+  return fmt::format(
+      "{}: worst relative error {:.3g} at input {} element {} (at {:.4g}): analytic {:.12g}, numeric {:.12g}{}",
+      passed ? "passed" : "FAILED", worst, input, element, at, analytic, numeric,
+      kinks == 0 ? "" : fmt::format("; {} of {} elements lie at kinks", kinks, elements));
 }
 
 GradcheckResult gradcheck(const std::function<Variable(const std::vector<Variable>&)>& f, const std::vector<Tensor>& inputs,
@@ -101,7 +102,7 @@ GradcheckResult gradcheck(const std::function<Variable(const std::vector<Variabl
         ++result.kinks, numeric = analytic[e], error = 0;
       ++result.elements;
       if (!(error <= result.worst)) {
-        result.worst = error, result.input = int(k), result.element = std::int64_t(e);
+        result.worst = error, result.input = int(k), result.element = std::int64_t(e), result.at = at[e];
         result.analytic = analytic[e], result.numeric = numeric;
       }
     }

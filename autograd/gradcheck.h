@@ -14,6 +14,7 @@ struct GradcheckResult {
   double worst = 0;
   int input = -1;             ///< which input
   std::int64_t element = -1;  ///< which element of it
+  double at = 0;              ///< its value
   double analytic = 0, numeric = 0;
   std::int64_t elements = 0;  ///< compared
   std::int64_t kinks = 0;     ///< of these lie so near a kink that only a smaller step, or one side, agrees: no errors

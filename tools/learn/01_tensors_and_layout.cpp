@@ -75,20 +75,21 @@ int main() {
   claims.check(own.data<float>()[0] == 0, "a clone has numbers of its own");
 
   fmt::print("\nWhat does not fit is an error:\n");
+  // operations take a Variable: a tensor that may want a derivative (lesson 2)
   const autograd::Variable matrix(Tensor::zeros({2, 3})), row(Tensor::zeros({3}));
   const std::string broadcast = error_of([&] { ops::add(matrix, row); });
   const std::string type = error_of([&] { matrix.value().data<std::int32_t>(); });
   fmt::print("  {}\n  {}\n", broadcast, type);
   claims.check(!broadcast.empty() && !type.empty(), "shapes are not stretched and types not converted in silence");
 
-  fmt::print("\nThe sum of each channel: the order of the loops decides what the memory costs.\n");
+  fmt::print("\nThe sum of each channel, with the two loops in either order:\n");
   Tensor volume = Tensor::empty({32 * 32 * 16, 256});  // the voxels of a small volume, 256 channels each: 16 MiB
   engine::Generator random(0, "lesson 1");
   for (std::int64_t i = 0; i < volume.size(); ++i) volume.data<float>()[i] = float(random.integer(10));
   std::vector<float> along, across;
   const double along_ms = learn::milliseconds(3, [&] { along = channel_sums(volume, true); });
   const double across_ms = learn::milliseconds(3, [&] { across = channel_sums(volume, false); });
-  fmt::print("  along the memory: {:.1f} ms, channel by channel across it: {:.1f} ms\n", along_ms, across_ms);
+  fmt::print("  along the memory: {:.3g} ms, channel by channel across it: {:.3g} ms\n", along_ms, across_ms);
   claims.check(along == across, "both give the same sums");
   return claims.exit_code();
 }

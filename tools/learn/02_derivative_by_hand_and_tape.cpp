@@ -42,7 +42,8 @@ struct Printer final : autograd::Observer {
   }
   void after_backward(const Step& s, const autograd::Gradients& g) override {
     fmt::print("  record {}: {:<10} passes on", s.record, s.op);
-    for (const Tensor& gradient : g) fmt::print(" {:7.4f}", gradient.defined() ? gradient.item() : 0.0);
+    for (const Tensor& gradient : g)
+      fmt::print(" {:>7}", gradient.defined() ? fmt::format("{:.4f}", gradient.item()) : "none");
     fmt::print("\n");
   }
 };

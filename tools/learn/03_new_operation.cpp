@@ -59,8 +59,9 @@ Variable softplus(const Variable& x) {
 Variable wrong_softplus(const Variable& x) {
   Tensor y = softplus(x.detach()).value();
   return autograd::record("wrong_softplus", {x}, y, [input = x.value()](Tensor dy) -> Gradients {
-    for (std::int64_t i = 0; i < dy.size(); ++i) dy.data<double>()[i] = slope_of(input.data<double>()[i]);
-    return {dy};
+    Tensor dx = Tensor::empty_like(dy);
+    for (std::int64_t i = 0; i < dx.size(); ++i) dx.data<double>()[i] = slope_of(input.data<double>()[i]);
+    return {dx};
   });
 }
 

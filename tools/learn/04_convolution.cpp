@@ -189,9 +189,9 @@ Array random_numbers(int n, std::uint64_t seed) {
 
 int main() {
   learn::Claims claims;
-  fmt::print("By hand: the pixels 1 3 2 5 under the filter 2 1 -1.\n");
-  const std::array<float, 2> sums = {1 * 2 + 3 * 1 - 2 * 1, 3 * 2 + 2 * 1 - 5 * 1};
-  const auto g = filter_side(std::array{2.f, 1.f, -1.f}), d = pixel_side(std::array{1.f, 3.f, 2.f, 5.f});
+  fmt::print("By hand: the pixels 1 3 2 5 under the filter 2 1 1.\n");
+  const std::array<float, 2> sums = {1 * 2 + 3 * 1 + 2 * 1, 3 * 2 + 2 * 1 + 5 * 1};
+  const auto g = filter_side(std::array{2.f, 1.f, 1.f}), d = pixel_side(std::array{1.f, 3.f, 2.f, 5.f});
   const auto y = result_side(std::array{g[0] * d[0], g[1] * d[1], g[2] * d[2], g[3] * d[3]});
   fmt::print("  six products:  {} and {}\n  four products:", sums[0], sums[1]);
   for (int k = 0; k < 4; ++k) fmt::print(" {}*{}", g[k], d[k]);
@@ -223,7 +223,7 @@ int main() {
     return ops::conv(image, weights, {}, {.padding = {{0, 1, 1}}}).value().to_vector<float>();
   });
 
-  fmt::print("\nAn image and what a filter for upright edges made of it; 100 steps of descent find the filter:\n");
+  fmt::print("\nRandom pixels and what a filter for upright edges made of them; 100 steps of descent find the filter:\n");
   const Array pixels = random_numbers(16 * 16, 3);
   const Variable small(Tensor::of<float>({1, 1, 16, 16, 1}, pixels).to(engine::Dtype::f64));
   const std::vector<double> edges = {1, 0, -1, 2, 0, -2, 1, 0, -1};

@@ -2,7 +2,7 @@
 
 using namespace sagcl;
 
-int main() {
+int main() try {
   constexpr int C = 3, H = 4, W = 5;
   if (exercises::address_channels_first(0, 0, 0, H, W) == -1)
     return exercises::unfinished("01_address.cpp", "write the address of (c, h, w)");
@@ -17,4 +17,4 @@ int main() {
       }
   claims.check(true, "channel by channel, row by row the addresses are 0, 1, 2, …");
   return claims.exit_code();
-}
+} catch (const std::exception& e) { return exercises::threw(e); }

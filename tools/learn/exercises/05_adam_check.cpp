@@ -7,7 +7,7 @@
 using namespace sagcl;
 using autograd::Variable;
 
-int main() {
+int main() try {
   exercises::AdamState state;
   double ours = 1;
   Variable theirs = Variable::parameter(engine::Tensor::full({1}, ours, engine::Dtype::f64));
@@ -25,4 +25,4 @@ int main() {
                  theirs.value().item());
   }
   return claims.exit_code();
-}
+} catch (const std::exception& e) { return exercises::threw(e); }

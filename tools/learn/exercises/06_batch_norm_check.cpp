@@ -24,7 +24,7 @@ double loss(const Numbers& x, const Numbers& dy, double gamma, double beta) {
 
 }  // namespace
 
-int main() {
+int main() try {
   const Numbers x = {0.5, -1.25, 2, 0.75, 3}, dy = {1, -0.5, 0.25, 2, -1.5};
   const double gamma = 1.5, beta = -0.25, h = 1e-5;
   const exercises::NormGradients d = exercises::batch_norm_backward(x, dy, gamma, eps);
@@ -55,4 +55,4 @@ int main() {
   for (std::size_t i = 0; i < x.size(); ++i) difference = std::max(difference, std::abs(engine[i] - d.dx[i]));
   claims.check(difference < 1e-12, "the engine's batch norm gives the same dx");
   return claims.exit_code();
-}
+} catch (const std::exception& e) { return exercises::threw(e); }

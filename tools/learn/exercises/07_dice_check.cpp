@@ -18,7 +18,7 @@ double loss(const Numbers& p, const Numbers& y) {
 
 }  // namespace
 
-int main() {
+int main() try {
   const Numbers p = {0.9, 0.2, 0.6, 0.05, 0.4, 0.7}, y = {1, 0, 1, 0, 0, 1};
   const Numbers d = exercises::dice_gradient(p, y);
   if (d.size() != p.size()) return exercises::unfinished("07_dice.cpp", "give dL/dp of the Dice loss");
@@ -37,4 +37,4 @@ int main() {
                  "dL/dp[{}] is {:9.6f}, by a difference quotient {:9.6f}, by the engine {:9.6f}", i, d[i], quotient, engine);
   }
   return claims.exit_code();
-}
+} catch (const std::exception& e) { return exercises::threw(e); }

@@ -35,7 +35,7 @@ double largest_difference(const Numbers& a, const Numbers& b) {
 
 }  // namespace
 
-int main() {
+int main() try {
   const exercises::Decomposition smooth{.n = 3, .u = rotation(0.4, 1.1), .s = {4, 1.5, 0.25}, .v = rotation(-0.7, 0.3)};
   const Numbers w = exercises::nuclear_norm_subgradient(smooth, 1e-6);
   if (w.size() != 9) return exercises::unfinished("08_subgradient.cpp", "make W of U and V");
@@ -67,4 +67,4 @@ int main() {
   }
   claims.check(largest_difference(smallest, matrix.grad().to_doubles()) < 1e-8, "and it is the one that the engine takes");
   return claims.exit_code();
-}
+} catch (const std::exception& e) { return exercises::threw(e); }

@@ -9,7 +9,7 @@ using engine::Dtype;
 using engine::Tensor;
 using exercises::Numbers;
 
-int main() {
+int main() try {
   const auto unit = [](double angle) { return Numbers{std::cos(angle), std::sin(angle)}; };
   semiagcl::Method method;
   method.bank_size = 3, method.projection_dim = 2;
@@ -49,4 +49,4 @@ int main() {
   claims.check(std::abs(mistaken - 1000 * (1 - std::cos(0.6))) < 1e-9,
                "taken for another at τ = 0.001: loss {:.4f}, and the hand says (1 - cos 0.6) / τ", mistaken);
   return claims.exit_code();
-}
+} catch (const std::exception& e) { return exercises::threw(e); }

@@ -9,7 +9,7 @@ using engine::Tensor;
 using exercises::Numbers;
 using exercises::Plane;
 
-int main() {
+int main() try {
   Plane a{.height = 4, .width = 6, .values = {}}, b = a;
   for (int i = 0; i < 24; ++i) a.values.push_back(i), b.values.push_back(100 + i);
   const auto [first, second] = exercises::paste_both_ways(a, b, {.top = 1, .left = 2, .height = 2, .width = 3});
@@ -43,4 +43,4 @@ int main() {
   const double alpha = semiagcl::ema_alpha(100, 0.75);
   claims.check(std::abs(teacher[0] - 2.5 * alpha) < 1e-12, "the engine's α is {}", alpha);
   return claims.exit_code();
-}
+} catch (const std::exception& e) { return exercises::threw(e); }

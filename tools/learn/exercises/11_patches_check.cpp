@@ -7,7 +7,7 @@ using namespace sagcl;
 using engine::Tensor;
 using exercises::Numbers;
 
-int main() {
+int main() try {
   exercises::Plane image{.height = 4, .width = 6, .values = {}};
   for (int i = 0; i < 24; ++i) image.values.push_back(0.5 + 0.45 * std::sin(1.7 * i));
   const Numbers entropy = exercises::patch_entropies(image, 2, 3);
@@ -38,4 +38,4 @@ int main() {
   claims.check(picks.patch.to_vector<std::int32_t>() == std::vector<std::int32_t>(best.begin(), best.end()),
                "the engine takes the same");
   return claims.exit_code();
-}
+} catch (const std::exception& e) { return exercises::threw(e); }

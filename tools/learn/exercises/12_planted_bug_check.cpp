@@ -53,7 +53,7 @@ Suspect with(Suspect s, std::function<Numbers(const Numbers&, const Numbers&)> b
 
 }  // namespace
 
-int main() {
+int main() try {
   const Numbers x = {0.4, -1.1, 0.9};
   const std::optional<std::string> nobody = exercises::guilty({exponential, product, centre, large}, x);
   if (!nobody) return exercises::unfinished("12_planted_bug.cpp", "name the operation whose backward is wrong");
@@ -81,4 +81,4 @@ int main() {
       with(large, [](const Numbers& at, const Numbers&) { return each(at, [](double v) { return 2e6 * v; }); });
   find("dy forgotten, and another bug behind it: the first counts", {centre, deaf, transposed}, "large");
   return claims.exit_code();
-}
+} catch (const std::exception& e) { return exercises::threw(e); }

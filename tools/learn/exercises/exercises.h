@@ -1,6 +1,7 @@
 #pragma once
 #include <array>
 #include <cstddef>
+#include <exception>
 #include <functional>
 #include <optional>
 #include <string>
@@ -20,10 +21,10 @@ int address_channels_first(int c, int h, int w, int H, int W);
 std::vector<double> derivative(double w, double b, double x, double t);
 
 /// 3. y = x / (1 + e^-x) for every element of x (f64), with its gradient on the tape; dy/dx = s + x s (1 - s), where
-/// s = 1 / (1 + e^-x). Unfinished: undefined.
+/// s = 1 / (1 + e^-x). One operation, one record. Unfinished: undefined.
 autograd::Variable swish(const autograd::Variable& x);
 
-/// A number that counts how often two such numbers were multiplied. Halves are free: a shift, or made beforehand.
+/// A number that counts how often two such numbers were multiplied. Halves are free, a.half(): a shift, or made beforehand.
 struct Counted {
   double value = 0;
   static inline int products = 0;
@@ -33,7 +34,7 @@ struct Counted {
   friend Counted operator*(Counted a, Counted b) { return ++products, Counted{a.value * b.value}; }
 };
 
-/// 4. d0 g0 + d1 g1 + d2 g2 and d1 g0 + d2 g1 + d3 g2, with no more than four products. Unfinished: no product.
+/// 4. d0 g0 + d1 g1 + d2 g2 and d1 g0 + d2 g1 + d3 g2, with four products. Unfinished: no product.
 std::array<Counted, 2> four_products(const std::array<Counted, 4>& d, const std::array<Counted, 3>& g);
 
 /// What Adam remembers of one number.
@@ -124,6 +125,12 @@ std::optional<std::string> guilty(const std::vector<Suspect>& operations, const 
 inline int unfinished(const char* file, const char* what) {
   fmt::print("Your turn: {} in tools/learn/exercises/{}\n", what, file);
   return 2;
+}
+
+/// Says what was thrown; gives the exit code for it.
+inline int threw(const std::exception& e) {
+  fmt::print("✗ WRONG: it ends in an error: {}\n", e.what());
+  return 1;
 }
 
 }  // namespace sagcl::exercises
