@@ -79,13 +79,13 @@ class Runs {
 
 Extents size_of(const Tensor& mask) {
   const engine::Shape& s = mask.shape();
-  engine::require(s.rank() == 2 || s.rank() == 3, "keep_largest_component: a label must be [H,W] or [D,H,W], got {}", s);
+  engine::require(s.rank() == 2 || s.rank() == 3, "components: a label must be [H,W] or [D,H,W], got {}", s);
   return s.rank() == 2 ? Extents{{1, s[0], s[1]}} : Extents{{s[0], s[1], s[2]}};
 }
 
-}  // namespace
-
-void keep_largest_component(Tensor& label, std::uint8_t k) {
+/// Makes background of the components of class `k` whose sizes, counted by number, `goes` says so of.
+template <class Goes>
+void drop(Tensor& label, std::uint8_t k, Goes&& goes) {
   std::uint8_t* const p = label.data<std::uint8_t>();
   Runs runs(size_of(label), [&](std::int64_t v) { return p[v] == k; });
   std::vector<std::int64_t> sizes;
@@ -93,9 +93,27 @@ void keep_largest_component(Tensor& label, std::uint8_t k) {
     sizes.resize(std::max(sizes.size(), component + 1));
     sizes[component] += run.length;
   });
-  const auto largest = std::size_t(std::max_element(sizes.begin(), sizes.end()) - sizes.begin());  // of equal ones the first
+  const std::vector<bool> gone = goes(sizes);
   runs.each([&](const Run& run, std::size_t component) {
-    if (component != largest) std::fill_n(p + run.begin, run.length, std::uint8_t(0));
+    if (gone[component]) std::fill_n(p + run.begin, run.length, std::uint8_t(0));
+  });
+}
+
+}  // namespace
+
+void keep_largest_component(Tensor& label, std::uint8_t k) {
+  drop(label, k, [](const std::vector<std::int64_t>& sizes) {
+    std::vector<bool> gone(sizes.size(), true);
+    if (!gone.empty()) gone[std::size_t(std::max_element(sizes.begin(), sizes.end()) - sizes.begin())] = false;  // the first
+    return gone;
+  });
+}
+
+void drop_small_components(Tensor& label, std::uint8_t k, std::int64_t least) {
+  drop(label, k, [&](const std::vector<std::int64_t>& sizes) {
+    std::vector<bool> gone;
+    for (const std::int64_t size : sizes) gone.push_back(size < least);
+    return gone;
   });
 }
 

@@ -12,4 +12,7 @@ using engine::Tensor;
 /// skimage's default); of equal components the first stays.
 void keep_largest_component(Tensor& label, std::uint8_t k);
 
+/// Likewise components of fewer than `least` voxels become background.
+void drop_small_components(Tensor& label, std::uint8_t k, std::int64_t least);
+
 }  // namespace sagcl::semiagcl

@@ -9,9 +9,11 @@ namespace sagcl::semiagcl {
 
 /// Everything a run is determined by, together with the data and the binary. Written into the run folder as config.toml.
 struct DataSettings {
-  std::string folder;                 ///< set by --data
-  std::string normalise = "z_score";  ///< none, z_score, unit (x / 255), min_max; per volume and channel
-  std::string labelled = "1.0";       ///< of the training cases: a count "8", a fraction "0.05", or ids "a,b,c"
+  std::string folder;  ///< set by --data
+  /// none, z_score, unit (x / 255), min_max: per volume and channel; window: all by data.window (datasets/normalise.h)
+  std::string normalise = "z_score";
+  std::vector<double> window;    ///< low, high, mean, deviation, as Hounsfield units of what is looked for
+  std::string labelled = "1.0";  ///< of the training cases: a count "8", a fraction "0.05", or ids "a,b,c"
   /// first (in the data set's order: its list's, else by name), spread (evenly), seeded; block: train.seed says which block
   /// of patients, whom data.labelled then counts (datasets/split.h)
   std::string labelled_pick = "first";
@@ -135,7 +137,8 @@ struct RunSettings {
 template <class S, class F>
 void for_each_run_setting(S& s, F&& f) {
   f("preset", s.preset), f("expectation", s.expectation);
-  f("data.folder", s.data.folder), f("data.normalise", s.data.normalise), f("data.labelled", s.data.labelled);
+  f("data.folder", s.data.folder), f("data.normalise", s.data.normalise), f("data.window", s.data.window);
+  f("data.labelled", s.data.labelled);
   f("data.labelled_pick", s.data.labelled_pick), f("data.test", s.data.test), f("data.validation", s.data.validation);
   f("data.fold", s.data.fold);
   f("data.split_pick", s.data.split_pick), f("data.label_map", s.data.label_map), f("data.spacing", s.data.spacing);

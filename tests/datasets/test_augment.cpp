@@ -328,6 +328,14 @@ TEST(Normalise, EachRule) {
   EXPECT_EQ(normalise(Tensor::full({1, 1, 2, 1}, 5), Normalisation::min_max).to_doubles(), (std::vector<double>{0, 0}));
   EXPECT_EQ(normalise(Tensor::full({1, 1, 2, 1}, 5), Normalisation::z_score).to_doubles(), (std::vector<double>{0, 0}));
   EXPECT_THROW(normalisation_named("zscore"), engine::UsageError);
+  EXPECT_EQ(normalise(x, normalisation_named("window", {1, 10, 4, 2})).to_doubles(), (std::vector<double>{-1.5, 3, 0, 3}));
+  for (const std::vector<double>& wrong : std::vector<std::vector<double>>{{}, {0, 1, 0}, {1, 1, 0, 1}, {0, 1, 0, 0}})
+    EXPECT_TRUE(throws<engine::UsageError>([&] { normalisation_named("window", wrong); }, "[low, high, mean, deviation]"));
+  EXPECT_TRUE(throws<engine::UsageError>(
+      [&] {
+        normalisation_named("z_score", {0, 1, 0, 1});
+      },
+      "is for data.normalise = window"));
 
   Tensor mine = x.clone();
   const float* const where = mine.data<float>();

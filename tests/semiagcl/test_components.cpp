@@ -56,6 +56,13 @@ TEST(Components, LargestOfTouchingCorners) {
   EXPECT_EQ(at(0, 0, 0) + at(1, 1, 1), 0);
   EXPECT_EQ(at(2, 2, 4) + at(2, 2, 5) + at(2, 2, 6), 3);
 
+  Tensor some = Tensor::of({1, 8}, std::vector<std::uint8_t>{7, 7, 0, 7, 3, 3, 7, 7});
+  drop_small_components(some, 7, 2);
+  EXPECT_EQ(some.to_doubles(), (std::vector<double>{7, 7, 0, 0, 3, 3, 7, 7}));
+  drop_small_components(some, 7, 3);
+  drop_small_components(some, 5, 3);  // a class that is not there
+  EXPECT_EQ(some.to_doubles(), (std::vector<double>{0, 0, 0, 0, 3, 3, 0, 0}));
+
   Tensor equal = Tensor::of({1, 5}, std::vector<std::uint8_t>{7, 7, 0, 7, 7});  // of equals the first stays
   keep_largest_component(equal, 7);
   EXPECT_EQ(equal.to_doubles(), (std::vector<double>{7, 7, 0, 0, 0}));

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "tests/tools/tools_support.h"
+#include "tools/bench/label_curve.h"
 #include "tools/bench/paper_plan.h"
 #include "tools/bench/paper_text.h"
 #include "tools/bench/run_pool.h"
@@ -112,6 +113,26 @@ TEST(PaperText, CostHasParametersAndMultiples) {
   for (auto& seed : all[3].seeds) seed.milliseconds = 75;
   EXPECT_TRUE(contains(tools::to_markdown({.table = table, .preset = "la-cpu"}, all),
                        "| ua-mt | 3 | 3 | 0.25 | 75 | 2.50 | 2.0 ± 0.0 | 500 | 9.44 | 67.5 |"));
+}
+
+TEST(LabelCurve, SaysWhatADoublingBringsSeedBySeed) {
+  std::vector<RowResult> rows = {result("method", Role::method, "8", {80, 86}),
+                                 result("method", Role::method, "2", {60, 70, 75}),
+                                 result("all-labels", Role::all_labels, "all", {90, 92})};
+  const auto gains = tools::label_gains("method", rows);
+  ASSERT_EQ(gains.size(), 1u);
+  EXPECT_EQ(gains[0].from, 2);
+  EXPECT_EQ(gains[0].per_double, (std::vector<double>{10, 8}));  // two doublings; of the third seed one end is missing
+  const std::string text = tools::curve_text(rows);
+  EXPECT_TRUE(
+      contains(text, "from 2 to 8 labelled patients Dice changes by 9.0 points for each doubling (± 1.4 over seeds)"));
+  EXPECT_TRUE(contains(text, "ten more labels bring 10.5 points at most"));  // 9 log2(18 / 8)
+  EXPECT_TRUE(contains(text, "all labels are at 91.0, 8 is at 83.0"));
+  EXPECT_TRUE(contains(tools::curve_svg(rows), "What more labels bring"));
+  rows[0].seeds = {{.seed = "0", .figures = {50, 40, 4, 1}}};
+  EXPECT_TRUE(contains(tools::curve_text(rows), "more labels promise nothing by this curve"));
+  rows[0].labelled = "0.1";
+  expect_error<engine::UsageError>([&] { tools::curve_text(rows); }, {"--labelled 0.1", "numbers of labelled patients"});
 }
 
 TEST(PaperTables, HoldWhatWasPrinted) {
@@ -250,6 +271,18 @@ TEST(Bench, ListsTheCommandOfEveryRun) {
   EXPECT_TRUE(contains(lines, "method.mixing=none --set method.c_nuc=0 --set augment.copy_paste=never --labelled 3"));
   EXPECT_FALSE(std::filesystem::exists(f("listed")));
   EXPECT_TRUE(contains(list({"--size", "full", "--set", "train.steps=9"}).out, "--preset acdc --data"));
+  const auto labels = [&](std::vector<std::string> more) {
+    more.insert(more.begin(),
+                {"labels", "--data", f("pred"), "--out", f("listed"), "--seeds", "0,1", "--device", "cpu", "--list"});
+    return run("sagcl-bench", more);
+  };
+  tests::put(f("plan.toml"), "train.steps = 7\n");
+  const std::string curve = labels({"--config", f("plan.toml"), "--labelled", "2,4"}).out;
+  EXPECT_EQ(std::count(curve.begin(), curve.end(), '\n'), 14);  // three rows of two amounts, and all labels, of two seeds
+  EXPECT_TRUE(contains(curve, "--config " + f("plan.toml") + " --data"));
+  EXPECT_TRUE(contains(curve, "--set data.labelled_pick=block --labelled 4 --seed 1 --out " + f("listed/method")));
+  EXPECT_TRUE(contains(labels({}).err, "which settings? Give --preset NAME, or --config FILE"));
+  EXPECT_TRUE(contains(labels({"--preset", "acdc-cpu", "--labelled", "0.1"}).err, "numbers of labelled patients"));
   EXPECT_EQ(list({"--rows", "row99"}).code, 2);
   EXPECT_EQ(list({"--size", "huge"}).code, 2);
   EXPECT_EQ(run("sagcl-bench", {"paper", "VII", "--data", f("pred"), "--out", f("t7")}).code, 2);

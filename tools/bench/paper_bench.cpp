@@ -6,6 +6,7 @@
 
 #include "engine/files/atomic_file.h"
 #include "engine/files/read_file.h"
+#include "tools/bench/label_curve.h"
 #include "tools/bench/paper_text.h"
 #include "tools/bench/run_pool.h"
 #include "tools/bench/run_records.h"
@@ -34,6 +35,7 @@ semiagcl::RunSettings settings_of(const PlannedRun& run) {
   for (std::size_t i = 1; i + 1 < run.command.size(); i += 2) {  // every option has a value
     const std::string &option = run.command[i], &value = run.command[i + 1];
     if (option == "--preset") apply_preset(s, value);
+    if (option == "--config") apply_toml(s, engine::read_file(value), value);
     if (option == "--method") s.train.method = value;
     if (option == "--labelled") s.data.labelled = value;
     if (option == "--seed") apply_assignment(s, "train.seed=" + value);
@@ -180,6 +182,7 @@ void PaperSession::write() const {
   engine::write_file_atomically(base.string() + ".md", to_markdown(head_, rows()));
   engine::write_file_atomically(base.string() + ".csv", to_csv(head_, rows()));
   engine::write_file_atomically(base.string() + ".svg", to_svg(head_, rows()));
+  if (head_.table.number == "labels") engine::write_file_atomically(bench_.out / "curve.svg", curve_svg(rows()));
   const fs::path records = bench_.out / "runs.jsonl";
   RunOutcomes over = fs::exists(records) ? read_outcomes({records}) : RunOutcomes();  // of rows not asked for now, too
   for (std::size_t i = 0; i < results_.size(); ++i)
@@ -218,6 +221,7 @@ int PaperSession::run() {
   if (stop_signal() || code_ != exit_ok) say("the same command goes on from here");
   if (stop_signal()) return stop_exit_code();
   if (code_ == exit_ok) write(), fmt::print("{}", to_markdown(head_, rows()));
+  if (code_ == exit_ok && head_.table.number == "labels") fmt::print("\n{}", curve_text(rows()));
   return code_;
 }
 
@@ -225,6 +229,8 @@ int PaperSession::run() {
 
 int run_paper_table(const PaperBench& bench) {
   const PaperPlan plan = plan_of(bench);
+  if (bench.table == "labels")
+    for (const std::string& labelled : plan.labelled) labelled_patients(labelled);
   if (bench.list) {
     for (const std::string& id : plan.not_built) fmt::print("# {}: not built\n", id);
     for (const PlannedRun& run : plan.runs) {

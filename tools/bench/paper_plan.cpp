@@ -31,6 +31,7 @@ PlannedRow supervised_row(const PaperTable& table, Role role) {
 
 /// A row with its warm-up.
 PlannedRow method_row(PaperRow row, WarmUp warm_up) {
+  if (row.as_set) return {std::move(row), Role::method};
   const std::string when = warm_up == WarmUp::plain ? "never" : warm_up == WarmUp::pasted ? "warm_up" : "always";
   const auto paste = pasting(when);
   row.arguments.insert(row.arguments.end(), paste.begin(), paste.end());
@@ -58,7 +59,7 @@ PlannedRun planned(const PaperBench& bench, const PaperPlan& plan, std::size_t i
   PlannedRun run{
       .row = index, .labelled = all ? "all" : labelled, .seed = seed, .folder = bench.out / row.id, .command = {}};
   run.folder /= all ? "seed-" + seed : fmt::format("labelled-{}-seed-{}", labelled, seed);
-  run.command = {bench.train.string(), "--preset", plan.preset};
+  run.command = {bench.train.string(), bench.config.empty() ? "--preset" : "--config", plan.preset};
   const auto add = [&](const std::vector<std::string>& more) {
     run.command.insert(run.command.end(), more.begin(), more.end());
   };
@@ -76,7 +77,14 @@ PaperPlan plan_of(const PaperBench& bench) {
   require<UsageError>(bench.size == "cpu" || bench.size == "full", "--size {}: choose cpu or full", bench.size);
   check_rows(bench, table);
   PaperPlan plan;
-  plan.preset = !bench.preset.empty() ? bench.preset : bench.size == "cpu" ? table.cpu : table.full;
+  plan.preset = !bench.config.empty()   ? bench.config
+                : !bench.preset.empty() ? bench.preset
+                : bench.size == "cpu"   ? table.cpu
+                                        : table.full;
+  require<UsageError>(!plan.preset.empty(),
+                      "{}: which settings? Give --preset NAME, or --config FILE, which may be a plan of "
+                      "sagcl-data plan",
+                      table.number);
   plan.labelled = bench.labelled.empty() ? table.labelled : bench.labelled;
   for (const Role role : {Role::supervised, Role::supervised_pasted, Role::all_labels})
     plan.rows.push_back(supervised_row(table, role));

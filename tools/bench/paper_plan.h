@@ -19,6 +19,7 @@ struct PaperBench {
   std::string table;         ///< "IV"
   std::string size = "cpu";  ///< cpu or full: which of the table's presets, unless `preset` says one
   std::string preset;
+  std::string config;                 ///< a file of settings, instead of a preset
   std::vector<std::string> rows;      ///< ids; empty: all
   std::vector<std::string> labelled;  ///< empty: the table's
   std::vector<std::string> seeds = {"0", "1", "2"};

@@ -207,11 +207,19 @@ PaperTable hippocampus() {
           .rows = method_rows({})};
 }
 
+PaperTable label_curve() {
+  PaperTable table{
+      .number = "labels", .title = "what more labels bring", .cpu = "", .full = "", .labelled = {"2", "4", "8"}, .rows = {}};
+  table.rows.push_back({.id = "method", .name = "the settings' own method", .arguments = {}, .as_set = true});
+  return table;
+}
+
 }  // namespace
 
 const std::vector<PaperTable>& paper_tables() {
-  static const std::vector<PaperTable> tables = {
-      left_atrium(), methods_on_cardiac(), glands(), ablation_of_losses(), ablation_of_patches(), costs(), hippocampus()};
+  static const std::vector<PaperTable> tables = {left_atrium(),        methods_on_cardiac(),  glands(),
+                                                 ablation_of_losses(), ablation_of_patches(), costs(),
+                                                 hippocampus(),        label_curve()};
   return tables;
 }
 
@@ -219,7 +227,7 @@ const PaperTable& paper_table(const std::string& number) {
   for (const PaperTable& table : paper_tables())
     if (table.number == number) return table;
   engine::fail<engine::UsageError>(
-      "no table '{}': choose I, II, III (methods), IV (losses), V (patches), VI (cost) or hippocampus", number);
+      "no table '{}': choose I, II, III (methods), IV (losses), V (patches), VI (cost), hippocampus or labels", number);
 }
 
 const Figures* printed(const PaperTable& table, const PaperRow& row, const std::string& labelled) {

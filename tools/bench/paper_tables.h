@@ -32,13 +32,14 @@ struct PaperRow {
   std::vector<std::string> arguments;           ///< of sagcl-train
   bool built = true;                            ///< the registry has its method
   bool pastes = false;                          ///< its own pre-training pastes labelled images into each other
+  bool as_set = false;                          ///< pasting is as the settings say, whatever the warm-up asked for
   std::map<std::string, Figures> printed = {};  ///< by label amount: "5", "10", "100" per cent
   Source source = Source::paper;
   std::optional<Cost> cost = {};
 };
 
 struct PaperTable {
-  std::string number;                 ///< "IV"; "hippocampus", which is none of the paper's
+  std::string number;                 ///< "IV"; "hippocampus" and "labels", which are none of the paper's
   std::string title;                  ///< "methods, on ACDC"
   std::string cpu, full;              ///< presets: the size for a CPU core, and the paper's
   std::vector<std::string> labelled;  ///< the smaller amount and the larger one: "3", "7" patients
@@ -47,8 +48,8 @@ struct PaperTable {
   std::optional<Cost> all_labels_cost = {};
 };
 
-/// Tables I to VI and "hippocampus". I to III, VI and that one hold the methods of --list-methods, and those that the paper
-/// names and the registry lacks.
+/// Tables I to VI, "hippocampus", and "labels" (label_curve.h), whose settings are not given here. I to III, VI and
+/// hippocampus hold the methods of --list-methods, and those that the paper names and the registry lacks.
 const std::vector<PaperTable>& paper_tables();
 
 /// UsageError listing the numbers for an unknown one.

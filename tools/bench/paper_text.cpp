@@ -12,7 +12,7 @@ namespace {
 bool about_cost(const TableHead& head) { return head.table.number == "VI"; }
 
 std::string name_of(const PaperTable& table) {
-  return table.number == "hippocampus" ? "Hippocampus" : "Table " + table.number;
+  return table.number == "hippocampus" ? "Hippocampus" : table.number == "labels" ? "Labels" : "Table " + table.number;
 }
 
 /// "-" where a seed has no value: a mean of the others would be another thing.

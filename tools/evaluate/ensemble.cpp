@@ -72,7 +72,8 @@ Tensor Ensemble::predict(datasets::Image image, const std::string& file, engine:
         events.progress(std::int64_t(m) * total + done, std::int64_t(count) * total);
       };
     Tensor voxels = m + 1 < count ? image.voxels : std::move(image.voxels);  // normalise works in place on the last
-    voxels = datasets::normalise(std::move(voxels), datasets::normalisation_named(member.settings.data.normalise),
+    voxels = datasets::normalise(std::move(voxels),
+                                 datasets::normalisation_named(member.settings.data.normalise, member.settings.data.window),
                                  image.white, file);
     label = semiagcl::predict(*member.network, voxels, member.settings, device, own, image.geometry.spacing);
   }

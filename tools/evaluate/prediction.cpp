@@ -96,7 +96,7 @@ datasets::Image read_case(const Ensemble& ensemble, const datasets::Case& one, s
 }
 
 CasePrediction predict_case(Ensemble& ensemble, const datasets::Case& one, datasets::Image image, engine::Device device,
-                            const ResultFiles& files, bool expected_dice,
+                            const ResultFiles& files, const PredictionExtras& extras,
                             const std::function<void(std::int64_t done, std::int64_t total)>& progress) {
   const engine::Shape shape = image.voxels.shape();
   const datasets::Geometry geometry = image.geometry;
@@ -109,16 +109,18 @@ CasePrediction predict_case(Ensemble& ensemble, const datasets::Case& one, datas
   }
   ExpectedDice dice(classes);
   semiagcl::PredictionEvents events{{}, progress};
-  if (probabilities || expected_dice)
+  if (probabilities || extras.expected_dice)
     events.probabilities = [&](const engine::Tensor& planes) {
       if (probabilities) probabilities->write(planes);
-      if (expected_dice) dice.add(planes);
+      if (extras.expected_dice) dice.add(planes);
     };
   engine::Tensor mask = ensemble.predict(std::move(image), one.images[0].string(), device, events);
-  if (ensemble.first().settings.evaluation.largest_component) mask = semiagcl::largest_components(std::move(mask), classes);
+  if (extras.post_processing) mask = extras.post_processing->apply(std::move(mask));
+  else if (ensemble.first().settings.evaluation.largest_component)
+    mask = semiagcl::largest_components(std::move(mask), classes);
   if (probabilities) probabilities->commit();
   write_mask(files.mask(one.id, plane), mask, geometry, plane);
-  return {files.mask(one.id, plane), expected_dice ? dice.per_class() : std::vector<double>()};
+  return {files.mask(one.id, plane), extras.expected_dice ? dice.per_class() : std::vector<double>()};
 }
 
 }  // namespace sagcl::tools

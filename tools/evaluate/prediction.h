@@ -8,6 +8,7 @@
 #include "datasets/volume.h"
 #include "semiagcl/settings/settings.h"
 #include "tools/evaluate/ensemble.h"
+#include "tools/evaluate/post_processing.h"
 
 namespace sagcl::tools {
 
@@ -27,6 +28,12 @@ struct ResultFiles {
   bool finished(const datasets::Case& one, bool all) const;
 };
 
+/// What is asked for beside masks and probabilities.
+struct PredictionExtras {
+  bool expected_dice = false;
+  std::optional<PostProcessing> post_processing;  ///< instead of the runs' evaluation.largest_component
+};
+
 /// What evaluation.blending and evaluation.mirror do, in sentences, and how long it takes; nothing where they are off. Warns
 /// of axes along which training did not mirror.
 std::vector<std::string> notes_on_prediction(const semiagcl::RunSettings& settings);
@@ -40,10 +47,10 @@ struct CasePrediction {
 };
 
 /// Segments an image of read_case and writes the mask, and the class probabilities where they are asked for: f32,
-/// uncompressed, some planes at a time, as they were before the largest components were chosen. The mask comes last.
+/// uncompressed, some planes at a time, as they were before components were chosen. The mask comes last.
 /// `progress` hears how much is done and may throw to stop: then nothing was written. DataError as Ensemble::predict.
 CasePrediction predict_case(Ensemble& ensemble, const datasets::Case& one, datasets::Image image, engine::Device device,
-                            const ResultFiles& files, bool expected_dice,
+                            const ResultFiles& files, const PredictionExtras& extras,
                             const std::function<void(std::int64_t done, std::int64_t total)>& progress = {});
 
 }  // namespace sagcl::tools

@@ -7,13 +7,15 @@
 namespace sagcl::tools {
 namespace {
 
-const char* rule_of(datasets::Normalisation how) {
-  switch (how) {
+std::string rule_of(const datasets::Normalisation& how) {
+  switch (how.rule) {
     case datasets::Normalisation::none: return "x";
     case datasets::Normalisation::z_score:
       return "(x - mean) / (deviation + 1e-8), of each image and channel, deviation over n";
     case datasets::Normalisation::unit: return "x / white, white being 255, or 65535 in images of 16 bits";
     case datasets::Normalisation::min_max: return "(x - min) / (max - min), of each image and channel";
+    case datasets::Normalisation::window:
+      return fmt::format("(min(max(x, {}), {}) - {}) / {}", how.low, how.high, how.mean, how.deviation);
   }
   return "";
 }
@@ -34,7 +36,7 @@ std::map<std::string, std::string> network_notes(const TrainedNetwork& trained) 
           {"step", std::to_string(trained.step)},
           {"sagcl", version()},
           {"normalise", s.data.normalise},
-          {"normalise_rule", rule_of(datasets::normalisation_named(s.data.normalise))},
+          {"normalise_rule", rule_of(datasets::normalisation_named(s.data.normalise, s.data.window))},
           {"spacing_mm_dhw", fmt::format("[{}]", fmt::join(s.data.spacing, ", "))},
           {"spacing_rule", s.data.spacing.empty() ? "none" : "resampled before, outer faces fixed; 0 leaves an axis"},
           {"resize", std::to_string(s.data.resize)},

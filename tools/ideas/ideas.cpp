@@ -54,7 +54,8 @@ Subject make_subject(const std::filesystem::path& glands, std::int64_t steps) {
 
   const RunData data = load_run_data(s, "");
   datasets::Sample tile =
-      datasets::load_samples(data.dataset, {held_out}, datasets::normalisation_named(s.data.normalise), true).front();
+      datasets::load_samples(data.dataset, {held_out}, datasets::normalisation_named(s.data.normalise, s.data.window), true)
+          .front();
   tile.image = semiagcl::resized_image(tile.image, s.data);
   subject.truth = semiagcl::resized_label(tile.label, s.data);
   subject.tile = stacked({tile}), subject.training = stacked(data.training.unlabelled);

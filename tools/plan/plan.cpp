@@ -141,11 +141,12 @@ std::vector<PlanLine> plan_of_data(const DataFacts& f) {
                    : "mm, the median: voxels differ in size from case to case");
   if (f.channels == 3 && f.whole_numbers && f.lowest >= 0)
     line("data.normalise", quoted("unit"), "three channels of whole numbers: colours, black is 0 and white 1");
-  else
-    line("data.normalise", quoted("z_score"),
-         f.lowest < -500 && f.whole_numbers ? "of each image; these look like Hounsfield units, whose meaning is the same "
-                                              "in every image: a common window may do better"
-                                            : "of each image: brightness differs from one to the next");
+  else if (f.channels == 1 && f.lowest < -500 && f.whole_numbers && f.deviation > 0 && f.low < f.high) {
+    line("data.normalise", quoted("window"),
+         "whole numbers far below 0 look like Hounsfield units, the same in every image");
+    line("data.window", fmt::format("[{:.6g}, {:.6g}, {:.6g}, {:.6g}]", f.low, f.high, f.mean, f.deviation),
+         "0.5 and 99.5 per cent, mean and deviation of the labelled voxels: what is looked for, in detail");
+  } else line("data.normalise", quoted("z_score"), "of each image: brightness differs from one to the next");
   line("network.name", quoted(grid.flat ? "unet" : "vnet"), grid.why_flat);
   const Extents patch = patch_of(grid, grid.flat ? 192 * 192 : 64 * 64 * 48);
   line("train.patch", list(patch),

@@ -175,8 +175,6 @@ void add_paper_options(CLI::App* sub, Options& o, tools::PaperBench& paper) {
       {"always", {tools::WarmUp::always}},
       {"both", {tools::WarmUp::plain, tools::WarmUp::pasted}}};
   paper.jobs = 0;  // until choose_jobs
-  sub->add_option("table", paper.table, "I, II, III: methods; IV: losses; V: patches; VI: cost; hippocampus: methods")
-      ->required();
   sub->add_option("--data", o.data, "folder of the data set")->required()->type_name("DIR");
   sub->add_option("--out", paper.out, "folder for the runs and the table")->required()->type_name("DIR");
   sub->add_option(
@@ -184,7 +182,8 @@ void add_paper_options(CLI::App* sub, Options& o, tools::PaperBench& paper) {
          "cpu: minutes to an hour a run on one core; full: the paper's protocol, for a GPU (each a preset by table)")
       ->check(CLI::IsMember({"cpu", "full"}))
       ->capture_default_str();
-  sub->add_option("--preset", paper.preset, "settings shared by all rows, instead of those of --size");
+  auto* preset = sub->add_option("--preset", paper.preset, "settings shared by all rows, instead of those of --size");
+  sub->add_option("--config", paper.config, "likewise, from a file")->excludes(preset)->check(CLI::ExistingFile);
   sub->add_option("--rows", paper.rows, "ids of rows, e.g. row01,row03 or ua-mt,bcp (default: all)")->delimiter(',');
   sub->add_option("--labelled,--labeled", paper.labelled, "counts or shares of labelled patients (default: the paper's)")
       ->delimiter(',');
@@ -217,8 +216,8 @@ void add_step_options(CLI::App* sub, Options& o) {
 
 int main(int argc, char** argv) {
   CLI::App app(
-      "Measures operations (ops), one training step of a network (step), steps of a whole method\n(method), or runs the "
-      "tables of the paper (paper).");
+      "Measures operations (ops), one training step of a network (step), steps of a whole method\n(method), runs the "
+      "tables of the paper (paper), or tells what more labels would bring (labels).");
   Options o;
   app.require_subcommand(1);
   CLI::App* ops_command = app.add_subcommand("ops", "every family of operations at the sizes of the networks' layers");
@@ -247,8 +246,15 @@ int main(int argc, char** argv) {
       "paper",
       "runs a table of the paper on a data set, beside supervised training with few and with all labels and what was "
       "printed; resumes where it stopped");
-  tools::PaperBench paper;
+  CLI::App* labels_command = app.add_subcommand(
+      "labels", "trains with 2, 4, 8, … labelled patients and says what more labels bring; resumes where it stopped");
+  tools::PaperBench paper, labels;
+  labels.table = "labels";
+  paper_command
+      ->add_option("table", paper.table, "I, II, III: methods; IV: losses; V: patches; VI: cost; hippocampus: methods")
+      ->required();
   add_paper_options(paper_command, o, paper);
+  add_paper_options(labels_command, o, labels);
   for (CLI::App* sub : {ops_command, step_command, method_command}) {
     sub->add_option("--threads", o.threads, "CPU threads (default: all)")->check(CLI::Range(1, 1024));
     sub->add_option("--device", o.device, "auto, cpu, cuda or cuda:N")->capture_default_str();
@@ -260,9 +266,11 @@ int main(int argc, char** argv) {
       "  sagcl-bench ops --filter conv --threads 1\n"
       "  sagcl-bench step --net vnet --shape 112,112,80 --batch 1 --threads 2 --steps 5\n"
       "  sagcl-bench method --preset hippocampus --data data/hippocampus --threads 2 --steps 10\n"
-      "  sagcl-bench paper II --size cpu --data ACDC --rows ua-mt,bcp,semi-agcl --labelled 3 --out runs/ACDC\n",
+      "  sagcl-bench paper II --size cpu --data ACDC --rows ua-mt,bcp,semi-agcl --labelled 3 --out runs/ACDC\n"
+      "  sagcl-bench labels --config plan.toml --data DIR --labelled 2,4,8 --seeds 0,1,2 --out runs/labels\n",
       [&] {
         if (paper_command->parsed()) return paper_table(o, paper);
+        if (labels_command->parsed()) return paper_table(o, labels);
         if (o.threads > 0) engine::set_threads(o.threads);
         const engine::DeviceChoice device = engine::resolve_device(o.device, o.precision);
         if (ops_command->parsed()) return operations(o, device.device);

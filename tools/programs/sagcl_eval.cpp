@@ -1,8 +1,10 @@
 #include <CLI/CLI.hpp>
 
+#include "datasets/text.h"
 #include "engine/parallel.h"
 #include "tools/evaluate/evaluation.h"
 #include "tools/evaluate/mask_folder.h"
+#include "tools/evaluate/post_processing.h"
 #include "tools/programs/program.h"
 #include "tools/programs/progress.h"
 
@@ -12,7 +14,7 @@ using namespace sagcl;
 namespace {
 
 struct Options {
-  std::string predictions, references, json, unit = "voxel", map, prediction_map;
+  std::string predictions, references, json, choose, unit = "voxel", map, prediction_map;
   std::int64_t classes = 0;
   std::vector<std::string> names;
   int threads = 0;
@@ -40,11 +42,13 @@ int evaluate(const Options& o) {
     result.classes.push_back(named             ? masks.names[std::size_t(c)]
                              : o.names.empty() ? std::to_string(c)
                                                : o.names[std::size_t(c - 1)]);
+  tools::PostProcessingChoice choice(result.classes);
   {
     tools::Progress progress({.label = "compare", .total = std::int64_t(masks.pairs.size())});
     for (const auto& pair : masks.pairs) {
       const tools::LoadedPair both = tools::load_pair(masks, pair, classes);
       tools::add_case(result, pair.id, both.prediction, both.reference, both.spacing);
+      if (!o.choose.empty()) choice.add(both.prediction, both.reference);
       progress.update(std::int64_t(result.cases.size()));
     }
   }
@@ -53,6 +57,14 @@ int evaluate(const Options& o) {
   if (!o.json.empty()) {
     tools::write_evaluation(o.json, result);
     tools::say("wrote " + o.json);
+  }
+  if (!o.choose.empty()) {
+    choice.write(o.choose);
+    fmt::print("\n{}", choice.text());
+    tools::say(fmt::format("wrote {}, chosen on {}; it says nothing about these any more, measure it on others", o.choose,
+                           datasets::counted(std::int64_t(result.cases.size()), "case")));
+    tools::say_next(fmt::format("sagcl-predict --checkpoint RUN --post-processing {} --input IMAGES --output MASKS",
+                                tools::shell_quoted(o.choose)));
   }
   return tools::exit_ok;
 }
@@ -70,6 +82,10 @@ int main(int argc, char** argv) {
       ->required()
       ->type_name("DIR");
   app.add_option("--json", o.json, "also write the figures to this file")->type_name("FILE");
+  app.add_option("--choose-post-processing", o.choose,
+                 "write here which components of each class are best left out, by the Dice of these cases: give masks of\n"
+                 "validation cases (sagcl-predict --part validation), never of the test")
+      ->type_name("FILE.json");
   app.add_option("--unit", o.unit, "of the distances; mm uses the reference's voxel sizes")
       ->check(CLI::IsMember({"voxel", "mm"}))
       ->capture_default_str();
@@ -84,6 +100,7 @@ int main(int argc, char** argv) {
   app.add_option("--threads", o.threads, "CPU threads (default: all)")->check(CLI::Range(1, 1024));
   return tools::run_program(app, argc, argv,
                             "  sagcl-eval --pred runs/h8/predictions --ref data/hippocampus/labelsTs --json figures.json\n"
+                            "  sagcl-eval --pred validation --ref DIR --choose-post-processing post.json\n"
                             "  sagcl-eval --pred masks --ref truth --unit mm --map 0:0,255:1 --names gland\n",
                             [&] { return evaluate(o); });
 }

@@ -30,7 +30,7 @@ namespace {
 
 struct Options {
   std::vector<std::string> checkpoints;
-  std::string input, part, output, network, axes, blending, mirror, device = "auto", precision = "auto";
+  std::string input, part, post_processing, output, network, axes, blending, mirror, device = "auto", precision = "auto";
   bool probabilities = false, confidence = false, overwrite = false, skip_existing = false, every_file = false;
   std::optional<float> replace_nan;
   int threads = 0;
@@ -149,13 +149,29 @@ void settle_existing(const Options& o, const tools::ResultFiles& files, const to
                                         : "--device cpu needs less");
 }
 
+tools::PostProcessing post_processing(const Options& o, const tools::TrainedNetwork& trained) {
+  tools::require_file(o.post_processing, "--post-processing");
+  tools::PostProcessing p = tools::read_post_processing(o.post_processing);
+  const std::vector<std::string> names(trained.classes.begin() + 1, trained.classes.end());
+  require<UsageError>(p.classes == names,
+                      "--post-processing {}: is for the classes {}, the network has {}; choose it on masks of this network "
+                      "(sagcl-eval --names gives names)",
+                      o.post_processing, fmt::join(p.classes, ", "), fmt::join(names, ", "));
+  for (std::size_t k = 0; k < names.size(); ++k)
+    tools::say(fmt::format("post-processing of {}: {}", names[k], p.rules[k].text()));
+  return p;
+}
+
 /// Segments one case after another.
 class Predictions {
  public:
   /// All must outlive it; `confidence` may be null.
   Predictions(const Options& o, tools::Ensemble& ensemble, engine::Device device, const tools::ResultFiles& files,
               tools::ConfidenceFile* confidence)
-      : o_(o), ensemble_(ensemble), device_(device), files_(files), confidence_(confidence) {}
+      : o_(o), ensemble_(ensemble), device_(device), files_(files), confidence_(confidence) {
+    extras_.expected_dice = confidence != nullptr;
+    if (!o.post_processing.empty()) extras_.post_processing = post_processing(o, ensemble.first());
+  }
 
   /// Goes on where an image cannot be read. Returns why those could not. Throws Stopped when a signal came.
   std::vector<std::string> run(const std::vector<datasets::Case>& cases) {
@@ -172,7 +188,7 @@ class Predictions {
         datasets::Image image = tools::read_case(ensemble_, one, o_.replace_nan);
         for (const std::string& remark : image.remarks) progress.message(remark);
         const tools::CasePrediction prediction =
-            tools::predict_case(ensemble_, one, std::move(image), device_, files_, confidence_ != nullptr, tell);
+            tools::predict_case(ensemble_, one, std::move(image), device_, files_, extras_, tell);
         if (confidence_) confidence_->set({one.id, one.patient, prediction.expected_dice});
         fmt::print("{}\n", prediction.mask.string());
         std::fflush(stdout);
@@ -193,6 +209,7 @@ class Predictions {
   engine::Device device_;
   const tools::ResultFiles& files_;
   tools::ConfidenceFile* confidence_;
+  tools::PredictionExtras extras_;
 };
 
 /// The patients whose masks are least sure; of unlabelled ones those whose labels would teach most, one hopes.
@@ -289,6 +306,9 @@ int main(int argc, char** argv) {
                  "mean over all mirror images along these axes, as H,W (2, 4 or 8 times as long); trained: those of\n"
                  "augment.flip; none (default: the run's evaluation.mirror)")
       ->type_name("AXES");
+  app.add_option("--post-processing", o.post_processing,
+                 "what sagcl-eval --choose-post-processing wrote, instead of evaluation.largest_component")
+      ->type_name("FILE");
   app.add_option("--device", o.device, "auto, cpu, cuda or cuda:N")->capture_default_str();
   app.add_option("--precision", o.precision, "of convolutions: auto (a GPU: tf32, the CPU: fp32), fp32, tf32 or bf16")
       ->capture_default_str();

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "datasets/label_rule.h"
+#include "datasets/normalise.h"
 #include "engine/devices/precision.h"
 #include "layers/segmenter.h"
 #include "semiagcl/baselines/registry.h"
@@ -93,6 +94,7 @@ void check(const RunSettings& s) {
   }
   require<UsageError>(s.data.resize_order == 0 || s.data.resize_order == 1,
                       "data.resize_order = {}: choose 0 (nearest) or 1 (bilinear)", s.data.resize_order);
+  datasets::normalisation_named(s.data.normalise, s.data.window);
   const std::vector<double>& spacing = s.data.spacing;
   require<UsageError>(
       spacing.empty() || (spacing.size() == 3 &&

@@ -18,8 +18,10 @@ Sample HeldOut::load(const std::string& id) const {
         id);
   };
   try {
-    return std::move(
-        datasets::load_samples(data_.dataset, {id}, datasets::normalisation_named(settings_.data.normalise), true).front());
+    return std::move(datasets::load_samples(data_.dataset, {id},
+                                            datasets::normalisation_named(settings_.data.normalise, settings_.data.window),
+                                            true)
+                         .front());
   } catch (const OutOfMemory&) { no_room(); } catch (const std::bad_alloc&) {
     no_room();
   }

@@ -98,7 +98,7 @@ class Footprint {
 
 std::vector<Sample> load_resized(const RunData& data, const std::vector<std::string>& ids, const RunSettings& s,
                                  bool with_labels, Footprint& footprint) {
-  const auto normalisation = datasets::normalisation_named(s.data.normalise);
+  const auto normalisation = datasets::normalisation_named(s.data.normalise, s.data.window);
   std::vector<Sample> samples;
   for (const std::string& id : ids) {
     leave_if_asked();

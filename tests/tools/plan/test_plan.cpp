@@ -96,6 +96,12 @@ TEST(Plan, WhatTheImagesAndNamesSay) {
   f.unlabelled = 0;
   EXPECT_EQ(value(plan(f), "train.method"), "\"supervised\"");
   EXPECT_EQ(value(plan(f), "augment.copy_paste"), "\"always\"");
+  tools::DataFacts ct = volumes();
+  ct.lowest = -1024, ct.low = -80, ct.high = 240, ct.mean = 60, ct.deviation = 40;
+  EXPECT_EQ(value(plan(ct), "data.normalise"), "\"window\"");
+  EXPECT_EQ(value(plan(ct), "data.window"), "[-80, 240, 60, 40]");
+  ct.whole_numbers = false;  // no Hounsfield units
+  EXPECT_EQ(value(plan(ct), "data.normalise"), "\"z_score\"");
   tools::DataFacts tiles = volumes();
   tiles.channels = 3, tiles.measured = false, tiles.extents = tiles.smallest = tiles.largest = {{1, 224, 224}};
   tiles.highest = 255;
