@@ -121,8 +121,11 @@ void Trainer::advance() {
   const bool ends = now != before || finished();
   if (!whole_batches() || ends || std::int64_t(incomplete_.size()) == StepLog::capacity) complete_reports();
   if (!ends) return;
-  const bool again = phases_[before].must_predict_every_class && start_again();
-  complete_.back().restarted = again;
+  const bool starts = phases_[before].must_predict_every_class;
+  std::vector<std::int64_t> unpredicted = starts || finished() ? unpredicted_classes() : std::vector<std::int64_t>();
+  const bool again = starts && !unpredicted.empty() && may_start_again();
+  complete_.back().unpredicted = std::move(unpredicted), complete_.back().restarted = again;
+  if (again) start_again();
   if (now == before && !again) return;  // the run has ended
   if (phase().begin) phase().begin(*student_);
   if (!finished()) begin_phase();
@@ -221,28 +224,32 @@ std::vector<StepReport> Trainer::reports() {
   return std::exchange(complete_, {});
 }
 
-/// True if the student gives every class to at least one voxel of the labelled training cases' crops.
-bool Trainer::predicts_every_class() {
+/// Classes that the student gives to no voxel of the labelled training cases' crops.
+std::vector<std::int64_t> Trainer::unpredicted_classes() {
   std::vector<bool> seen(std::size_t(data_.classes), false);
+  const auto missing = [&] { return std::find(seen.begin(), seen.end(), false) != seen.end(); };
   datasets::BatchSpec spec = batch_spec(settings_, {.name = "labelled"}, data_.classes);
-  for (std::int64_t step = 0; step * spec.labelled < std::int64_t(data_.labelled.size()); ++step) {
+  for (std::int64_t step = 0; missing() && step * spec.labelled < std::int64_t(data_.labelled.size()); ++step) {
     const datasets::Batch batch = datasets::make_batch(data_.labelled, data_.unlabelled, spec, step);
     const Tensor logits = student_->forward(Variable(batch.weak.to(device_)), {}).logits.value();
     for (std::int32_t k : ops::most_likely(logits).to_vector<std::int32_t>()) seen[std::size_t(k)] = true;
   }
-  return std::find(seen.begin(), seen.end(), false) == seen.end();
+  std::vector<std::int64_t> classes;
+  for (std::size_t k = 0; k < seen.size(); ++k)
+    if (!seen[k]) classes.push_back(std::int64_t(k));
+  return classes;
 }
+
+bool Trainer::may_start_again() const { return attempt_ < settings_.train.restarts && settings_.train.weights.empty(); }
 
 /// A start that never predicts one of the classes stays so under every method; it is drawn again, and the method begins anew
 /// with all that it has learnt or kept.
-bool Trainer::start_again() {
-  if (attempt_ >= settings_.train.restarts || !settings_.train.weights.empty() || predicts_every_class()) return false;
+void Trainer::start_again() {
   ++attempt_;
   step_ = 0;
   method_ = make_training_method(settings_, spec_, device_);
   phases_ = {method_->phases(), settings_};
   draw_network();
-  return true;
 }
 
 layers::Segmenter& Trainer::evaluated() {

@@ -30,7 +30,9 @@ struct StepReport {
   /// in the first process where debug.watch says so: the tensors of the step that fit, maybe none
   std::optional<Watched> watched = {};
   TensorHashes hashes = {};  ///< in the first process where debug.hashes says so: batch, gradients, weights
-  bool restarted = false;    ///< the run begins again with other weights: a class was never predicted
+  /// at the end of the warm-up and of the run: classes that the student gives to no voxel of the labelled training cases
+  std::vector<std::int64_t> unpredicted = {};
+  bool restarted = false;  ///< the run begins again with other weights, since some are unpredicted
 };
 
 /// One training run, advanced step by step through its method's phases. Everything random is a function of the seed and the
@@ -103,8 +105,9 @@ class Trainer {
   void step_on_shards();
   void complete_reports();                 ///< reads the log; waits
   void take_back_from(std::int64_t step);  ///< steps that changed nothing, because the loss of the first was not finite
-  bool start_again();                      ///< if a class was never predicted
-  bool predicts_every_class();
+  bool may_start_again() const;            ///< where a class was never predicted
+  void start_again();
+  std::vector<std::int64_t> unpredicted_classes();
   /// the student, the teacher and the method's own that are in use, with their prefixes in checkpoints
   NamedModules modules();
   engine::Generator random_of(std::int64_t step, std::int64_t shard) const;

@@ -46,6 +46,7 @@ TEST_F(Resume, StepByStepIsTheWholeRun) {
     const Outcome whole = train("whole", kind);
     ASSERT_EQ(whole.code, 0);
     EXPECT_EQ(whole.err.find("the run starts again") != std::string::npos, kind == restarting);
+    EXPECT_TRUE(contains(whole.err, "warning: step 8: the network gives no voxel of the labelled cases the class "));
     std::vector<std::string> step = kind;
     step.insert(step.end(), {"--stop-after", "1"});
     int calls = 1;

@@ -253,13 +253,13 @@ void fit_time(Plan& plan, const PlanWishes& wishes) {
   constexpr double share = 0.85;       // of the time: the rest reads, evaluates and writes
   constexpr double least_steps = 600;  // by which the small presets have learnt most of what they will
   constexpr double most_steps = 20000;
+  constexpr std::int64_t least_width = 8;  // with 4 a V-Net lost a class altogether
   const engine::DeviceChoice choice = engine::resolve_device(wishes.device, "auto");
   plan.seen.push_back(fmt::format("machine: {}, {} threads; {} for the training", choice.text, engine::threads(),
                                   duration_text(60 * wishes.minutes)));
   const RunData data = load_run_data(settings_with(plan, wishes), wishes.split);
-  const bool flat = settings_with(plan, wishes).network.name == "unet";
   std::string tried;
-  for (const std::int64_t width : flat ? std::vector<std::int64_t>{16, 8} : std::vector<std::int64_t>{16, 8, 4}) {
+  for (const std::int64_t width : {std::int64_t(16), least_width}) {
     RunSettings s = settings_with(plan, wishes);
     s.network.width = width;
     for (const std::string& assignment : wishes.set) apply_assignment(s, assignment);
@@ -268,7 +268,7 @@ void fit_time(Plan& plan, const PlanWishes& wishes) {
     if (s.train.method != "supervised") seconds = (seconds + seconds_of_step(s, data.training, choice.device, true)) / 2;
     const double steps = share * 60 * wishes.minutes / seconds;
     tried += fmt::format("{}{} ms at {}", tried.empty() ? "a step takes " : ", ", number(1e3 * seconds, 0), s.network.width);
-    const bool last = fixed || width == (flat ? 8 : 4);
+    const bool last = fixed || width == least_width;
     if (steps < least_steps && !last) continue;
     const double rounded = std::clamp(std::floor(steps / 50) * 50, 50.0, most_steps);
     plan.lines.push_back(

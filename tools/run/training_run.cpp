@@ -215,10 +215,17 @@ void TrainingSession::log(const StepReport& report, Progress& progress) {
         progress.message(
             fmt::format("warning: debug.watch: nothing in step {} fits {}; sagcl-inspect watch lists what there is",
                         report.step, pattern));
-  if (report.restarted) {
-    progress.message("a class was never predicted: the run starts again with other weights");
-    return save();  // instead of the checkpoints of the first attempt, whose steps would be counted as later
+  if (!report.unpredicted.empty()) {
+    std::vector<std::string> names;
+    for (const std::int64_t k : report.unpredicted) names.push_back(data_.dataset.classes[std::size_t(k)]);
+    progress.message(fmt::format(
+        "{}step {}: the network gives no voxel of the labelled cases the class {}{}",
+        report.restarted ? "" : "warning: ", report.step, fmt::join(names, ", "),
+        report.restarted ? ": the run starts again with other weights"
+                         : "; more steps (train.steps), a wider network (network.width) or more labels of it may help"));
   }
+  if (report.restarted)
+    return save();  // instead of the checkpoints of the first attempt, whose steps would be counted as later
   const auto& s = options_.settings;
   if (trainer_.finished()) return;
   const bool evaluate = s.evaluation.every > 0 && report.step % s.evaluation.every == 0;

@@ -86,7 +86,9 @@ TEST_P(Methods, StartAgainWithAllParts) {
   Trainer trainer(s, data, {});
   const engine::TensorFile begun = engine::parse_safetensors(engine::safetensors_bytes(trainer.checkpoint()), "memory");
   for (int step = 0; step < 2; ++step) trainer.advance();
-  ASSERT_TRUE(trainer.reports().back().restarted);
+  const StepReport restart = trainer.reports().back();
+  ASSERT_TRUE(restart.restarted);
+  EXPECT_FALSE(restart.unpredicted.empty());
   EXPECT_EQ(trainer.steps_done(), 0);
   const engine::TensorFile again = trainer.checkpoint();
   ASSERT_EQ(again.tensors.size(), begun.tensors.size());
@@ -94,6 +96,10 @@ TEST_P(Methods, StartAgainWithAllParts) {
     if (name.starts_with(checkpoint::method)) { EXPECT_TRUE(identical(again.tensors.at(name), t)) << name; }
   EXPECT_FALSE(identical(again.tensors.at(std::string(checkpoint::student) + "head.w"),
                          begun.tensors.at(std::string(checkpoint::student) + "head.w")));
+  while (!trainer.finished()) trainer.advance();
+  const StepReport last = trainer.reports().back();
+  EXPECT_FALSE(last.restarted);
+  EXPECT_FALSE(last.unpredicted.empty());  // said at the end, too
 }
 
 /// Semi-AGCL with the mask M (IV-C).
