@@ -178,10 +178,11 @@ double room_for(const std::string& text) {
 }  // namespace
 
 std::string bar_chart(const std::string& title, const std::vector<Bar>& bars, double largest, int least_width) {
-  double left = 0, right = 0;
-  for (const Bar& b : bars) left = std::max(left, room_for(b.name) + 14), right = std::max(right, room_for(b.text) + 14);
-  const int width = std::max({least_width, int(left + right) + 200, int(room_for(title)) + 8});
-  const double room = width - left - right, line = 26;
+  double names = 0, texts = 0;
+  for (const Bar& b : bars) names = std::max(names, room_for(b.name)), texts = std::max(texts, room_for(b.text));
+  const double text = 8 + names + 10 + texts, left = text + 8;  // a narrow screen shows name and value, if not the whole bar
+  const int width = std::max({least_width, int(left) + 208, int(room_for(title)) + 8});
+  const double room = width - left - 8, line = 26;
   const double height = 24 + line * double(bars.size());
   std::string out = fmt::format(
       "<svg class=\"chart\" viewBox=\"0 0 {0} {1}\" width=\"{0}\" height=\"{1}\" role=\"img\" aria-label=\"{2}\">"
@@ -192,15 +193,11 @@ std::string bar_chart(const std::string& title, const std::vector<Bar>& bars, do
     const auto place = [&](double value) {
       return left + (std::isfinite(value) && largest > 0 ? std::max(0.0, value / largest) * room : 0);
     };
-    const double length = place(b.value) - left;
-    double text = left + length + 6;  // behind the bar, and behind the points
-    for (const double p : b.points) text = std::max(text, place(p) + 9);
     out += fmt::format(
-        "<text x=\"{}\" y=\"{}\" text-anchor=\"end\">{}</text><rect x=\"{}\" y=\"{}\" width=\"{}\" height=\"18\" rx=\"2\" "
-        "fill=\"{}\"/>"
-        "<text x=\"{}\" y=\"{}\">{}</text>",
-        coordinate(left - 8), coordinate(y + 13), escaped(b.name), coordinate(left), coordinate(y), coordinate(length),
-        b.colour, coordinate(text), coordinate(y + 13), escaped(b.text));
+        "<text x=\"{}\" y=\"{}\" text-anchor=\"end\">{}</text><text x=\"{}\" y=\"{}\" text-anchor=\"end\">{}</text>"
+        "<rect x=\"{}\" y=\"{}\" width=\"{}\" height=\"18\" rx=\"2\" fill=\"{}\"/>",
+        coordinate(8 + names), coordinate(y + 13), escaped(b.name), coordinate(text), coordinate(y + 13), escaped(b.text),
+        coordinate(left), coordinate(y), coordinate(place(b.value) - left), b.colour);
     for (const double p : b.points)
       out += fmt::format("<circle cx=\"{}\" cy=\"{}\" r=\"3.5\" fill=\"#1d2430\" stroke=\"#fff\"/>", coordinate(place(p)),
                          coordinate(y + 9));

@@ -39,7 +39,7 @@ struct Bar {
   std::vector<double> points = {};  ///< single values that the bar is the mean of
 };
 
-/// Inline SVG: horizontal bars from zero, the text behind each. Wider than `least_width` where the texts need it.
+/// Inline SVG: horizontal bars from zero, name and text before each. Wider than `least_width` where the texts need it.
 std::string bar_chart(const std::string& title, const std::vector<Bar>& bars, double largest, int least_width = 720);
 
 /// About `count` round numbers (1, 2 or 5 times a power of ten apart) that lie in [low, high].
