@@ -106,7 +106,8 @@ Checkpoint newest_checkpoint(const fs::path& run) {
 
 Checkpoint read_checkpoint(const fs::path& source) {
   if (fs::is_regular_file(source)) return {source, engine::read_safetensors(source)};
-  require_folder(source, "RUN");
+  engine::require<engine::MissingInput>(fs::is_directory(source), "{}: there is no such run folder or checkpoint",
+                                        source.string());
   engine::require<engine::MissingInput>(!checkpoint_files(source).empty(),
                                         "{}: holds no checkpoints; give a run folder, as given to sagcl-train --out, or a "
                                         "file from its folder checkpoints",

@@ -304,6 +304,8 @@ int TrainingSession::conclude() {
   if (options_.no_report) return exit_ok;
   const std::filesystem::path report = write_report(options_.out);
   say(fmt::format("report   {}", std::filesystem::absolute(report).string()));
+  say_next(fmt::format("sagcl-predict --checkpoint {} {} --output MASKS", shell_quoted(options_.out.string()),
+                       data_.split.unlabelled.empty() ? "--input IMAGES" : "--part unlabelled"));
   return exit_ok;
 }
 
