@@ -141,7 +141,8 @@ void draw(const Chart& chart, Painter& to) {
     for (const auto& p : s.points) widen(f.x, p.first), points += std::isfinite(p.second);
   to.text(4, 14, chart.title, {.title = true});
   if (points == 0)
-    return to.text(chart.width / 2.0, chart.height / 2.0, "no values in this run", {.anchor = Anchor::middle, .colour = quiet});
+    return to.text(chart.width / 2.0, chart.height / 2.0, "no values in this run",
+                   {.anchor = Anchor::middle, .colour = quiet});
   for (const auto& mark : chart.marks) widen(f.x, mark.first);
   for (const double x : chart.reached) widen(f.x, x);
   if (!(f.x.high > f.x.low)) f.x = {f.x.low - 1, f.x.high + 1};
