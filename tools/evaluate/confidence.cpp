@@ -4,6 +4,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 #include <numeric>
+#include <tuple>
 
 #include "engine/error.h"
 #include "engine/files/atomic_file.h"
@@ -77,16 +78,15 @@ std::vector<ConfidenceFile::Patient> ConfidenceFile::least_sure_first() const {
 }
 
 void ConfidenceFile::write() const {
+  std::map<std::string, double> patients;
+  for (const Patient& patient : least_sure_first()) patients[patient.id] = patient.dice;
+  std::vector<const CaseConfidence*> order;
+  for (const CaseConfidence& one : cases_) order.push_back(&one);
+  std::ranges::stable_sort(
+      order, {}, [&](const CaseConfidence* c) { return std::tuple(patients.at(c->patient), c->patient, c->mean()); });
   std::vector<Json> cases;
-  for (const Patient& patient : least_sure_first()) {
-    std::vector<const CaseConfidence*> own;
-    for (const CaseConfidence& one : cases_)
-      if (one.patient == patient.id) own.push_back(&one);
-    std::ranges::stable_sort(own, {}, [](const CaseConfidence* c) { return c->mean(); });
-    for (const CaseConfidence* one : own)
-      cases.push_back(
-          {{"id", one->id}, {"patient", one->patient}, {"expected_dice", one->mean()}, {"per_class", one->dice}});
-  }
+  for (const CaseConfidence* one : order)
+    cases.push_back({{"id", one->id}, {"patient", one->patient}, {"expected_dice", one->mean()}, {"per_class", one->dice}});
   engine::write_file_atomically(file_, Json{{"schema_version", 1}, {"classes", classes_}, {"cases", cases}}.dump(1) + "\n");
 }
 

@@ -122,7 +122,9 @@ void settle_existing(const Options& o, const tools::ResultFiles& files, const to
       there.insert(there.end(), existing.begin(), existing.end());
       return false;
     }
-    if (confidence && !confidence->has(one.id)) return false;
+    require<UsageError>(!confidence || confidence->has(one.id) || !files.finished(one, false),
+                        "{}: is there without its line in confidence.json; remove it, and --skip-existing does it again",
+                        existing.empty() ? "" : existing.front().string());
     const bool finished = files.finished(one, true);
     require<UsageError>(finished || !files.finished(one, false),
                         "{}: is there without its probabilities; --overwrite instead of "
@@ -189,7 +191,7 @@ class Predictions {
         for (const std::string& remark : image.remarks) progress.message(remark);
         const tools::CasePrediction prediction =
             tools::predict_case(ensemble_, one, std::move(image), device_, files_, extras_, tell);
-        if (confidence_) confidence_->set({one.id, one.patient, prediction.expected_dice});
+        if (confidence_) confidence_->set({one.id, one.patient, prediction.expected_dice}), confidence_->write();
         fmt::print("{}\n", prediction.mask.string());
         std::fflush(stdout);
       } catch (const engine::DataError& e) {
@@ -216,6 +218,7 @@ class Predictions {
 void say_least_sure(const tools::ConfidenceFile& confidence, const Options& o) {
   constexpr std::size_t shown = 10;
   const auto order = confidence.least_sure_first();
+  if (order.empty()) return;  // no image could be read
   tools::TextTable table({"patient", "cases", "expected Dice %"});
   for (std::size_t i = 0; i < std::min(shown, order.size()); ++i)
     table.row({order[i].id, std::to_string(order[i].cases), tools::number(100 * order[i].dice)});
@@ -252,11 +255,10 @@ int predict(const Options& o) {
   try {
     failures = Predictions(o, ensemble, device.device, files, asked).run(input.cases);
   } catch (const tools::Stopped&) {
-    if (asked) confidence.write();
     tools::say("stopped; the masks that were written are whole. The same command with --skip-existing goes on");
     return tools::stop_exit_code();
   }
-  if (asked) confidence.write(), say_least_sure(confidence, o);
+  if (asked) say_least_sure(confidence, o);
   if (failures.size() == 1 && input.cases.size() == 1) engine::fail<engine::DataError>("{}", failures[0]);
   require<engine::DataError>(failures.empty(), "{} of {} failed; the masks of the others are in {}:\n  {}", failures.size(),
                              datasets::counted(std::int64_t(input.cases.size()), "case"), o.output,
