@@ -121,9 +121,11 @@ void Trainer::advance() {
   const bool ends = now != before || finished();
   if (!whole_batches() || ends || std::int64_t(incomplete_.size()) == StepLog::capacity) complete_reports();
   if (!ends) return;
-  const bool starts = phases_[before].must_predict_every_class;
-  std::vector<std::int64_t> unpredicted = starts || finished() ? unpredicted_classes() : std::vector<std::int64_t>();
-  const bool again = starts && !unpredicted.empty() && may_start_again();
+  // Also behind the last restart, so that nobody takes the start for a good one; a run that may not restart does not look.
+  const bool looks =
+      phases_[before].must_predict_every_class && settings_.train.weights.empty() && settings_.train.restarts > 0;
+  std::vector<std::int64_t> unpredicted = looks ? unpredicted_classes() : std::vector<std::int64_t>();
+  const bool again = !unpredicted.empty() && attempt_ < settings_.train.restarts;
   complete_.back().unpredicted = std::move(unpredicted), complete_.back().restarted = again;
   if (again) start_again();
   if (now == before && !again) return;  // the run has ended
@@ -239,8 +241,6 @@ std::vector<std::int64_t> Trainer::unpredicted_classes() {
     if (!seen[k]) classes.push_back(std::int64_t(k));
   return classes;
 }
-
-bool Trainer::may_start_again() const { return attempt_ < settings_.train.restarts && settings_.train.weights.empty(); }
 
 /// A start that never predicts one of the classes stays so under every method; it is drawn again, and the method begins anew
 /// with all that it has learnt or kept.

@@ -30,7 +30,7 @@ struct StepReport {
   /// in the first process where debug.watch says so: the tensors of the step that fit, maybe none
   std::optional<Watched> watched = {};
   TensorHashes hashes = {};  ///< in the first process where debug.hashes says so: batch, gradients, weights
-  /// at the end of the warm-up and of the run: classes that the student gives to no voxel of the labelled training cases
+  /// at the end of the warm-up of a run that may restart: classes that no voxel of the labelled training cases is given
   std::vector<std::int64_t> unpredicted = {};
   bool restarted = false;  ///< the run begins again with other weights, since some are unpredicted
 };
@@ -105,7 +105,6 @@ class Trainer {
   void step_on_shards();
   void complete_reports();                 ///< reads the log; waits
   void take_back_from(std::int64_t step);  ///< steps that changed nothing, because the loss of the first was not finite
-  bool may_start_again() const;            ///< where a class was never predicted
   void start_again();
   std::vector<std::int64_t> unpredicted_classes();
   /// the student, the teacher and the method's own that are in use, with their prefixes in checkpoints

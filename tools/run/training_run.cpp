@@ -218,11 +218,11 @@ void TrainingSession::log(const StepReport& report, Progress& progress) {
   if (!report.unpredicted.empty()) {
     std::vector<std::string> names;
     for (const std::int64_t k : report.unpredicted) names.push_back(data_.dataset.classes[std::size_t(k)]);
-    progress.message(fmt::format(
-        "{}step {}: the network gives no voxel of the labelled cases the class {}{}",
-        report.restarted ? "" : "warning: ", report.step, fmt::join(names, ", "),
-        report.restarted ? ": the run starts again with other weights"
-                         : "; more steps (train.steps), a wider network (network.width) or more labels of it may help"));
+    progress.message(fmt::format("{}step {}: no voxel of the labelled cases is given the class {}{}",
+                                 report.restarted ? "" : "warning: ", report.step, fmt::join(names, ", "),
+                                 report.restarted ? ": the run starts again with other weights"
+                                                  : ", after all restarts; more steps (train.steps), more channels "
+                                                    "(network.width) or more labels of it may help"));
   }
   if (report.restarted)
     return save();  // instead of the checkpoints of the first attempt, whose steps would be counted as later

@@ -96,10 +96,10 @@ TEST_P(Methods, StartAgainWithAllParts) {
     if (name.starts_with(checkpoint::method)) { EXPECT_TRUE(identical(again.tensors.at(name), t)) << name; }
   EXPECT_FALSE(identical(again.tensors.at(std::string(checkpoint::student) + "head.w"),
                          begun.tensors.at(std::string(checkpoint::student) + "head.w")));
-  while (!trainer.finished()) trainer.advance();
+  for (int step = 0; step < 2; ++step) trainer.advance();
   const StepReport last = trainer.reports().back();
   EXPECT_FALSE(last.restarted);
-  EXPECT_FALSE(last.unpredicted.empty());  // said at the end, too
+  EXPECT_FALSE(last.unpredicted.empty());  // said, although nothing more can be done
 }
 
 /// Semi-AGCL with the mask M (IV-C).
