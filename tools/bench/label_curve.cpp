@@ -90,7 +90,7 @@ std::string curve_svg(const std::vector<RowResult>& results) {
     for (const RowResult* r : points_of(row, results)) {
       const double x = std::log2(labelled_patients(r->labelled));
       line.points.push_back({x, mean(column(*r, &Figures::dice))});
-      chart.marks.emplace_back(x, colour == 0 ? r->labelled : "");
+      if (colour == 0) chart.marks.emplace_back(x, r->labelled);
     }
     if (!line.points.empty()) chart.series.push_back(line);
     ++colour;

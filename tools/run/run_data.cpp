@@ -143,6 +143,9 @@ datasets::Dataset open_data(const RunSettings& s) {
 RunData load_run_data(const RunSettings& s, const std::filesystem::path& split_file, std::vector<std::string>* renewed) {
   RunData data;
   data.dataset = open_data(s);
+  if (split_file.empty() && !s.data.fold.empty() && s.data.validation != "0")
+    say(fmt::format("note: data.fold = {} says who is for validation; data.validation = {} is not read", s.data.fold,
+                    s.data.validation));
   data.split = split_file.empty() ? datasets::make_split(data.dataset, split_rule(s))
                                   : datasets::read_split(split_file, data.dataset, renewed);
   data.training.channels = data.dataset.channels;

@@ -182,6 +182,7 @@ TEST_F(Folds, EachTrainsOnItsPartAndAllAnswerTogether) {
     const std::string name = "fold" + fold.substr(0, 1);
     const Outcome trained = train(name, {"--fold", fold});
     ASSERT_EQ(trained.code, 0) << trained.err;
+    EXPECT_TRUE(contains(trained.err, "data.validation = phantom_003 is not read"));
     const auto split = nlohmann::json::parse(tests::content_of(at(name) / "split.json"));
     ASSERT_EQ(split["validation"].size(), 2u);
     for (const auto& id : split["validation"]) validation.insert(id);
