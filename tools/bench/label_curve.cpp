@@ -82,16 +82,14 @@ std::string curve_text(const std::vector<RowResult>& results) {
 
 std::string curve_svg(const std::vector<RowResult>& results) {
   Chart chart;
-  chart.title = "What more labels bring", chart.x_label = "labelled patients (doublings)", chart.y_label = "Dice, per cent";
+  chart.title = "What more labels bring: Dice, per cent", chart.x_label = "labelled patients";
+  chart.width = 720, chart.height = 320;
   std::size_t colour = 0;
   for (const std::string& row : curves(results)) {
     Series line;
     line.name = row, line.colour = palette()[colour % palette().size()];
-    for (const RowResult* r : points_of(row, results)) {
-      const double x = std::log2(labelled_patients(r->labelled));
-      line.points.push_back({x, mean(column(*r, &Figures::dice))});
-      if (colour == 0) chart.marks.emplace_back(x, r->labelled);
-    }
+    for (const RowResult* r : points_of(row, results))
+      line.points.push_back({labelled_patients(r->labelled), mean(column(*r, &Figures::dice))});
     if (!line.points.empty()) chart.series.push_back(line);
     ++colour;
   }

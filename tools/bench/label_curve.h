@@ -23,7 +23,7 @@ std::vector<LabelGain> label_gains(const std::string& row, const std::vector<Row
 /// seldom brings more than the one before; and how far all labels are.
 std::string curve_text(const std::vector<RowResult>& results);
 
-/// The means over the seeds as SVG; the axis of the labels is logarithmic, each doubling as wide as the others.
+/// The means over the seeds, over the number of labelled patients, as SVG.
 std::string curve_svg(const std::vector<RowResult>& results);
 
 }  // namespace sagcl::tools
