@@ -1,5 +1,6 @@
 #include "datasets/distance_transform.h"
 
+#include <algorithm>
 #include <limits>
 
 #include "engine/parallel.h"

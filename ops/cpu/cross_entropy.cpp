@@ -1,4 +1,6 @@
 #include "ops/cpu/cpu_backend.h"
+
+#include <algorithm>
 #include "ops/cpu/voxel_planes.h"
 
 namespace sagcl::ops::cpu {

@@ -1,5 +1,7 @@
 // Dropout in f32. Random words are arithmetic, not memory: with AVX2 four Philox blocks are made at once.
 #include "ops/cpu/columns.h"
+
+#include <algorithm>
 #include "ops/cpu/cpu_backend.h"
 #include "ops/cpu/vectorised.h"
 

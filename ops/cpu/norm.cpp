@@ -1,6 +1,7 @@
 // Normalisation in f32. The statistics take one pass over memory: a chunk of rows is summed, and while it is still in
 // the cache the squares of its deviations from its own mean are summed too; chunks are merged as in Chan, Golub and
 // LeVeque, "Updating formulae and a pairwise algorithm for computing sample variances" (1979).
+#include <algorithm>
 #include <cmath>
 
 #include "ops/cpu/columns.h"

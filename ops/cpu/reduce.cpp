@@ -1,5 +1,7 @@
 // Sums over rows in f32, e.g. the gradient of a bias.
 #include "ops/cpu/columns.h"
+
+#include <algorithm>
 #include "ops/cpu/cpu_backend.h"
 #include "ops/cpu/vectorised.h"
 

@@ -2,6 +2,8 @@
 // is a weighted sum of a few others, all channels at a time.
 #include "ops/kernels/resize.inl"
 
+#include <algorithm>
+
 #include "ops/cpu/columns.h"
 #include "ops/cpu/cpu_backend.h"
 #include "ops/cpu/vectorised.h"

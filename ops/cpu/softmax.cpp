@@ -1,5 +1,7 @@
 // Softmax of few classes in f32, 32 rows at a time: the exponentials dominate.
 #include "ops/cpu/columns.h"
+
+#include <algorithm>
 #include "ops/cpu/cpu_backend.h"
 #include "ops/cpu/vectorised.h"
 #include "ops/kernels/exponential.h"

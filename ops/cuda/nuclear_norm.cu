@@ -1,4 +1,6 @@
 #include "engine/devices/device_registry.h"
+
+#include <cmath>
 #include "ops/cuda/cuda_backend.cuh"
 #include "ops/cuda/jacobi_kernels.cuh"
 #include "ops/cuda/solver.hpp"

@@ -1,4 +1,6 @@
 #include "ops/cuda/cuda_backend.cuh"
+
+#include <algorithm>
 #include "ops/cuda/fours.cuh"
 #include "ops/cuda/resize_kernels.cuh"
 

@@ -1,6 +1,7 @@
 #pragma once
 // How kernel bodies run on the CPU. A launcher offers four loops; every kernel in ops/kernels/*.inl is written against
 // them, so its formula exists once. launch_cuda.cuh offers the same four for the GPU.
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cmath>

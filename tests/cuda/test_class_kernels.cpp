@@ -1,4 +1,6 @@
 // Softmax and cross entropy of few classes on the emulator, against plain loops.
+#include <algorithm>
+#include <cmath>
 #include <memory>
 
 #include "tests/cuda/kernel_test.h"

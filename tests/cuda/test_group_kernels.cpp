@@ -1,4 +1,5 @@
 // Groups of threads on the emulator: selections and the paper's kernels, against one thread.
+#include <algorithm>
 #include <tuple>
 
 #include "tests/cuda/kernel_test.h"

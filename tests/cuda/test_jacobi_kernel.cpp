@@ -1,4 +1,8 @@
 // The nuclear norm of small graphs on the emulator, against matrices made of known singular vectors.
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
 #include "tests/cuda/kernel_test.h"
 
 #include "ops/cuda/jacobi_kernels.cuh"

@@ -1,4 +1,6 @@
 // The GPU's loops, norms and updates on the emulator, against plain loops, and the emulator itself.
+#include <cmath>
+
 #include "tests/cuda/kernel_test.h"
 
 #include "ops/cuda/norm_kernels.cuh"

@@ -1,4 +1,7 @@
 // Resizing on the emulator, against its definition.
+#include <algorithm>
+#include <cmath>
+
 #include "tests/cuda/kernel_test.h"
 
 #include "ops/cuda/resize_kernels.cuh"
