@@ -35,7 +35,11 @@ void add_sample(Batch& batch, const Sample& sample, const BatchSpec& spec, std::
   Placement place = draw_placement(spec.weak, sample.extents(), place_random);
   if (labelled && spec.foreground_share > 0) {
     Generator random = Generator(spec.seed, "foreground", std::uint64_t(batch.step)).fork(std::uint64_t(number));
-    if (random.coin(spec.foreground_share)) centre_on_foreground(place, label_of(sample), spec.weak.crop, random);
+    if (random.coin(spec.foreground_share)) {
+      const Tensor& label = label_of(sample);
+      const auto counts = sample.counts ? sample.counts : std::make_shared<const ClassCounts>(label);
+      centre_on_foreground(place, label, *counts, spec.weak.crop, random);
+    }
   }
   const Tensor weak = cut(sample.image, spec.weak.crop, place);
   insert<float>(batch.weak, j, weak);
@@ -172,58 +176,68 @@ Batch make_batch(const std::vector<Sample>& labelled, const std::vector<Sample>&
 }
 
 TwoStreamBatches::TwoStreamBatches(std::vector<Sample> labelled, std::vector<Sample> unlabelled, BatchSpec spec,
-                                   std::int64_t first_step, std::size_t ahead)
+                                   std::int64_t first_step, std::int64_t ahead)
     : labelled_(std::move(labelled)),
       unlabelled_(std::move(unlabelled)),
       spec_(std::move(spec)),
-      ahead_(std::max<std::size_t>(1, ahead)) {
+      first_step_(first_step),
+      ahead_(std::max<std::int64_t>({1, ahead, spec_.threads})) {
   require<UsageError>(first_step >= 0, "batches: the first step is {}, it cannot be negative", first_step);
-  thread_ = std::thread([this, first_step] { run(first_step); });
+  require<UsageError>(spec_.threads >= 1, "batches: {} threads cannot prepare them", spec_.threads);
+  try {
+    for (std::int64_t i = 0; i < spec_.threads; ++i) threads_.emplace_back([this] { work(); });
+  } catch (...) {  // the system has no thread left
+    stop();
+    throw;
+  }
 }
 
-TwoStreamBatches::~TwoStreamBatches() {
+TwoStreamBatches::~TwoStreamBatches() { stop(); }
+
+void TwoStreamBatches::stop() {
   {
     const std::lock_guard lock(mutex_);
     stop_ = true;
   }
   changed_.notify_all();
-  thread_.join();
+  for (std::thread& thread : threads_) thread.join();
 }
 
-void TwoStreamBatches::run(std::int64_t step) {
-  try {
-    for (std::int64_t shard = spec_.first_shard;;) {
-      {
-        std::unique_lock lock(mutex_);
-        changed_.wait(lock, [&] { return stop_ || ready_.size() < ahead_; });
-        if (stop_) return;
-      }
-      Batch batch = make_batch(labelled_, unlabelled_, spec_, step, shard);
-      if (++shard == spec_.first_shard + spec_.own_shards) shard = spec_.first_shard, ++step;
-      const std::lock_guard lock(mutex_);
-      ready_.push_back(std::move(batch));
-      changed_.notify_all();
+void TwoStreamBatches::work() {
+  for (;;) {
+    std::int64_t number;
+    {
+      std::unique_lock lock(mutex_);
+      changed_.wait(lock, [&] { return stop_ || begun_ < given_ + ahead_; });
+      if (stop_) return;
+      number = begun_++;
     }
-  } catch (...) {
+    Prepared one;
+    try {
+      one.batch = make_batch(labelled_, unlabelled_, spec_, first_step_ + number / spec_.own_shards,
+                             spec_.first_shard + number % spec_.own_shards);
+    } catch (...) { one.failure = std::current_exception(); }
     const std::lock_guard lock(mutex_);
-    failure_ = std::current_exception();
+    ready_.emplace(number, std::move(one));
     changed_.notify_all();
   }
 }
 
 bool TwoStreamBatches::ready() {
   const std::lock_guard lock(mutex_);
-  return !ready_.empty();
+  return ready_.contains(given_);
 }
 
 Batch TwoStreamBatches::next() {
   const auto start = std::chrono::steady_clock::now();
   std::unique_lock lock(mutex_);
-  changed_.wait(lock, [&] { return !ready_.empty() || failure_; });
+  changed_.wait(lock, [&] { return ready_.contains(given_); });
   waited_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  if (ready_.empty()) std::rethrow_exception(failure_);
-  Batch batch = std::move(ready_.front());
-  ready_.pop_front();
+  const auto found = ready_.find(given_);
+  if (found->second.failure) std::rethrow_exception(found->second.failure);
+  Batch batch = std::move(found->second.batch);
+  ready_.erase(found);
+  ++given_;
   changed_.notify_all();
   return batch;
 }

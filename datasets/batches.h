@@ -1,7 +1,7 @@
 #pragma once
 #include <condition_variable>
-#include <deque>
 #include <exception>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -23,6 +23,7 @@ struct BatchSpec {
   bool strong_labelled = true;  ///< false: the strong view of labelled samples is their weak view
   std::uint64_t seed = 0;
   engine::Device reader = {};  ///< the device the batches will be uploaded to: they lie where it finds them at once
+  std::int64_t threads = 1;    ///< that prepare batches; nothing else depends on it
   double mask_box = 0;         ///< side of the masks' boxes as a share of the crop's; 0: batches have no masks
   /// Labelled copy-paste: side, as a share of the crop's, of the box that labelled samples i and i + n / 2 of a shard of n
   /// swap, in both views and the label, drawn for every pair (of an odd n the last stays as it is); 0: none. UsageError if a
@@ -60,13 +61,13 @@ std::int64_t stream_case(std::uint64_t seed, const char* name, std::int64_t n, s
 Batch make_batch(const std::vector<Sample>& labelled, const std::vector<Sample>& unlabelled, const BatchSpec& spec,
                  std::int64_t step, std::int64_t shard = 0);
 
-/// The own shards of batches first_step, first_step + 1, ... in order, prepared ahead by one thread that keeps at most
-/// `ahead` of them. An exception in the thread is thrown by the next() that would have returned its batch, and by every
-/// later one. Destroying it stops the thread. Samples are copied, which shares the memory of their tensors.
+/// The own shards of batches first_step, first_step + 1, ... in order, prepared by threads: at most `ahead` of them, and one
+/// per thread, are begun or ready. An exception is thrown by the next() that would have returned its batch, and by every
+/// later one. Destroying it stops the threads. Samples are copied, which shares the memory of their tensors.
 class TwoStreamBatches {
  public:
   TwoStreamBatches(std::vector<Sample> labelled, std::vector<Sample> unlabelled, BatchSpec spec, std::int64_t first_step = 0,
-                   std::size_t ahead = 3);
+                   std::int64_t ahead = 3);
   ~TwoStreamBatches();
   TwoStreamBatches(const TwoStreamBatches&) = delete;
 
@@ -75,18 +76,23 @@ class TwoStreamBatches {
   double seconds_waited() const { return waited_; }  ///< in next(), so far: what training lost to data preparation
 
  private:
-  void run(std::int64_t step);
+  struct Prepared {
+    Batch batch;
+    std::exception_ptr failure;
+  };
+  void work();
+  void stop();
 
   const std::vector<Sample> labelled_, unlabelled_;
   const BatchSpec spec_;
-  const std::size_t ahead_;
+  const std::int64_t first_step_, ahead_;
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::deque<Batch> ready_;
-  std::exception_ptr failure_;
+  std::int64_t begun_ = 0, given_ = 0;      // shards in order, from 0
+  std::map<std::int64_t, Prepared> ready_;  // those between
   bool stop_ = false;
   double waited_ = 0;
-  std::thread thread_;
+  std::vector<std::thread> threads_;
 };
 
 }  // namespace sagcl::datasets

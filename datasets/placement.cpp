@@ -112,17 +112,28 @@ Placement draw_placement(const WeakSpec& spec, const Extents& volume, engine::Ge
   return place;
 }
 
-void centre_on_foreground(Placement& place, const Tensor& label, const Extents& crop, engine::Generator& random) {
+ClassCounts::ClassCounts(const Tensor& label) : planes(std::size_t(label.shape()[0])) {
+  const std::uint8_t* voxel = label.data<std::uint8_t>();
+  const std::int64_t pixels = label.shape()[1] * label.shape()[2];
+  for (auto& count : planes)
+    for (std::int64_t i = 0; i < pixels; ++i) ++count[*voxel++];
+}
+
+void centre_on_foreground(Placement& place, const Tensor& label, const ClassCounts& counts, const Extents& crop,
+                          engine::Generator& random) {
   const std::uint8_t* const voxels = label.data<std::uint8_t>();
   const Extents size{{label.shape()[0], label.shape()[1], label.shape()[2]}};
-  std::array<std::int64_t, 256> count = {};
-  for (std::int64_t i = 0; i < label.size(); ++i) ++count[voxels[i]];
+  std::array<std::int64_t, not_annotated> count = {};
+  for (const auto& plane : counts.planes)
+    for (std::size_t k = 0; k < count.size(); ++k) count[k] += plane[k];
   std::vector<std::uint8_t> classes;
-  for (int k = 1; k < not_annotated; ++k)
-    if (count[std::size_t(k)] > 0) classes.push_back(std::uint8_t(k));
+  for (std::size_t k = 1; k < count.size(); ++k)
+    if (count[k] > 0) classes.push_back(std::uint8_t(k));
   if (classes.empty()) return;
   const std::uint8_t chosen = classes[std::size_t(random.integer(std::int64_t(classes.size())))];
   std::int64_t before = random.integer(count[chosen]), at = 0;
+  for (auto plane = counts.planes.begin(); before >= (*plane)[chosen]; ++plane, at += size[1] * size[2])
+    before -= (*plane)[chosen];
   while (voxels[at] != chosen || before-- > 0) ++at;
   Extents voxel;
   engine::split(at, size, voxel);

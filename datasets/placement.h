@@ -1,5 +1,7 @@
 #pragma once
 #include <array>
+#include <cstdint>
+#include <vector>
 
 #include "datasets/volume.h"
 #include "engine/extents.h"
@@ -36,10 +38,18 @@ struct Placement {
 /// flipped, then free turns and scale. ShapeError if quarter turns are asked for and the crop is not square.
 Placement draw_placement(const WeakSpec& spec, const engine::Extents& volume, engine::Generator& random);
 
+/// How often each class occurs in each plane of a label, u8 [D, H, W]: counted once, so that to find a voxel of a class
+/// takes the reading of one plane.
+struct ClassCounts {
+  explicit ClassCounts(const Tensor& label);
+  std::vector<std::array<std::int64_t, 256>> planes;
+};
+
 /// Moves the crop so that its centre is a voxel of a class, as far as the volume reaches: the class drawn uniformly among
 /// the foreground classes of the label, u8 [D, H, W], the voxel uniformly among its own. A label of background alone moves
 /// nothing.
-void centre_on_foreground(Placement& place, const Tensor& label, const engine::Extents& crop, engine::Generator& random);
+void centre_on_foreground(Placement& place, const Tensor& label, const ClassCounts& counts, const engine::Extents& crop,
+                          engine::Generator& random);
 
 /// The crop of an image, f32 [D, H, W, C] -> [d, h, w, C], or of a segmentation, u8 [D, H, W] -> [d, h, w]. Voxels are
 /// copied, zeros where there is no volume; with a turn or a scale the whole volume is interpolated, an image linearly, a

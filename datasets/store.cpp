@@ -1,7 +1,5 @@
 #include "datasets/store.h"
 
-#include <algorithm>
-
 #include "datasets/load.h"
 #include "datasets/split.h"
 
@@ -36,23 +34,14 @@ std::vector<Sample> planes_of(std::vector<Sample> samples) {
       continue;
     }
     for (std::int64_t d = 0; d < s[0]; ++d) {
-      Sample plane{fmt::format("{}_slice_{}", sample.id, d + 1), Tensor::empty({1, s[1], s[2], s[3]}), {}, sample.geometry};
-      const std::int64_t numbers = plane.image.size(), pixels = s[1] * s[2];
-      std::copy_n(sample.image.data<float>() + d * numbers, numbers, plane.image.data<float>());
-      if (sample.label.defined()) {
-        plane.label = Tensor::empty({1, s[1], s[2]}, engine::Dtype::u8);
-        std::copy_n(sample.label.data<std::uint8_t>() + d * pixels, pixels, plane.label.data<std::uint8_t>());
-      }
+      const std::int64_t pixels = s[1] * s[2];
+      Sample plane{fmt::format("{}_slice_{}", sample.id, d + 1), {}, {}, sample.geometry};
+      plane.image = sample.image.part(d * pixels * s[3], {1, s[1], s[2], s[3]});
+      if (sample.label.defined()) plane.label = sample.label.part(d * pixels, {1, s[1], s[2]});
       planes.push_back(std::move(plane));
     }
   }
   return planes;
-}
-
-std::size_t bytes_in_memory(const std::vector<Sample>& samples) {
-  std::size_t total = 0;
-  for (const Sample& s : samples) total += s.image.bytes() + (s.label.defined() ? s.label.bytes() : 0);
-  return total;
 }
 
 }  // namespace sagcl::datasets

@@ -13,10 +13,18 @@ Tensor::Tensor(const Shape& shape, Dtype dtype, Device device, CachingAllocator&
   buffer_ = std::make_shared<Buffer>(allocator, bytes());
 }
 
+Tensor::Tensor(const Shape& shape, Dtype dtype, std::shared_ptr<Buffer> buffer)
+    : buffer_(std::move(buffer)), shape_(shape), size_(shape.size()), dtype_(dtype) {}
+
 Tensor Tensor::empty(const Shape& shape, Dtype dtype, Device device) { return {shape, dtype, device, allocator(device)}; }
 
 Tensor Tensor::staging(const Shape& shape, Dtype dtype, Device reader) {
   return {shape, dtype, Device::cpu(), pinned_allocator(reader)};
+}
+
+Tensor Tensor::borrowed(const Shape& shape, Dtype dtype, std::shared_ptr<const void> lender, void* data) {
+  const std::size_t bytes = std::size_t(shape.size()) * bytes_of(dtype);
+  return {shape, dtype, std::make_shared<Buffer>(std::move(lender), data, bytes)};
 }
 
 Tensor Tensor::zeros(const Shape& shape, Dtype dtype, Device device) {
@@ -104,6 +112,13 @@ Tensor Tensor::reshape(const Shape& shape) const {
   Tensor t = *this;
   t.shape_ = shape;
   return t;
+}
+
+Tensor Tensor::part(std::int64_t first, const Shape& shape) const {
+  require<UsageError>(defined() && device_.is_cpu(), "part: the tensor must lie on the CPU");
+  require(first >= 0 && first + shape.size() <= size_, "part: {} from element {} on does not lie in {}", shape, first,
+          shape_);
+  return borrowed(shape, dtype_, buffer_, static_cast<char*>(bytes_begin()) + std::size_t(first) * bytes_of(dtype_));
 }
 
 void Tensor::copy_from(const Tensor& source) {

@@ -20,13 +20,17 @@ class Tensor {
   static Tensor full(const Shape& shape, double value, Dtype dtype = Dtype::f32, Device device = Device::cpu());
   /// On the CPU, uninitialised, where an Upload to `reader` finds it without a detour; for the CPU as empty().
   static Tensor staging(const Shape& shape, Dtype dtype, Device reader);
+  /// On the CPU, of elements that lie at `data` as long as `lender` lives.
+  static Tensor borrowed(const Shape& shape, Dtype dtype, std::shared_ptr<const void> lender, void* data);
   template <class T>
   static Tensor of(const Shape& shape, const std::vector<T>& values, Device device = Device::cpu());
   static Tensor empty_like(const Tensor& t) { return empty(t.shape(), t.dtype(), t.device()); }
   static Tensor zeros_like(const Tensor& t) { return zeros(t.shape(), t.dtype(), t.device()); }
 
   bool defined() const { return buffer_ != nullptr; }
-  bool sole_owner() const { return buffer_.use_count() == 1; }  ///< true when its memory may be overwritten in place
+  /// True when its memory may be overwritten in place.
+  bool sole_owner() const { return buffer_.use_count() == 1 && !buffer_->borrowed(); }
+  bool is_borrowed() const { return buffer_ && buffer_->borrowed(); }
   bool shares_memory_with(const Tensor& t) const { return buffer_ == t.buffer_; }
   const Shape& shape() const { return shape_; }
   std::int64_t size() const { return size_; }
@@ -50,13 +54,15 @@ class Tensor {
   std::vector<T> to_vector() const;        ///< all elements on the host; DtypeError as for data<T>()
   std::vector<double> to_doubles() const;  ///< all elements on the host, widened
   Tensor clone() const;
-  Tensor to(Device device) const;            ///< shares memory when it already lives there
-  Tensor to(Dtype dtype) const;              ///< converts on the host side of the device; shares when equal
-  Tensor reshape(const Shape& shape) const;  ///< shares memory; the number of elements must agree
-  void copy_from(const Tensor& source);      ///< same shape and dtype, any device
+  Tensor to(Device device) const;                             ///< shares memory when it already lives there
+  Tensor to(Dtype dtype) const;                               ///< converts on the host side of the device; shares when equal
+  Tensor reshape(const Shape& shape) const;                   ///< shares memory; the number of elements must agree
+  Tensor part(std::int64_t first, const Shape& shape) const;  ///< elements from `first` on; shares memory, on the CPU
+  void copy_from(const Tensor& source);                       ///< same shape and dtype, any device
 
  private:
   Tensor(const Shape& shape, Dtype dtype, Device device, CachingAllocator& allocator);
+  Tensor(const Shape& shape, Dtype dtype, std::shared_ptr<Buffer> buffer);
   void* raw(Dtype wanted) const;
   std::shared_ptr<Buffer> buffer_;
   Shape shape_;

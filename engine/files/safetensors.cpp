@@ -5,8 +5,11 @@
 #include <cstring>
 #include <nlohmann/json.hpp>
 #include <set>
+#include <string_view>
+#include <utility>
 
 #include "engine/files/atomic_file.h"
+#include "engine/files/mapped_file.h"
 #include "engine/files/read_file.h"
 
 namespace sagcl::engine {
@@ -50,6 +53,13 @@ float widen_bfloat(std::uint16_t h) {
   std::memcpy(&value, &bits, 4);
   return value;
 }
+
+/// What is to be read, and who keeps it if tensors may lie in it.
+struct Source {
+  std::string_view bytes;
+  std::string name;
+  std::shared_ptr<const MappedFile> file;
+};
 
 /// Reads n elements stored as From, each turned into To by `convert`.
 template <class From, class To, class Convert>
@@ -116,6 +126,17 @@ Entry parse_entry(const std::string& name, const Json& j, const path& file) {
   return e;
 }
 
+/// The tensor where it lies in the file; not defined if it is stored otherwise than it is used.
+Tensor tensor_in_place(const Entry& e, std::size_t at, const std::shared_ptr<const MappedFile>& file) {
+  const auto here = [&](Dtype dtype) {
+    return at % bytes_of(dtype) == 0 ? Tensor::borrowed(e.shape, dtype, file, file->data() + at) : Tensor();
+  };
+  if (e.dtype == "F64") return here(Dtype::f64);
+  if (e.dtype == "F32") return here(Dtype::f32);
+  if (e.dtype == "I32") return here(Dtype::i32);
+  return e.dtype == "U8" ? here(Dtype::u8) : Tensor();
+}
+
 const char* stored_name(Dtype d) {
   switch (d) {
     case Dtype::f32: return "F32";
@@ -125,19 +146,16 @@ const char* stored_name(Dtype d) {
   }
 }
 
-}  // namespace
-
-TensorFile read_safetensors(const path& file) { return parse_safetensors(read_file(file), file.string()); }
-
-TensorFile parse_safetensors(const std::string& bytes, const std::string& source) {
-  const path file = source;
+TensorFile parse(const Source& source) {
+  const std::string_view bytes = source.bytes;
+  const path file = source.name;
   require<DataError>(bytes.size() >= 8, "{}: has {} bytes, a safetensors file needs at least 8", file.string(),
                      bytes.size());
   std::uint64_t header_size = 0;
   std::memcpy(&header_size, bytes.data(), 8);
   require<DataError>(header_size <= 100'000'000 && header_size <= bytes.size() - 8,
                      "{}: says its header has {} bytes, the file has {}", file.string(), header_size, bytes.size());
-  const Json header = parse_header(bytes.substr(8, header_size), file);
+  const Json header = parse_header(std::string(bytes.substr(8, header_size)), file);
   const char* data = bytes.data() + 8 + header_size;
   const std::size_t data_size = bytes.size() - 8 - header_size;
 
@@ -161,14 +179,14 @@ TensorFile parse_safetensors(const std::string& bytes, const std::string& source
     require<DataError>(e.begin == end && e.end <= data_size,
                        "{}: tensor {} covers bytes {} to {} where {} was expected, of {}", file.string(), e.name, e.begin,
                        e.end, end, data_size);
-    content.tensors[e.name] = read_tensor(e.dtype, e.shape, data + e.begin, file, e.name);
+    Tensor tensor = source.file ? tensor_in_place(e, 8 + header_size + e.begin, source.file) : Tensor();
+    if (!tensor.defined()) tensor = read_tensor(e.dtype, e.shape, data + e.begin, file, e.name);
+    content.tensors[e.name] = std::move(tensor);
     end = e.end;
   }
   require<DataError>(end == data_size, "{}: {} bytes follow the last tensor", file.string(), data_size - end);
   return content;
 }
-
-namespace {
 
 /// Calls put(begin, size) for the pieces of the file, in order.
 template <class Put>
@@ -197,6 +215,15 @@ void write_pieces(const TensorFile& content, Put&& put) {
 }
 
 }  // namespace
+
+TensorFile read_safetensors(const path& file) { return parse_safetensors(read_file(file), file.string()); }
+
+TensorFile map_safetensors(const path& file) {
+  const auto mapped = std::make_shared<const MappedFile>(file);
+  return parse({{mapped->data(), mapped->bytes()}, file.string(), mapped});
+}
+
+TensorFile parse_safetensors(const std::string& bytes, const std::string& source) { return parse({bytes, source, nullptr}); }
 
 void write_safetensors(const path& file, const TensorFile& content) {
   AtomicFile out(file);

@@ -19,6 +19,10 @@ struct TensorFile {
 /// BOOL as u8. Throws DataError naming the file and the first thing that is wrong.
 TensorFile read_safetensors(const std::filesystem::path& file);
 
+/// The same, but the tensors that are stored as they are used lie in the file, which is read when they are touched
+/// (mapped_file.h).
+TensorFile map_safetensors(const std::filesystem::path& file);
+
 /// The same from and to memory; `source` stands for the file in messages.
 TensorFile parse_safetensors(const std::string& bytes, const std::string& source);
 std::string safetensors_bytes(const TensorFile& content);

@@ -31,6 +31,11 @@ struct DataSettings {
   std::int64_t resize = 0;  ///< images only: side in pixels after resizing (labels nearest); 0 keeps the size
   /// 1 bilinear with half-pixel centres; 0 nearest for images too, as SciPy's zoom (ACDC's protocol)
   std::int64_t resize_order = 1;
+  /// where training cases lie for which there is no memory, ready to be trained on: auto (the user's cache folder), never,
+  /// or a folder, in which all of them are then looked for and put (datasets/case_cache.h)
+  std::string cache = "auto";
+  double memory = 0;         ///< GiB of memory for the training cases, the others are in data.cache; 0: half of what is free
+  std::int64_t workers = 0;  ///< threads that prepare batches; 0: one, and for a GPU a quarter of the cores, at most 4
 };
 
 struct NetworkSettings {
@@ -144,6 +149,7 @@ void for_each_run_setting(S& s, F&& f) {
   f("data.split_pick", s.data.split_pick), f("data.label_map", s.data.label_map), f("data.spacing", s.data.spacing);
   f("data.resize", s.data.resize);
   f("data.resize_order", s.data.resize_order);
+  f("data.cache", s.data.cache), f("data.memory", s.data.memory), f("data.workers", s.data.workers);
   f("network.name", s.network.name), f("network.width", s.network.width);
   f("train.method", s.train.method), f("train.steps", s.train.steps), f("train.batch", s.train.batch);
   f("train.unlabelled", s.train.unlabelled), f("train.shards", s.train.shards);

@@ -13,6 +13,7 @@ class BatchFeed {
 
   /// The next batch with its tensors on the device. Waits for its preparation, not for its copy.
   datasets::Batch next();
+  double seconds_waited() const { return batches_->seconds_waited(); }  ///< for preparation, so far
 
  private:
   struct Sent {

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "engine/devices/device_registry.h"
+#include "engine/parallel.h"
 #include "engine/ranges.h"
 #include "layers/weights.h"
 #include "ops/softmax.h"
@@ -63,14 +64,18 @@ void Trainer::begin_phase() {
 }
 
 void Trainer::feed_batches(std::int64_t ahead) {
+  if (batches_) waited_ += batches_->seconds_waited();
   batches_ = nullptr;
   datasets::BatchSpec spec = batch_spec(settings_, phase(), data_.classes);
   spec.shards = settings_.train.shards;
   spec.own_shards = spec.shards / ranks_.size();
   spec.first_shard = ranks_.rank() * spec.own_shards;
   spec.reader = device_;
+  const std::int64_t workers = settings_.data.workers;
+  spec.threads = workers > 0 ? workers : device_.is_cpu() ? 1 : std::clamp(engine::threads() / 4, 1, 4);
   batches_ = std::make_unique<BatchFeed>(
-      std::make_unique<datasets::TwoStreamBatches>(data_.labelled, data_.unlabelled, spec, step_ + ahead), device_);
+      std::make_unique<datasets::TwoStreamBatches>(data_.labelled, data_.unlabelled, spec, step_ + ahead, spec.threads + 2),
+      device_);
 }
 
 datasets::Batch Trainer::next_shard() {

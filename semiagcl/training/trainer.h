@@ -82,6 +82,7 @@ class Trainer {
   layers::Segmenter* teacher() { return method_->teacher(); }
   bool averages() const { return method_->averages(); }  ///< there is a teacher, or there will be one
   layers::Segmenter& evaluated();                        ///< student or teacher, as the settings say
+  double seconds_waited() const { return waited_ + batches_->seconds_waited(); }  ///< for batches, by this process
   const RunSettings& settings() const { return settings_; }
 
   /// The whole state (checkpoint.h); NonFiniteError if a weight is not finite: a bad state never becomes a checkpoint.
@@ -127,6 +128,7 @@ class Trainer {
   std::unique_ptr<TrainingStep> work_;
   std::unique_ptr<StepLog> log_;
   std::unique_ptr<BatchFeed> batches_;
+  double waited_ = 0;  ///< for those that were fed before these
 
   /// steps whose values are in the log alone, and those that wait for reports()
   std::vector<StepReport> incomplete_, complete_;

@@ -36,6 +36,8 @@ datasets::BatchSpec batch_spec(const RunSettings& s, const Phase& phase, std::in
 }
 
 void check_batches(const RunSettings& s, const Phase& phase, int processes) {
+  require<UsageError>(s.data.workers >= 0, "data.workers = {}: threads that prepare batches, or 0 for as many as fit",
+                      s.data.workers);
   const std::int64_t shards = s.train.shards;
   require<UsageError>(!phase.unlabelled || s.train.unlabelled == "beside" || s.train.batch % 2 == 0,
                       "train.batch = {}: half of it is unlabelled, so it must be even; or set train.unlabelled=beside",

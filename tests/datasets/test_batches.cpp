@@ -147,6 +147,20 @@ TEST(Batches, PrefetchedInOrderAndEqualToTheFunction) {
   for (std::int64_t t = 0; t < 12; ++t) expect_same(stream.next(), make_batch(labelled, unlabelled, spec, t));
 }
 
+TEST(Batches, AnyNumberOfThreadsGivesTheSameOrderAndBits) {
+  const auto labelled = samples(0, 3, true), unlabelled = samples(3, 8, false);
+  BatchSpec many = spec;
+  many.labelled = many.unlabelled = 4, many.shards = 2, many.own_shards = 2, many.foreground_share = 0.5;
+  for (const std::int64_t threads : {2, 5}) {
+    many.threads = threads;
+    TwoStreamBatches stream(labelled, unlabelled, many, 7, 1);
+    for (std::int64_t t = 7; t < 27; ++t)
+      for (std::int64_t s : {0, 1}) expect_same(stream.next(), make_batch(labelled, unlabelled, many, t, s));
+  }
+  many.threads = 0;
+  expect_error<engine::UsageError>([&] { TwoStreamBatches(labelled, unlabelled, many); }, {"0 threads"});
+}
+
 TEST(Batches, ShardsHoldTheSamplesOfTheWhole) {
   const auto labelled = samples(0, 3, true), unlabelled = samples(3, 8, false);
   BatchSpec halves = spec;
@@ -288,8 +302,12 @@ TEST(Batches, StopsCleanlyWhileTheQueueIsFullOrUnused) {
 
 TEST(Batches, AnErrorInTheThreadReachesTheConsumer) {
   const auto labelled = samples(0, 2, false), unlabelled = samples(2, 4, false);  // labels forgotten
-  TwoStreamBatches stream(labelled, unlabelled, spec);
-  for (int i = 0; i < 2; ++i) expect_error<engine::UsageError>([&] { stream.next(); }, {"phantom_", "without its label"});
+  for (const std::int64_t threads : {1, 3}) {
+    BatchSpec one = spec;
+    one.threads = threads;
+    TwoStreamBatches stream(labelled, unlabelled, one);
+    for (int i = 0; i < 2; ++i) expect_error<engine::UsageError>([&] { stream.next(); }, {"phantom_", "without its label"});
+  }
   expect_error<engine::UsageError>(
       [&] {
         TwoStreamBatches none(labelled, {}, spec);
@@ -323,7 +341,7 @@ TEST(Store, LoadsNormalisedAndHidesLabels) {
   EXPECT_NEAR(squares, 1, 1e-5);
   EXPECT_FALSE(load_samples(d, {"phantom_000"}, Normalisation::none, false)[0].label.defined());
   expect_error([&] { load_samples(d, {"phantom_002"}, Normalisation::none, true); }, {"phantom_002", "no label"});
-  EXPECT_EQ(bytes_in_memory(seen), 2u * 120 * 5);
+  EXPECT_EQ(seen[0].bytes(), 120u * 5);
 }
 
 }  // namespace

@@ -57,6 +57,44 @@ TEST_F(Safetensors, ReadsWhatItWrote) {
   EXPECT_TRUE(engine::safetensors_bytes(content) == engine::read_file(folder_ / "t.safetensors"));
 }
 
+/// Tensors that are stored as they are used lie in the file; to write to one changes neither the file nor another mapping.
+TEST_F(Safetensors, MapsWhatItReads) {
+  engine::TensorFile content;
+  content.tensors["image"] = Tensor::of<float>({2, 2}, {1, -2, 3, 4});
+  content.tensors["label"] = Tensor::of<std::uint8_t>({3}, {7, 8, 9});
+  content.tensors["sum"] = Tensor::of<double>({1}, {0.1});
+  content.tensors["count"] = Tensor::of<std::int32_t>({1}, {-5});
+  content.notes["who"] = "me";
+  const fs::path file = folder_ / "t.safetensors";
+  engine::write_safetensors(file, content);
+  engine::TensorFile mapped = engine::map_safetensors(file);
+  EXPECT_EQ(mapped.notes, content.notes);
+  for (const auto& [name, t] : content.tensors) {
+    EXPECT_TRUE(identical(mapped.tensors.at(name), t)) << name;
+    EXPECT_TRUE(mapped.tensors.at(name).is_borrowed()) << name;
+  }
+  mapped.tensors.at("image").data<float>()[0] = 100;
+  EXPECT_TRUE(identical(engine::map_safetensors(file).tensors.at("image"), content.tensors.at("image")));
+  EXPECT_TRUE(identical(engine::read_safetensors(file).tensors.at("image"), content.tensors.at("image")));
+  const Tensor image = mapped.tensors.at("image");
+  mapped = {};
+  fs::remove(file);  // replaced or removed files live on as long as they are mapped
+  EXPECT_EQ(image.to_vector<float>(), (std::vector<float>{100, -2, 3, 4}));
+}
+
+/// Elements that lie askew in the file, or are stored in another type, are copied as read_safetensors does.
+TEST_F(Safetensors, MapsFilesOfOthersToo) {
+  const fs::path askew = file(R"({"u":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},)"
+                              R"("x":{"dtype":"F32","shape":[1],"data_offsets":[1,5]}})",
+                              5);
+  EXPECT_TRUE(identical(engine::map_safetensors(askew).tensors.at("x"), engine::read_safetensors(askew).tensors.at("x")));
+  const fs::path half = file(R"({"h":{"dtype":"F16","shape":[2],"data_offsets":[0,4]}})", 4);
+  EXPECT_TRUE(identical(engine::map_safetensors(half).tensors.at("h"), engine::read_safetensors(half).tensors.at("h")));
+  EXPECT_TRUE(throws<engine::DataError>([&] { engine::map_safetensors(raw("")); }, "has 0 bytes"));
+  EXPECT_TRUE(throws<engine::IoError>([&] { engine::map_safetensors(folder_ / "absent"); }, "absent: cannot be opened: No"));
+  EXPECT_TRUE(throws<engine::IoError>([&] { engine::map_safetensors(folder_); }, "cannot be mapped"));
+}
+
 TEST_F(Safetensors, WidensHalfPrecision) {
   const std::string header =
       R"({"h":{"dtype":"F16","shape":[3],"data_offsets":[0,6]},"b":{"dtype":"BF16","shape":[1],"data_offsets":[6,8]}})";

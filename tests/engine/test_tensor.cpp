@@ -37,6 +37,20 @@ TEST(Tensor, CopiesShareAndClonesDoNot) {
   EXPECT_EQ(c.to_vector<float>()[0], 1);
 }
 
+TEST(Tensor, APartSharesTheMemoryOfTheWhole) {
+  Tensor whole = Tensor::of<float>({2, 3}, {1, 2, 3, 4, 5, 6});
+  Tensor part = whole.part(2, {2, 2});
+  part.data<float>()[1] = 40;
+  EXPECT_EQ(whole.to_vector<float>(), (std::vector<float>{1, 2, 3, 40, 5, 6}));
+  EXPECT_FALSE(part.sole_owner());
+  EXPECT_FALSE(whole.sole_owner());
+  whole = Tensor();
+  EXPECT_EQ(part.to_vector<float>(), (std::vector<float>{3, 40, 5, 6}));
+  EXPECT_EQ(part.clone().to_vector<float>(), part.to_vector<float>());
+  EXPECT_TRUE(throws<engine::ShapeError>([&] { part.part(3, {2}); }, "[2] from element 3 on does not lie in [2, 2]"));
+  EXPECT_TRUE(throws<engine::UsageError>([] { Tensor().part(0, {1}); }, "part"));
+}
+
 TEST(Tensor, ConvertsBetweenDtypes) {
   const Tensor x = Tensor::of<double>({3}, {0, 1.5, 200});
   EXPECT_EQ(x.to(Dtype::f32).to_vector<float>(), (std::vector<float>{0, 1.5, 200}));

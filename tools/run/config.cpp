@@ -270,6 +270,7 @@ RunSettings with_what_may_change(RunSettings run, const RunSettings& now) {
   run.evaluation = now.evaluation;
   run.debug = now.debug;
   run.data.folder = now.data.folder;
+  run.data.cache = now.data.cache, run.data.memory = now.data.memory, run.data.workers = now.data.workers;
   run.train.replay = now.train.replay;
   run.expectation = now.expectation;
   return run;

@@ -1,14 +1,10 @@
 #include "tools/run/run_data.h"
 
 #include <algorithm>
-#include <new>
 
 #include "datasets/text.h"
-#include "engine/devices/device_registry.h"
-#include "layers/segmenter.h"
-#include "semiagcl/evaluation/inference.h"
 #include "tools/programs/program.h"
-#include "tools/programs/signals.h"
+#include "tools/run/case_reader.h"
 
 namespace sagcl::tools {
 
@@ -67,69 +63,9 @@ datasets::SplitRule split_rule(const RunSettings& s) {
   return rule;
 }
 
-namespace {
-
-/// What the training cases take in memory, where they lie as long as the run lasts.
-class Footprint {
- public:
-  Footprint(const std::filesystem::path& folder, std::size_t cases) : folder_(folder), cases_(cases) {}
-
-  void add(const Sample& sample) {
-    ++read_, bytes_ += datasets::bytes_in_memory({sample});
-    const std::size_t free = engine::runtime(engine::Device::cpu()).room().free, rest = bytes_ / read_ * (cases_ - read_);
-    if (warned_ || rest <= free) return;
-    warned_ = true;
-    say(fmt::format("warning: {}, and {} are free: the run may be ended by the system. {}", text(), size_text(free),
-                    remedy));
-  }
-  std::string text() const {
-    const std::string all = read_ == 0 ? "" : fmt::format("; all will take about {}", size_text(bytes_ / read_ * cases_));
-    return fmt::format("{}: {} of {} training cases are read and take {}{}", folder_.string(), read_, cases_,
-                       size_text(bytes_), all);
-  }
-  static constexpr const char* remedy =
-      "Train on fewer or smaller images (--split says which), or on a machine with more memory";
-
- private:
-  std::filesystem::path folder_;
-  std::size_t cases_, read_ = 0, bytes_ = 0;
-  bool warned_ = false;
-};
-
-std::vector<Sample> load_resized(const RunData& data, const std::vector<std::string>& ids, const RunSettings& s,
-                                 bool with_labels, Footprint& footprint) {
-  const auto normalisation = datasets::normalisation_named(s.data.normalise, s.data.window);
-  std::vector<Sample> samples;
-  for (const std::string& id : ids) {
-    leave_if_asked();
-    Sample sample = std::move(datasets::load_samples(data.dataset, {id}, normalisation, with_labels).front());
-    sample.image = semiagcl::resized_image(sample.image, s.data, sample.geometry.spacing);
-    if (sample.label.defined()) sample.label = semiagcl::resized_label(sample.label, s.data, sample.geometry.spacing);
-    footprint.add(sample);
-    samples.push_back(std::move(sample));
-  }
-  return layers::flat(s.network.name) ? datasets::planes_of(std::move(samples)) : samples;
-}
-
-void load_training(RunData& data, const RunSettings& s) {
-  Footprint footprint(data.dataset.folder, data.split.labelled.size() + data.split.unlabelled.size());
-  const auto no_room = [&] {
-    fail<engine::OutOfMemory>("no memory is left for the data. {}. {}", footprint.text(), Footprint::remedy);
-  };
-  try {
-    data.training.labelled = load_resized(data, data.split.labelled, s, true, footprint);
-    data.training.unlabelled = load_resized(data, data.split.unlabelled, s, false, footprint);
-  } catch (const engine::OutOfMemory&) { no_room(); } catch (const std::bad_alloc&) {
-    no_room();
-  }
-}
-
-}  // namespace
-
 std::vector<Sample> load_cases(const RunData& data, const std::vector<std::string>& ids, const RunSettings& s,
                                bool with_labels) {
-  Footprint footprint(data.dataset.folder, ids.size());
-  return load_resized(data, ids, s, with_labels, footprint);
+  return CaseReader(data.dataset, s, ids.size()).read(ids, with_labels);
 }
 
 datasets::Dataset open_data(const RunSettings& s) {
@@ -150,7 +86,9 @@ RunData load_run_data(const RunSettings& s, const std::filesystem::path& split_f
                                   : datasets::read_split(split_file, data.dataset, renewed);
   data.training.channels = data.dataset.channels;
   data.training.classes = data.dataset.n_classes();
-  load_training(data, s);
+  CaseReader reader(data.dataset, s, data.split.labelled.size() + data.split.unlabelled.size());
+  data.training.labelled = reader.read(data.split.labelled, true);
+  data.training.unlabelled = reader.read(data.split.unlabelled, false);
   return data;
 }
 

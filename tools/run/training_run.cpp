@@ -319,10 +319,11 @@ bool TrainingSession::due(std::int64_t step) const {
 
 /// Trains to the end; false if a process was asked to stop.
 bool TrainingSession::train() {
+  double trained = 0;  // seconds, by this process
   Progress progress({.label = "train", .total = options_.settings.train.steps, .start = trainer_.steps_done()});
   const auto look = [&] {
     for (const StepReport& report : trainer_.reports()) {
-      seconds_ += report.seconds;
+      seconds_ += report.seconds, trained += report.seconds;
       if (writer_) log(report, progress);
     }
   };
@@ -335,6 +336,11 @@ bool TrainingSession::train() {
     trainer_.advance();
     if (due(trainer_.steps_done())) look();
   }
+  progress.finish();
+  const double share = trained > 0 ? trainer_.seconds_waited() / trained : 0;
+  if (writer_)
+    say(fmt::format("waited   {:.1f} % of the steps' time for batches{}", 100 * share,
+                    share > 0.02 ? "; more threads prepare them faster: data.workers" : ""));
   return true;
 }
 

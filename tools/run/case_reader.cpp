@@ -1,0 +1,159 @@
+#include "tools/run/case_reader.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstdlib>
+#include <exception>
+#include <limits>
+#include <new>
+
+#include "datasets/split.h"
+#include "engine/devices/device_registry.h"
+#include "engine/parallel.h"
+#include "layers/segmenter.h"
+#include "semiagcl/evaluation/inference.h"
+#include "tools/programs/program.h"
+#include "tools/programs/progress.h"
+#include "tools/programs/signals.h"
+
+namespace sagcl::tools {
+
+using datasets::Sample;
+using engine::fail;
+using engine::require;
+using semiagcl::RunSettings;
+
+namespace {
+
+/// Bytes of samples that may be in memory.
+std::size_t budget(const RunSettings& s) {
+  require<engine::UsageError>(s.data.memory >= 0,
+                              "data.memory = {}: GiB for the training cases, or 0 for half of what is free", s.data.memory);
+  if (s.data.cache == "never") return std::numeric_limits<std::size_t>::max();
+  if (s.data.cache != "auto") return 0;
+  if (s.data.memory > 0) return std::size_t(s.data.memory * double(1 << 30));
+  return engine::runtime(engine::Device::cpu()).room().free / 2;
+}
+
+std::filesystem::path cache_folder(const RunSettings& s) {
+  if (s.data.cache != "auto") return s.data.cache;
+  if (const char* cache = std::getenv("XDG_CACHE_HOME"); cache && *cache) return std::filesystem::path(cache) / "sagcl";
+  const char* home = std::getenv("HOME");
+  require<engine::UsageError>(home && *home,
+                              "the training cases do not fit into data.memory, and there is no home for the others: "
+                              "--set data.cache=FOLDER says where");
+  return std::filesystem::path(home) / ".cache" / "sagcl";
+}
+
+/// What a sample depends on beside the files of its case. The number grows when the same settings give other voxels.
+std::string recipe(const datasets::Dataset& data, const RunSettings& s) {
+  std::string rule = fmt::format("threshold {} instances {} ignored {}", data.labels.threshold, data.labels.instances,
+                                 data.labels.ignored.value_or(-1));
+  for (const auto& [stored, k] : data.labels.map) rule += fmt::format(" {}:{}", stored, k);
+  return fmt::format("sagcl case 1; normalise {} {}; spacing {}; resize {} {}; channels {}; classes {}; labels {}",
+                     s.data.normalise, fmt::join(s.data.window, " "), fmt::join(s.data.spacing, " "), s.data.resize,
+                     s.data.resize_order, data.channels, data.n_classes(), rule);
+}
+
+}  // namespace
+
+CaseReader::CaseReader(const datasets::Dataset& data, const RunSettings& settings, std::size_t cases)
+    : data_(data),
+      s_(settings),
+      normalisation_(datasets::normalisation_named(settings.data.normalise, settings.data.window)),
+      cases_(cases),
+      budget_(budget(settings)) {
+  if (budget_ == 0) begin_cache(0);
+}
+
+void CaseReader::begin_cache(std::size_t in_memory) {
+  folder_ = cache_folder(s_);
+  cache_.emplace(folder_, recipe(data_, s_));
+  if (s_.data.cache != "auto") return;
+  say(fmt::format("note: the training cases take about {}: {} of {} in memory (data.memory), the others in {} (data.cache)",
+                  size_text(bytes_of_all()), in_memory, cases_, folder_.string()));
+}
+
+/// Looked at once, before the first case is written: the others will take as much.
+void CaseReader::require_room(const std::filesystem::path& folder, std::size_t bytes) {
+  const std::lock_guard lock(mutex_);
+  if (has_room_) return;
+  std::error_code unknown;
+  const std::uintmax_t free = std::filesystem::space(folder, unknown).available, need = bytes * (cases_ - read_);
+  require<engine::IoError>(unknown || free >= need,
+                           "{}: {} are free, and the cases that do not fit into memory take about {} there; free some "
+                           "space, choose another folder with --set data.cache=FOLDER, or allow more memory with "
+                           "--set data.memory=GIB",
+                           folder.string(), size_text(free), size_text(need));
+  has_room_ = true;
+}
+
+Sample CaseReader::made(const std::string& id, bool with_label) const {
+  Sample sample = std::move(datasets::load_samples(data_, {id}, normalisation_, with_label).front());
+  sample.image = semiagcl::resized_image(sample.image, s_.data, sample.geometry.spacing);
+  if (sample.label.defined()) sample.label = semiagcl::resized_label(sample.label, s_.data, sample.geometry.spacing);
+  return sample;
+}
+
+Sample CaseReader::cached(const std::string& id, bool with_label, const Make& make) {
+  std::string damage;
+  Sample sample = cache_->get(
+      datasets::find_case(data_, id), with_label,
+      [&] {
+        Sample one = make();
+        require_room(folder_, one.bytes());
+        return one;
+      },
+      &damage);
+  const std::lock_guard lock(mutex_);
+  if (!damage.empty()) say(fmt::format("warning: {}; it was made again", damage));
+  return sample;
+}
+
+std::vector<Sample> CaseReader::read(const std::vector<std::string>& ids, bool with_labels) {
+  const auto no_room = [&] {
+    fail<engine::OutOfMemory>(
+        "{}: no memory is left for the data: {} of {} training cases are read and take {} of about {}. "
+        "--set data.memory=GIB keeps so much of them in memory and the rest on disk",
+        data_.folder.string(), read_, cases_, size_text(bytes_), size_text(bytes_of_all()));
+  };
+  std::vector<Sample> samples(ids.size());
+  try {
+    read_all(ids, with_labels, samples);
+  } catch (const engine::OutOfMemory&) { no_room(); } catch (const std::bad_alloc&) {
+    no_room();
+  }
+  return layers::flat(s_.network.name) ? datasets::planes_of(std::move(samples)) : samples;
+}
+
+void CaseReader::read_all(const std::vector<std::string>& ids, bool with_labels, std::vector<Sample>& samples) {
+  const auto begun = std::chrono::steady_clock::now();
+  std::optional<Progress> progress;  // where it takes long
+  for (std::size_t first = 0; first < ids.size();) {
+    leave_if_asked();
+    const std::size_t n = std::min<std::size_t>(ids.size() - first, std::size_t(engine::threads()));
+    std::vector<std::exception_ptr> failures(n);
+    engine::run_parts(std::int64_t(n), [&](std::int64_t part) {
+      const std::size_t i = std::size_t(part);
+      const Make make = [&] { return made(ids[first + i], with_labels); };
+      try {
+        samples[first + i] = cache_ ? cached(ids[first + i], with_labels, make) : make();
+      } catch (...) { failures[i] = std::current_exception(); }
+    });
+    for (const std::exception_ptr& failure : failures)  // of the first case, whichever thread was faster
+      if (failure) std::rethrow_exception(failure);
+    for (const std::size_t end = first + n; first < end; ++first) {
+      Sample& sample = samples[first];
+      ++read_, bytes_ += sample.bytes(), image_bytes_ += sample.image.bytes();
+      if (!cache_ && in_memory_ + sample.bytes() > budget_) begin_cache(read_ - 1);
+      if (cache_ && !sample.image.is_borrowed()) sample = cached(ids[first], with_labels, [&] { return sample; });
+      else if (!cache_) in_memory_ += sample.bytes();
+      if (with_labels && s_.augment.foreground > 0) sample.counts = std::make_shared<datasets::ClassCounts>(sample.label);
+    }
+    if (!progress && std::chrono::steady_clock::now() - begun > std::chrono::seconds(5))
+      progress.emplace(ProgressSpec{.label = "read", .total = std::int64_t(ids.size()), .start = std::int64_t(first)});
+    if (progress) progress->update(std::int64_t(first), size_text(bytes_));
+  }
+}
+
+}  // namespace sagcl::tools

@@ -1,0 +1,44 @@
+#pragma once
+#include <functional>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "datasets/case_cache.h"
+#include "semiagcl/settings/settings.h"
+
+namespace sagcl::tools {
+
+/// Reads the cases of a run as training sees them, normalised and resized, several at once. Those for which data.memory has
+/// room are kept in memory, the others in a CaseCache, where training reads what it cuts out of them: the same bits.
+class CaseReader {
+ public:
+  /// `cases` are going to be read; the data and the settings must outlive it.
+  CaseReader(const datasets::Dataset& data, const semiagcl::RunSettings& settings, std::size_t cases);
+
+  /// In the order of the ids; `with_labels`: every case has one. OutOfMemory says what the cases take, IoError which folder
+  /// has no room for them; Stopped if a signal asked to stop; DataError as datasets::load_samples.
+  std::vector<datasets::Sample> read(const std::vector<std::string>& ids, bool with_labels);
+
+ private:
+  void read_all(const std::vector<std::string>& ids, bool with_labels, std::vector<datasets::Sample>& samples);
+  using Make = std::function<datasets::Sample()>;
+  datasets::Sample made(const std::string& id, bool with_label) const;
+  datasets::Sample cached(const std::string& id, bool with_label, const Make& make);
+  void begin_cache(std::size_t in_memory);  ///< cases that are kept there
+  void require_room(const std::filesystem::path& folder, std::size_t bytes);
+  std::size_t bytes_of_all() const { return read_ == 0 ? 0 : bytes_ + image_bytes_ / read_ * (cases_ - read_); }
+
+  const datasets::Dataset& data_;
+  const semiagcl::RunSettings& s_;
+  const datasets::Normalisation normalisation_;
+  const std::size_t cases_, budget_;
+  std::size_t read_ = 0, bytes_ = 0, image_bytes_ = 0, in_memory_ = 0;  // bytes: of those that are read
+  std::filesystem::path folder_;
+  std::optional<datasets::CaseCache> cache_;  // begun when memory is used up
+  std::mutex mutex_;                          // of the threads that read
+  bool has_room_ = false;
+};
+
+}  // namespace sagcl::tools
