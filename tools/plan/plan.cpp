@@ -257,7 +257,7 @@ void fit_time(Plan& plan, const PlanWishes& wishes) {
   const engine::DeviceChoice choice = engine::resolve_device(wishes.device, "auto");
   plan.seen.push_back(fmt::format("machine: {}, {} threads; {} for the training", choice.text, engine::threads(),
                                   duration_text(60 * wishes.minutes)));
-  const RunData data = load_run_data(settings_with(plan, wishes), wishes.split);
+  const RunData data = load_run_data(settings_with(plan, wishes), wishes.split, nullptr, 4);
   std::string tried;
   for (const std::int64_t width : {std::int64_t(16), least_width}) {
     RunSettings s = settings_with(plan, wishes);

@@ -70,22 +70,21 @@ void CaseReader::begin_cache(std::size_t in_memory) {
   folder_ = cache_folder(s_);
   cache_.emplace(folder_, recipe(data_, s_));
   if (s_.data.cache != "auto") return;
-  say(fmt::format("note: the training cases take about {}: {} of {} in memory (data.memory), the others in {} (data.cache)",
-                  size_text(bytes_of_all()), in_memory, cases_, folder_.string()));
+  std::error_code unknown;
+  const std::uintmax_t free = std::filesystem::space(folder_, unknown).available;
+  say(fmt::format("note: the training cases take about {}: {} of {} in memory (data.memory), the others in {} (data.cache{})",
+                  size_text(bytes_of_all()), in_memory, cases_, folder_.string(),
+                  unknown ? "" : fmt::format("; {} are free there", size_text(free))));
 }
 
-/// Looked at once, before the first case is written: the others will take as much.
-void CaseReader::require_room(const std::filesystem::path& folder, std::size_t bytes) {
-  const std::lock_guard lock(mutex_);
-  if (has_room_) return;
+/// The disk is not filled to its last byte.
+void CaseReader::require_room(std::size_t bytes) const {
   std::error_code unknown;
-  const std::uintmax_t free = std::filesystem::space(folder, unknown).available, need = bytes * (cases_ - read_);
-  require<engine::IoError>(unknown || free >= need,
-                           "{}: {} are free, and the cases that do not fit into memory take about {} there; free some "
-                           "space, choose another folder with --set data.cache=FOLDER, or allow more memory with "
-                           "--set data.memory=GIB",
-                           folder.string(), size_text(free), size_text(need));
-  has_room_ = true;
+  const std::uintmax_t free = std::filesystem::space(folder_, unknown).available;
+  require<engine::IoError>(unknown || free / 2 >= bytes,
+                           "{}: {} are free on its disk, too little for more cases; free some space, choose another folder "
+                           "with --set data.cache=FOLDER, or allow more memory with --set data.memory=GIB",
+                           folder_.string(), size_text(free));
 }
 
 Sample CaseReader::made(const std::string& id, bool with_label) const {
@@ -101,11 +100,11 @@ Sample CaseReader::cached(const std::string& id, bool with_label, const Make& ma
       datasets::find_case(data_, id), with_label,
       [&] {
         Sample one = make();
-        require_room(folder_, one.bytes());
+        require_room(one.bytes());
         return one;
       },
       &damage);
-  const std::lock_guard lock(mutex_);
+  const std::lock_guard lock(messages_);
   if (!damage.empty()) say(fmt::format("warning: {}; it was made again", damage));
   return sample;
 }

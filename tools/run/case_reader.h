@@ -27,7 +27,7 @@ class CaseReader {
   datasets::Sample made(const std::string& id, bool with_label) const;
   datasets::Sample cached(const std::string& id, bool with_label, const Make& make);
   void begin_cache(std::size_t in_memory);  ///< cases that are kept there
-  void require_room(const std::filesystem::path& folder, std::size_t bytes);
+  void require_room(std::size_t bytes) const;
   std::size_t bytes_of_all() const { return read_ == 0 ? 0 : bytes_ + image_bytes_ / read_ * (cases_ - read_); }
 
   const datasets::Dataset& data_;
@@ -37,8 +37,7 @@ class CaseReader {
   std::size_t read_ = 0, bytes_ = 0, image_bytes_ = 0, in_memory_ = 0;  // bytes: of those that are read
   std::filesystem::path folder_;
   std::optional<datasets::CaseCache> cache_;  // begun when memory is used up
-  std::mutex mutex_;                          // of the threads that read
-  bool has_room_ = false;
+  std::mutex messages_;                       // of the threads that read
 };
 
 }  // namespace sagcl::tools

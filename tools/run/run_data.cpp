@@ -76,7 +76,8 @@ datasets::Dataset open_data(const RunSettings& s) {
   return data;
 }
 
-RunData load_run_data(const RunSettings& s, const std::filesystem::path& split_file, std::vector<std::string>* renewed) {
+RunData load_run_data(const RunSettings& s, const std::filesystem::path& split_file, std::vector<std::string>* renewed,
+                      std::size_t most) {
   RunData data;
   data.dataset = open_data(s);
   if (split_file.empty() && !s.data.fold.empty() && s.data.validation != "0")
@@ -86,9 +87,14 @@ RunData load_run_data(const RunSettings& s, const std::filesystem::path& split_f
                                   : datasets::read_split(split_file, data.dataset, renewed);
   data.training.channels = data.dataset.channels;
   data.training.classes = data.dataset.n_classes();
-  CaseReader reader(data.dataset, s, data.split.labelled.size() + data.split.unlabelled.size());
-  data.training.labelled = reader.read(data.split.labelled, true);
-  data.training.unlabelled = reader.read(data.split.unlabelled, false);
+  const auto first = [&](std::vector<std::string> ids) {
+    ids.resize(std::min(ids.size(), most));
+    return ids;
+  };
+  const std::vector<std::string> labelled = first(data.split.labelled), unlabelled = first(data.split.unlabelled);
+  CaseReader reader(data.dataset, s, labelled.size() + unlabelled.size());
+  data.training.labelled = reader.read(labelled, true);
+  data.training.unlabelled = reader.read(unlabelled, false);
   return data;
 }
 

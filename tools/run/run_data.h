@@ -1,4 +1,5 @@
 #pragma once
+#include <cstdint>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -21,10 +22,11 @@ datasets::SplitRule split_rule(const semiagcl::RunSettings& settings);
 /// Opens data.folder with the label map of the settings.
 datasets::Dataset open_data(const semiagcl::RunSettings& settings);
 
-/// Opens data.folder, divides it as the settings say, or as `split_file` unless that is empty, and loads the training cases.
-/// `renewed` as in read_split. OutOfMemory says what the training cases take; Stopped if a signal asked to stop.
+/// Opens data.folder, divides it as the settings say, or as `split_file` unless that is empty, and loads the training cases,
+/// at most `most` with and so many without a label: to measure a step takes few. `renewed` as in read_split. Throws what
+/// CaseReader throws.
 RunData load_run_data(const semiagcl::RunSettings& settings, const std::filesystem::path& split_file,
-                      std::vector<std::string>* renewed = nullptr);
+                      std::vector<std::string>* renewed = nullptr, std::size_t most = SIZE_MAX);
 
 /// Cases as training sees them: normalised, resized, of a network of images their planes. `with_labels`: all have one.
 std::vector<datasets::Sample> load_cases(const RunData& data, const std::vector<std::string>& ids,
