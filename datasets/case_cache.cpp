@@ -6,7 +6,6 @@
 #include <utility>
 
 #include "datasets/sha256.h"
-#include "datasets/split.h"
 #include "datasets/text.h"
 #include "engine/files/atomic_file.h"
 #include "engine/files/safetensors.h"
@@ -89,18 +88,19 @@ CaseCache::CaseCache(std::filesystem::path folder, std::string recipe)
       std::filesystem::remove(entry.path(), gone);
 }
 
-Sample CaseCache::get(const Case& one, bool with_label, const std::function<Sample()>& make, std::string* damage) const {
-  const std::string parts = fmt::format("{}; {}; files {}", recipe_, with_label ? "label" : "no label", hash_of(one));
+Sample CaseCache::get(const std::string& id, const std::string& files, bool with_label, const std::function<Sample()>& make,
+                      std::string* damage) const {
+  const std::string parts = fmt::format("{}; {}; files {}", recipe_, with_label ? "label" : "no label", files);
   const std::filesystem::path file = folder_ / (sha256(parts).substr(0, 32) + ".safetensors");
   if (std::filesystem::exists(file)) {
     try {
-      return sample_in(engine::map_safetensors(file), one.id, parts, with_label);
+      return sample_in(engine::map_safetensors(file), id, parts, with_label);
     } catch (const DataError& error) {
       if (damage) *damage = fmt::format("{}: {}", file.string(), error.what());
     }
   }
   engine::write_safetensors(file, file_of(make(), parts));
-  return sample_in(engine::map_safetensors(file), one.id, parts, with_label);
+  return sample_in(engine::map_safetensors(file), id, parts, with_label);
 }
 
 }  // namespace sagcl::datasets

@@ -17,10 +17,11 @@ class CaseCache {
   /// were killed left in it a day ago or earlier. IoError if it cannot be made.
   CaseCache(std::filesystem::path folder, std::string recipe);
 
-  /// The sample that `make` gives for a case: from the folder if it lies there, else made and put there. A file that is
-  /// damaged is made again, and `damage` says what was wrong with it. Of the geometry the source's header is not kept.
-  /// IoError if the folder takes no file, and what `make` throws.
-  Sample get(const Case& one, bool with_label, const std::function<Sample()>& make, std::string* damage = nullptr) const;
+  /// The sample that `make` gives for the case `id`, whose files have the hash `files` (hash_of): from the folder if it lies
+  /// there, else made and put there. A file that is damaged is made again, and `damage` says what was wrong with it. Of the
+  /// geometry the source's header is not kept. IoError if the folder takes no file, and what `make` throws.
+  Sample get(const std::string& id, const std::string& files, bool with_label, const std::function<Sample()>& make,
+             std::string* damage = nullptr) const;
 
  private:
   std::filesystem::path folder_;

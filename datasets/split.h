@@ -58,7 +58,7 @@ Split make_split(const Dataset& data, const SplitRule& rule);
 /// cases of one patient are in more than one of training, validation and test. Names the patient and the cases.
 void check_split(const Dataset& data, const Split& split);
 
-/// Writes the split with the hash of every case as JSON, atomically.
+/// Writes the split with the hash of every case as JSON, atomically; those in split.hashes are taken as they are.
 void write_split(const std::filesystem::path& file, const Dataset& data, const Split& split);
 /// Reads it back and checks it: check_split, and every hash against the files on disk. DataError names the changed case;
 /// with `renewed`, validation and test cases may have changed and their ids are added to it.

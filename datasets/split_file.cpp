@@ -5,6 +5,7 @@
 #include "datasets/split.h"
 #include "engine/files/atomic_file.h"
 #include "engine/files/read_file.h"
+#include "engine/parallel.h"
 
 // split.json: the parts by case id, and the hash of every case.
 namespace sagcl::datasets {
@@ -38,9 +39,16 @@ std::string hash_of(const Case& one) {
 
 void write_split(const std::filesystem::path& file, const Dataset& data, const Split& split) {
   check_split(data, split);
-  Json hashes = Json::object();
+  std::vector<std::string> ids;
   for (const auto* part : {&split.labelled, &split.unlabelled, &split.validation, &split.test})
-    for (const std::string& id : *part) hashes[id] = hash_of(find_case(data, id));
+    ids.insert(ids.end(), part->begin(), part->end());
+  std::vector<std::string> hash(ids.size());
+  engine::parallel_for(std::int64_t(ids.size()), 2, [&](std::int64_t i) {
+    const auto known = split.hashes.find(ids[std::size_t(i)]);
+    hash[std::size_t(i)] = known != split.hashes.end() ? known->second : hash_of(find_case(data, ids[std::size_t(i)]));
+  });
+  Json hashes = Json::object();
+  for (std::size_t i = 0; i < ids.size(); ++i) hashes[ids[i]] = hash[i];
   const Json json = {{"format", format_name},
                      {"data", data.name},
                      {"labelled", split.labelled},
@@ -76,13 +84,15 @@ Split read_split(const std::filesystem::path& file, const Dataset& data, std::ve
     for (const std::string& id : *part) {
       const auto hash = split.hashes.find(id);
       require<DataError>(hash != split.hashes.end(), "{}: has no hash for case {}; make the split again", file.string(), id);
-      if (hash->second == hash_of(find_case(data, id))) continue;
+      const std::string now = hash_of(find_case(data, id));
+      if (hash->second == now) continue;
       const bool held_out = part == &split.validation || part == &split.test;
       require<DataError>(held_out && renewed,
                          "{}: the files of case {} have changed since the split was made; restore them or make the split "
                          "again",
                          file.string(), id);
       renewed->push_back(id);
+      hash->second = now;
     }
   return split;
 }

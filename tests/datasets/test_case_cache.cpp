@@ -32,7 +32,7 @@ class CasesOnDisk : public testing::Test {
   Sample get(const Case& which, const std::string& recipe = "z_score", bool with_label = true) {
     return CaseCache(folder_ / "cache", recipe)
         .get(
-            which, with_label, [&] { return read(which, with_label); }, &damage_);
+            which.id, hash_of(which), with_label, [&] { return read(which, with_label); }, &damage_);
   }
   std::vector<std::filesystem::path> entries() const { return {std::filesystem::directory_iterator(folder_ / "cache"), {}}; }
 
@@ -48,7 +48,7 @@ TEST_F(CasesOnDisk, AreMadeOnceAndComeBackBitForBit) {
   memory.geometry.affine[3] = -1.0 / 3, memory.geometry.placed = true;
   const CaseCache cache(folder_ / "cache", "z_score");
   for (int i = 0; i < 2; ++i) {
-    const Sample disk = cache.get(one(), true, [&] { return ++made_, memory; });
+    const Sample disk = cache.get(one().id, hash_of(one()), true, [&] { return ++made_, memory; });
     EXPECT_EQ(made_, 2);
     EXPECT_EQ(disk.id, memory.id);
     EXPECT_TRUE(disk.image.is_borrowed() && disk.label.is_borrowed());
@@ -104,7 +104,9 @@ TEST_F(CasesOnDisk, SeveralThreadsShareAFolder) {
   std::vector<std::thread> threads;
   std::vector<Sample> found(8);
   for (Sample& sample : found)
-    threads.emplace_back([&] { sample = CaseCache(folder_ / "cache", "z_score").get(one(), true, [&] { return whole; }); });
+    threads.emplace_back([&] {
+      sample = CaseCache(folder_ / "cache", "z_score").get(one().id, hash_of(one()), true, [&] { return whole; });
+    });
   for (std::thread& thread : threads) thread.join();
   for (const Sample& sample : found) EXPECT_TRUE(identical(sample.image, whole.image));
   EXPECT_EQ(entries().size(), 1u);
@@ -125,7 +127,7 @@ TEST_F(CasesOnDisk, AFolderThatCannotBeIsAnError) {
   expect_error<engine::IoError>([&] { CaseCache(folder_ / "file", ""); }, {"file", "folder of prepared cases"});
   expect_error(
       [&] {
-        get(one(), "broken", true), CaseCache(folder_ / "cache", "x").get(one(), true, [&]() -> Sample {
+        get(one(), "broken", true), CaseCache(folder_ / "cache", "x").get(one().id, "0", true, [&]() -> Sample {
           engine::fail<engine::DataError>("the reader's own error");
         });
       },

@@ -57,9 +57,11 @@ std::string recipe(const datasets::Dataset& data, const RunSettings& s) {
 
 }  // namespace
 
-CaseReader::CaseReader(const datasets::Dataset& data, const RunSettings& settings, std::size_t cases)
+CaseReader::CaseReader(const datasets::Dataset& data, const RunSettings& settings,
+                       std::map<std::string, std::string>& hashes, std::size_t cases)
     : data_(data),
       s_(settings),
+      hashes_(hashes),
       normalisation_(datasets::normalisation_named(settings.data.normalise, settings.data.window)),
       cases_(cases),
       budget_(budget(settings)) {
@@ -72,9 +74,10 @@ void CaseReader::begin_cache(std::size_t in_memory) {
   if (s_.data.cache != "auto") return;
   std::error_code unknown;
   const std::uintmax_t free = std::filesystem::space(folder_, unknown).available;
-  say(fmt::format("note: the training cases take about {}: {} of {} in memory (data.memory), the others in {} (data.cache{})",
-                  size_text(bytes_of_all()), in_memory, cases_, folder_.string(),
-                  unknown ? "" : fmt::format("; {} are free there", size_text(free))));
+  say(fmt::format(
+      "note: the training cases take about {}: {} of {} in memory (data.memory), the others in {} (data.cache{})",
+      size_text(bytes_of_all()), in_memory, cases_, folder_.string(),
+      unknown ? "" : fmt::format("; {} are free there", size_text(free))));
 }
 
 /// The disk is not filled to its last byte.
@@ -94,17 +97,27 @@ Sample CaseReader::made(const std::string& id, bool with_label) const {
   return sample;
 }
 
+std::string CaseReader::hash_of(const std::string& id) {
+  {
+    const std::lock_guard lock(shared_);
+    if (const auto known = hashes_.find(id); known != hashes_.end()) return known->second;
+  }
+  const std::string hash = datasets::hash_of(datasets::find_case(data_, id));
+  const std::lock_guard lock(shared_);
+  return hashes_[id] = hash;
+}
+
 Sample CaseReader::cached(const std::string& id, bool with_label, const Make& make) {
   std::string damage;
   Sample sample = cache_->get(
-      datasets::find_case(data_, id), with_label,
+      id, hash_of(id), with_label,
       [&] {
         Sample one = make();
         require_room(one.bytes());
         return one;
       },
       &damage);
-  const std::lock_guard lock(messages_);
+  const std::lock_guard lock(shared_);
   if (!damage.empty()) say(fmt::format("warning: {}; it was made again", damage));
   return sample;
 }

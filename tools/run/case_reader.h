@@ -1,5 +1,6 @@
 #pragma once
 #include <functional>
+#include <map>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -14,8 +15,10 @@ namespace sagcl::tools {
 /// room are kept in memory, the others in a CaseCache, where training reads what it cuts out of them: the same bits.
 class CaseReader {
  public:
-  /// `cases` are going to be read; the data and the settings must outlive it.
-  CaseReader(const datasets::Dataset& data, const semiagcl::RunSettings& settings, std::size_t cases);
+  /// `cases` are going to be read. `hashes`: those of cases that are known, by id; what is found out is put there. Data,
+  /// settings and hashes must outlive it.
+  CaseReader(const datasets::Dataset& data, const semiagcl::RunSettings& settings,
+             std::map<std::string, std::string>& hashes, std::size_t cases);
 
   /// In the order of the ids; `with_labels`: every case has one. OutOfMemory says what the cases take, IoError which folder
   /// has no room for them; Stopped if a signal asked to stop; DataError as datasets::load_samples.
@@ -25,6 +28,7 @@ class CaseReader {
   void read_all(const std::vector<std::string>& ids, bool with_labels, std::vector<datasets::Sample>& samples);
   using Make = std::function<datasets::Sample()>;
   datasets::Sample made(const std::string& id, bool with_label) const;
+  std::string hash_of(const std::string& id);
   datasets::Sample cached(const std::string& id, bool with_label, const Make& make);
   void begin_cache(std::size_t in_memory);  ///< cases that are kept there
   void require_room(std::size_t bytes) const;
@@ -32,12 +36,13 @@ class CaseReader {
 
   const datasets::Dataset& data_;
   const semiagcl::RunSettings& s_;
+  std::map<std::string, std::string>& hashes_;
   const datasets::Normalisation normalisation_;
   const std::size_t cases_, budget_;
   std::size_t read_ = 0, bytes_ = 0, image_bytes_ = 0, in_memory_ = 0;  // bytes: of those that are read
   std::filesystem::path folder_;
   std::optional<datasets::CaseCache> cache_;  // begun when memory is used up
-  std::mutex messages_;                       // of the threads that read
+  std::mutex shared_;                         // by the threads that read: hashes and messages
 };
 
 }  // namespace sagcl::tools

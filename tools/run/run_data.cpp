@@ -1,6 +1,7 @@
 #include "tools/run/run_data.h"
 
 #include <algorithm>
+#include <map>
 
 #include "datasets/text.h"
 #include "tools/programs/program.h"
@@ -65,7 +66,8 @@ datasets::SplitRule split_rule(const RunSettings& s) {
 
 std::vector<Sample> load_cases(const RunData& data, const std::vector<std::string>& ids, const RunSettings& s,
                                bool with_labels) {
-  return CaseReader(data.dataset, s, ids.size()).read(ids, with_labels);
+  std::map<std::string, std::string> hashes = data.split.hashes;
+  return CaseReader(data.dataset, s, hashes, ids.size()).read(ids, with_labels);
 }
 
 datasets::Dataset open_data(const RunSettings& s) {
@@ -92,7 +94,7 @@ RunData load_run_data(const RunSettings& s, const std::filesystem::path& split_f
     return ids;
   };
   const std::vector<std::string> labelled = first(data.split.labelled), unlabelled = first(data.split.unlabelled);
-  CaseReader reader(data.dataset, s, labelled.size() + unlabelled.size());
+  CaseReader reader(data.dataset, s, data.split.hashes, labelled.size() + unlabelled.size());
   data.training.labelled = reader.read(labelled, true);
   data.training.unlabelled = reader.read(unlabelled, false);
   return data;
