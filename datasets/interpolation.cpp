@@ -8,18 +8,21 @@ using engine::Extents;
 
 namespace {
 
-/// f(number, point) for every point of the grid, moved into the volume along each axis.
+/// f(number, point) for every point, moved into the volume along each axis.
 template <class F>
-void each_point(const Grid& grid, const Extents& points, const Extents& size, F f) {
+void each_point(const Points& points, const Extents& size, F f) {
+  const Grid& grid = points.grid;
   std::int64_t number = 0;
-  for (std::int64_t d = 0; d < points[0]; ++d)
-    for (std::int64_t h = 0; h < points[1]; ++h) {
+  for (std::int64_t d = 0; d < points.extents[0]; ++d)
+    for (std::int64_t h = 0; h < points.extents[1]; ++h) {
       Point row;
       for (std::size_t a = 0; a < 3; ++a) row[a] = grid.first[a] + double(d) * grid.step[0][a] + double(h) * grid.step[1][a];
-      for (std::int64_t w = 0; w < points[2]; ++w, ++number) {
+      for (std::int64_t w = 0; w < points.extents[2]; ++w, ++number) {
         Point p;
-        for (std::size_t a = 0; a < 3; ++a)
-          p[a] = std::clamp(row[a] + double(w) * grid.step[2][a], 0.0, double(size[int(a)] - 1));
+        for (std::size_t a = 0; a < 3; ++a) {
+          const double moved = points.moves ? double(points.moves[3 * number + std::int64_t(a)]) : 0;
+          p[a] = std::clamp(row[a] + double(w) * grid.step[2][a] + moved, 0.0, double(size[int(a)] - 1));
+        }
         f(number, p);
       }
     }
@@ -38,9 +41,8 @@ struct Neighbours {
 
 }  // namespace
 
-void sample_linear(const float* volume, const Extents& size, std::int64_t channels, const Grid& grid, const Extents& points,
-                   float* values) {
-  each_point(grid, points, size, [&](std::int64_t number, const Point& p) {
+void sample_linear(const float* volume, const Extents& size, std::int64_t channels, const Points& points, float* values) {
+  each_point(points, size, [&](std::int64_t number, const Point& p) {
     const Neighbours d(p[0], size[0], size[1] * size[2] * channels), h(p[1], size[1], size[2] * channels),
         w(p[2], size[2], channels);
     const auto row = [&](const float* x, int i, int j) {
@@ -54,9 +56,8 @@ void sample_linear(const float* volume, const Extents& size, std::int64_t channe
   });
 }
 
-void sample_nearest(const std::uint8_t* volume, const Extents& size, const Grid& grid, const Extents& points,
-                    std::uint8_t* values) {
-  each_point(grid, points, size, [&](std::int64_t number, const Point& p) {
+void sample_nearest(const std::uint8_t* volume, const Extents& size, const Points& points, std::uint8_t* values) {
+  each_point(points, size, [&](std::int64_t number, const Point& p) {
     Extents nearest;
     for (int a = 0; a < 3; ++a) nearest[a] = std::int64_t(p[std::size_t(a)] + 0.5);
     values[number] = volume[engine::join(0, nearest, size)];

@@ -15,12 +15,18 @@ struct Grid {
   std::array<Point, 3> step = {};
 };
 
-/// Sets values [points, channels] to those of a volume [size, channels] at the points of a grid. Beyond the volume its
-/// outermost voxels go on.
-void sample_linear(const float* volume, const engine::Extents& size, std::int64_t channels, const Grid& grid,
-                   const engine::Extents& points, float* values);
+/// So many points of a grid, each moved from there by its D, H, W of `moves` [d, h, w, 3], if there are any.
+struct Points {
+  Grid grid;
+  engine::Extents extents;
+  const float* moves = nullptr;
+};
+
+/// Sets values [points, channels] to those of a volume [size, channels] at the points. Beyond the volume its outermost
+/// voxels go on.
+void sample_linear(const float* volume, const engine::Extents& size, std::int64_t channels, const Points& points,
+                   float* values);
 /// Likewise to the value of the nearest voxel, for classes.
-void sample_nearest(const std::uint8_t* volume, const engine::Extents& size, const Grid& grid, const engine::Extents& points,
-                    std::uint8_t* values);
+void sample_nearest(const std::uint8_t* volume, const engine::Extents& size, const Points& points, std::uint8_t* values);
 
 }  // namespace sagcl::datasets

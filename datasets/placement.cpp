@@ -5,6 +5,7 @@
 #include <numbers>
 
 #include "datasets/interpolation.h"
+#include "datasets/resampling.h"
 
 namespace sagcl::datasets {
 
@@ -28,6 +29,15 @@ Extents untransform(Extents p, const Extents& crop, const Placement& place) {
 struct Steps {
   Extents first, step[3];
 };
+
+constexpr std::int64_t controls = 5;  // points along an axis that a deformation moves
+
+/// By how many voxels each voxel of the crop is moved, [d, h, w, 3]; undefined if it is not deformed.
+Tensor moves_of(const Extents& crop, const Placement& place) {
+  if (place.bend.empty()) return {};
+  const Tensor points = Tensor::of({crop[0] == 1 ? 1 : controls, controls, controls, 3}, place.bend);
+  return resampled(points, crop, {Interpolation::cubic, Interpolation::cubic, Interpolation::cubic});
+}
 
 Steps steps_of(const Extents& size, const Extents& crop, const Placement& place) {
   const Extents corner = untransform({{0, 0, 0}}, crop, place);
@@ -109,6 +119,14 @@ Placement draw_placement(const WeakSpec& spec, const Extents& volume, engine::Ge
     for (std::size_t a = 0; a < (spec.crop[0] == 1 ? 1u : 3u); ++a) place.turn[a] = random.uniform(-spec.turn, spec.turn);
   if (spec.scale > 1 && random.coin(spec.free_share))
     place.scale = std::exp(random.uniform(-std::log(spec.scale), std::log(spec.scale)));
+  if (spec.elastic > 0 && random.coin(spec.free_share)) {
+    const bool flat = spec.crop[0] == 1;
+    for (std::int64_t i = 0; i < (flat ? 1 : controls) * controls * controls; ++i)
+      for (int a = 0; a < 3; ++a) {
+        const double most = flat && a == 0 ? 0 : spec.elastic * double(spec.crop[a]) / double(controls);
+        place.bend.push_back(float(random.uniform(-most, most)));
+      }
+  }
   return place;
 }
 
@@ -152,7 +170,8 @@ Tensor cut(const Tensor& volume, const Extents& crop, const Placement& place) {
   require(place.quarter_turns == 0 || crop[1] == crop[2], "quarter turns need a crop with equal height and width, got {}",
           engine::to_string(crop));
   require(place.scale > 0, "a crop cannot be scaled by {}", place.scale);
-  const bool classes = volume.dtype() == engine::Dtype::u8, copied = place.turn == Point{} && place.scale == 1;
+  const bool classes = volume.dtype() == engine::Dtype::u8,
+             copied = place.turn == Point{} && place.scale == 1 && place.bend.empty();
   require(!classes || s.rank() == 3, "a segmentation to cut is [D, H, W], got {}", s);
   const Extents size{{s[0], s[1], s[2]}};
   const std::int64_t channels = s.rank() == 4 ? s[3] : 1;
@@ -161,9 +180,12 @@ Tensor cut(const Tensor& volume, const Extents& crop, const Placement& place) {
       s.rank() == 4 ? Shape({crop[0], crop[1], crop[2], channels}) : Shape({crop[0], crop[1], crop[2]}), volume.dtype());
   if (copied && classes) copy<std::uint8_t>(volume, size, crop, steps, 1, out);
   else if (copied) copy<float>(volume, size, crop, steps, channels, out);
-  else if (classes)
-    sample_nearest(volume.data<std::uint8_t>(), size, grid_of(steps, crop, place), crop, out.data<std::uint8_t>());
-  else sample_linear(volume.data<float>(), size, channels, grid_of(steps, crop, place), crop, out.data<float>());
+  else {
+    const Tensor moves = moves_of(crop, place);
+    const Points points{grid_of(steps, crop, place), crop, moves.defined() ? moves.data<float>() : nullptr};
+    if (classes) sample_nearest(volume.data<std::uint8_t>(), size, points, out.data<std::uint8_t>());
+    else sample_linear(volume.data<float>(), size, channels, points, out.data<float>());
+  }
   return out;
 }
 

@@ -20,6 +20,10 @@ struct WeakSpec {
   /// with the same probability, drawn separately, by one factor for all axes, log-uniform in [1 / scale, scale].
   double turn = 0;
   double scale = 1;  ///< at least 1
+  /// Elastic deformation, with the same probability, drawn separately: control points lie a fifth of the crop apart, each
+  /// is moved along every axis (of a crop with D = 1 within the plane) by at most this share of their distance, uniformly,
+  /// and cubic splines move what lies between. Up to 0.2 nothing folds.
+  double elastic = 0;
   double free_share = 0.5;
 };
 
@@ -30,12 +34,13 @@ struct Placement {
   int quarter_turns = 0;  ///< counter-clockwise with H downwards, before the flips
   /// Degrees about D, H and W through the crop's centre, in this order, after the flips; about D as quarter_turns.
   std::array<double, 3> turn = {0, 0, 0};
-  double scale = 1;  ///< what is shown grows by this factor about the crop's centre
+  double scale = 1;              ///< what is shown grows by this factor about the crop's centre
+  std::vector<float> bend = {};  ///< voxels along D, H, W by which each of the 5 x 5 x 5 control points is moved, or none
   bool operator==(const Placement&) const = default;
 };
 
 /// Draws the start uniformly over every position at which the crop fits, then the turns, then one coin per axis to be
-/// flipped, then free turns and scale. ShapeError if quarter turns are asked for and the crop is not square.
+/// flipped, then free turns, scale and deformation. ShapeError if quarter turns are asked for and the crop is not square.
 Placement draw_placement(const WeakSpec& spec, const engine::Extents& volume, engine::Generator& random);
 
 /// How often each class occurs in each plane of a label, u8 [D, H, W]: counted once, so that to find a voxel of a class
@@ -52,7 +57,7 @@ void centre_on_foreground(Placement& place, const Tensor& label, const ClassCoun
                           engine::Generator& random);
 
 /// The crop of an image, f32 [D, H, W, C] -> [d, h, w, C], or of a segmentation, u8 [D, H, W] -> [d, h, w]. Voxels are
-/// copied, zeros where there is no volume; with a turn or a scale the whole volume is interpolated, an image linearly, a
+/// copied, zeros where there is no volume; turned, scaled or deformed the whole volume is interpolated, an image linearly, a
 /// segmentation by its nearest voxel, and where there is no volume its outermost voxels go on: a frame of zeros, the mean
 /// of a z-scored image, would look like tissue.
 Tensor cut(const Tensor& volume, const engine::Extents& crop, const Placement& place);

@@ -12,6 +12,18 @@ namespace {
 
 }  // namespace
 
+engine::Extents SegmenterSpec::step(std::size_t level) const {
+  engine::Extents step;
+  for (int a = 0; a < 3; ++a) step[a] = std::int64_t(level) + halvings[a] >= 4 ? 2 : 1;
+  return step;
+}
+
+engine::Extents Segmenter::stride() const {
+  engine::Extents stride;
+  for (int a = 0; a < 3; ++a) stride[a] = flat() && a == 0 ? 1 : std::int64_t(1) << spec_.halvings[a];
+  return stride;
+}
+
 void Segmenter::stream(std::int64_t depth, const PlaneSource& volume, const LogitSink& logits) {
   logits(forward(volume(0, depth), {}).logits);
 }

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/extents.h"
 #include "layers/module.h"
 
 namespace sagcl::layers {
@@ -11,13 +12,13 @@ namespace sagcl::layers {
 /// What a segmentation network gives: class scores per voxel and the encoder's deepest features.
 struct Segmentation {
   Variable logits;      ///< [N, D, H, W, classes]
-  Variable bottleneck;  ///< [N, D/16, H/16, W/16, 16 width], before its dropout
+  Variable bottleneck;  ///< [N, D/16, H/16, W/16, 16 width] if every axis is halved four times, before its dropout
 };
 
 /// What the stages of a network give on the way to its logits.
 struct Stages {
-  std::vector<Variable> encoder;  ///< five, [N, D/2^l, H/2^l, W/2^l, 2^l width]; the last is the bottleneck
-  std::vector<Variable> decoder;  ///< four, from [N, D/8, …, 8 width] to [N, D, H, W, width]
+  std::vector<Variable> encoder;  ///< five, level l has 2^l width channels; the last is the bottleneck
+  std::vector<Variable> decoder;  ///< four, from the extents of encoder[3], 8 width channels, to [N, D, H, W, width]
   Variable features;              ///< what the head sees: the last of the decoder, after its dropout if it has one
 };
 
@@ -28,6 +29,12 @@ struct SegmenterSpec {
   std::int64_t in_channels = 1;
   std::int64_t classes = 2;
   std::int64_t width = 16;  ///< channels of the first stage; each of the four next doubles them
+  /// How many of the four steps down halve D, H and W, 0 to 4: the last so many. 4 is the networks of the papers. Where
+  /// voxels lie far apart along an axis fewer let the deep stages see as far along it as across, and do not halve it away.
+  engine::Extents halvings{{4, 4, 4}};
+
+  /// What the step from level l = 0 … 3 to the next divides the extents by, an axis by 1 or 2.
+  engine::Extents step(std::size_t level) const;
 };
 
 /// The way from the outputs of a network's encoder back to the extents of its input: four stages, each with an output of
@@ -42,17 +49,21 @@ class Decoder : public Module {
 using PlaneSource = std::function<Variable(std::int64_t first, std::int64_t count)>;
 using LogitSink = std::function<void(const Variable& planes)>;
 
-/// A network that labels every voxel. Extents must be divisible by `stride()` (all three, or H and W when flat).
+/// A network that labels every voxel. Extents must be divisible by stride().
 class Segmenter : public Module {
  public:
+  explicit Segmenter(const SegmenterSpec& spec = {}) : spec_(spec) {}
   virtual Segmentation forward(const Variable& x, const Pass& pass) = 0;
   virtual Variable encode(const Variable& x, const Pass& pass) = 0;  ///< the bottleneck alone, for patches
   /// The logits that forward() gives, not in training, for a volume of `depth` planes which is asked for and answered a few
   /// planes at a time, in order: so large a volume need not be in memory. On the CPU they have forward()'s bits.
   virtual void stream(std::int64_t depth, const PlaneSource& volume, const LogitSink& logits);
-  virtual std::int64_t bottleneck_channels() const = 0;
   virtual bool flat() const = 0;  ///< true for images (D = 1)
-  static constexpr std::int64_t stride() { return 16; }
+  std::int64_t bottleneck_channels() const { return spec_.width << 4; }
+  engine::Extents stride() const;  ///< of all four steps; of images 1 along D
+
+ protected:
+  const SegmenterSpec spec_;
 };
 
 /// "vnet" or "unet"; UsageError for any other name.

@@ -16,9 +16,16 @@ ConvLayer::Spec conv3x3(std::int64_t in, std::int64_t out) {
   return {.in = in, .out = out, .kernel = {{1, 3, 3}}, .padding = {{0, 1, 1}}};
 }
 
-/// Transposed 2x2 with stride 2, or 1x1.
-ConvLayer::Spec halving(std::int64_t in, std::int64_t out, bool transposed) {
-  const engine::Extents window{{1, transposed ? 2 : 1, transposed ? 2 : 1}};
+/// What a step down divides H and W by, an image's D by nothing.
+engine::Extents step_in_plane(const SegmenterSpec& spec, std::size_t level) {
+  engine::Extents step = spec.step(level);
+  step[0] = 1;
+  return step;
+}
+
+/// Half the channels by a transposed convolution, mostly 2x2 with stride 2, or by 1x1.
+ConvLayer::Spec halving(std::int64_t in, std::int64_t out, const engine::Extents& step, bool transposed) {
+  const engine::Extents window = transposed ? step : engine::Extents{{1, 1, 1}};
   return {.in = in, .out = out, .kernel = window, .stride = window, .transposed = transposed};
 }
 
@@ -41,11 +48,11 @@ void UNetBlock::describe(Parts& parts) {
 }
 
 UNetDecoder::UNetDecoder(const SegmenterSpec& spec, Upsampling upsampling, engine::Generator& random)
-    : upsampling_(upsampling) {
-  for (int l = 3; l >= 0; --l) {
+    : spec_(spec), upsampling_(upsampling) {
+  for (std::size_t l = 4; l-- > 0;) {
     const std::int64_t channels = spec.width << l;
-    projections_.push_back(
-        std::make_unique<ConvLayer>(halving(2 * channels, channels, upsampling == Upsampling::transposed), random));
+    projections_.push_back(std::make_unique<ConvLayer>(
+        halving(2 * channels, channels, step_in_plane(spec, l), upsampling == Upsampling::transposed), random));
     blocks_.push_back(std::make_unique<UNetBlock>(2 * channels, channels, 0, random));
   }
   head_ = std::make_unique<ConvLayer>(conv3x3(spec.width, spec.classes), random);
@@ -57,7 +64,7 @@ Variable UNetDecoder::up(std::size_t l, const Variable& x) const {
     return projections_[l]->forward(x);
   }();
   if (upsampling_ == Upsampling::transposed) return h;
-  const engine::Extents out{{1, 2 * x.shape()[2], 2 * x.shape()[3]}};
+  const engine::Extents step = step_in_plane(spec_, 3 - l), out{{1, step[1] * x.shape()[2], step[2] * x.shape()[3]}};
   if (upsampling_ == Upsampling::nearest) return ops::resize(h, {.out = out, .interpolation = ops::Interpolation::nearest});
   return ops::resize(h, {.out = out, .align_corners = true});
 }
@@ -83,7 +90,7 @@ void UNetDecoder::describe(Parts& parts) {
   parts.child("head", *head_);
 }
 
-UNet::UNet(const SegmenterSpec& spec, engine::Generator& random) : width_(spec.width) {
+UNet::UNet(const SegmenterSpec& spec, engine::Generator& random) : Segmenter(spec) {
   for (std::size_t l = 0; l < 5; ++l) {
     const std::int64_t in = l == 0 ? spec.in_channels : spec.width << (l - 1);
     encoder_.push_back(std::make_unique<UNetBlock>(in, spec.width << l, encoder_dropout[l], random));
@@ -92,11 +99,13 @@ UNet::UNet(const SegmenterSpec& spec, engine::Generator& random) : width_(spec.w
 }
 
 std::vector<Variable> UNet::encode_all(const Variable& x, const Pass& pass) {
-  const ops::PoolSpec half{.window = {{1, 2, 2}}, .stride = {{1, 2, 2}}};
   std::vector<Variable> levels;
   for (std::size_t l = 0; l < 5; ++l) {
     const autograd::Scope scope(fmt::format("enc{}", l));
-    levels.push_back(encoder_[l]->forward(l == 0 ? x : ops::max_pool(levels.back(), half), pass));
+    const engine::Extents step = l == 0 ? engine::Extents{{1, 1, 1}} : step_in_plane(spec_, l - 1);
+    levels.push_back(encoder_[l]->forward(
+        step.volume() == 1 ? (l == 0 ? x : levels.back()) : ops::max_pool(levels.back(), {.window = step, .stride = step}),
+        pass));
   }
   if (pass.stages) pass.stages->encoder = levels;
   return levels;
@@ -106,8 +115,10 @@ Variable UNet::encode(const Variable& x, const Pass& pass) { return encode_all(x
 
 Segmentation UNet::forward(const Variable& x, const Pass& pass) {
   const engine::Shape& s = x.shape();
-  engine::require(s.rank() == 5 && s[1] == 1 && s[2] % 16 == 0 && s[3] % 16 == 0,
-                  "U-Net needs [N, 1, H, W, C] with H, W divisible by 16, got {}; pad or choose another patch", s);
+  const engine::Extents by = stride();
+  engine::require(s.rank() == 5 && s[1] == 1 && s[2] % by[1] == 0 && s[3] % by[2] == 0,
+                  "U-Net needs [N, 1, H, W, C] with H, W divisible by {}x{}, got {}; pad or choose another patch", by[1],
+                  by[2], s);
   std::vector<Variable> levels = encode_all(x, pass);
   const Variable bottleneck = levels.back();
   return {decoder_->forward(std::move(levels), pass), bottleneck};

@@ -28,6 +28,7 @@ class UNetDecoder final : public Decoder {
 
  private:
   Variable up(std::size_t l, const Variable& x) const;
+  SegmenterSpec spec_;
   Upsampling upsampling_;
   std::vector<std::unique_ptr<ConvLayer>> projections_;  // four: 1x1, or transposed 2x2
   std::vector<std::unique_ptr<UNetBlock>> blocks_;       // four
@@ -42,13 +43,11 @@ class UNet final : public Segmenter {
   Segmentation forward(const Variable& x, const Pass& pass) override;
   Variable encode(const Variable& x, const Pass& pass) override;
   void describe(Parts& parts) override;
-  std::int64_t bottleneck_channels() const override { return 16 * width_; }
   bool flat() const override { return true; }
 
  private:
   std::vector<Variable> encode_all(const Variable& x, const Pass& pass);
 
-  std::int64_t width_;
   std::vector<std::unique_ptr<UNetBlock>> encoder_;  // five
   std::unique_ptr<UNetDecoder> decoder_;
 };

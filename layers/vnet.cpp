@@ -16,11 +16,11 @@ std::unique_ptr<ConvUnit> unit3x3x3(std::int64_t in, std::int64_t out, engine::G
   return std::make_unique<ConvUnit>(ConvLayer::Spec{.in = in, .out = out, .padding = {{1, 1, 1}}}, relu_slope, random);
 }
 
-/// Twice the extents, or half of them.
-std::unique_ptr<ConvUnit> unit2x2x2(std::int64_t in, std::int64_t out, bool transposed, engine::Generator& random) {
-  const engine::Extents two{{2, 2, 2}};
+/// The extents divided or multiplied by `step`, mostly 2x2x2.
+std::unique_ptr<ConvUnit> step_unit(std::int64_t in, std::int64_t out, const engine::Extents& step, bool transposed,
+                                    engine::Generator& random) {
   return std::make_unique<ConvUnit>(
-      ConvLayer::Spec{.in = in, .out = out, .kernel = two, .stride = two, .transposed = transposed}, relu_slope, random);
+      ConvLayer::Spec{.in = in, .out = out, .kernel = step, .stride = step, .transposed = transposed}, relu_slope, random);
 }
 
 VNetBlock make_block(std::size_t level, std::int64_t in, std::int64_t out, engine::Generator& random) {
@@ -51,11 +51,12 @@ void describe_block(std::size_t number, VNetBlock& block, Parts& parts) {
 }  // namespace
 
 VNetDecoder::VNetDecoder(const SegmenterSpec& spec, Upsampling upsampling, engine::Generator& random)
-    : upsampling_(upsampling) {
+    : spec_(spec), upsampling_(upsampling) {
   for (std::size_t l = 4; l-- > 0;) {
     const std::int64_t channels = spec.width << l;
-    ups_.push_back(upsampling == Upsampling::transposed ? unit2x2x2(2 * channels, channels, /*transposed=*/true, random)
-                                                        : unit3x3x3(2 * channels, channels, random));
+    ups_.push_back(upsampling == Upsampling::transposed
+                       ? step_unit(2 * channels, channels, spec.step(l), /*transposed=*/true, random)
+                       : unit3x3x3(2 * channels, channels, random));
     blocks_.push_back(make_block(l, channels, channels, random));
   }
   head_ = std::make_unique<ConvLayer>(ConvLayer::Spec{.in = spec.width, .out = spec.classes, .kernel = {{1, 1, 1}}}, random);
@@ -67,7 +68,8 @@ Variable VNetDecoder::forward(std::vector<Variable> encoder, const Pass& pass) {
     encoder.pop_back();
     if (upsampling_ != Upsampling::transposed) {
       const engine::Shape& s = h.shape();
-      h = ops::resize(h, {.out = {{2 * s[1], 2 * s[2], 2 * s[3]}},
+      const engine::Extents step = spec_.step(3 - l);
+      h = ops::resize(h, {.out = {{step[0] * s[1], step[1] * s[2], step[2] * s[3]}},
                           .interpolation =
                               upsampling_ == Upsampling::linear ? ops::Interpolation::linear : ops::Interpolation::nearest});
     }
@@ -89,15 +91,17 @@ void VNetDecoder::describe(Parts& parts) {
   parts.child("head", *head_);
 }
 
-void VNet::check_extents(const engine::Shape& s) {
-  engine::require(s.rank() == 5 && s[1] % 16 == 0 && s[2] % 16 == 0 && s[3] % 16 == 0,
-                  "V-Net needs [N, D, H, W, C] with D, H, W divisible by 16, got {}; pad or choose another patch", s);
+void VNet::check_extents(const engine::Shape& s) const {
+  const engine::Extents by = stride();
+  engine::require(s.rank() == 5 && s[1] % by[0] == 0 && s[2] % by[1] == 0 && s[3] % by[2] == 0,
+                  "V-Net needs [N, D, H, W, C] with D, H, W divisible by {}, got {}; pad or choose another patch",
+                  engine::to_string(by), s);
 }
 
-VNet::VNet(const SegmenterSpec& spec, engine::Generator& random) : width_(spec.width) {
+VNet::VNet(const SegmenterSpec& spec, engine::Generator& random) : Segmenter(spec) {
   for (std::size_t l = 0; l < 5; ++l) {
     const std::int64_t channels = spec.width << l;
-    if (l > 0) downs_.push_back(unit2x2x2(channels / 2, channels, /*transposed=*/false, random));
+    if (l > 0) downs_.push_back(step_unit(channels / 2, channels, spec.step(l - 1), /*transposed=*/false, random));
     blocks_.push_back(make_block(l, l == 0 ? spec.in_channels : channels, channels, random));
   }
   decoder_ = std::make_unique<VNetDecoder>(spec, Upsampling::transposed, random);

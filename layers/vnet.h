@@ -9,8 +9,9 @@ namespace sagcl::layers {
 /// Units (3x3x3) of a stage, one behind the other.
 using VNetBlock = std::vector<std::unique_ptr<ConvUnit>>;
 
-/// Up by a transposed 2x2x2 convolution unit, or by resizing x2 (linear or nearest) and a 3x3x3 unit; the encoder's output
-/// is added; blocks of 3, 3, 2, 1 units; whole-channel dropout 0.5 before the first and after the last; a 1x1x1 head.
+/// Up by a transposed 2x2x2 convolution unit, or by resizing x2 (linear or nearest) and a 3x3x3 unit, along the axes that
+/// the step down has halved; the encoder's output is added; blocks of 3, 3, 2, 1 units; whole-channel dropout 0.5 before the
+/// first and after the last; a 1x1x1 head.
 class VNetDecoder final : public Decoder {
  public:
   VNetDecoder(const SegmenterSpec& spec, Upsampling upsampling, engine::Generator& random);
@@ -19,6 +20,7 @@ class VNetDecoder final : public Decoder {
 
  private:
   friend class VNet;  // which streams through the parts
+  SegmenterSpec spec_;
   Upsampling upsampling_;
   std::vector<std::unique_ptr<ConvUnit>> ups_;  // four
   std::vector<VNetBlock> blocks_;               // four
@@ -35,17 +37,15 @@ class VNet final : public Segmenter {
   Variable encode(const Variable& x, const Pass& pass) override;
   void stream(std::int64_t depth, const PlaneSource& volume, const LogitSink& logits) override;
   void describe(Parts& parts) override;
-  std::int64_t bottleneck_channels() const override { return 16 * width_; }
   bool flat() const override { return false; }
 
   /// What a stage makes of a volume at once when it is streamed. The logits do not depend on it.
   std::int64_t streamed_floats = std::int64_t(8) << 20;
 
  private:
-  static void check_extents(const engine::Shape& s);
+  void check_extents(const engine::Shape& s) const;
   std::vector<Variable> encode_all(const Variable& x, const Pass& pass);
 
-  std::int64_t width_;
   std::vector<VNetBlock> blocks_;                 // five
   std::vector<std::unique_ptr<ConvUnit>> downs_;  // four, 2x2x2 stride 2
   std::unique_ptr<VNetDecoder> decoder_;

@@ -41,19 +41,19 @@ Next unit_stage(ConvUnit& unit, std::int64_t depth, Next next) {
   };
 }
 
-/// A unit that halves two planes to one; the results wait until there are `wanted`, or no more come.
-Next down_stage(ConvUnit& unit, std::int64_t depth, std::int64_t wanted, Next next) {
+/// A unit that makes one plane of `step` planes; the results wait until there are `wanted`, or no more come.
+Next down_stage(ConvUnit& unit, std::int64_t depth, std::int64_t step, std::int64_t wanted, Next next) {
   struct State {
     Variable odd;
     std::vector<Variable> done;
     std::int64_t waiting = 0, seen = 0;
   };
-  return [&unit, depth, wanted, next = std::move(next), s = std::make_shared<State>()](Variable x) {
+  return [&unit, depth, step, wanted, next = std::move(next), s = std::make_shared<State>()](Variable x) {
     s->seen += planes_of(x);
     if (s->odd.defined()) x = ops::concat({s->odd, x}, 1);
-    const std::int64_t even = planes_of(x) / 2 * 2;
+    const std::int64_t even = planes_of(x) / step * step;
     s->odd = even < planes_of(x) ? some(x, even, 1) : Variable();
-    if (even > 0) s->done.push_back(unit.forward(some(x, 0, even), {})), s->waiting += even / 2;
+    if (even > 0) s->done.push_back(unit.forward(some(x, 0, even), {})), s->waiting += even / step;
     if (s->waiting < wanted && s->seen < depth) return;
     x = s->done.size() == 1 ? s->done.front() : ops::concat(s->done, 1);
     s->done.clear(), s->waiting = 0;
@@ -84,12 +84,12 @@ class Skips {
 
 using TakeSkips = std::function<Variable(std::int64_t count)>;
 
-/// A unit that makes two planes of one, and the encoder's planes added to them; at most `most` planes at once.
-Next up_stage(ConvUnit& unit, std::int64_t most, TakeSkips skips, Next next) {
-  return [&unit, most, skips = std::move(skips), next = std::move(next)](Variable x) {
-    const std::int64_t n = planes_of(x), step = std::max<std::int64_t>(most / 2, 1);
-    for (std::int64_t first = 0; first < n; first += step) {
-      Variable up = unit.forward(some(x, first, std::min(step, n - first)), {});
+/// A unit that makes `step` planes of one, and the encoder's planes added to them; at most `most` planes at once.
+Next up_stage(ConvUnit& unit, std::int64_t step, std::int64_t most, TakeSkips skips, Next next) {
+  return [&unit, step, most, skips = std::move(skips), next = std::move(next)](Variable x) {
+    const std::int64_t n = planes_of(x), count = std::max<std::int64_t>(most / step, 1);
+    for (std::int64_t first = 0; first < n; first += count) {
+      Variable up = unit.forward(some(x, first, std::min(count, n - first)), {});
       up = ops::add(up, skips(planes_of(up)));
       next(std::move(up));
     }
@@ -110,35 +110,40 @@ TakeSkips made_again(ConvUnit& unit, std::int64_t depth, const PlaneSource& volu
 
 void VNet::stream(std::int64_t depth, const PlaneSource& volume, const LogitSink& logits) {
   const Variable first = volume(0, 1);
-  const std::int64_t plane = first.value().size() / first.shape()[4] * width_;  // floats of a plane of the first stage
+  std::array<std::int64_t, 5> plane, depths;  // of each level: floats of a plane, and planes
+  plane[0] = first.value().size() / first.shape()[4] * spec_.width, depths[0] = depth;
   // On a GPU kernels are chosen by size, which may change the last bits, and there is room.
-  if (depth * plane <= 2 * streamed_floats || !first.value().device().is_cpu())
+  if (depth * plane[0] <= 2 * streamed_floats || !first.value().device().is_cpu())
     return logits(forward(volume(0, depth), {}).logits);
   check_extents(first.shape().with(1, depth));
-  const auto at_once = [&](int level) { return std::max<std::int64_t>(streamed_floats / (plane >> level), 1); };
-  const auto units = [&](VNetBlock& block, int level, Next next) {
-    for (auto unit = block.rbegin(); unit != block.rend(); ++unit)
-      next = unit_stage(**unit, depth >> level, std::move(next));
+  for (std::size_t l = 0; l < 4; ++l) {
+    const engine::Extents step = spec_.step(l);
+    plane[l + 1] = 2 * plane[l] / (step[1] * step[2]), depths[l + 1] = depths[l] / step[0];
+  }
+  const auto at_once = [&](std::size_t level) { return std::max<std::int64_t>(streamed_floats / plane[level], 1); };
+  const auto units = [&](VNetBlock& block, std::size_t level, Next next) {
+    for (auto unit = block.rbegin(); unit != block.rend(); ++unit) next = unit_stage(**unit, depths[level], std::move(next));
     return next;
   };
   Next next = [&](Variable x) { logits(decoder_->head_->forward(x)); };
   std::array<std::shared_ptr<Skips>, 4> skips;
-  for (int l = 0; l < 4; ++l) {
-    skips[std::size_t(l)] = std::make_shared<Skips>();
-    const TakeSkips take = l == 0 ? made_again(*blocks_[0][0], depth, volume)
-                                  : [s = skips[std::size_t(l)]](std::int64_t count) { return s->take(count); };
-    const std::size_t up = std::size_t(3 - l);
-    next = up_stage(*decoder_->ups_[up], at_once(l), take, units(decoder_->blocks_[up], l, std::move(next)));
+  for (std::size_t l = 0; l < 4; ++l) {
+    skips[l] = std::make_shared<Skips>();
+    const TakeSkips take =
+        l == 0 ? made_again(*blocks_[0][0], depth, volume) : [s = skips[l]](std::int64_t count) { return s->take(count); };
+    next = up_stage(*decoder_->ups_[3 - l], spec_.step(l)[0], at_once(l), take,
+                    units(decoder_->blocks_[3 - l], l, std::move(next)));
   }
   next = units(blocks_[4], 4, std::move(next));
-  for (int l = 3; l >= 0; --l) {
-    next = down_stage(*downs_[std::size_t(l)], depth >> l, std::max<std::int64_t>(at_once(1) >> l, 1), std::move(next));
+  for (std::size_t l = 4; l-- > 0;) {
+    const std::int64_t wanted = std::max<std::int64_t>(at_once(1) * depths[l + 1] / std::max<std::int64_t>(depths[1], 1), 1);
+    next = down_stage(*downs_[l], depths[l], spec_.step(l)[0], wanted, std::move(next));
     if (l > 0)
-      next = [s = skips[std::size_t(l)], next = std::move(next)](Variable x) {
+      next = [s = skips[l], next = std::move(next)](Variable x) {
         s->push(x);
         next(std::move(x));
       };
-    next = units(blocks_[std::size_t(l)], l, std::move(next));
+    next = units(blocks_[l], l, std::move(next));
   }
   // The first time one plane more, which the first stage is behind: then it hands on even numbers, which are halved at once.
   const std::int64_t n = std::max<std::int64_t>(at_once(0) / 2 * 2, 2);

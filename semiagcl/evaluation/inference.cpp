@@ -155,9 +155,9 @@ struct ImagePass {
   /// Without windows, padded with zeros, half of them (rounded down) before. `sink` is given logits [n, H, W, classes].
   void whole(const Tensor& image, const Count& count, const PlaneSink& sink) const {
     Extents before, padded;
+    const Extents stride = network.stride();
     for (int a = 0; a < 3; ++a) {
-      const std::int64_t multiple = network.flat() && a == 0 ? 1 : layers::Segmenter::stride(), size = image.shape()[a];
-      const std::int64_t missing = (multiple - size % multiple) % multiple;
+      const std::int64_t size = image.shape()[a], missing = (stride[a] - size % stride[a]) % stride[a];
       before[a] = missing / 2, padded[a] = size + missing;
     }
     std::int64_t read = 0, written = 0;  // planes

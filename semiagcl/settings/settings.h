@@ -41,6 +41,8 @@ struct DataSettings {
 struct NetworkSettings {
   std::string name = "vnet";  ///< vnet (volumes), unet (images)
   std::int64_t width = 16;    ///< channels of the first stage
+  /// how many of the four steps down halve D, H and W (layers/segmenter.h); of images D does not count
+  std::vector<std::int64_t> halvings = {4, 4, 4};
 };
 
 struct TrainSettings {
@@ -72,7 +74,8 @@ struct AugmentSettings {
   bool rotate = false;                              ///< quarter turns in the H-W plane
   double turn = 0;   ///< largest angle in degrees of free turns: of images in the plane, of volumes about each axis; 0 none
   double scale = 1;  ///< largest factor by which a sample grows or shrinks, all axes alike; 1 none
-  double place_share = 0.5;  ///< of the samples that are turned, and separately of those that are scaled
+  double elastic = 0;  ///< deformation: control points move by at most this share of their distance; 0 none, at most .2
+  double place_share = 0.5;  ///< of the samples that are turned, separately scaled, and separately deformed
   double foreground = 0;     ///< share of the labelled crops that are centred on a voxel of a drawn class
   /// the strong view: plain (contrast, gamma, noise), or full (contrast about the mean, and blur and low resolution, too)
   std::string strong = "plain";
@@ -151,6 +154,7 @@ void for_each_run_setting(S& s, F&& f) {
   f("data.resize_order", s.data.resize_order);
   f("data.cache", s.data.cache), f("data.memory", s.data.memory), f("data.workers", s.data.workers);
   f("network.name", s.network.name), f("network.width", s.network.width);
+  f("network.halvings", s.network.halvings);
   f("train.method", s.train.method), f("train.steps", s.train.steps), f("train.batch", s.train.batch);
   f("train.unlabelled", s.train.unlabelled), f("train.shards", s.train.shards);
   f("train.compare_every", s.train.compare_every);
@@ -162,7 +166,8 @@ void for_each_run_setting(S& s, F&& f) {
   f("train.weights", s.train.weights), f("train.restarts", s.train.restarts);
   f("train.seed", s.train.seed);
   f("augment.flip", s.augment.flip), f("augment.rotate", s.augment.rotate), f("augment.turn", s.augment.turn);
-  f("augment.scale", s.augment.scale), f("augment.place_share", s.augment.place_share);
+  f("augment.scale", s.augment.scale), f("augment.elastic", s.augment.elastic);
+  f("augment.place_share", s.augment.place_share);
   f("augment.foreground", s.augment.foreground);
   f("augment.strong", s.augment.strong), f("augment.colour", s.augment.colour);
   f("augment.strong_labelled", s.augment.strong_labelled), f("augment.copy_paste", s.augment.copy_paste);

@@ -8,6 +8,7 @@
 #include "engine/ranges.h"
 #include "layers/weights.h"
 #include "ops/softmax.h"
+#include "semiagcl/settings/network_spec.h"
 #include "semiagcl/training/checkpoint.h"
 #include "semiagcl/training/teacher.h"
 #include "semiagcl/training/training_batches.h"
@@ -25,7 +26,7 @@ Trainer::Trainer(const RunSettings& settings, const TrainingData& data, Device d
       data_(data),
       device_(device),
       ranks_(ranks),
-      spec_{.in_channels = data.channels, .classes = data.classes, .width = settings.network.width},
+      spec_(network_spec(settings.network, data.channels, data.classes)),
       method_(make_training_method(settings_, spec_, device)),
       phases_(method_->phases(), settings_) {
   require<UsageError>(!data.labelled.empty(), "training needs at least one labelled case");

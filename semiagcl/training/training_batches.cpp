@@ -23,7 +23,8 @@ datasets::BatchSpec batch_spec(const RunSettings& s, const Phase& phase, std::in
   spec.weak.crop = extents_of(s.train.patch);
   spec.weak.flip = axes_named(s.augment.flip, "augment.flip");
   spec.weak.quarter_turns = s.augment.rotate;
-  spec.weak.turn = s.augment.turn, spec.weak.scale = s.augment.scale, spec.weak.free_share = s.augment.place_share;
+  spec.weak.turn = s.augment.turn, spec.weak.scale = s.augment.scale, spec.weak.elastic = s.augment.elastic;
+  spec.weak.free_share = s.augment.place_share;
   spec.foreground_share = s.augment.foreground;
   spec.strong = s.augment.colour ? datasets::StrongSpec::colours() : datasets::StrongSpec::volumes();
   if (s.augment.strong == "full") spec.strong = spec.strong.full();

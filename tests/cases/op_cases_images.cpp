@@ -82,6 +82,7 @@ void add_convolutions(std::vector<OpCase>& cases) {
                         Case{"1x1x1", {2, 3, 2, 4, 6}, {2, 1, 1, 1, 6}, true, {}},
                         Case{"2x2x2_stride_2_odd", {1, 5, 4, 7, 2}, {3, 2, 2, 2, 2}, true, halve},
                         Case{"4x4x4_stride_2_padding_1", {1, 5, 6, 4, 2}, {2, 4, 4, 4, 2}, true, {{{2, 2, 2}}, {{1, 1, 1}}}},
+                        Case{"1x2x2_stride_1x2x2", {1, 3, 4, 6, 2}, {4, 1, 2, 2, 2}, true, {{{1, 2, 2}}, {{0, 0, 0}}}},
                         Case{"mixed_strides", {1, 4, 5, 6, 2}, {2, 3, 1, 2, 2}, true, {{{1, 3, 2}}, {{2, 0, 1}}}}}) {
     OpCase entry{std::string("conv/") + c.name, {{c.x}, {c.w, normal(0.5)}}, {}};
     if (c.bias) entry.inputs.push_back({{c.w[0]}});
@@ -89,6 +90,7 @@ void add_convolutions(std::vector<OpCase>& cases) {
     cases.push_back(entry);
   }
   for (const Case& c : {Case{"2x2x2_stride_2", {2, 2, 3, 2, 5}, {5, 2, 2, 2, 3}, true, halve},
+                        Case{"1x2x2_stride_1x2x2", {1, 3, 2, 3, 4}, {4, 1, 2, 2, 2}, true, {{{1, 2, 2}}, {{0, 0, 0}}}},
                         Case{"2x2_image", {2, 1, 3, 4, 4}, {4, 1, 2, 2, 2}, true, halve_2d},
                         Case{"no_bias", {1, 2, 2, 2, 16}, {16, 2, 2, 2, 1}, false, halve},
                         Case{"3x3x3_overlapping", {1, 3, 2, 4, 2}, {2, 3, 3, 3, 2}, true, {{{2, 1, 2}}, {{1, 1, 0}}}}}) {

@@ -163,11 +163,84 @@ TEST(Interpolation, BeyondTheVolumeItsBorderGoesOn) {
       const double inside = std::clamp(at, 0.0, double(n - 1));
       float value = 0;
       std::uint8_t nearest = 0;
-      sample_linear(volume.data(), {{1, 1, n}}, 1, {.first = {0, 0, at}}, {{1, 1, 1}}, &value);
-      sample_nearest(classes.data(), {{1, 1, n}}, {.first = {0, 0, at}}, {{1, 1, 1}}, &nearest);
+      sample_linear(volume.data(), {{1, 1, n}}, 1, {{.first = {0, 0, at}}, {{1, 1, 1}}}, &value);
+      sample_nearest(classes.data(), {{1, 1, n}}, {{.first = {0, 0, at}}, {{1, 1, 1}}}, &nearest);
       EXPECT_NEAR(value, 1 + inside, 1e-6) << at << " of " << n;
       EXPECT_EQ(nearest, 1 + std::int64_t(inside + 0.5)) << at << " of " << n;
     }
+}
+
+/// 125 control points, moved alike: what is shown moves by as much, for image and label.
+TEST(Placement, ControlPointsThatMoveAlikeMoveThePlace) {
+  const Tensor image = scattered({8, 9, 10, 2}), label = image.part(0, {8, 9, 10}).to(engine::Dtype::u8);
+  Placement bent{.start = {{1, 2, 3}}}, moved{.start = {{2, 1, 5}}};
+  for (int i = 0; i < 125; ++i) bent.bend.insert(bent.bend.end(), {1, -1, 2});
+  const Extents crop{{4, 5, 4}};
+  expect_close(cut(image, crop, bent), cut(image, crop, moved), 1e-4);
+  expect_close(cut(label, crop, bent), cut(label, crop, moved));
+  bent.bend.assign(375, 0);
+  expect_close(cut(image, crop, bent), cut(image, crop, {.start = {{1, 2, 3}}}), 1e-6);
+}
+
+/// Where a coordinate goes is where its voxel is shown: it grows along its axis everywhere, and by no more than is allowed.
+TEST(Placement, DeformationsBendAndDoNotFold) {
+  const Extents crop{{20, 40, 30}};
+  std::array<Tensor, 3> coordinate;
+  for (std::size_t a = 0; a < 3; ++a) {
+    coordinate[a] = Tensor::empty({60, 120, 90, 1});
+    for (std::int64_t i = 0; i < coordinate[a].size(); ++i) {
+      Extents at;
+      engine::split(i, {{60, 120, 90}}, at);
+      coordinate[a].data<float>()[i] = float(at[int(a)]);
+    }
+  }
+  double bent = 0, least = 1;
+  for (int draw = 0; draw < 40; ++draw) {
+    Generator random(5, "crop", std::uint64_t(draw));
+    Placement place = draw_placement({.crop = crop, .elastic = 0.2, .free_share = 1}, {{60, 120, 90}}, random);
+    ASSERT_EQ(place.bend.size(), 375u);
+    place.start = {{20, 40, 30}};  // nothing reaches the border
+    std::array<Tensor, 3> shown;
+    for (std::size_t a = 0; a < 3; ++a) shown[a] = cut(coordinate[a], crop, place);
+    const std::int64_t step[3] = {40 * 30, 30, 1};
+    for (std::int64_t d = 0; d + 1 < 20; ++d)
+      for (std::int64_t h = 0; h + 1 < 40; ++h)
+        for (std::int64_t w = 0; w + 1 < 30; ++w) {
+          const std::int64_t i = (d * 40 + h) * 30 + w;
+          double j[3][3];  // difference quotients along the axes
+          for (int a = 0; a < 3; ++a)
+            for (int b = 0; b < 3; ++b)
+              j[a][b] = shown[std::size_t(a)].data<float>()[i + step[b]] - shown[std::size_t(a)].data<float>()[i];
+          const double volume = j[0][0] * (j[1][1] * j[2][2] - j[1][2] * j[2][1]) -
+                                j[0][1] * (j[1][0] * j[2][2] - j[1][2] * j[2][0]) +
+                                j[0][2] * (j[1][0] * j[2][1] - j[1][1] * j[2][0]);
+          least = std::min(least, volume), bent = std::max(bent, std::abs(volume - 1));
+        }
+  }
+  EXPECT_GT(least, 0);
+  EXPECT_GT(bent, 0.5);  // and it is no small matter
+}
+
+TEST(Placement, DeformationsAreDrawnLast) {
+  WeakSpec free{.crop = {{2, 10, 5}}, .turn = 20, .scale = 1.5, .free_share = 0.25}, elastic = free;
+  elastic.elastic = 0.2;
+  int n = 0;
+  float most[3] = {0, 0, 0};
+  for (int i = 0; i < 2000; ++i) {
+    Generator a(1, "crop", std::uint64_t(i)), b = a;
+    Placement p = draw_placement(elastic, {{4, 12, 6}}, a);
+    n += !p.bend.empty();
+    for (std::size_t k = 0; k < p.bend.size(); ++k) most[k % 3] = std::max(most[k % 3], std::abs(p.bend[k]));
+    p.bend.clear();
+    EXPECT_EQ(p, draw_placement(free, {{4, 12, 6}}, b));
+  }
+  EXPECT_NEAR(n, 500, 100);
+  for (int a = 0; a < 3; ++a) EXPECT_NEAR(most[a], 0.2 * double(free.crop[a]) / 5, 1e-3);
+  Generator random(1, "crop");
+  elastic.crop[0] = 1, elastic.free_share = 1;
+  const Placement flat = draw_placement(elastic, {{4, 12, 6}}, random);
+  ASSERT_EQ(flat.bend.size(), 75u);
+  for (std::size_t k = 0; k < 75; k += 3) EXPECT_EQ(flat.bend[k], 0);
 }
 
 TEST(Placement, FreeTurnsAndScalesAreDrawnLast) {

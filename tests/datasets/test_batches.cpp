@@ -119,9 +119,11 @@ TEST(Batches, TurnedPlacesAreSharedAndDrawnAgain) {
   }
   BatchSpec turned = spec;
   turned.unlabelled = 0, turned.strong = {}, turned.weak.turn = 25, turned.weak.scale = 1.2, turned.weak.free_share = 1;
+  turned.weak.elastic = 0.2;
   for (std::int64_t step = 0; step < 4; ++step) {
     const Batch b = make_batch(labelled, {}, turned, step);
     EXPECT_NE(b.places[0].turn, b.places[1].turn);
+    EXPECT_NE(b.places[0].bend, b.places[1].bend);
     EXPECT_TRUE(same_bits(b.weak, b.strong));
     expect_same(b, make_batch(labelled, {}, turned, step));
     for (std::int64_t v = 0; v < b.label.size(); ++v) {

@@ -181,12 +181,34 @@ TEST(Networks, further_decoders_have_the_parameters_of_mc_net) {
             3210924);
 }
 
-/// A decoder of the network's own kind gives the network's logits; of another kind, logits of the same shape.
-TEST(Networks, decoders_take_the_outputs_of_the_encoder) {
+/// The last so many steps halve an axis; of images D stays.
+TEST(Networks, axes_are_halved_as_often_as_the_spec_says) {
   for (const bool flat : {false, true}) {
     engine::Generator random(0, "test");
+    const layers::SegmenterSpec spec{.classes = 3, .width = 2, .halvings = {{1, 4, 2}}};
+    auto net = layers::make_segmenter(flat ? "unet" : "vnet", spec, random);
+    const std::int64_t depth = flat ? 1 : 6;
+    EXPECT_EQ(net->stride(), (engine::Extents{{flat ? 1 : 2, 16, 4}}));
+    const Variable x(normal_values({1, depth, 32, 12, 1}, Dtype::f32, "x"));
+    layers::Stages stages;
+    const layers::Segmentation s = net->forward(x, {.stages = &stages});
+    EXPECT_EQ(s.logits.shape(), engine::Shape({1, depth, 32, 12, 3}));
+    const std::vector<engine::Extents> extents = {{{6, 32, 12}}, {{6, 16, 12}}, {{6, 8, 12}}, {{6, 4, 6}}, {{3, 2, 3}}};
+    for (std::size_t l = 0; l < 5; ++l)
+      EXPECT_EQ(stages.encoder[l].shape(),
+                engine::Shape({1, flat ? 1 : extents[l][0], extents[l][1], extents[l][2], 2 << l}));
+    EXPECT_EQ(net->encode(x, {}).shape(), s.bottleneck.shape());
+  }
+}
+
+/// A decoder of the network's own kind gives the network's logits; of another kind, logits of the same shape.
+TEST(Networks, decoders_take_the_outputs_of_the_encoder) {
+  for (const auto& [flat, halvings] : std::initializer_list<std::pair<bool, engine::Extents>>{
+           {false, {{4, 4, 4}}}, {true, {{4, 4, 4}}}, {false, {{2, 3, 4}}}, {true, {{0, 3, 4}}}}) {
+    engine::Generator random(0, "test");
     const std::string name = flat ? "unet" : "vnet";
-    auto net = layers::make_segmenter(name, {.width = 2}, random);
+    const layers::SegmenterSpec spec{.width = 2, .halvings = halvings};
+    auto net = layers::make_segmenter(name, spec, random);
     const Variable x(
         normal_values(flat ? engine::Shape{2, 1, 32, 16, 1} : engine::Shape{2, 16, 32, 16, 1}, Dtype::f32, "x"));
     layers::Stages stages;
@@ -195,7 +217,7 @@ TEST(Networks, decoders_take_the_outputs_of_the_encoder) {
     ASSERT_EQ(stages.decoder.size(), 4u);
     EXPECT_EQ(stages.features.shape(), logits.shape().with(4, 2));
     for (const auto upsampling : {layers::Upsampling::transposed, layers::Upsampling::linear, layers::Upsampling::nearest}) {
-      auto decoder = layers::make_decoder(name, {.width = 2}, upsampling, random);
+      auto decoder = layers::make_decoder(name, spec, upsampling, random);
       const bool own = upsampling == (flat ? layers::Upsampling::linear : layers::Upsampling::transposed);
       if (own) copy_decoder(*net, *decoder);
       const Variable other = decoder->forward(stages.encoder, {});

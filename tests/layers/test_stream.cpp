@@ -42,18 +42,19 @@ Tensor streamed(layers::Segmenter& network, Volume& volume) {
 
 TEST(Stream, AVNetsPlanesHaveTheBitsOfTheWholeVolume) {
   const autograd::NoGrad no_grad;
-  for (const std::int64_t width : {1, 8, 16})
+  for (const auto& [width, halvings] : std::initializer_list<std::pair<std::int64_t, engine::Extents>>{
+           {1, {{4, 4, 4}}}, {8, {{4, 4, 4}}}, {16, {{4, 4, 4}}}, {2, {{0, 4, 4}}}, {4, {{2, 4, 3}}}, {4, {{3, 2, 4}}}})
     for (const engine::Extents& size : {engine::Extents{{16, 16, 48}}, {{80, 32, 16}}, {{176, 16, 32}}})
       for (const std::int64_t channels : {1, 2}) {
         engine::Generator random(3, "weights");
-        layers::VNet network({.in_channels = channels, .classes = 3, .width = width}, random);
+        layers::VNet network({.in_channels = channels, .classes = 3, .width = width, .halvings = halvings}, random);
         stir(network);
         Volume volume{tests::random_tensor({1, size[0], size[1], size[2], channels}, 5, engine::Dtype::f32)};
         const Tensor whole = network.forward(Variable(volume.voxels), {}).logits.value();
         const std::int64_t plane = size[1] * size[2] * width;
         for (const std::int64_t planes : {1, 2, 5, 16}) {
-          SCOPED_TRACE(
-              fmt::format("width {}, {} x {} channels, {} planes at once", width, to_string(size), channels, planes));
+          SCOPED_TRACE(fmt::format("width {}, halvings {}, {} x {} channels, {} planes at once", width, to_string(halvings),
+                                   to_string(size), channels, planes));
           network.streamed_floats = planes * plane;
           volume.most_planes_at_once = 0;
           EXPECT_TRUE(tests::identical(streamed(network, volume), whole));

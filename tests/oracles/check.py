@@ -23,3 +23,9 @@ with tempfile.TemporaryDirectory() as name:
         session = exports.check_network(folder, run, Network, shapes, ["background", *classes])
         predictions.check_means(folder, run, session)
     predictions.check_files(folder, run)  # of volumes
+    # A V-Net that halves D twice and W three times.
+    folder = Path(name) / "thin"
+    folder.mkdir()
+    train(folder / "run", "hippocampus", 4, 90,
+          **{"network.halvings": [2, 4, 3], "train.patch": [20, 48, 40], "method.patch_grid": "1x1x1"})
+    exports.check_network(folder, folder / "run", VNet, [(20, 32, 40), (4, 48, 24)], ["background", *classes])

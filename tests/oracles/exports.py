@@ -28,7 +28,7 @@ def check_network(folder, run, Network, shapes, classes):
     notes = session.get_modelmeta().custom_metadata_map
     assert json.loads(notes["classes"]) == classes, notes["classes"]
     channels = int(notes["channels"])
-    network = Network(channels, len(classes), int(notes["width"]))
+    network = Network(channels, len(classes), int(notes["width"]), json.loads(notes["halvings"]))
     network.load_state_dict(load_file(folder / "model.safetensors"), strict=True)
     network.eval()
     rng = np.random.default_rng(0)

@@ -24,11 +24,11 @@ def tensorboard(run):
     return log.Reload()
 
 
-def train(out, preset, labelled, steps):
+def train(out, preset, labelled, steps, **more):
     """TensorBoard looks on while the training is interrupted and goes on."""
     settings = {"data.test": 1, "data.validation": 1, "evaluation.every": steps // 3, "data.labelled": labelled,
                 "network.width": 4, "train.steps": steps, "train.learning_rate": 0.01, "train.batch": 2,
-                "evaluation.checkpoint_every": steps, "train.restarts": 0}
+                "evaluation.checkpoint_every": steps, "train.restarts": 0, **more}
     chosen = [word for key, value in settings.items() for word in ("--set", f"{key}={value}")]
     sagcl("train", "--preset", preset, "--method", "supervised", "--data", data / preset, "--out", out, "--device", "cpu",
           "--no-report", "--stop-after", steps // 2, *chosen, code=130)

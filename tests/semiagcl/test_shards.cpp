@@ -114,7 +114,8 @@ TEST(TrainingBatches, AreAsSettingsAndPhaseSay) {
   EXPECT_EQ(plain.weak.turn, 0);
   EXPECT_EQ(plain.weak.scale, 1);
   EXPECT_EQ(plain.strong.blur_probability, 0);
-  s.augment.turn = 15, s.augment.scale = 1.25, s.augment.place_share = 0.3, s.augment.strong = "full";
+  s.augment.turn = 15, s.augment.scale = 1.25, s.augment.elastic = 0.2, s.augment.place_share = 0.3,
+  s.augment.strong = "full";
   const datasets::BatchSpec full = batch_spec(s, {.name = "full", .distances = true}, 3);
   EXPECT_EQ(full.distances, 3);
   EXPECT_EQ(full.weak.turn, 15);

@@ -72,8 +72,8 @@ TEST(Config, AGridOfNothingIsRefused) {
 TEST(Config, AugmentationsThatThereAreNotAreRefused) {
   EXPECT_NO_THROW(tools::check(after("augment.turn=180")));
   for (const char* wrong : {"augment.turn=-1", "augment.turn=181", "augment.turn=nan", "augment.scale=0.8",
-                            "augment.scale=inf", "augment.place_share=1.5", "augment.foreground=-0.1", "data.spacing=1,1",
-                            "data.spacing=1,1,-1", "augment.strong=none"}) {
+                            "augment.scale=inf", "augment.elastic=0.21", "augment.elastic=-0.1", "augment.place_share=1.5",
+                            "augment.foreground=-0.1", "data.spacing=1,1", "data.spacing=1,1,-1", "augment.strong=none"}) {
     const std::string text = wrong;
     expect_error<engine::UsageError>([&] { tools::check(after(text)); }, {text.substr(0, text.find('=')), "choose"});
   }

@@ -186,6 +186,7 @@ TEST(Onnx, SaysVersionsAndWhatTheNetworkNeeds) {
                                                        {"spacing_rule", "none"},
                                                        {"resize", "0"},
                                                        {"resize_rule", "none"},
+                                                       {"halvings", "[4,4,4]"},
                                                        {"multiple_of", "16"},
                                                        {"patch", "[16,16,16]"},
                                                        {"stride", "[]"},
@@ -279,7 +280,6 @@ TEST(Onnx, RefusesAnOperationThatItDoesNotKnow) {
     }
     autograd::Variable encode(const autograd::Variable& x, const layers::Pass&) override { return x; }
     void describe(layers::Parts&) override {}
-    std::int64_t bottleneck_channels() const override { return 1; }
     bool flat() const override { return true; }
   };
   tools::TrainedNetwork t;

@@ -174,6 +174,28 @@ TEST_F(Training, starts_from_the_weights_of_a_run_or_of_pytorch) {
   EXPECT_NE(errors().find("--weights"), std::string::npos) << errors();
 }
 
+/// A V-Net that halves D twice takes crops of 12 planes, and its checkpoint knows it: masks, ONNX, resume.
+TEST_F(Training, an_axis_may_be_halved_less) {
+  const std::string thin = "--set network.halvings=[2,4,4] --set train.patch=12,32,32 --set method.embedding=patch ";
+  ASSERT_EQ(shell(command("run", thin + "--stop-after 6")), 130) << errors();
+  ASSERT_EQ(shell(command("run", thin + "--resume")), 0) << errors();
+  ASSERT_EQ(shell(command("whole", thin)), 0) << errors();
+  EXPECT_TRUE(final_state("run") == final_state("whole"));
+  const auto trained = tools::load_network(folder_ / "run/checkpoints/step-0000008.safetensors", "student");
+  EXPECT_EQ(trained.network->stride(), (engine::Extents{{4, 16, 16}}));
+  const std::string bin = (path(SAGCL_BINARY_DIR) / "bin/").string(), run = (folder_ / "run").string();
+  EXPECT_EQ(shell(bin + "sagcl-export onnx " + run + " --out " + (folder_ / "m.onnx").string()), 0) << errors();
+  EXPECT_NE(errors().find("extents divisible by 4x16x16"), std::string::npos) << errors();
+  EXPECT_EQ(shell(bin + "sagcl-predict --device cpu --checkpoint " + run + " --input " +
+                  (data_folder / "imagesTr/hippocampus_001.nii.gz").string() + " --output " + (folder_ / "masks").string()),
+            0)
+      << errors();
+  EXPECT_EQ(shell(command("x", "--set network.halvings=[2,4,4] --set train.patch=18,32,32")), 2);
+  EXPECT_NE(errors().find("18 is not a multiple of 4, and the network halves it 2 times"), std::string::npos) << errors();
+  EXPECT_EQ(shell(command("x", "--set network.halvings=[5,4,4]")), 2);
+  EXPECT_NE(errors().find("network.halvings = [5, 4, 4]: how many"), std::string::npos) << errors();
+}
+
 TEST_F(Training, the_precision_is_recorded_and_stays) {
   ASSERT_EQ(shell(command("run", "--device cpu --precision fp32", "supervised")), 0) << errors();
   EXPECT_NE(engine::read_file(folder_ / "run/config.toml").find("precision = \"fp32\""), std::string::npos);

@@ -5,6 +5,7 @@
 
 #include "datasets/text.h"
 #include "layers/weights.h"
+#include "semiagcl/settings/network_spec.h"
 #include "semiagcl/training/checkpoint.h"
 #include "tools/programs/program.h"
 #include "tools/run/config.h"
@@ -80,9 +81,9 @@ TrainedNetwork network_from(const engine::TensorFile& content, const std::string
                               "{}: holds no {}: the method {} has none at step {}; use --network student", source, t.which,
                               t.settings.train.method, t.step);
   engine::Generator random(0, "weights");  // every weight is replaced
-  t.network = layers::make_segmenter(
-      t.settings.network.name,
-      {.in_channels = t.channels, .classes = std::int64_t(t.classes.size()), .width = t.settings.network.width}, random);
+  t.network =
+      layers::make_segmenter(t.settings.network.name,
+                             semiagcl::network_spec(t.settings.network, t.channels, std::int64_t(t.classes.size())), random);
   layers::load(*t.network, t.which + "/", content, source);
   return t;
 }

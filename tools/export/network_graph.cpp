@@ -149,8 +149,8 @@ class GraphWriter final : public autograd::Observer {
 
 OnnxModel onnx_model(TrainedNetwork& trained) {
   layers::Segmenter& network = *trained.network;
-  const std::int64_t side = layers::Segmenter::stride();
-  const Tensor image = Tensor::zeros({1, network.flat() ? 1 : side, side, side, trained.channels});
+  const engine::Extents stride = network.stride();
+  const Tensor image = Tensor::zeros({1, stride[0], stride[1], stride[2], trained.channels});
   const auto extents = [&](std::int64_t channels) {
     std::vector<OnnxModel::Extent> all = {"batch", channels, "depth", "height", "width"};
     if (network.flat()) all.erase(all.begin() + 2);

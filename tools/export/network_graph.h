@@ -11,7 +11,7 @@ namespace sagcl::tools {
 /// output "probabilities" f32 [batch, classes, height, width] or [batch, classes, depth, height, width]: softmax over the
 ///                        classes, as sagcl-predict averages and writes it
 ///
-/// Batch and extents are free; extents are divisible by layers::Segmenter::stride(). UsageError for an operation that has no
+/// Batch and extents are free; extents are divisible by the network's stride(). UsageError for an operation that has no
 /// form here yet.
 OnnxModel onnx_model(TrainedNetwork& trained);
 

@@ -22,6 +22,12 @@ std::string rule_of(const datasets::Normalisation& how) {
 
 }  // namespace
 
+std::string multiple_of(const layers::Segmenter& network) {
+  const engine::Extents by = network.stride();
+  if (by[1] == by[2] && (network.flat() || by[0] == by[1])) return std::to_string(by[1]);
+  return network.flat() ? fmt::format("{}x{}", by[1], by[2]) : engine::to_string(by);
+}
+
 std::map<std::string, std::string> network_notes(const TrainedNetwork& trained) {
   const semiagcl::RunSettings& s = trained.settings;
   const char* resize_rule = s.data.resize == 0         ? "none"
@@ -41,7 +47,8 @@ std::map<std::string, std::string> network_notes(const TrainedNetwork& trained) 
           {"spacing_rule", s.data.spacing.empty() ? "none" : "resampled before, outer faces fixed; 0 leaves an axis"},
           {"resize", std::to_string(s.data.resize)},
           {"resize_rule", resize_rule},
-          {"multiple_of", std::to_string(layers::Segmenter::stride())},
+          {"halvings", json_text(nlohmann::json(s.network.halvings))},
+          {"multiple_of", multiple_of(*trained.network)},
           {"patch", json_text(nlohmann::json(s.train.patch))},
           {"stride", json_text(nlohmann::json(s.evaluation.stride))},
           {"blending", s.evaluation.blending},

@@ -9,6 +9,7 @@
 #include "layers/weights.h"
 #include "ops/softmax.h"
 #include "semiagcl/evaluation/inference.h"
+#include "semiagcl/settings/network_spec.h"
 #include "semiagcl/training/checkpoint.h"
 #include "semiagcl/training/trainer.h"
 #include "tools/programs/progress.h"
@@ -38,7 +39,7 @@ Tensor stacked(const std::vector<datasets::Sample>& samples) {
 std::unique_ptr<layers::Segmenter> network_of(const semiagcl::RunSettings& s, const engine::TensorFile& content,
                                               const char* prefix) {
   engine::Generator random(0, "overwritten by the weights of the run");
-  auto network = layers::make_segmenter(s.network.name, {.in_channels = 3, .classes = 2, .width = s.network.width}, random);
+  auto network = layers::make_segmenter(s.network.name, semiagcl::network_spec(s.network, 3, 2), random);
   layers::load(*network, prefix, content, "the training");
   return network;
 }

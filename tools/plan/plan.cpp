@@ -21,11 +21,12 @@ using semiagcl::RunSettings;
 
 namespace {
 
-/// Beyond this an axis is coarser than the others: a step along it is no neighbour as one within a plane is.
-constexpr double anisotropic = 3;
+/// Beyond this an axis is coarser than the others: a step along it is no neighbour as one within a plane is. At 3 volumes
+/// whose thin axis is halved less were better than planes in the same time (docs/experiments.md).
+constexpr double anisotropic = 4;
 /// Planes that three halvings and a convolution of three can still make use of.
 constexpr std::int64_t few_planes = 24;
-constexpr std::int64_t stride = 16;  // extents a network can halve four times
+constexpr std::int64_t most_halvings = 4;
 
 std::string list(const std::vector<std::string>& items) { return fmt::format("[{}]", fmt::join(items, ", ")); }
 std::string list(const Extents& e) { return fmt::format("[{}, {}, {}]", e[0], e[1], e[2]); }
@@ -48,6 +49,7 @@ struct Grid {
   std::string why_flat;
   std::array<double, 3> spacing = {0, 0, 0};  // 0: stays
   Extents extents;                            // median, then
+  Extents halvings{{most_halvings, most_halvings, most_halvings}};
 
   explicit Grid(const DataFacts& f) : extents(f.extents) {
     const double in_plane = std::max(f.spacing[1], f.spacing[2]), ratio = f.measured ? f.spacing[0] / in_plane : 1;
@@ -56,10 +58,24 @@ struct Grid {
                : flat ? fmt::format("{} planes of {:.3g} mm, {:.1f} times as far apart as pixels: each for itself",
                                     f.extents[0], f.spacing[0], ratio)
                       : "volumes";
-    if (!f.measured || !differ(f)) return;
-    for (std::size_t a = flat ? 1 : 0; a < 3; ++a) spacing[a] = std::round(1000 * f.spacing[a]) / 1000;
-    extents = datasets::extents_at(f.extents, f.spacing, spacing);
+    if (f.measured && differ(f)) {
+      for (std::size_t a = flat ? 1 : 0; a < 3; ++a) spacing[a] = std::round(1000 * f.spacing[a]) / 1000;
+      extents = datasets::extents_at(f.extents, f.spacing, spacing);
+    }
+    if (!flat) halve(f);
   }
+  /// An axis whose voxels are twice as long is halved once less, so that those of the deepest stage are cubes; so is one
+  /// that would be halved to less than a voxel.
+  void halve(const DataFacts& f) {
+    const double finest = *std::min_element(f.spacing.begin(), f.spacing.end());
+    for (int a = 0; a < 3; ++a) {
+      const double coarser = f.measured ? std::round(std::log2(f.spacing[std::size_t(a)] / finest)) : 0;
+      halvings[a] -= std::clamp<std::int64_t>(std::int64_t(coarser), 0, most_halvings);
+      while (halvings[a] > 0 && stride(a) > extents[a]) --halvings[a];
+    }
+  }
+  std::int64_t stride(int a) const { return flat && a == 0 ? 1 : std::int64_t(1) << halvings[a]; }
+  bool halves_all_alike() const { return halvings == Extents{{most_halvings, most_halvings, most_halvings}}; }
   /// By more than a twentieth.
   static bool differ(const DataFacts& f) {
     for (std::size_t a = 0; a < 3; ++a)
@@ -69,28 +85,31 @@ struct Grid {
   bool resamples() const { return spacing[2] > 0; }
 };
 
-/// The median extents in steps of 16, the largest cut until the product is at most `most`.
+/// The median extents in steps of what the network halves, the largest cut until the product is at most `most`.
 Extents patch_of(const Grid& grid, std::int64_t most) {
   Extents patch;
-  for (int a = 0; a < 3; ++a)
+  for (int a = 0; a < 3; ++a) {
+    const std::int64_t stride = grid.stride(a);
     patch[a] = grid.flat && a == 0 ? 1 : std::max(stride, (grid.extents[a] + stride / 2) / stride * stride);
+  }
   while (patch.volume() > most) {
     int longest = 0;
     for (int a = 1; a < 3; ++a)
       if (patch[a] > patch[longest]) longest = a;
-    patch[longest] -= stride;
+    patch[longest] -= grid.stride(longest);
   }
   return patch;
 }
 
-Extents grid_of(const Extents& patch, bool flat) {
-  Extents grid;
+/// As many parts of a patch as its extents allow that the encoder can still halve.
+Extents parts_of(const Extents& patch, const Grid& grid) {
+  Extents parts;
   for (int a = 0; a < 3; ++a) {
-    grid[a] = 1;
-    for (const std::int64_t parts : {flat ? 4 : 2, 2})
-      if (grid[a] == 1 && !(flat && a == 0) && patch[a] % parts == 0 && patch[a] / parts >= stride) grid[a] = parts;
+    parts[a] = 1;
+    for (const std::int64_t n : {grid.flat ? 4 : 2, 2})
+      if (parts[a] == 1 && !(grid.flat && a == 0) && patch[a] % n == 0 && patch[a] / n >= grid.stride(a)) parts[a] = n;
   }
-  return grid;
+  return parts;
 }
 
 }  // namespace
@@ -148,11 +167,16 @@ std::vector<PlanLine> plan_of_data(const DataFacts& f) {
          "0.5 and 99.5 per cent, mean and deviation of the labelled voxels: what is looked for, in detail");
   } else line("data.normalise", quoted("z_score"), "of each image: brightness differs from one to the next");
   line("network.name", quoted(grid.flat ? "unet" : "vnet"), grid.why_flat);
+  if (!grid.halves_all_alike())
+    line("network.halvings", list(grid.halvings),
+         fmt::format("of the network's four steps D, H, W: voxels of {:.3g} x {:.3g} x {:.3g} mm, {} of them, become cubes",
+                     f.spacing[0], f.spacing[1], f.spacing[2], engine::to_string(grid.extents)));
   const Extents patch = patch_of(grid, grid.flat ? 192 * 192 : 64 * 64 * 48);
   line("train.patch", list(patch),
        fmt::format(
-           "the median extents {}{} in steps of 16, which four halvings need{}", engine::to_string(grid.extents),
+           "the median extents {}{} in steps of {}, which the halvings need{}", engine::to_string(grid.extents),
            grid.resamples() ? " at that spacing" : "",
+           grid.halves_all_alike() ? "16" : engine::to_string(Extents{{grid.stride(0), grid.stride(1), grid.stride(2)}}),
            patch_of(grid, std::int64_t(1) << 40) == patch ? "" : ", cut to what a CPU trains on in a second or less"));
   line("train.batch", grid.flat ? "8" : "4", "pairs swap boxes, so an even number");
   line("train.unlabelled", quoted(grid.flat ? "beside" : "half"),
@@ -182,13 +206,13 @@ std::vector<PlanLine> plan_of_data(const DataFacts& f) {
   line("train.method", quoted(few ? "semi-agcl" : "supervised"),
        few ? fmt::format("{} images without labels are there to learn from", f.unlabelled) : "every image has a label");
   if (few) {
-    const Extents parts = grid_of(patch, grid.flat);
+    const Extents parts = parts_of(patch, grid);
     const bool pastes = grid.flat || !whole;
     line("method.preset", quoted(pastes ? "mixed" : "stable"),
          pastes ? "copy-paste with the teacher, which pays where labels are few"
                 : "without copy-paste: volumes of a whole small organ lost by it (docs/experiments.md)");
     line("method.warm_up_share", "0.5", "the first half supervised");
-    line("method.patch_grid", quoted(engine::to_string(parts)), "patches of 16 voxels a side or more");
+    line("method.patch_grid", quoted(engine::to_string(parts)), "as many patches as the encoder can still halve");
     line("method.ema_decay", "0.99", "a teacher that follows within some hundred steps");
     line("method.bank_size", "1024", "sizes for few classes and short trainings, as in the small presets");
     line("method.n_closest", "64", ""), line("method.n_hard", "64", ""), line("method.projection_hidden", "128", "");

@@ -47,8 +47,9 @@ tools::TrainedNetwork load(const Options& o) {
 int onnx(const Options& o) {
   tools::TrainedNetwork trained = load(o);
   const std::string axes = trained.network->flat() ? "height, width" : "depth, height, width";
-  const std::string text = fmt::format("image f32 [batch, {}, {}] -> probabilities [batch, {}, {}]; extents divisible by {}",
-                                       trained.channels, axes, trained.classes.size(), axes, layers::Segmenter::stride());
+  const std::string text =
+      fmt::format("image f32 [batch, {}, {}] -> probabilities [batch, {}, {}]; extents divisible by {}", trained.channels,
+                  axes, trained.classes.size(), axes, tools::multiple_of(*trained.network));
   const std::string bytes = tools::onnx_model(trained).bytes(text, tools::network_notes(trained));
   engine::write_file_atomically(o.out, bytes);
   tools::say(fmt::format("{}; {}", text, tools::size_text(bytes.size())));

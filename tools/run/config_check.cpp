@@ -8,6 +8,7 @@
 #include "layers/segmenter.h"
 #include "semiagcl/baselines/registry.h"
 #include "semiagcl/evaluation/inference.h"
+#include "semiagcl/settings/network_spec.h"
 #include "semiagcl/training/tensor_watch.h"
 #include "tools/run/config.h"
 
@@ -76,19 +77,21 @@ void check(const RunSettings& s) {
   require<UsageError>(s.train.patch.size() == 3, "train.patch = [{}]: expected three extents D, H, W",
                       fmt::join(s.train.patch, ", "));
   const bool flat = layers::flat(s.network.name), cuts_patches = semiagcl::method_reads(s, "method.patch_grid");
+  const engine::Extents halvings = semiagcl::network_spec(s.network, 1, 2).halvings;
   for (std::size_t a = 0; a < 3; ++a) {
-    const std::int64_t extent = s.train.patch[a];
+    const std::int64_t extent = s.train.patch[a], stride = std::int64_t(1) << halvings[int(a)];
     if (flat && a == 0) require<UsageError>(extent == 1, "train.patch: images have depth 1, got {}", extent);
     else
-      require<UsageError>(extent >= 16 && extent % 16 == 0,
-                          "train.patch: {} is not a multiple of 16; the network halves it four times", extent);
+      require<UsageError>(extent >= stride && extent % stride == 0,
+                          "train.patch: {} is not a multiple of {}, and the network halves it {} times (network.halvings)",
+                          extent, stride, halvings[int(a)]);
     const bool encodes_patches = cuts_patches && s.method.mixing != semiagcl::Mixing::none &&
                                  s.method.embedding == semiagcl::Embedding::patch && !(flat && a == 0);
     require<UsageError>(
-        !encodes_patches || extent / s.method.patch_grid[int(a)] >= 16,
-        "method.patch_grid: {} patches leave {} voxels of an extent of {}; the encoder halves a patch four times and "
-        "needs 16. Use fewer patches, a larger train.patch, or method.embedding=roi",
-        s.method.patch_grid[int(a)], extent / s.method.patch_grid[int(a)], extent);
+        !encodes_patches || extent / s.method.patch_grid[int(a)] >= stride,
+        "method.patch_grid: {} patches leave {} voxels of an extent of {}; the encoder halves a patch {} times and "
+        "needs {}. Use fewer patches, a larger train.patch, or method.embedding=roi",
+        s.method.patch_grid[int(a)], extent / s.method.patch_grid[int(a)], extent, halvings[int(a)], stride);
     require<UsageError>(!cuts_patches || extent % s.method.patch_grid[int(a)] == 0,
                         "method.patch_grid: {} patches do not divide an extent of {}", s.method.patch_grid[int(a)], extent);
   }
@@ -123,6 +126,10 @@ void check(const RunSettings& s) {
   require<UsageError>(s.augment.scale >= 1 && s.augment.scale <= 10,
                       "augment.scale = {}: choose the largest factor, 1 (no scaling) to 10; samples shrink by it, too",
                       s.augment.scale);
+  require<UsageError>(s.augment.elastic >= 0 && s.augment.elastic <= 0.2,
+                      "augment.elastic = {}: choose a share of the distance of control points, 0 (no deformation) to 0.2, "
+                      "beyond which images fold",
+                      s.augment.elastic);
   require<UsageError>(s.augment.foreground >= 0 && s.augment.foreground <= 1,
                       "augment.foreground = {}: choose a share of the labelled crops, 0 to 1", s.augment.foreground);
   require<UsageError>(s.augment.place_share >= 0 && s.augment.place_share <= 1,

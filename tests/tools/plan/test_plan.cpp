@@ -79,6 +79,29 @@ TEST(Plan, FewCoarsePlanesAreImages) {
   EXPECT_EQ(value(lines, "method.patch_grid"), "\"1x4x4\"");
 }
 
+/// A longer voxel is halved less, an axis of few voxels not to less than one.
+TEST(Plan, VoxelsOfTheDeepestStageAreCubes) {
+  tools::DataFacts f = volumes();
+  EXPECT_EQ(value(plan(f), "network.halvings"), "");
+  f.extents = {{40, 256, 256}}, f.largest = {{48, 256, 256}};
+  f.spacing = f.finest = f.coarsest = {3, 0.8, 0.8};
+  auto lines = plan(f);
+  EXPECT_EQ(value(lines, "network.halvings"), "[2, 4, 4]");
+  EXPECT_EQ(value(lines, "train.patch"), "[40, 64, 64]");
+  EXPECT_EQ(value(lines, "method.patch_grid"), "\"2x2x2\"");
+  EXPECT_EQ(value(lines, "evaluation.stride"), "[20, 32, 32]");
+  f.spacing = f.finest = f.coarsest = {1, 1, 2.2};  // sagittal slices
+  f.extents = {{256, 256, 40}};
+  EXPECT_EQ(value(plan(f), "network.halvings"), "[4, 4, 3]");
+  f.spacing = f.finest = f.coarsest = {1, 1, 1};
+  f.extents = {{9, 64, 64}};
+  lines = plan(f);
+  EXPECT_EQ(value(lines, "network.halvings"), "[3, 4, 4]");
+  EXPECT_EQ(value(lines, "train.patch"), "[8, 64, 64]");
+  f.spacing = {9, 1, 1}, f.extents = {{64, 64, 64}}, f.measured = false;  // nobody knows
+  EXPECT_EQ(value(plan(f), "network.halvings"), "");
+}
+
 TEST(Plan, VoxelsOfDifferentSizesAreBroughtToTheirMedian) {
   tools::DataFacts f = volumes();
   f.spacing = {2, 1, 1}, f.coarsest = {4, 1, 1};

@@ -54,7 +54,6 @@ class Slope final : public layers::Segmenter {
   }
   Variable encode(const Variable& x, const layers::Pass&) override { return x; }
   void describe(layers::Parts& parts) override { parts.parameter("a", a); }
-  std::int64_t bottleneck_channels() const override { return 1; }
   bool flat() const override { return false; }
 };
 
