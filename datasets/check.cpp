@@ -6,6 +6,7 @@
 
 #include "datasets/affine.h"
 #include "datasets/load.h"
+#include "datasets/orientation.h"
 #include "datasets/sha256.h"
 
 namespace sagcl::datasets {
@@ -62,6 +63,10 @@ class Inspector {
       if (report_.coarsest[a] > 2 * report_.finest[a])
         warn("", fmt::format("voxels are between {:.3g} and {:.3g} mm along {}; resample the cases to one size",
                              report_.finest[a], report_.coarsest[a], "zyx"[a]));
+    if (orientations_.differ())
+      warn("", fmt::format("the axes x, y, z grow to different sides of the patient: {}; write copies that lie alike with: "
+                           "sagcl-data convert DIR --to NEW --orientation RAS",
+                           orientations_.text()));
   }
 
  private:
@@ -76,6 +81,7 @@ class Inspector {
     if (!fresh) warn(one.id, fmt::format("has the same image as {}; remove one of them", twin->second));
     for (const std::string& text : image.remarks) warn(one.id, text);
     if (image.geometry.placed) inspect_shear(one, image.geometry);
+    orientations_.add(one.id, image.geometry);
     if (first_) white_ = image.white, first_file_ = one.images[0].string();
     if (image.white != white_ && !mixed_depths_) {
       mixed_depths_ = true;  // said once
@@ -118,6 +124,7 @@ class Inspector {
   DatasetReport& report_;
   const SeenCase& seen_;
   std::map<std::string, std::string> images_;  // hash -> case
+  Orientations orientations_;
   bool first_ = true, mixed_depths_ = false;
   double white_ = 255;  // of the first image
   std::string first_file_;

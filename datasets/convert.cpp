@@ -6,6 +6,7 @@
 #include "datasets/formats/json_file.inl"
 #include "datasets/formats/nifti.h"
 #include "datasets/load.h"
+#include "datasets/orientation.h"
 #include "engine/files/atomic_file.h"
 
 namespace sagcl::datasets {
@@ -39,6 +40,15 @@ void write_case(const Case& one, const Dataset& data, const path& images, const 
                           corner_distance(g.affine, straight, image.voxels.shape()));
     g.affine = straight;
     g.nifti_header.clear();
+  }
+  if (!options.orientation.empty() && g.placed && orientation_of(g.affine) != options.orientation) {
+    changes +=
+        fmt::format("{}turned from {} to {}", changes.empty() ? "" : "; ", orientation_of(g.affine), options.orientation);
+    if (classes.defined()) {
+      Geometry of_label = g;
+      classes = reoriented(classes, of_label, options.orientation);
+    }
+    image.voxels = reoriented(image.voxels, g, options.orientation);
   }
   // the header contradicts itself: the place that was taken is written
   if (!image.remarks.empty() && !g.nifti_header.empty()) {

@@ -1,6 +1,7 @@
 #pragma once
 #include <functional>
 #include <optional>
+#include <string>
 
 #include "datasets/layouts/layouts.h"
 
@@ -9,6 +10,7 @@ namespace sagcl::datasets {
 struct ConvertOptions {
   bool fix_affine = false;                ///< axes that are not at right angles become so (affine.h, without_shear)
   std::optional<float> replace_nan = {};  ///< instead of voxels that are NaN or infinite
+  std::string orientation = {};           ///< that voxels are turned to (orientation.h), "RAS"; empty: they stay
 };
 
 /// What converting changed in a case; empty if nothing but the format.

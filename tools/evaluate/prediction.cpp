@@ -7,6 +7,7 @@
 #include "datasets/formats/plane_file.h"
 #include "datasets/formats/png.h"
 #include "datasets/load.h"
+#include "datasets/orientation.h"
 #include "semiagcl/evaluation/inference.h"
 #include "semiagcl/evaluation/mirrors.h"
 #include "semiagcl/settings/axes.h"
@@ -92,6 +93,13 @@ datasets::Image read_case(const Ensemble& ensemble, const datasets::Case& one, s
   require<DataError>(trained.network->flat() || image.voxels.shape()[0] > 1,
                      "{}: is a plane, but the checkpoint's {} segments volumes", one.images[0].string(),
                      trained.settings.network.name);
+  const std::string orientation = image.geometry.placed ? datasets::orientation_of(image.geometry.affine) : "";
+  if (!trained.orientation.empty() && !orientation.empty() && orientation != trained.orientation)
+    image.remarks.push_back(
+        fmt::format("{}: warning: its axes x, y, z lie {} and those of the training images {}, so it is a "
+                    "turned image to the network; expect a worse mask, or turn it first (sagcl-data "
+                    "convert, --orientation {})",
+                    one.images[0].string(), orientation, trained.orientation, trained.orientation));
   return image;
 }
 

@@ -71,6 +71,7 @@ TrainedNetwork network_from(const engine::TensorFile& content, const std::string
   repair_stride(t.settings, source);
   t.classes = class_names(content, source);
   t.channels = whole_number(content, "channels", source);
+  if (const auto found = content.notes.find("orientation"); found != content.notes.end()) t.orientation = found->second;
   t.step = whole_number(content, "step", source);
   require<DataError>(t.channels >= 1 && t.channels <= 1024, "{}: note 'channels' = {} is not between 1 and 1024", source,
                      t.channels);

@@ -88,6 +88,7 @@ class Looking {
     const engine::Shape& s = image.voxels.shape();
     extents_.add(std::array{s[0], s[1], s[2]}), spacings_.add(image.geometry.spacing);
     facts_.measured = facts_.measured && image.geometry.measured;
+    facts_.orientations.add(one.id, image.geometry);
     const float* const x = image.voxels.data<float>();
     for (std::int64_t i = 0; i < image.voxels.size(); ++i) {
       facts_.lowest = std::min(facts_.lowest, double(x[i])), facts_.highest = std::max(facts_.highest, double(x[i]));
@@ -154,6 +155,9 @@ std::vector<std::string> sentences(const DataFacts& f) {
       fmt::format("values from {:.6g} to {:.6g}{}; in labelled voxels {:.5g} to {:.5g} (0.5 and 99.5 %), mean {:.5g}, "
                   "deviation {:.5g}",
                   f.lowest, f.highest, f.whole_numbers ? ", whole numbers" : "", f.low, f.high, f.mean, f.deviation)};
+  if (f.orientations.differ())
+    all.push_back("the axes x, y, z grow to different sides of the patient, so images are turned against each other: " +
+                  f.orientations.text() + "; sagcl-data convert DIR --to NEW --orientation RAS turns them");
   std::string shares;
   for (std::size_t k = 1; k < f.share.size(); ++k)
     shares += fmt::format("{}{} {:.3g} %", shares.empty() ? "" : ", ", f.classes[k], 100 * f.share[k]);

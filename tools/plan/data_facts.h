@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "datasets/orientation.h"
 #include "datasets/resampling.h"
 #include "datasets/split.h"
 
@@ -17,6 +18,7 @@ struct DataFacts {
   bool measured = false;                                       ///< every image says how large its voxels are
   engine::Extents extents, smallest, largest;                  ///< median, least and most along D, H, W
   datasets::Spacing spacing = {}, finest = {}, coarsest = {};  ///< likewise, in millimetres
+  datasets::Orientations orientations;                         ///< of the images that say where they lie
   double lowest = 0, highest = 0;                              ///< of all voxels
   bool whole_numbers = true;                                   ///< every voxel is one
   /// In the labelled voxels of the labelled cases: all classes but the background.

@@ -20,6 +20,7 @@ namespace {
 struct Options {
   std::string folder, label_map, pictures, to, out, replace_nan;
   bool fix_affine = false;
+  std::string orientation;
   semiagcl::RunSettings settings;  // of split
   tools::PlanWishes wishes;        // of plan
   std::string time = "20m";
@@ -121,7 +122,8 @@ int info(const Options& o) {
 
 int convert(const Options& o) {
   tools::require_folder(o.folder, "DIR");
-  datasets::ConvertOptions options{.fix_affine = o.fix_affine, .replace_nan = {}};
+  datasets::ConvertOptions options{.fix_affine = o.fix_affine, .replace_nan = {}, .orientation = o.orientation};
+  if (!o.orientation.empty()) datasets::check_orientation(o.orientation, "--orientation");
   if (!o.replace_nan.empty()) options.replace_nan = std::stof(o.replace_nan);
   const datasets::Dataset d = opened(o);
   std::int64_t cases = 0;
@@ -182,6 +184,8 @@ int main(int argc, char** argv) {
   verb("info", "what is in it: parts, patients, extents, voxel sizes, classes", info);
   CLI::App* c = verb("convert", "writes NIfTI files in nnU-Net's layout, the geometry kept", convert);
   c->add_option("--to", o.to, "new folder")->required()->type_name("NEW");
+  c->add_option("--orientation", o.orientation,
+                "turn voxels so that x, y, z grow to these sides of the patient, as RAS: right, front, head");
   c->add_flag("--fix-affine", o.fix_affine, "turn sheared voxel axes to right angles, changing them least");
   c->add_option("--replace-nan", o.replace_nan, "this value instead of voxels that are NaN or infinite")
       ->type_name("VALUE")

@@ -156,6 +156,7 @@ void CaseReader::read_all(const std::vector<std::string>& ids, bool with_labels,
       if (failure) std::rethrow_exception(failure);
     for (const std::size_t end = first + n; first < end; ++first) {
       Sample& sample = samples[first];
+      orientations_.add(ids[first], sample.geometry);
       ++read_, bytes_ += sample.bytes(), image_bytes_ += sample.image.bytes();
       if (!cache_ && in_memory_ + sample.bytes() > budget_) begin_cache(read_ - 1);
       if (cache_ && !sample.image.is_borrowed()) sample = cached(ids[first], with_labels, [&] { return sample; });

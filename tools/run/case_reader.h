@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "datasets/case_cache.h"
+#include "datasets/orientation.h"
 #include "semiagcl/settings/settings.h"
 
 namespace sagcl::tools {
@@ -23,6 +24,7 @@ class CaseReader {
   /// In the order of the ids; `with_labels`: every case has one. OutOfMemory says what the cases take, IoError which folder
   /// has no room for them; Stopped if a signal asked to stop; DataError as datasets::load_samples.
   std::vector<datasets::Sample> read(const std::vector<std::string>& ids, bool with_labels);
+  const datasets::Orientations& orientations() const { return orientations_; }  ///< of the cases that were read
 
  private:
   void read_all(const std::vector<std::string>& ids, bool with_labels, std::vector<datasets::Sample>& samples);
@@ -40,6 +42,7 @@ class CaseReader {
   const datasets::Normalisation normalisation_;
   const std::size_t cases_, budget_;
   std::size_t read_ = 0, bytes_ = 0, image_bytes_ = 0, in_memory_ = 0;  // bytes: of those that are read
+  datasets::Orientations orientations_;
   std::filesystem::path folder_;
   std::optional<datasets::CaseCache> cache_;  // begun when memory is used up
   std::mutex shared_;                         // by the threads that read: hashes and messages

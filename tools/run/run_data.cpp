@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "datasets/text.h"
 #include "tools/programs/program.h"
@@ -74,7 +75,9 @@ datasets::Dataset open_data(const RunSettings& s) {
   datasets::OpenOptions options;
   if (!s.data.label_map.empty()) options.labels = datasets::parse_label_rule(s.data.label_map);
   datasets::Dataset data = datasets::open_dataset(s.data.folder, options);
-  for (const std::string& text : data.warnings) say("warning: " + text);
+  static std::set<std::string> told;  // a plan and the run behind it open the same data
+  for (const std::string& text : data.warnings)
+    if (told.insert(text).second) say("warning: " + text);
   return data;
 }
 
@@ -97,6 +100,12 @@ RunData load_run_data(const RunSettings& s, const std::filesystem::path& split_f
   CaseReader reader(data.dataset, s, data.split.hashes, labelled.size() + unlabelled.size());
   data.training.labelled = reader.read(labelled, true);
   data.training.unlabelled = reader.read(unlabelled, false);
+  data.orientation = reader.orientations().common();
+  if (reader.orientations().differ() && most == SIZE_MAX)
+    say(fmt::format(
+        "warning: {}: the axes x, y, z grow to different sides of the patient, so images are turned against each "
+        "other: {}; sagcl-data convert DIR --to NEW --orientation RAS writes copies that lie alike",
+        data.dataset.folder.string(), reader.orientations().text()));
   return data;
 }
 

@@ -14,6 +14,7 @@ struct RunData {
   datasets::Dataset dataset;
   datasets::Split split;
   semiagcl::TrainingData training;
+  std::string orientation;  ///< in which all training cases lie (datasets/orientation.h); empty: in several, or none says
 };
 
 /// How data.labelled, data.test, data.validation and their picks divide a data set. UsageError for unknown picks.

@@ -199,6 +199,7 @@ void TrainingSession::save() {
   engine::TensorFile content = trainer_.checkpoint();
   content.notes["config"] = to_toml(options_.settings);
   content.notes["classes"] = json_text(nlohmann::json(data_.dataset.classes));
+  if (!data_.orientation.empty()) content.notes["orientation"] = data_.orientation;
   content.notes["channels"] = std::to_string(data_.training.channels);
   writer_->checkpoint(trainer_.steps_done(), content);
   writer_->status("running", trainer_.steps_done(), seconds_, "");
