@@ -102,10 +102,10 @@ std::vector<Variable> UNet::encode_all(const Variable& x, const Pass& pass) {
   std::vector<Variable> levels;
   for (std::size_t l = 0; l < 5; ++l) {
     const autograd::Scope scope(fmt::format("enc{}", l));
-    const engine::Extents step = l == 0 ? engine::Extents{{1, 1, 1}} : step_in_plane(spec_, l - 1);
-    levels.push_back(encoder_[l]->forward(
-        step.volume() == 1 ? (l == 0 ? x : levels.back()) : ops::max_pool(levels.back(), {.window = step, .stride = step}),
-        pass));
+    Variable in = l == 0 ? x : levels.back();
+    if (const engine::Extents step = l == 0 ? engine::Extents{{1, 1, 1}} : step_in_plane(spec_, l - 1); step.volume() > 1)
+      in = ops::max_pool(in, {.window = step, .stride = step});
+    levels.push_back(encoder_[l]->forward(in, pass));
   }
   if (pass.stages) pass.stages->encoder = levels;
   return levels;
