@@ -13,7 +13,6 @@
 namespace sagcl::tools {
 
 using engine::DataError;
-using engine::fail;
 using engine::require;
 
 namespace {

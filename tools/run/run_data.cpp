@@ -12,7 +12,6 @@ namespace sagcl::tools {
 
 using datasets::Amount;
 using datasets::Sample;
-using engine::fail;
 using engine::require;
 using engine::UsageError;
 using semiagcl::RunSettings;
