@@ -46,6 +46,7 @@ TEST(Stream, AVNetsPlanesHaveTheBitsOfTheWholeVolume) {
            {1, {{4, 4, 4}}}, {8, {{4, 4, 4}}}, {16, {{4, 4, 4}}}, {2, {{0, 4, 4}}}, {4, {{2, 4, 3}}}, {4, {{3, 2, 4}}}})
     for (const engine::Extents& size : {engine::Extents{{16, 16, 48}}, {{80, 32, 16}}, {{176, 16, 32}}})
       for (const std::int64_t channels : {1, 2}) {
+        if (halvings != engine::Extents{{4, 4, 4}} && (size[0] != 80 || channels == 2)) continue;  // one of them will do
         engine::Generator random(3, "weights");
         layers::VNet network({.in_channels = channels, .classes = 3, .width = width, .halvings = halvings}, random);
         stir(network);
