@@ -83,6 +83,32 @@ void check_names(Dataset& d, const Complaints& complain) {
     });
 }
 
+/// What a folder holds that is no data set, and which folder near it is one.
+std::string what_lies_in(const path& folder) {
+  std::vector<std::string> files, folders, datasets;
+  bool dicom = false;
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
+    const bool is_folder = entry.is_directory(error);
+    (is_folder ? folders : files).push_back(printable(entry.path().filename().string()));
+    if (is_folder && layout_at(entry.path())) datasets.push_back(entry.path().string());
+    const std::string ending = entry.path().extension().string();
+    dicom = dicom || ending == ".dcm" || ending == ".DCM" || ending == ".ima" || ending == ".IMA";
+  }
+  for (auto* names : {&files, &folders, &datasets}) std::sort(names->begin(), names->end());
+  const path whole = std::filesystem::absolute(folder, error).lexically_normal();
+  const path above = (whole.has_filename() ? whole : whole.parent_path()).parent_path();
+  std::string text = files.empty() && folders.empty() ? "it is empty" : "";
+  if (!files.empty()) text += fmt::format("it holds {} ({})", counted(std::int64_t(files.size()), "file"), some_of(files));
+  if (!folders.empty())
+    text += fmt::format("{}{} ({})", text.empty() ? "it holds " : " and ",
+                        counted(std::int64_t(folders.size()), "folder"), some_of(folders));
+  if (dicom) text += "; these are DICOM files: write NIfTI files of them with dcm2niix";
+  if (!datasets.empty()) text += fmt::format("; {} is a data set: give that folder", datasets.front());
+  else if (layout_at(above)) text += fmt::format("; the folder above it is a data set: give {}", above.string());
+  return text;
+}
+
 }  // namespace
 
 bool is_dataset(const path& folder) { return layout_at(folder) != nullptr; }
@@ -97,8 +123,8 @@ Dataset open_dataset(const path& folder, const OpenOptions& options) {
   if (!layout) {
     std::string known;
     for (const Layout* one : layouts) known += fmt::format("\n  {}: {}", one->name, one->looks_like);
-    engine::fail<DataError>("{}: holds none of the known layouts; give the folder that contains one of them{}",
-                            folder.string(), known);
+    engine::fail<DataError>("{}: holds none of the known layouts: {}. A data set is a folder that contains one of them:{}",
+                            folder.string(), what_lies_in(folder), known);
   }
   Dataset d;
   const Complaints complain(options.problems, d.warnings, options.images_for);

@@ -172,6 +172,21 @@ TEST(LayoutsMalformed, EachMistakeIsNamedWithARemedy) {
   expect_error([&] { open_dataset(s.path()); }, {"case b appears twice"});
 }
 
+/// What was given instead is said, and where the data set is if it is near.
+TEST(Layouts, AFolderThatIsNoneIsDescribed) {
+  Scratch s;
+  std::filesystem::create_directories(s / "empty");
+  expect_error([&] { open_dataset(s / "empty"); }, {"known layouts: it is empty"});
+  put(s / "study/IM001.dcm", ""), put(s / "study/notes.txt", "");
+  std::filesystem::create_directories(s / "study/old");
+  expect_error([&] { open_dataset(s / "study"); },
+               {"it holds 2 files (IM001.dcm, notes.txt) and 1 folder (old)", "DICOM", "dcm2niix"});
+  put(s / "set/imagesTr/a.nii.gz", ""), put(s / "set/labelsTr/a.nii.gz", "");
+  put(s / "set/dataset.json", R"({"labels": {"background": 0, "a": 1}})");
+  expect_error([&] { open_dataset(s / "set/imagesTr"); }, {"the folder above it is a data set: give " + (s / "set").string()});
+  expect_error([&] { open_dataset(s.path()); }, {"3 folders (empty, set, study)", (s / "set").string() + " is a data set"});
+}
+
 /// The superuser may read everything, so the test acts as nobody.
 TEST(LayoutsMalformed, UnreadableFolder) {
   Scratch s;
