@@ -101,8 +101,8 @@ std::string what_lies_in(const path& folder) {
   std::string text = files.empty() && folders.empty() ? "it is empty" : "";
   if (!files.empty()) text += fmt::format("it holds {} ({})", counted(std::int64_t(files.size()), "file"), some_of(files));
   if (!folders.empty())
-    text += fmt::format("{}{} ({})", text.empty() ? "it holds " : " and ",
-                        counted(std::int64_t(folders.size()), "folder"), some_of(folders));
+    text += fmt::format("{}{} ({})", text.empty() ? "it holds " : " and ", counted(std::int64_t(folders.size()), "folder"),
+                        some_of(folders));
   if (dicom) text += "; these are DICOM files: write NIfTI files of them with dcm2niix";
   if (!datasets.empty()) text += fmt::format("; {} is a data set: give that folder", datasets.front());
   else if (layout_at(above)) text += fmt::format("; the folder above it is a data set: give {}", above.string());

@@ -183,7 +183,8 @@ TEST(Layouts, AFolderThatIsNoneIsDescribed) {
                {"it holds 2 files (IM001.dcm, notes.txt) and 1 folder (old)", "DICOM", "dcm2niix"});
   put(s / "set/imagesTr/a.nii.gz", ""), put(s / "set/labelsTr/a.nii.gz", "");
   put(s / "set/dataset.json", R"({"labels": {"background": 0, "a": 1}})");
-  expect_error([&] { open_dataset(s / "set/imagesTr"); }, {"the folder above it is a data set: give " + (s / "set").string()});
+  expect_error([&] { open_dataset(s / "set/imagesTr"); },
+               {"the folder above it is a data set: give " + (s / "set").string()});
   expect_error([&] { open_dataset(s.path()); }, {"3 folders (empty, set, study)", (s / "set").string() + " is a data set"});
 }
 
