@@ -11,6 +11,7 @@
 #include "datasets/signed_distance.h"
 #include "datasets/split.h"
 #include "tests/datasets/scratch.h"
+#include "tests/support/golden.h"
 
 namespace sagcl::tests {
 namespace {
@@ -32,16 +33,13 @@ const BatchSpec spec{.labelled = 2,
                      .strong = StrongSpec::volumes(),
                      .seed = 9};
 
-bool same_bits(const Tensor& a, const Tensor& b) {
-  return a.shape() == b.shape() && a.dtype() == b.dtype() && std::memcmp(a.bytes_begin(), b.bytes_begin(), a.bytes()) == 0;
-}
 void expect_same(const Batch& a, const Batch& b) {
   EXPECT_EQ(a.step, b.step);
   EXPECT_EQ(a.ids, b.ids);
   EXPECT_EQ(a.places, b.places);
-  EXPECT_TRUE(same_bits(a.weak, b.weak));
-  EXPECT_TRUE(same_bits(a.strong, b.strong));
-  EXPECT_TRUE(same_bits(a.label, b.label));
+  EXPECT_TRUE(identical(a.weak, b.weak));
+  EXPECT_TRUE(identical(a.strong, b.strong));
+  EXPECT_TRUE(identical(a.label, b.label));
 }
 
 TEST(Batches, ShapesAndHalves) {
@@ -97,10 +95,10 @@ TEST(Batches, ViewsShareTheirPlace) {
   BatchSpec plain = spec;
   plain.strong = {};
   const Batch b = make_batch(labelled, unlabelled, plain, 4);
-  EXPECT_TRUE(same_bits(b.weak, b.strong));
+  EXPECT_TRUE(identical(b.weak, b.strong));
   const Batch strong = make_batch(labelled, unlabelled, spec, 4);
-  EXPECT_TRUE(same_bits(b.weak, strong.weak));
-  EXPECT_FALSE(same_bits(strong.weak, strong.strong));
+  EXPECT_TRUE(identical(b.weak, strong.weak));
+  EXPECT_FALSE(identical(strong.weak, strong.strong));
   BatchSpec mild = spec;
   mild.strong_labelled = false;
   const Batch half = make_batch(labelled, unlabelled, mild, 4);
@@ -124,7 +122,7 @@ TEST(Batches, TurnedPlacesAreSharedAndDrawnAgain) {
     const Batch b = make_batch(labelled, {}, turned, step);
     EXPECT_NE(b.places[0].turn, b.places[1].turn);
     EXPECT_NE(b.places[0].bend, b.places[1].bend);
-    EXPECT_TRUE(same_bits(b.weak, b.strong));
+    EXPECT_TRUE(identical(b.weak, b.strong));
     expect_same(b, make_batch(labelled, {}, turned, step));
     for (std::int64_t v = 0; v < b.label.size(); ++v) {
       const float share = b.weak.data<float>()[v];  // of organ around the point: all or nothing must be in the label, too
