@@ -66,7 +66,6 @@ Sample sample_in(const TensorFile& file, const std::string& id, const std::strin
   for (const auto& [name, tensor] : file.tensors) (name == image_name ? sample.image : sample.label) = tensor;
   require<DataError>(sample.image.defined() && sample.label.defined() == with_label, "it lacks the {}",
                      sample.image.defined() ? label_name : image_name);
-  require<DataError>(note(file, content_hash) == hash_of_content(sample), "its voxels do not fit its hash");
   read_numbers(note(file, spacing), sample.geometry.spacing);
   read_numbers(note(file, affine), sample.geometry.affine);
   sample.geometry.placed = note(file, placed) == "yes";
@@ -94,7 +93,10 @@ Sample CaseCache::get(const std::string& id, const std::string& files, bool with
   const std::filesystem::path file = folder_ / (sha256(parts).substr(0, 32) + ".safetensors");
   if (std::filesystem::exists(file)) {
     try {
-      return sample_in(engine::map_safetensors(file), id, parts, with_label);
+      const TensorFile found = engine::map_safetensors(file);
+      Sample sample = sample_in(found, id, parts, with_label);
+      require<DataError>(note(found, content_hash) == hash_of_content(sample), "its voxels do not fit its hash");
+      return sample;
     } catch (const DataError& error) {
       if (damage) *damage = fmt::format("{}: {}", file.string(), error.what());
     }
