@@ -63,10 +63,7 @@ class Inspector {
       if (report_.coarsest[a] > 2 * report_.finest[a])
         warn("", fmt::format("voxels are between {:.3g} and {:.3g} mm along {}; resample the cases to one size",
                              report_.finest[a], report_.coarsest[a], "zyx"[a]));
-    if (orientations_.differ())
-      warn("", fmt::format("the axes x, y, z grow to different sides of the patient: {}; write copies that lie alike with: "
-                           "sagcl-data convert DIR --to NEW --orientation RAS",
-                           orientations_.text()));
+    if (orientations_.differ()) warn("", orientations_.warning());
   }
 
  private:

@@ -122,4 +122,11 @@ std::string Orientations::text() const {
   return text;
 }
 
+std::string Orientations::warning() const {
+  return fmt::format(
+      "the axes x, y, z grow to different sides of the patient, so images are turned against each other: {}; "
+      "write copies that lie alike with: sagcl-data convert DIR --to NEW --orientation RAS",
+      text());
+}
+
 }  // namespace sagcl::datasets

@@ -26,7 +26,8 @@ class Orientations {
   void add(const std::string& id, const Geometry& geometry);
   bool differ() const { return cases_.size() > 1; }
   std::string common() const { return cases_.size() == 1 ? cases_.begin()->first : ""; }  ///< of all; empty: there is none
-  std::string text() const;  ///< "RAS in 7 cases, LPI in c08, PSR in c07": the most frequent first
+  std::string text() const;     ///< "RAS in 7 cases, LPI in c08, PSR in c07": the most frequent first
+  std::string warning() const;  ///< where they differ: what that means, text() and the remedy
 
  private:
   std::map<std::string, std::vector<std::string>> cases_;  // by orientation

@@ -51,10 +51,10 @@ std::string counted(std::int64_t count, std::string_view what) {
   return fmt::format("{} {}{}", count, what, count == 1 ? "" : "s");
 }
 
-std::string some_of(const std::vector<std::string>& names) {
+std::string some_of(const std::vector<std::string>& names, std::size_t most) {
   std::string text;
-  for (std::size_t i = 0; i < std::min<std::size_t>(names.size(), 5); ++i) text += (i ? ", " : "") + names[i];
-  return names.size() > 5 ? text + fmt::format(" and {} more", names.size() - 5) : text;
+  for (std::size_t i = 0; i < std::min(names.size(), most); ++i) text += (i ? ", " : "") + names[i];
+  return names.size() > most ? text + fmt::format(" and {} more", names.size() - most) : text;
 }
 
 }  // namespace sagcl::datasets

@@ -28,7 +28,7 @@ std::optional<T> number_in(std::string_view text) {
 /// "1 channel", "3 channels".
 std::string counted(std::int64_t count, std::string_view what);
 
-/// "a, b, c and 7 more": the first five.
-std::string some_of(const std::vector<std::string>& names);
+/// "a, b, c and 7 more": at most so many by name.
+std::string some_of(const std::vector<std::string>& names, std::size_t most = 5);
 
 }  // namespace sagcl::datasets

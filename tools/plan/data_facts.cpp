@@ -155,9 +155,7 @@ std::vector<std::string> sentences(const DataFacts& f) {
       fmt::format("values from {:.6g} to {:.6g}{}; in labelled voxels {:.5g} to {:.5g} (0.5 and 99.5 %), mean {:.5g}, "
                   "deviation {:.5g}",
                   f.lowest, f.highest, f.whole_numbers ? ", whole numbers" : "", f.low, f.high, f.mean, f.deviation)};
-  if (f.orientations.differ())
-    all.push_back("the axes x, y, z grow to different sides of the patient, so images are turned against each other: " +
-                  f.orientations.text() + "; sagcl-data convert DIR --to NEW --orientation RAS turns them");
+  if (f.orientations.differ()) all.push_back(f.orientations.warning());
   std::string shares;
   for (std::size_t k = 1; k < f.share.size(); ++k)
     shares += fmt::format("{}{} {:.3g} %", shares.empty() ? "" : ", ", f.classes[k], 100 * f.share[k]);

@@ -135,7 +135,21 @@ std::vector<Sample> CaseReader::read(const std::vector<std::string>& ids, bool w
   } catch (const engine::OutOfMemory&) { no_room(); } catch (const std::bad_alloc&) {
     no_room();
   }
-  return layers::flat(s_.network.name) ? datasets::planes_of(std::move(samples)) : samples;
+  if (layers::flat(s_.network.name)) samples = datasets::planes_of(std::move(samples));
+  if (with_labels && s_.augment.foreground > 0)
+    for (Sample& sample : samples) sample.counts = std::make_shared<datasets::ClassCounts>(sample.label);
+  return samples;
+}
+
+/// Where the settings leave more to memory than there is.
+void CaseReader::warn_of_memory() {
+  const std::size_t free = engine::runtime(engine::Device::cpu()).room().free, rest = bytes_of_all() - bytes_;
+  if (warned_ || cache_ || rest <= free || budget_ - in_memory_ <= free) return;
+  warned_ = true;
+  say(fmt::format(
+      "warning: {}: the training cases will take about {} more of memory, and {} are free: the run may be ended by "
+      "the system. --set data.cache=auto and a smaller data.memory keep the rest on disk",
+      data_.folder.string(), size_text(rest), size_text(free)));
 }
 
 void CaseReader::read_all(const std::vector<std::string>& ids, bool with_labels, std::vector<Sample>& samples) {
@@ -161,8 +175,8 @@ void CaseReader::read_all(const std::vector<std::string>& ids, bool with_labels,
       if (!cache_ && in_memory_ + sample.bytes() > budget_) begin_cache(read_ - 1);
       if (cache_ && !sample.image.is_borrowed()) sample = cached(ids[first], with_labels, [&] { return sample; });
       else if (!cache_) in_memory_ += sample.bytes();
-      if (with_labels && s_.augment.foreground > 0) sample.counts = std::make_shared<datasets::ClassCounts>(sample.label);
     }
+    warn_of_memory();
     if (!progress && std::chrono::steady_clock::now() - begun > std::chrono::seconds(5))
       progress.emplace(ProgressSpec{.label = "read", .total = std::int64_t(ids.size()), .start = std::int64_t(first)});
     if (progress) progress->update(std::int64_t(first), size_text(bytes_));

@@ -34,6 +34,7 @@ class CaseReader {
   datasets::Sample cached(const std::string& id, bool with_label, const Make& make);
   void begin_cache(std::size_t in_memory);  ///< cases that are kept there
   void require_room(std::size_t bytes) const;
+  void warn_of_memory();
   std::size_t bytes_of_all() const { return read_ == 0 ? 0 : bytes_ + image_bytes_ / read_ * (cases_ - read_); }
 
   const datasets::Dataset& data_;
@@ -42,6 +43,7 @@ class CaseReader {
   const datasets::Normalisation normalisation_;
   const std::size_t cases_, budget_;
   std::size_t read_ = 0, bytes_ = 0, image_bytes_ = 0, in_memory_ = 0;  // bytes: of those that are read
+  bool warned_ = false;
   datasets::Orientations orientations_;
   std::filesystem::path folder_;
   std::optional<datasets::CaseCache> cache_;  // begun when memory is used up

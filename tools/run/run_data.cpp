@@ -99,12 +99,7 @@ RunData load_run_data(const RunSettings& s, const std::filesystem::path& split_f
   CaseReader reader(data.dataset, s, data.split.hashes, labelled.size() + unlabelled.size());
   data.training.labelled = reader.read(labelled, true);
   data.training.unlabelled = reader.read(unlabelled, false);
-  data.orientation = reader.orientations().common();
-  if (reader.orientations().differ() && most == SIZE_MAX)
-    say(fmt::format(
-        "warning: {}: the axes x, y, z grow to different sides of the patient, so images are turned against each "
-        "other: {}; sagcl-data convert DIR --to NEW --orientation RAS writes copies that lie alike",
-        data.dataset.folder.string(), reader.orientations().text()));
+  data.orientations = reader.orientations();
   return data;
 }
 

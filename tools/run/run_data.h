@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "datasets/orientation.h"
 #include "datasets/split.h"
 #include "semiagcl/training/trainer.h"
 
@@ -14,7 +15,7 @@ struct RunData {
   datasets::Dataset dataset;
   datasets::Split split;
   semiagcl::TrainingData training;
-  std::string orientation;  ///< in which all training cases lie (datasets/orientation.h); empty: in several, or none says
+  datasets::Orientations orientations;  ///< of the training cases
 };
 
 /// How data.labelled, data.test, data.validation and their picks divide a data set. UsageError for unknown picks.

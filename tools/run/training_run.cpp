@@ -4,6 +4,7 @@
 #include <optional>
 #include <set>
 
+#include "datasets/text.h"
 #include "engine/devices/device_choice.h"
 #include "engine/devices/device_registry.h"
 #include "engine/parallel.h"
@@ -41,14 +42,6 @@ std::int64_t trained_parameters(Trainer& trainer) {
     for (const semiagcl::TrainedModule& one : trainer.phases()[i].trained)
       if (beside.insert(one.module).second) count += layers::count_parameters(*one.module);
   return count;
-}
-
-/// "a, b, c and 5 more".
-std::string few_of(const std::vector<std::string>& names) {
-  constexpr std::size_t shown = 16;
-  const std::size_t n = std::min(shown, names.size());
-  const std::string text = fmt::format("{}", fmt::join(names.begin(), names.begin() + std::ptrdiff_t(n), ", "));
-  return names.size() > n ? fmt::format("{} and {} more", text, names.size() - n) : text;
 }
 
 class TrainingSession {
@@ -104,7 +97,9 @@ void TrainingSession::introduce() {
   say(fmt::format("data     {}: {} labelled, {} unlabelled, {} validation, {} test cases; classes {}", data_.dataset.name,
                   data_.split.labelled.size(), data_.split.unlabelled.size(), data_.split.validation.size(),
                   data_.split.test.size(), fmt::join(data_.dataset.classes, ", ")));
-  say("labelled " + few_of(data_.split.labelled));
+  say("labelled " + datasets::some_of(data_.split.labelled, 16));
+  if (data_.orientations.differ())
+    say(fmt::format("warning: {}: {}", data_.dataset.folder.string(), data_.orientations.warning()));
   const std::int64_t count = layers::count_parameters(trainer_.student());
   say(fmt::format("network  {} of width {}: {} parameters; patch {}, batch {}", s.network.name, s.network.width, count,
                   fmt::join(s.train.patch, "x"), s.train.batch));
@@ -199,7 +194,7 @@ void TrainingSession::save() {
   engine::TensorFile content = trainer_.checkpoint();
   content.notes["config"] = to_toml(options_.settings);
   content.notes["classes"] = json_text(nlohmann::json(data_.dataset.classes));
-  if (!data_.orientation.empty()) content.notes["orientation"] = data_.orientation;
+  if (const std::string code = data_.orientations.common(); !code.empty()) content.notes["orientation"] = code;
   content.notes["channels"] = std::to_string(data_.training.channels);
   writer_->checkpoint(trainer_.steps_done(), content);
   writer_->status("running", trainer_.steps_done(), seconds_, "");
