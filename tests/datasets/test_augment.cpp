@@ -13,7 +13,6 @@ namespace sagcl::tests {
 namespace {
 
 using namespace sagcl::datasets;
-using engine::Extents;
 using engine::Generator;
 
 TEST(Strong, NothingByDefault) {
