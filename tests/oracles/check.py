@@ -23,6 +23,7 @@ with tempfile.TemporaryDirectory() as name:
         session = exports.check_network(folder, run, Network, shapes, ["background", *classes])
         predictions.check_means(folder, run, session)
     predictions.check_files(folder, run)  # of volumes
+    predictions.check_resampled(Path(name) / "balls")
     # A V-Net that halves D twice and W three times.
     folder = Path(name) / "thin"
     folder.mkdir()

@@ -147,3 +147,67 @@ def check_means(folder, run, session):
         check(f"{name} blended", of_windows, volume, blended, "--blending", "gaussian")
         check(f"{name} blended mirrored", of_windows, volume, over_windows(over_mirrors(f, every), x, patch, stride, True),
               "--blending", "gaussian", "--mirror", letters)
+
+
+def ball(affine, shape, centre, radius):
+    """Which voxels [x, y, z] lie within `radius` mm of a place in the patient (RAS)."""
+    voxels = np.stack(np.meshgrid(*map(np.arange, shape), indexing="ij"), -1)
+    return np.linalg.norm(voxels @ affine[:3, :3].T + affine[:3, 3] - centre, axis=-1) < radius
+
+
+def write_balls(folder):
+    """A bright ball, not in the middle, in grids of every orientation and three oblique ones: names, and where each is."""
+    rng, places = np.random.default_rng(5), {}
+    for part in ("imagesTr", "labelsTr", "images"):
+        (folder / part).mkdir(parents=True)
+    names = {"background": 0, "ball": 1}
+    (folder / "dataset.json").write_text(json.dumps({"channel_names": {"0": "MRI"}, "labels": names, "numTraining": 4,
+                                                     "file_ending": ".nii.gz"}))
+    lying = [(f"{''.join(axes)}", nib.orientations.axcodes2ornt(axes)) for order in itertools.permutations(("LR", "PA", "IS"))
+             for axes in itertools.product(*order)]
+    for i in range(4 + len(lying) + 3):
+        spacing = np.array([(1, 1, 1), (1, 1, 2.5), (0.8, 1.2, 1.5)][i % 3])
+        shape = np.round(np.array([44, 48, 50]) * rng.uniform(0.9, 1.1, 3) / spacing).astype(int)
+        affine = np.diag([*spacing, 1.0])
+        if i >= 4 + len(lying):  # any directions at right angles
+            turn, _ = np.linalg.qr(rng.normal(size=(3, 3)))
+            affine[:3, :3] = turn * spacing
+        affine[:3, 3] = rng.uniform(-100, 100, 3)
+        centre = affine[:3, :3] @ (shape * rng.uniform(0.35, 0.65, 3)) + affine[:3, 3]
+        mask = ball(affine, shape, centre, 9)
+        image = nib.Nifti1Image((100 * mask + rng.normal(0, 5, mask.shape)).astype(np.float32), affine)
+        if 4 <= i < 4 + len(lying):
+            image = image.as_reoriented(nib.orientations.ornt_transform(nib.orientations.io_orientation(affine), lying[i - 4][1]))
+        image.header.set_xyzt_units("mm")
+        if i < 4:
+            nib.save(image, folder / f"imagesTr/ball{i}_0000.nii.gz")
+            nib.save(nib.Nifti1Image(mask.astype(np.uint8), affine), folder / f"labelsTr/ball{i}.nii.gz")
+        else:
+            name = lying[i - 4][0] if i < 4 + len(lying) else f"oblique{i}"
+            nib.save(image, folder / f"images/{name}.nii.gz")
+            places[name] = centre
+    return places
+
+
+def check_resampled(folder):
+    """There and back: a network that works on voxels of 1.5 mm marks the ball where it is in the patient, in every grid."""
+    places, run = write_balls(folder), folder / "run"
+    chosen = {"data.spacing": [1.5, 1.5, 1.5], "data.test": 0, "data.normalise": "z_score", "train.patch": [32, 32, 32],
+              "train.batch": 2, "train.steps": 150, "train.optimiser": "adam", "train.learning_rate": 0.01, "network.width": 4,
+              "network.halvings": [2, 2, 2], "method.patch_grid": "1x1x1"}
+    sagcl("train", "--preset", "hippocampus", "--method", "supervised", "--data", folder, "--labelled", "1.0", "--out", run,
+          "--device", "cpu", "--no-report", *(word for k, v in chosen.items() for word in ("--set", f"{k}={v}")))
+    sagcl("predict", "--checkpoint", last_checkpoint(run), "--input", folder / "images", "--output", folder / "masks",
+          "--device", "cpu")
+    worst, least = 0, 1
+    for name, centre in places.items():
+        image, mask = nib.load(folder / f"images/{name}.nii.gz"), nib.load(folder / f"masks/{name}.nii.gz")
+        found, truth = np.asarray(mask.dataobj) == 1, ball(image.affine, image.shape, centre, 9)
+        assert np.array_equal(mask.affine, image.affine) and found.shape == image.shape, name
+        seen = sitk.ReadImage(folder / f"masks/{name}.nii.gz")
+        assert place(seen) == place(sitk.ReadImage(folder / f"images/{name}.nii.gz")), name
+        middle = seen.TransformContinuousIndexToPhysicalPoint(np.argwhere(found).mean(0).tolist()) * np.array([-1, -1, 1])  # LPS
+        worst = max(worst, np.linalg.norm(middle - centre))
+        least = min(least, 2 * (found & truth).sum() / (found.sum() + truth.sum()))
+    print(f"there and back on {len(places)} grids: centres off by at most {worst:.2f} mm, Dice at least {100 * least:.1f}")
+    assert worst < 0.4 and least > 0.9

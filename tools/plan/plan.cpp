@@ -5,12 +5,7 @@
 #include <map>
 
 #include "datasets/text.h"
-#include "engine/devices/device_choice.h"
-#include "engine/parallel.h"
-#include "semiagcl/training/trainer.h"
-#include "tools/programs/program.h"
-#include "tools/programs/progress.h"
-#include "tools/programs/text_table.h"
+#include "tools/plan/fit.h"
 #include "tools/run/config.h"
 #include "tools/run/run_data.h"
 
@@ -101,6 +96,25 @@ Extents patch_of(const Grid& grid, std::int64_t most) {
   return patch;
 }
 
+/// Of a patch: the small one is what a CPU trains on in a second or less, the large ones are the networks' usual.
+std::int64_t most_voxels(PatchSize size, bool flat) {
+  switch (size) {
+    case PatchSize::tiny: return flat ? 96 * 96 : 32 * 32 * 32;
+    case PatchSize::small: return flat ? 192 * 192 : 64 * 64 * 48;
+    case PatchSize::large: return flat ? 320 * 320 : 112 * 112 * 80;
+  }
+  throw engine::UsageError("a patch size without a number of voxels");
+}
+
+const char* why_cut(PatchSize size) {
+  switch (size) {
+    case PatchSize::tiny: return ", cut to what the memory allows";
+    case PatchSize::small: return ", cut to what a CPU trains on in a second or less";
+    case PatchSize::large: return ", cut: there is time for much of the surroundings";
+  }
+  return "";
+}
+
 /// As many parts of a patch as its extents allow that the encoder can still halve.
 Extents parts_of(const Extents& patch, const Grid& grid) {
   Extents parts;
@@ -148,7 +162,12 @@ std::vector<PlanLine> plan_of_parts(const datasets::Dataset& data, const std::st
   return lines;
 }
 
-std::vector<PlanLine> plan_of_data(const DataFacts& f) {
+Plan with_lines(Plan plan, const std::vector<PlanLine>& lines) {
+  plan.lines.insert(plan.lines.end(), lines.begin(), lines.end());
+  return plan;
+}
+
+std::vector<PlanLine> plan_of_data(const DataFacts& f, PatchSize size) {
   const Grid grid(f);
   std::vector<PlanLine> lines;
   const auto line = [&](const char* key, const std::string& value, const std::string& reason) {
@@ -171,13 +190,13 @@ std::vector<PlanLine> plan_of_data(const DataFacts& f) {
     line("network.halvings", list(grid.halvings),
          fmt::format("of the network's four steps D, H, W: voxels of {:.3g} x {:.3g} x {:.3g} mm, {} of them, become cubes",
                      f.spacing[0], f.spacing[1], f.spacing[2], engine::to_string(grid.extents)));
-  const Extents patch = patch_of(grid, grid.flat ? 192 * 192 : 64 * 64 * 48);
+  const Extents patch = patch_of(grid, most_voxels(size, grid.flat));
   line("train.patch", list(patch),
        fmt::format(
            "the median extents {}{} in steps of {}, which the halvings need{}", engine::to_string(grid.extents),
            grid.resamples() ? " at that spacing" : "",
            grid.halves_all_alike() ? "16" : engine::to_string(Extents{{grid.stride(0), grid.stride(1), grid.stride(2)}}),
-           patch_of(grid, std::int64_t(1) << 40) == patch ? "" : ", cut to what a CPU trains on in a second or less"));
+           patch_of(grid, std::int64_t(1) << 40) == patch ? "" : why_cut(size)));
   line("train.batch", grid.flat ? "8" : "4", "pairs swap boxes, so an even number");
   line("train.unlabelled", quoted(grid.flat ? "beside" : "half"),
        grid.flat ? "as many unlabelled ones on top: the labelled ones stay"
@@ -246,67 +265,13 @@ std::string to_toml(const Plan& plan) {
   return text;
 }
 
-namespace {
-
-/// Settings with the lines of a plan, then what the user sets.
-RunSettings settings_with(const Plan& plan, const PlanWishes& wishes) {
+RunSettings settings_with(const std::vector<PlanLine>& lines, const PlanWishes& wishes) {
   RunSettings s;
-  apply_toml(s, to_toml(plan), "the plan");
+  apply_toml(s, to_toml({{}, lines}), "the plan");
   s.data.folder = wishes.folder;
   for (const std::string& assignment : wishes.set) apply_assignment(s, assignment);
   return s;
 }
-
-/// Seconds of a step behind the first, of the method's own phase or of the supervised one.
-double seconds_of_step(RunSettings s, const semiagcl::TrainingData& data, engine::Device device, bool own_phase) {
-  constexpr int steps = 3;
-  s.train.steps = steps, s.train.restarts = 0, s.debug = {}, s.train.weights.clear();
-  s.method.warm_up_share = own_phase ? 0 : 1;
-  semiagcl::Trainer trainer(s, data, device);
-  double fastest = 1e9;
-  for (int i = 0; i < steps; ++i) {
-    trainer.advance();
-    for (const semiagcl::StepReport& report : trainer.reports())
-      if (i > 0) fastest = std::min(fastest, report.seconds);
-  }
-  return fastest;
-}
-
-/// Width and steps for the time there is.
-void fit_time(Plan& plan, const PlanWishes& wishes) {
-  constexpr double share = 0.85;       // of the time: the rest reads, evaluates and writes
-  constexpr double least_steps = 600;  // by which the small presets have learnt most of what they will
-  constexpr double most_steps = 20000;
-  constexpr std::int64_t least_width = 8;  // with 4 a V-Net lost a class altogether
-  const engine::DeviceChoice choice = engine::resolve_device(wishes.device, "auto");
-  plan.seen.push_back(fmt::format("machine: {}, {} threads; {} for the training", choice.text, engine::threads(),
-                                  duration_text(60 * wishes.minutes)));
-  const RunData data = load_run_data(settings_with(plan, wishes), wishes.split, nullptr, 4);
-  std::string tried;
-  for (const std::int64_t width : {std::int64_t(16), least_width}) {
-    RunSettings s = settings_with(plan, wishes);
-    s.network.width = width;
-    for (const std::string& assignment : wishes.set) apply_assignment(s, assignment);
-    const bool fixed = s.network.width != width;
-    double seconds = seconds_of_step(s, data.training, choice.device, false);
-    if (s.train.method != "supervised") seconds = (seconds + seconds_of_step(s, data.training, choice.device, true)) / 2;
-    const double steps = share * 60 * wishes.minutes / seconds;
-    tried += fmt::format("{}{} ms at {}", tried.empty() ? "a step takes " : ", ", number(1e3 * seconds, 0), s.network.width);
-    const bool last = fixed || width == least_width;
-    if (steps < least_steps && !last) continue;
-    const double rounded = std::clamp(std::floor(steps / 50) * 50, 50.0, most_steps);
-    plan.lines.push_back(
-        {"network.width", std::to_string(s.network.width), tried + ": the widest that leaves enough steps"});
-    plan.lines.push_back({"train.steps", fmt::format("{:.0f}", rounded),
-                          fmt::format("{} of {:.3g} s{}", duration_text(rounded * seconds), seconds,
-                                      rounded < least_steps ? ": few, more time would help" : "")});
-    plan.lines.push_back({"evaluation.checkpoint_every", fmt::format("{:.0f}", std::max(50.0, std::floor(rounded / 4))),
-                          "a quarter of the steps"});
-    return;
-  }
-}
-
-}  // namespace
 
 Plan make_plan(const PlanWishes& wishes) {
   RunSettings s;
@@ -315,18 +280,16 @@ Plan make_plan(const PlanWishes& wishes) {
   const datasets::Dataset data = open_data(s);
   Plan plan;
   if (wishes.split.empty()) plan.lines = plan_of_parts(data, wishes.labelled);
-  const RunSettings parts = settings_with(plan, wishes);
+  const RunSettings parts = settings_with(plan.lines, wishes);
   const DataFacts facts = look_at(
       data, wishes.split.empty() ? datasets::make_split(data, split_rule(parts)) : datasets::read_split(wishes.split, data));
   plan.seen = sentences(facts);
-  const std::vector<PlanLine> lines = plan_of_data(facts);
-  plan.lines.insert(plan.lines.end(), lines.begin(), lines.end());
   const auto given = [&](const std::string& key) {
     return std::any_of(wishes.set.begin(), wishes.set.end(),
                        [&](const std::string& one) { return one.starts_with(key + "="); });
   };
-  if (!given("network.width") || !given("train.steps")) fit_time(plan, wishes);
-  return plan;
+  const bool fits = given("network.width") && given("train.steps");
+  return fits ? with_lines(std::move(plan), plan_of_data(facts)) : fit_to_machine(std::move(plan), facts, wishes);
 }
 
 }  // namespace sagcl::tools

@@ -31,12 +31,20 @@ struct PlanWishes {
 /// Which patients are held out for the test, before anything is looked at.
 std::vector<PlanLine> plan_of_parts(const datasets::Dataset& data, const std::string& labelled);
 
-/// What follows from the data alone: dimensions, spacing, patch, batch, grey values, mirrors, crops, method.
-std::vector<PlanLine> plan_of_data(const DataFacts& facts);
+/// Most voxels of a patch: 32x32x32, 64x64x48 or 112x112x80 of a volume, 96x96, 192x192 or 320x320 of a plane.
+enum class PatchSize { tiny, small, large };
 
-/// Looks at the data, then takes steps of each width that comes into question on this machine, and fits width and number of
-/// steps to the time. Says what it does.
+/// What follows from the data alone: dimensions, spacing, patch, batch, grey values, mirrors, crops, method.
+std::vector<PlanLine> plan_of_data(const DataFacts& facts, PatchSize size = PatchSize::small);
+
+/// Looks at the data, then fits patch, width and number of steps to the machine and the time (fit.h). Says what it does.
 Plan make_plan(const PlanWishes& wishes);
+
+/// The plan with more lines behind its own.
+Plan with_lines(Plan plan, const std::vector<PlanLine>& lines);
+
+/// Settings with the lines of a plan, then what the user sets.
+semiagcl::RunSettings settings_with(const std::vector<PlanLine>& lines, const PlanWishes& wishes);
 
 /// As a TOML file with the reasons as comments, which --config and apply_toml read.
 std::string to_toml(const Plan& plan);

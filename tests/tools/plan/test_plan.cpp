@@ -1,6 +1,7 @@
 #include "tools/plan/plan.h"
 
 #include "tests/tools/tools_support.h"
+#include "tools/plan/fit.h"
 #include "tools/run/config.h"
 
 // Settings for images that no preset was made for.
@@ -65,6 +66,48 @@ TEST(Plan, LargeVolumesAreCutAndCropsFindTheOrgan) {
   EXPECT_EQ(value(lines, "method.preset"), "\"mixed\"");
   EXPECT_EQ(value(lines, "evaluation.stride"), "[24, 32, 32]");
   EXPECT_EQ(value(lines, "evaluation.blending"), "\"gaussian\"");
+}
+
+TEST(Plan, PatchesOfEachSize) {
+  tools::DataFacts f = volumes();
+  f.extents = {{88, 240, 200}}, f.largest = {{88, 300, 300}};
+  EXPECT_EQ(value(tools::plan_of_data(f, tools::PatchSize::tiny), "train.patch"), "[32, 32, 32]");
+  const auto lines = tools::plan_of_data(f, tools::PatchSize::large);
+  EXPECT_EQ(value(lines, "train.patch"), "[96, 96, 96]");
+  EXPECT_EQ(value(lines, "evaluation.stride"), "[48, 48, 48]");
+  f.extents = {{1, 256, 216}}, f.largest = {{1, 256, 216}};
+  EXPECT_EQ(value(tools::plan_of_data(f, tools::PatchSize::tiny), "train.patch"), "[1, 96, 96]");
+  EXPECT_EQ(value(tools::plan_of_data(f, tools::PatchSize::large), "train.patch"), "[1, 256, 224]");
+}
+
+/// The highest rung that time and memory allow, and nothing is tried that the one below says will not fit.
+TEST(Plan, WhatFitsTheMachineIsChosen) {
+  const std::vector<tools::Rung> rungs = {{tools::PatchSize::tiny, 8, 0},
+                                          {tools::PatchSize::small, 8, 0},
+                                          {tools::PatchSize::small, 16, 600},
+                                          {tools::PatchSize::large, 16, 3000}};
+  const std::vector<double> voxels = {1, 2, 2, 8};
+  std::size_t tried;
+  const auto chosen = [&](double seconds, double bytes) {
+    tried = 0;
+    return tools::highest_rung(rungs, voxels, seconds, bytes, [&](std::size_t i) {
+      ++tried;
+      const double work = voxels[i] * double(rungs[i].width) / 8;
+      return tools::StepCost{0.1 * work, 100 * work};
+    });
+  };
+  EXPECT_EQ(chosen(1e6, 1e6), 3u);
+  EXPECT_EQ(chosen(3000 * 1.6, 1e6), 3u);
+  EXPECT_EQ(chosen(3000 * 1.5, 1e6), 2u);  // of time
+  EXPECT_EQ(chosen(240, 1e6), 2u);
+  EXPECT_EQ(tried, 3u);  // a step of the largest one takes minutes
+  EXPECT_EQ(chosen(230, 1e6), 1u);
+  EXPECT_EQ(chosen(1, 1e6), 1u);    // small enough for any time
+  EXPECT_EQ(chosen(1e6, 500), 2u);  // of memory
+  EXPECT_EQ(tried, 3u);
+  EXPECT_EQ(chosen(1e6, 150), 0u);
+  EXPECT_EQ(tried, 1u);
+  EXPECT_EQ(chosen(1e6, 1), 0u);  // there is nothing smaller
 }
 
 TEST(Plan, FewCoarsePlanesAreImages) {
@@ -150,7 +193,7 @@ TEST(Plan, IsMadeShownAndTrained) {
                                         "network.width=2", "--set", "train.batch=2"});
   ASSERT_EQ(shown.code, 0) << shown.err;
   for (const char* part : {"4 labelled, ", "patch = [32, 48, 32]", "# volumes", "width = 2", "steps = ", "labelled = \"4\"",
-                           "20 s for the training", "held back"})
+                           "20 s for the training", "held back", " of memory free", "for 32x48x32 at 2"})
     EXPECT_TRUE(contains(shown.out, part)) << part << "\n" << shown.out;
   std::ofstream(f("plan.toml")) << shown.out;
   const auto printed = run("sagcl-train", {"--config", f("plan.toml"), "--data", data, "--print-config"});

@@ -1,0 +1,29 @@
+#pragma once
+#include "tools/plan/plan.h"
+
+/// Patch, width and number of steps by what a step of the training takes on this machine.
+namespace sagcl::tools {
+
+/// A patch and a width that come into question, and how many steps must fit into the time for it to be chosen.
+struct Rung {
+  PatchSize size;
+  std::int64_t width;
+  double least_steps;
+};
+
+/// What a step takes.
+struct StepCost {
+  double seconds = 0, bytes = 0;
+};
+
+/// The highest rung, of those from the lowest up, whose step fits `bytes` of memory and whose least steps fit `seconds`; the
+/// lowest two need only the memory, the lowest nothing. `measure` is asked for one rung after the other, as far as they fit,
+/// and never for one that would need more than `bytes` by the one below it: memory grows with voxels times width.
+std::size_t highest_rung(const std::vector<Rung>& rungs, const std::vector<double>& voxels, double seconds, double bytes,
+                         const std::function<StepCost(std::size_t)>& measure);
+
+/// Takes a few steps on each rung with a few cases. A step may take 0.4 of the memory that is free: cases take up to half
+/// (data.memory). Throws what reading cases and training throw.
+Plan fit_to_machine(Plan plan, const DataFacts& facts, const PlanWishes& wishes);
+
+}  // namespace sagcl::tools
