@@ -2,6 +2,8 @@
 
 #include <fmt/ranges.h>
 
+#include <cstdlib>
+
 #include "engine/error.h"
 
 namespace sagcl::ops::cpu {
@@ -32,8 +34,16 @@ std::vector<const Kernels*> runnable() {
   return tables;
 }
 
+const Kernels* by_name(const std::string& name) {
+  for (const Kernels* table : runnable())
+    if (name == table->name) return table;
+  engine::fail<engine::UsageError>("no CPU kernels named '{}' here, choose one of: {}", name,
+                                   fmt::join(available_kernels(), ", "));
+}
+
 const Kernels*& chosen() {
-  static const Kernels* table = runnable().front();
+  static const char* const named = std::getenv("SAGCL_ISA");
+  static const Kernels* table = named ? by_name(named) : runnable().front();
   return table;
 }
 
@@ -55,11 +65,6 @@ std::vector<std::string> available_kernels() {
   return names;
 }
 
-void use_kernels(const std::string& name) {
-  for (const Kernels* table : runnable())
-    if (name == table->name) return void(chosen() = table);
-  engine::fail<engine::UsageError>("no CPU kernels named '{}' here, choose one of: {}", name,
-                                   fmt::join(available_kernels(), ", "));
-}
+void use_kernels(const std::string& name) { chosen() = by_name(name); }
 
 }  // namespace sagcl::ops::cpu

@@ -97,7 +97,8 @@ struct Kernels {
   WinogradKernels winograd2, winograd4;
 };
 
-/// The table in use: the best instruction set that this processor has, unless use_kernels() chose another.
+/// The table in use: the best instruction set that this processor has, unless use_kernels() or the environment variable
+/// SAGCL_ISA (avx512, avx2, baseline; read once) chose another; UsageError then as of use_kernels().
 const Kernels& kernels();
 
 /// The same, but avx2 instead of avx512 for up to 8 columns, which would leave half of each vector empty. gemm_rows makes

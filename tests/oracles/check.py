@@ -3,13 +3,16 @@
 Usage: check.py BUILD SOURCE      (programs in BUILD/bin, data in SOURCE/data)
 """
 import json
+import sys
 import tempfile
 from pathlib import Path
+
+sys.path.append(f"{sys.argv[2]}/tools/bench")  # torch_networks
 
 import exports
 import predictions
 from programs import train
-from pytorch_networks import UNet, VNet
+from torch_networks import UNet, VNet
 
 with tempfile.TemporaryDirectory() as name:
     exports.check_segmentations(Path(name))

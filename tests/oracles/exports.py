@@ -16,7 +16,7 @@ import torch
 from safetensors.torch import load_file
 
 from programs import compare, last_checkpoint, normalised, predicted, sagcl, tensorboard
-from pytorch_networks import UNet
+from torch_networks import UNet
 
 
 def check_network(folder, run, Network, shapes, classes):

@@ -263,3 +263,13 @@ TEST(Bench, TimesOneOperation) {
   EXPECT_TRUE(contains(outcome.out, "nuclear_norm/4x8x8"));
   EXPECT_EQ(run("sagcl-bench", {"ops", "--filter", "no such thing", "--device", "cpu"}).code, 2);
 }
+
+TEST(Bench, TimesTheKernelsOfALesserProcessor) {
+  const std::vector<std::string> step = {"step",   "--shape", "16,16,16",  "--width", "2",        "--steps", "1",
+                                         "--warm", "0",       "--threads", "1",       "--device", "cpu"};
+  EXPECT_EQ(run("sagcl-bench", step, "SAGCL_ISA=baseline").code, 0);
+  const auto unknown = run("sagcl-bench", step, "SAGCL_ISA=sse9");
+  EXPECT_EQ(unknown.code, 2);
+  EXPECT_TRUE(contains(unknown.err, "no CPU kernels named 'sse9'"));
+  EXPECT_TRUE(contains(unknown.err, "baseline"));
+}

@@ -7,73 +7,12 @@ Networks, sizes and work are those of bench_step in tests/gpu: 3D V-Net (additiv
 2D U-Net (bilinear up, LeakyReLU, dropout), one step = forward, cross entropy, backward, Adam; with a teacher also its
 forward pass on half the batch and its moving average. Median of the steps by CUDA events, and the peak memory.
 """
-import argparse, json, statistics, subprocess, sys, time
+import argparse, json, pathlib, statistics, subprocess, sys, time
 import torch
-from torch import nn
 from torch.nn import functional as F
 
-
-class Unit(nn.Sequential):
-    """Convolution, batch norm, ReLU."""
-
-    def __init__(self, layer, channels):
-        super().__init__(layer, nn.BatchNorm3d(channels), nn.ReLU(inplace=True))
-
-
-class VNet(nn.Module):
-    def __init__(self, classes=2, base=16):
-        super().__init__()
-        c, repeats = [base << i for i in range(5)], [1, 2, 3, 3, 3]
-        same = lambda i, o: Unit(nn.Conv3d(i, o, 3, padding=1), o)
-        level = lambda i, first: nn.Sequential(*[same(first if k == 0 else c[i], c[i]) for k in range(repeats[i])])
-        self.encoder = nn.ModuleList(level(i, 1 if i == 0 else c[i]) for i in range(5))
-        self.down = nn.ModuleList(Unit(nn.Conv3d(c[i], c[i + 1], 2, stride=2), c[i + 1]) for i in range(4))
-        self.up = nn.ModuleList(Unit(nn.ConvTranspose3d(c[i + 1], c[i], 2, stride=2), c[i]) for i in range(4))
-        self.decoder = nn.ModuleList(level(i, c[i]) for i in range(4))
-        self.drop, self.head = nn.Dropout3d(0.5), nn.Conv3d(c[0], classes, 1)
-
-    def forward(self, x):
-        skips = []
-        for i in range(5):
-            x = self.encoder[i](x)
-            if i < 4:
-                skips.append(x)
-                x = self.down[i](x)
-        x = self.drop(x)
-        for i in (3, 2, 1, 0):
-            x = self.decoder[i](self.up[i](x) + skips[i])
-        return self.head(self.drop(x))
-
-
-class Block(nn.Module):
-    def __init__(self, i, o, p):
-        super().__init__()
-        self.c1, self.b1 = nn.Conv2d(i, o, 3, padding=1), nn.BatchNorm2d(o)
-        self.c2, self.b2, self.drop = nn.Conv2d(o, o, 3, padding=1), nn.BatchNorm2d(o), nn.Dropout(p)
-
-    def forward(self, x):
-        x = self.drop(F.leaky_relu(self.b1(self.c1(x)), 0.01))
-        return F.leaky_relu(self.b2(self.c2(x)), 0.01)
-
-
-class UNet(nn.Module):
-    def __init__(self, classes=4, base=16):
-        super().__init__()
-        c, p = [base << i for i in range(5)], [0.05, 0.1, 0.2, 0.3, 0.5]
-        self.encoder = nn.ModuleList(Block(c[i - 1] if i else 1, c[i], p[i]) for i in range(5))
-        self.point = nn.ModuleList(nn.Conv2d(c[i + 1], c[i], 1) for i in range(4))
-        self.decoder = nn.ModuleList(Block(2 * c[i], c[i], 0.0) for i in range(4))
-        self.head = nn.Conv2d(c[0], classes, 3, padding=1)
-
-    def forward(self, x):
-        skips = []
-        for i in range(5):
-            x = self.encoder[i](F.max_pool2d(x, 2) if i else x)
-            skips.append(x)
-        for i in (3, 2, 1, 0):
-            up = F.interpolate(self.point[i](x), scale_factor=2, mode="bilinear", align_corners=True)
-            x = self.decoder[i](torch.cat([skips[i], up], 1))
-        return self.head(x)
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "bench"))
+from torch_networks import UNet, VNet
 
 
 CASES = {"vnet112": (VNet, 2, (112, 112, 80), 4), "vnet64": (VNet, 2, (64, 64, 48), 4), "unet256": (UNet, 4, (256, 256), 24)}
@@ -91,8 +30,8 @@ def measure(case, mode, teacher_batch, steps):
     torch.backends.cudnn.allow_tf32 = bool(tf32)
     torch.backends.cudnn.benchmark = bool(last)
     layout = (torch.channels_last_3d if len(shape) == 3 else torch.channels_last) if last else torch.contiguous_format
-    net = kind(classes).cuda().to(memory_format=layout)
-    teacher = kind(classes).cuda().to(memory_format=layout) if teacher_batch else None
+    net = kind(1, classes, 16).cuda().to(memory_format=layout)
+    teacher = kind(1, classes, 16).cuda().to(memory_format=layout) if teacher_batch else None
     x = torch.randn(batch, 1, *shape, device="cuda").to(memory_format=layout)
     u = torch.randn(max(1, teacher_batch), 1, *shape, device="cuda").to(memory_format=layout)
     y = torch.randint(0, classes, (batch, *shape), device="cuda")

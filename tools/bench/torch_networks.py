@@ -13,7 +13,7 @@ def units(kind, channels, count):
     """Convolution, batch norm, ReLU; `count` times, the first of channels[0], in one nn.Sequential."""
     layers = []
     for i in range(count):
-        layers += [kind(channels[0] if i == 0 else channels[1], channels[1]), nn.BatchNorm3d(channels[1]), nn.ReLU()]
+        layers += [kind(channels[0] if i == 0 else channels[1], channels[1]), nn.BatchNorm3d(channels[1]), nn.ReLU(inplace=True)]
     block = nn.Module()
     block.conv = nn.Sequential(*layers)
     return block
@@ -41,27 +41,32 @@ class VNet(nn.Module):
             up = lambda i, o: nn.ConvTranspose3d(i, o, step[level], stride=step[level])
             self.add_module(f"block_{below}_up", units(up, (w[level + 1], w[level]), 1))
             self.add_module(f"block_{name}", units(same, (w[level], w[level]), count))
-        self.out_conv = nn.Conv3d(width, classes, 1)
+        self.drop, self.out_conv = nn.Dropout3d(0.5), nn.Conv3d(width, classes, 1)
 
     def run(self, name, x):
         return getattr(self, f"block_{name}").conv(x)
 
-    def forward(self, x):
-        skips = []
+    def encode(self, x):
+        """What the five stages make, the bottleneck last, before its dropout."""
+        features = []
         for name in self.encoder:
-            x = self.run(name, self.run(f"{before}_dw", x) if skips else x)
-            skips.append(x)
+            x = self.run(name, self.run(f"{before}_dw", x) if features else x)
+            features.append(x)
             before = name
-        skips.pop()  # of the bottleneck
+        return features
+
+    def forward(self, x):
+        *skips, x = self.encode(x)
+        x = self.drop(x)
         for below, name in zip(("five",) + self.decoder, self.decoder):
             x = self.run(name, self.run(f"{below}_up", x) + skips.pop())
-        return self.out_conv(x)
+        return self.out_conv(self.drop(x))
 
 
 class ConvBlock(nn.Module):
     def __init__(self, i, o, dropout):
         super().__init__()
-        conv = lambda a: [nn.Conv2d(a, o, 3, padding=1), nn.BatchNorm2d(o), nn.LeakyReLU()]  # slope 0.01
+        conv = lambda a: [nn.Conv2d(a, o, 3, padding=1), nn.BatchNorm2d(o), nn.LeakyReLU(inplace=True)]  # slope 0.01
         self.conv_conv = nn.Sequential(*conv(i), nn.Dropout(dropout), *conv(o))
 
     def forward(self, x):
@@ -100,11 +105,15 @@ class UNet(nn.Module):
             self.decoder.add_module(f"up{level}", Up(w[5 - level], w[4 - level], step[4 - level]))
         self.decoder.out_conv = nn.Conv2d(width, classes, 3, padding=1)
 
-    def forward(self, x):
-        skips = [self.encoder.in_conv(x)]
+    def encode(self, x):
+        """What the five stages make, the bottleneck last."""
+        features = [self.encoder.in_conv(x)]
         for level in range(1, 5):
-            skips.append(getattr(self.encoder, f"down{level}")(skips[-1]))
-        x = skips.pop()
+            features.append(getattr(self.encoder, f"down{level}")(features[-1]))
+        return features
+
+    def forward(self, x):
+        *skips, x = self.encode(x)
         for level in range(1, 5):
             x = getattr(self.decoder, f"up{level}")(x, skips.pop())
         return self.decoder.out_conv(x)
