@@ -27,6 +27,11 @@ NormGeometry geometry(const char* op, const Variable& x, const Variable& gamma, 
   return g;
 }
 
+void need_variance(const char* op, const NormGeometry& g, const char* where, const Variable& x) {
+  engine::require<engine::UsageError>(g.count() > 1, "{}: one value has no variance; x has shape {}, one value per {}", op,
+                                      x.shape(), where);
+}
+
 Tensor apply(const NormGeometry& g, const NormSpec& spec, const Tensor& x, const Tensor& mean, const Tensor& variance,
              const Tensor& gamma, const Tensor& beta) {
   Tensor y = Tensor::empty_like(x);
@@ -81,15 +86,14 @@ Variable batch_norm(const Variable& x, const Variable& gamma, const Variable& be
     return normalise(op, g, spec, true, x, gamma, beta, keep ? running.mean.clone() : running.mean,
                      keep ? running.variance.clone() : running.variance);
   }
-  engine::require(g.count() > 1, "batch_norm: a variance needs more than one value per channel in training; x has shape {}",
-                  x.shape());
+  need_variance(op, g, "channel in training: take larger inputs (train.patch) or more of them (train.batch)", x);
   return with_own_statistics(op, g, spec, x, gamma, beta, &running);
 }
 
 Variable instance_norm(const Variable& x, const Variable& gamma, const Variable& beta, const NormSpec& spec) {
   const engine::OperationName name("instance_norm");
   const NormGeometry g = geometry("instance_norm", x, gamma, beta);
-  engine::require(g.count() > 1, "instance_norm: a variance needs more than one voxel per image; x has shape {}", x.shape());
+  need_variance("instance_norm", g, "channel and image: take larger inputs (train.patch)", x);
   return with_own_statistics("instance_norm", g, spec, x, gamma, beta, nullptr);
 }
 
@@ -100,7 +104,7 @@ Variable group_norm(const Variable& x, const Variable& gamma, const Variable& be
   engine::require(groups >= 1 && g.C % groups == 0, "group_norm: {} channels cannot be split into {} groups; x has shape {}",
                   g.C, groups, x.shape());
   g.channels = g.C / groups;
-  engine::require(g.count() > 1, "group_norm: a variance needs more than one value per group; x has shape {}", x.shape());
+  need_variance("group_norm", g, "group and image: take larger inputs (train.patch) or fewer groups", x);
   return with_own_statistics("group_norm", g, spec, x, gamma, beta, nullptr);
 }
 

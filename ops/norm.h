@@ -22,7 +22,7 @@ struct NormSpec {
 /// y = act(γ (x − mean) / sqrt(variance + eps) + β), statistics per channel over batch and volume.
 /// x [.., C] (rank 2 to 5), γ β [C]. In training the running statistics move by `momentum`.
 /// Its output is cheaper to compute again than to keep: later operations save a recipe instead of y.
-/// ShapeError in training with a single value per channel.
+/// UsageError in training with a single value per channel, which has no variance.
 Variable batch_norm(const Variable& x, const Variable& gamma, const Variable& beta, RunningStatistics& running,
                     const NormSpec& spec);
 /// The same over each image alone; x [N, .., C].

@@ -121,11 +121,12 @@ TEST(Norm, RefusesWhatDoesNotFit) {
                                          "gamma should have one value per channel, [6], got shape [5]"));
   EXPECT_TRUE(throws<engine::ShapeError>([&] { ops::batch_norm(x, six, six, other, {}); },
                                          "running mean should have one value per channel"));
-  EXPECT_TRUE(throws<engine::ShapeError>([&] { ops::batch_norm(single, six, six, running, {}); },
-                                         "more than one value per channel in training; x has shape [1, 1, 1, 1, 6]"));
+  EXPECT_TRUE(
+      throws<engine::UsageError>([&] { ops::batch_norm(single, six, six, running, {}); },
+                                 "x has shape [1, 1, 1, 1, 6], one value per channel in training: take larger inputs"));
   EXPECT_TRUE(
       throws<engine::ShapeError>([&] { ops::group_norm(x, six, six, 4); }, "6 channels cannot be split into 4 groups"));
-  EXPECT_TRUE(throws<engine::ShapeError>([&] { ops::instance_norm(single, six, six); }, "more than one voxel per image"));
+  EXPECT_TRUE(throws<engine::UsageError>([&] { ops::instance_norm(single, six, six); }, "one value per channel and image"));
   EXPECT_TRUE(throws<engine::DtypeError>(
       [&] { ops::batch_norm(x, Variable(Tensor::zeros({6}, Dtype::f64)), six, running, {}); }, "x is f32 and gamma is f64"));
   EXPECT_NO_THROW(ops::batch_norm(single, six, six, running, {.training = false}));

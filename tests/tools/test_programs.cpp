@@ -265,9 +265,15 @@ TEST(Bench, TimesOneOperation) {
 }
 
 TEST(Bench, TimesTheKernelsOfALesserProcessor) {
-  const std::vector<std::string> step = {"step",   "--shape", "16,16,16",  "--width", "2",        "--steps", "1",
+  const std::vector<std::string> step = {"step",   "--shape", "32,16,16",  "--width", "2",        "--steps", "1",
                                          "--warm", "0",       "--threads", "1",       "--device", "cpu"};
   EXPECT_EQ(run("sagcl-bench", step, "SAGCL_ISA=baseline").code, 0);
+  auto small = step;
+  small[2] = "16,16,16";  // one voxel at the deepest stage
+  const auto refused = run("sagcl-bench", small);
+  EXPECT_EQ(refused.code, 2);
+  EXPECT_TRUE(contains(refused.err, "one value has no variance"));
+  EXPECT_TRUE(contains(refused.err, "(train.batch)"));
   const auto unknown = run("sagcl-bench", step, "SAGCL_ISA=sse9");
   EXPECT_EQ(unknown.code, 2);
   EXPECT_TRUE(contains(unknown.err, "no CPU kernels named 'sse9'"));
