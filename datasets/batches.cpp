@@ -43,7 +43,9 @@ void add_sample(Batch& batch, const Sample& sample, const BatchSpec& spec, std::
   }
   const Tensor weak = cut(sample.image, spec.weak.crop, place);
   insert<float>(batch.weak, j, weak);
-  if (labelled && !spec.strong_labelled) {
+  if (labelled && !Generator(spec.seed, "strong labelled", std::uint64_t(batch.step))
+                       .fork(std::uint64_t(number))
+                       .coin(spec.strong_labelled)) {
     insert<float>(batch.strong, j, weak);
   } else {
     Generator intensity_random = Generator(spec.seed, "intensity", std::uint64_t(batch.step)).fork(std::uint64_t(number));

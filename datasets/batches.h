@@ -20,7 +20,7 @@ struct BatchSpec {
   WeakSpec weak;
   StrongSpec strong;
   double foreground_share = 0;  ///< of the labelled crops: centre_on_foreground, drawn for each
-  bool strong_labelled = true;  ///< false: the strong view of labelled samples is their weak view
+  double strong_labelled = 1;   ///< of so many labelled samples; the strong view of the others is their weak view
   std::uint64_t seed = 0;
   engine::Device reader = {};  ///< the device the batches will be uploaded to: they lie where it finds them at once
   std::int64_t threads = 1;    ///< that prepare batches; nothing else depends on it

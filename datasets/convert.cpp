@@ -69,7 +69,10 @@ std::string fresh_name(const std::string& name, std::size_t k, const Json& taken
 
 Json notes_of(const Dataset& data) {
   Json channels = Json::object(), labels = Json::object(), patients = Json::object(), validation = Json::array();
-  for (std::int64_t c = 0; c < data.channels; ++c) channels[std::to_string(c)] = fmt::format("channel {}", c);
+  for (std::int64_t c = 0; c < data.channels; ++c)
+    channels[std::to_string(c)] = data.channel_names.empty() || data.channel_names[std::size_t(c)].empty()
+                                      ? fmt::format("channel {}", c)
+                                      : data.channel_names[std::size_t(c)];
   for (std::size_t k = 0; k < data.classes.size(); ++k) labels[fresh_name(data.classes[k], k, labels)] = k;
   if (data.labels.ignored) labels["ignore"] = data.classes.size();
   for (const std::vector<Case>* part : {&data.cases, &data.validation, &data.test})

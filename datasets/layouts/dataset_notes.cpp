@@ -126,7 +126,10 @@ DatasetNotes parse_dataset_json(std::string_view text, const std::string& name, 
     if (const auto channels = json.find(key); channels != json.end()) {
       require<DataError>(channels->is_object(), "{}: '{}' must name the channels, as in {{\"0\": \"T1\"}}, it is {}", name,
                          key, channels->dump());
-      notes.channels = std::int64_t(channels->size());
+      for (std::size_t c = 0; c < channels->size(); ++c) {
+        const auto named = channels->find(std::to_string(c));
+        notes.channels.push_back(named != channels->end() && named->is_string() ? named->get<std::string>() : "");
+      }
       break;
     }
   if (const auto patients = json.find("patients"); patients != json.end()) {

@@ -39,7 +39,7 @@ class Collector {
  public:
   Collector(const path& folder, const DatasetNotes& notes, const std::string& notes_name, const Complaints& complain)
       : folder_(folder), notes_(notes), notes_name_(notes_name), complain_(complain) {
-    const std::int64_t channels = complain.images_for() > 0 ? complain.images_for() : notes.channels;
+    const std::int64_t channels = complain.images_for() > 0 ? complain.images_for() : std::int64_t(notes.channels.size());
     suffixed_ = uses_channel_suffix(look_into(folder / "imagesTr").files, look_into(folder / "labelsTr").files, channels);
   }
 
@@ -191,7 +191,7 @@ void open_decathlon(const path& folder, const Complaints& complain, Dataset& d) 
   DatasetNotes notes;
   if (present(notes_file)) notes = parse_dataset_json(read_text(notes_file), name, complain.images_for() == 0);
   if (!notes.name.empty()) d.name = notes.name;
-  d.labels = notes.labels, d.classes = notes.classes, d.named_channels = notes.channels;
+  d.labels = notes.labels, d.classes = notes.classes, d.channel_names = notes.channels;
   Collector collect(folder, notes, name, complain);
   d.cases = collect.pairs_of("imagesTr", "labelsTr");
   d.validation = collect.listed(notes.validation_pairs, d.cases);

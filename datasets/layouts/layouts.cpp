@@ -42,7 +42,7 @@ std::int64_t channels_of(const Dataset& d, const Complaints& complain) {
   if (grey && colour)
     complain.warn("{} is in colour, {} is grey: all are read in colour; convert the images to one kind", colour->string(),
                   grey->string());
-  return colour || d.named_channels == 3 ? 3 : 1;
+  return colour || d.channel_names.size() == 3 ? 3 : 1;
 }
 
 /// Names for the classes when dataset.json does not give them: from the rule, or by looking at every label.
@@ -145,9 +145,9 @@ Dataset open_dataset(const path& folder, const OpenOptions& options) {
                      (folder / (layout == &decathlon_layout ? "imagesTr" : "")).string(), format_names());
   if (options.images_for > 0) return d;
   if (d.channels == 0) d.channels = channels_of(d, complain);
-  if (d.named_channels != 0 && d.named_channels != d.channels)
+  if (!d.channel_names.empty() && std::int64_t(d.channel_names.size()) != d.channels)
     complain("{}: names {} channels, the images have {}; add the missing files, or correct the names",
-             (folder / "dataset.json").string(), d.named_channels, d.channels);
+             (folder / "dataset.json").string(), d.channel_names.size(), d.channels);
   if (d.classes.empty()) d.classes = find_classes(d);
   return d;
 }

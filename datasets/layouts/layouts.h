@@ -15,9 +15,9 @@ namespace sagcl::datasets {
 struct Dataset {
   std::string name, layout;
   std::filesystem::path folder;
-  std::int64_t channels = 1;         ///< of every image
-  std::int64_t named_channels = 0;   ///< as dataset.json names them; 0 where it does not
-  std::vector<std::string> classes;  ///< names, classes[0] is the background
+  std::int64_t channels = 1;               ///< of every image
+  std::vector<std::string> channel_names;  ///< as dataset.json names them ("CT", "T1"); empty where it does not
+  std::vector<std::string> classes;        ///< names, classes[0] is the background
   LabelRule labels;
   std::vector<Case> cases;             ///< for training, labelled and unlabelled ones; in the order of a list, else by id
   std::vector<Case> validation, test;  ///< the data set's own parts, where it has them
@@ -78,7 +78,8 @@ struct DatasetNotes {
   LabelRule labels;
   std::string patient_until;
   std::map<std::string, std::string> patients;  ///< case -> patient
-  std::int64_t channels = 0, labelled = 0;      ///< "channel_names" or "modality", "numTraining"; 0 where it does not say
+  std::vector<std::string> channels;            ///< "channel_names" or "modality", "" for one that is no text
+  std::int64_t labelled = 0;                    ///< "numTraining"; 0 where it does not say
   std::vector<std::string> validation;          ///< ids
   struct Pair {
     std::vector<std::string> images;  ///< one file, or one per channel; relative to the folder

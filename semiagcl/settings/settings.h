@@ -81,7 +81,7 @@ struct AugmentSettings {
   std::string strong = "plain";
   /// the strong view of RGB tiles also changes channel gains and saturation
   bool colour = false;
-  bool strong_labelled = true;  ///< labelled images are trained on in the strong view too
+  double strong_labelled = 1;  ///< share of the labelled samples that are trained on in the strong view, too
   /// pairs of labelled images swap a box (mix.box), whatever the method: never, in the supervised warm-up, always
   std::string copy_paste = "never";
 };

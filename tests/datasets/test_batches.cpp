@@ -100,12 +100,21 @@ TEST(Batches, ViewsShareTheirPlace) {
   EXPECT_TRUE(identical(b.weak, strong.weak));
   EXPECT_FALSE(identical(strong.weak, strong.strong));
   BatchSpec mild = spec;
-  mild.strong_labelled = false;
+  mild.strong_labelled = 0;
   const Batch half = make_batch(labelled, unlabelled, mild, 4);
   const std::size_t first = 2 * 4 * 6 * 8 * sizeof(float);
   EXPECT_EQ(std::memcmp(half.strong.bytes_begin(), half.weak.bytes_begin(), first), 0);
   EXPECT_TRUE(std::memcmp(static_cast<char*>(half.strong.bytes_begin()) + first,
                           static_cast<char*>(strong.strong.bytes_begin()) + first, half.strong.bytes() - first) == 0);
+  mild.strong_labelled = 0.3;
+  int strong_ones = 0;
+  for (std::int64_t step = 0; step < 100; ++step) {  // 200 labelled samples
+    const Batch some = make_batch(labelled, unlabelled, mild, step);
+    for (std::size_t j = 0; j < 2; ++j)
+      strong_ones += std::memcmp(static_cast<char*>(some.strong.bytes_begin()) + j * first / 2,
+                                 static_cast<char*>(some.weak.bytes_begin()) + j * first / 2, first / 2) != 0;
+  }
+  EXPECT_NEAR(strong_ones, 60, 20);
 }
 
 /// Also of places that are turned and scaled: the label lies where the image does, and batches are made again alike.

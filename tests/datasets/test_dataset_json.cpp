@@ -102,6 +102,10 @@ TEST(DatasetJson, ChannelNamesMustFit) {
   expect_error([&] { f.open(); }, {"dataset.json", "names 2 channels", "have 1"});
   f.image("imagesTr/a_0001.nii");
   EXPECT_EQ(f.open().channels, 2);
+  EXPECT_EQ(f.open().channel_names, (std::vector<std::string>{"FLAIR", "T1"}));
+  convert_dataset(f.open(), f.s / "copy", {});
+  EXPECT_EQ(open_dataset(f.s / "copy").channel_names, (std::vector<std::string>{"FLAIR", "T1"}));
+  EXPECT_EQ(parse_dataset_json(R"({"modality": {"1": 7, "0": "CT"}})", "x").channels, (std::vector<std::string>{"CT", ""}));
 }
 
 TEST(DatasetJson, ClassesAsTheyAreWritten) {

@@ -93,6 +93,7 @@ TEST(Config, FormerNamesAreUnderstoodAndNoted) {
 }
 
 TEST(Config, FormerValuesAreUnderstood) {
+  EXPECT_EQ(after("augment.strong_labelled=false").augment.strong_labelled, 0);
   EXPECT_EQ(after("augment.copy_paste=true").augment.copy_paste, "always");
   EXPECT_EQ(after("augment.copy_paste=warm_up").augment.copy_paste, "warm_up");
   RunSettings s;

@@ -77,7 +77,7 @@ class Thinned {
 class Looking {
  public:
   explicit Looking(const datasets::Dataset& data) : data_(data) {
-    facts_.channels = data.channels, facts_.classes = data.classes;
+    facts_.channels = data.channels, facts_.channel_names = data.channel_names, facts_.classes = data.classes;
     facts_.share.assign(data.classes.size(), 0);
     facts_.measured = true;
     facts_.lowest = std::numeric_limits<double>::infinity(), facts_.highest = -facts_.lowest;
@@ -146,8 +146,10 @@ DataFacts look_at(const datasets::Dataset& data, const datasets::Split& split) {
 std::vector<std::string> sentences(const DataFacts& f) {
   const auto mm = [](const datasets::Spacing& s) { return fmt::format("{:.3g} x {:.3g} x {:.3g}", s[0], s[1], s[2]); };
   std::vector<std::string> all = {
-      fmt::format("{} labelled, {} unlabelled and {} test cases; {} channel{}, classes {}", f.labelled, f.unlabelled, f.test,
-                  f.channels, f.channels == 1 ? "" : "s", fmt::join(f.classes, ", ")),
+      fmt::format("{} labelled, {} unlabelled and {} test cases; {} channel{}{}, classes {}", f.labelled, f.unlabelled,
+                  f.test, f.channels, f.channels == 1 ? "" : "s",
+                  f.channel_names.empty() ? "" : fmt::format(" ({})", fmt::join(f.channel_names, ", ")),
+                  fmt::join(f.classes, ", ")),
       fmt::format("extents D x H x W: median {}, from {} to {}", engine::to_string(f.extents), engine::to_string(f.smallest),
                   engine::to_string(f.largest)),
       f.measured ? fmt::format("voxels in mm: median {}, from {} to {}", mm(f.spacing), mm(f.finest), mm(f.coarsest))

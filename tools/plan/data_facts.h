@@ -14,6 +14,7 @@ namespace sagcl::tools {
 struct DataFacts {
   std::int64_t labelled = 0, unlabelled = 0, test = 0;  ///< cases
   std::int64_t channels = 1;
+  std::vector<std::string> channel_names;  ///< as dataset.json says; empty where it does not
   std::vector<std::string> classes;
   bool measured = false;                                       ///< every image says how large its voxels are
   engine::Extents extents, smallest, largest;                  ///< median, least and most along D, H, W

@@ -38,6 +38,16 @@ bool has_sides(const std::vector<std::string>& classes) {
   return named("left") && named("right");
 }
 
+/// Why the values should be Hounsfield units or such; empty: they should not. Several channels would need a window each.
+std::string why_hounsfield(const DataFacts& f) {
+  if (f.channels != 1) return "";
+  std::string name = f.channel_names.empty() ? "" : f.channel_names[0];
+  std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return char(std::toupper(c)); });
+  if (name == "CT") return "dataset.json says CT: Hounsfield units or such";
+  const bool unnamed = name.empty() || name.starts_with("CHANNEL");
+  return unnamed && f.lowest < -500 && f.whole_numbers ? "whole numbers far below 0 look like Hounsfield units" : "";
+}
+
 /// What volumes are cut along and how far apart their voxels will lie.
 struct Grid {
   bool flat;
@@ -179,9 +189,8 @@ std::vector<PlanLine> plan_of_data(const DataFacts& f, PatchSize size) {
                    : "mm, the median: voxels differ in size from case to case");
   if (f.channels == 3 && f.whole_numbers && f.lowest >= 0)
     line("data.normalise", quoted("unit"), "three channels of whole numbers: colours, black is 0 and white 1");
-  else if (f.channels == 1 && f.lowest < -500 && f.whole_numbers && f.deviation > 0 && f.low < f.high) {
-    line("data.normalise", quoted("window"),
-         "whole numbers far below 0 look like Hounsfield units, the same in every image");
+  else if (const std::string why = why_hounsfield(f); !why.empty() && f.deviation > 0 && f.low < f.high) {
+    line("data.normalise", quoted("window"), why + ", the same in every image");
     line("data.window", fmt::format("[{:.6g}, {:.6g}, {:.6g}, {:.6g}]", f.low, f.high, f.mean, f.deviation),
          "0.5 and 99.5 per cent, mean and deviation of the labelled voxels: what is looked for, in detail");
   } else line("data.normalise", quoted("z_score"), "of each image: brightness differs from one to the next");

@@ -108,7 +108,8 @@ const std::map<std::string, std::string> former_names = {
 
 /// The same for values: what a setting that took true and false before takes now.
 const std::map<std::string, std::map<std::string, std::string>> former_values = {
-    {"augment.copy_paste", {{"true", "always"}, {"false", "never"}}}};
+    {"augment.copy_paste", {{"true", "always"}, {"false", "never"}}},
+    {"augment.strong_labelled", {{"true", "1"}, {"false", "0"}}}};
 
 std::string current_value(const std::string& key, const std::string& text) {
   const auto setting = former_values.find(key);

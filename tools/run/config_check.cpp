@@ -134,6 +134,9 @@ void check(const RunSettings& s) {
                       "augment.foreground = {}: choose a share of the labelled crops, 0 to 1", s.augment.foreground);
   require<UsageError>(s.augment.place_share >= 0 && s.augment.place_share <= 1,
                       "augment.place_share = {}: choose a share of the samples, 0 to 1", s.augment.place_share);
+  require<UsageError>(s.augment.strong_labelled >= 0 && s.augment.strong_labelled <= 1,
+                      "augment.strong_labelled = {}: choose a share of the labelled samples, 0 to 1",
+                      s.augment.strong_labelled);
   require<UsageError>(s.augment.strong == "plain" || s.augment.strong == "full",
                       "augment.strong = '{}': choose plain or full", s.augment.strong);
   require<UsageError>(s.mix.box > 0 && s.mix.box < 1, "mix.box = {}: choose a share of the crop's sides between 0 and 1",

@@ -166,7 +166,13 @@ TEST(Plan, WhatTheImagesAndNamesSay) {
   ct.lowest = -1024, ct.low = -80, ct.high = 240, ct.mean = 60, ct.deviation = 40;
   EXPECT_EQ(value(plan(ct), "data.normalise"), "\"window\"");
   EXPECT_EQ(value(plan(ct), "data.window"), "[-80, 240, 60, 40]");
-  ct.whole_numbers = false;  // no Hounsfield units
+  ct.channel_names = {"MRI"};  // whatever the values are
+  EXPECT_EQ(value(plan(ct), "data.normalise"), "\"z_score\"");
+  ct.channel_names = {}, ct.whole_numbers = false;  // no Hounsfield units
+  EXPECT_EQ(value(plan(ct), "data.normalise"), "\"z_score\"");
+  ct.channel_names = {"ct"}, ct.lowest = 0;  // shifted, or clipped
+  EXPECT_EQ(value(plan(ct), "data.normalise"), "\"window\"");
+  ct.channels = 2;
   EXPECT_EQ(value(plan(ct), "data.normalise"), "\"z_score\"");
   tools::DataFacts tiles = volumes();
   tiles.channels = 3, tiles.measured = false, tiles.extents = tiles.smallest = tiles.largest = {{1, 224, 224}};
