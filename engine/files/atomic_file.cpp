@@ -12,8 +12,6 @@
 
 namespace sagcl::engine {
 
-namespace {}  // namespace
-
 AtomicFile::AtomicFile(std::filesystem::path file) : file_(std::move(file)) {
   // The temporary name is short whatever the file's is, which may have all the bytes that a name can have.
   static std::atomic<unsigned> counter{0};

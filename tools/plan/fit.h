@@ -1,4 +1,6 @@
 #pragma once
+#include <functional>
+
 #include "tools/plan/plan.h"
 
 /// Patch, width and number of steps by what a step of the training takes on this machine.
@@ -17,7 +19,7 @@ struct StepCost {
 };
 
 /// The highest rung, of those from the lowest up, whose step fits `bytes` of memory and whose least steps fit `seconds`; the
-/// lowest two need only the memory, the lowest nothing. `measure` is asked for one rung after the other, as far as they fit,
+/// lowest need fit neither. `measure` is asked for one rung after the other, as far as they fit,
 /// and never for one that would need more than `bytes` by the one below it: memory grows with voxels times width.
 std::size_t highest_rung(const std::vector<Rung>& rungs, const std::vector<double>& voxels, double seconds, double bytes,
                          const std::function<StepCost(std::size_t)>& measure);

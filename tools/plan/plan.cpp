@@ -21,18 +21,28 @@ namespace {
 constexpr double anisotropic = 4;
 /// Planes that three halvings and a convolution of three can still make use of.
 constexpr std::int64_t few_planes = 24;
+/// Images without voxel sizes that have so many times more pixels across than planes are stacks of thick slices.
+constexpr std::int64_t thick_slices = 8;
 constexpr std::int64_t most_halvings = 4;
+constexpr std::int64_t small_plane = 128;
 
 std::string list(const std::vector<std::string>& items) { return fmt::format("[{}]", fmt::join(items, ", ")); }
 std::string list(const Extents& e) { return fmt::format("[{}, {}, {}]", e[0], e[1], e[2]); }
 std::string quoted(const std::string& text) { return '"' + text + '"'; }
 
-/// A left one and a right one, as kidneys: a mirror would exchange them.
+std::string lower(std::string text) {
+  std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return char(std::tolower(c)); });
+  return text;
+}
+
+/// A left one and a right one, as kidneys: a mirror would exchange them. The chambers of a heart are no twins; the lateral
+/// ventricles of a brain are.
 bool has_sides(const std::vector<std::string>& classes) {
   const auto named = [&](const std::string& side) {
-    return std::any_of(classes.begin(), classes.end(), [&](std::string name) {
-      std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return char(std::tolower(c)); });
-      return name.find(side) != std::string::npos;
+    return std::any_of(classes.begin(), classes.end(), [&](const std::string& of_class) {
+      const std::string name = lower(of_class);
+      const auto says = [&](const char* word) { return name.find(word) != std::string::npos; };
+      return says(side.c_str()) && (says("lateral") || !(says("ventric") || says("atri")));
     });
   };
   return named("left") && named("right");
@@ -41,10 +51,9 @@ bool has_sides(const std::vector<std::string>& classes) {
 /// Why the values should be Hounsfield units or such; empty: they should not. Several channels would need a window each.
 std::string why_hounsfield(const DataFacts& f) {
   if (f.channels != 1) return "";
-  std::string name = f.channel_names.empty() ? "" : f.channel_names[0];
-  std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return char(std::toupper(c)); });
-  if (name == "CT") return "dataset.json says CT: Hounsfield units or such";
-  const bool unnamed = name.empty() || name.starts_with("CHANNEL");
+  const std::string name = lower(f.channel_names.empty() ? "" : f.channel_names[0]);
+  if (name == "ct") return "dataset.json says CT: Hounsfield units or such";
+  const bool unnamed = name.empty() || name.starts_with("channel");
   return unnamed && f.lowest < -500 && f.whole_numbers ? "whole numbers far below 0 look like Hounsfield units" : "";
 }
 
@@ -56,14 +65,23 @@ struct Grid {
   Extents extents;                            // median, then
   Extents halvings{{most_halvings, most_halvings, most_halvings}};
 
-  explicit Grid(const DataFacts& f) : extents(f.extents) {
+  std::int64_t resized = 0;  // side of the squares that planes are made; 0: they stay
+
+  Grid(const DataFacts& f, PatchSize size) : extents(f.extents) {
     const double in_plane = std::max(f.spacing[1], f.spacing[2]), ratio = f.measured ? f.spacing[0] / in_plane : 1;
-    flat = f.largest[0] == 1 || (ratio >= anisotropic && f.extents[0] <= few_planes);
+    const bool thick = !f.measured && f.extents[0] * thick_slices <= std::min(f.extents[1], f.extents[2]);
+    flat = f.largest[0] == 1 || ((ratio >= anisotropic || thick) && f.extents[0] <= few_planes);
     why_flat = f.largest[0] == 1 ? "the images are planes"
+               : flat && thick   ? fmt::format(
+                                       "{} planes of {}x{} pixels must be thick slices, though no file says so: each "
+                                         "for itself",
+                                       f.extents[0], f.extents[1], f.extents[2])
                : flat ? fmt::format("{} planes of {:.3g} mm, {:.1f} times as far apart as pixels: each for itself",
                                     f.extents[0], f.spacing[0], ratio)
                       : "volumes";
-    if (f.measured && differ(f)) {
+    if (flat && size == PatchSize::tiny && std::min(extents[1], extents[2]) > small_plane) {
+      resized = extents[1] = extents[2] = small_plane;
+    } else if (f.measured && differ(f)) {
       for (std::size_t a = flat ? 1 : 0; a < 3; ++a) spacing[a] = std::round(1000 * f.spacing[a]) / 1000;
       extents = datasets::extents_at(f.extents, f.spacing, spacing);
     }
@@ -109,7 +127,7 @@ Extents patch_of(const Grid& grid, std::int64_t most) {
 /// Of a patch: the small one is what a CPU trains on in a second or less, the large ones are the networks' usual.
 std::int64_t most_voxels(PatchSize size, bool flat) {
   switch (size) {
-    case PatchSize::tiny: return flat ? 96 * 96 : 32 * 32 * 32;
+    case PatchSize::tiny: return flat ? small_plane * small_plane : 32 * 32 * 32;
     case PatchSize::small: return flat ? 192 * 192 : 64 * 64 * 48;
     case PatchSize::large: return flat ? 320 * 320 : 112 * 112 * 80;
   }
@@ -118,7 +136,7 @@ std::int64_t most_voxels(PatchSize size, bool flat) {
 
 const char* why_cut(PatchSize size) {
   switch (size) {
-    case PatchSize::tiny: return ", cut to what the memory allows";
+    case PatchSize::tiny: return ", cut to what time or memory allow";
     case PatchSize::small: return ", cut to what a CPU trains on in a second or less";
     case PatchSize::large: return ", cut: there is time for much of the surroundings";
   }
@@ -178,7 +196,7 @@ Plan with_lines(Plan plan, const std::vector<PlanLine>& lines) {
 }
 
 std::vector<PlanLine> plan_of_data(const DataFacts& f, PatchSize size) {
-  const Grid grid(f);
+  const Grid grid(f, size);
   std::vector<PlanLine> lines;
   const auto line = [&](const char* key, const std::string& value, const std::string& reason) {
     lines.push_back({key, value, reason});
@@ -187,6 +205,9 @@ std::vector<PlanLine> plan_of_data(const DataFacts& f, PatchSize size) {
     line("data.spacing", fmt::format("[{}, {}, {}]", grid.spacing[0], grid.spacing[1], grid.spacing[2]),
          grid.flat ? "mm, the median: pixels differ in size from case to case"
                    : "mm, the median: voxels differ in size from case to case");
+  if (grid.resized > 0)
+    line("data.resize", std::to_string(grid.resized),
+         "pixels a side: in little time many steps on coarse images teach more than few on fine ones");
   if (f.channels == 3 && f.whole_numbers && f.lowest >= 0)
     line("data.normalise", quoted("unit"), "three channels of whole numbers: colours, black is 0 and white 1");
   else if (const std::string why = why_hounsfield(f); !why.empty() && f.deviation > 0 && f.low < f.high) {
@@ -223,6 +244,11 @@ std::vector<PlanLine> plan_of_data(const DataFacts& f, PatchSize size) {
                           : "left and right; up, down, front and back look different in a patient");
   line("augment.rotate", grid.flat && !f.measured && patch[1] == patch[2] ? "true" : "false",
        "quarter turns: for images without an up and down alone");
+  if (grid.flat || grid.halves_all_alike()) {
+    line("augment.turn", "20",
+         "degrees at most; with scale and elastic better in four of four trials (docs/experiments.md)");
+    line("augment.scale", "1.2", ""), line("augment.elastic", "0.2", "");
+  } else line("augment.turn", "0", "free turns would take longer voxels for shorter ones");
   line("augment.colour", f.channels == 3 ? "true" : "false", "the strong view changes colours: for three channels");
   Extents image = grid.extents;
   if (grid.flat) image[0] = 1;

@@ -31,7 +31,8 @@ struct PlanWishes {
 /// Which patients are held out for the test, before anything is looked at.
 std::vector<PlanLine> plan_of_parts(const datasets::Dataset& data, const std::string& labelled);
 
-/// Most voxels of a patch: 32x32x32, 64x64x48 or 112x112x80 of a volume, 96x96, 192x192 or 320x320 of a plane.
+/// Most voxels of a patch: 32x32x32, 64x64x48 or 112x112x80 of a volume, 192x192 or 320x320 of a plane. Tiny planes are
+/// whole ones, made 128x128.
 enum class PatchSize { tiny, small, large };
 
 /// What follows from the data alone: dimensions, spacing, patch, batch, grey values, mirrors, crops, method.

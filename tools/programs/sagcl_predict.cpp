@@ -176,7 +176,8 @@ class Predictions {
     if (!o.post_processing.empty()) extras_.post_processing = post_processing(o, ensemble.first());
   }
 
-  /// Goes on where an image cannot be read. Returns why those could not. Throws Stopped when a signal came.
+  /// Goes on where an image cannot be read. Returns why those could not. Throws Stopped when a signal came, IoError where a
+  /// mask cannot be written: the next one could not be, either.
   std::vector<std::string> run(const std::vector<datasets::Case>& cases) {
     tools::Progress progress({.label = "predict", .total = std::int64_t(cases.size())});
     std::vector<std::string> failures;
@@ -187,8 +188,10 @@ class Predictions {
         progress.update(done, one.id, double(part) / double(all));
       };
       tell(0, 1);
+      bool read = false;
       try {
         datasets::Image image = tools::read_case(ensemble_, one, o_.replace_nan);
+        read = true;
         for (const std::string& remark : image.remarks) progress.message(remark);
         const tools::CasePrediction prediction =
             tools::predict_case(ensemble_, one, std::move(image), device_, files_, extras_, tell);
@@ -196,6 +199,7 @@ class Predictions {
         fmt::print("{}\n", prediction.mask.string());
         std::fflush(stdout);
       } catch (const engine::DataError& e) {
+        if (read && dynamic_cast<const engine::IoError*>(&e)) throw;
         failures.push_back(e.what());
         if (cases.size() > 1) progress.message("failed: " + failures.back());
       } catch (const engine::OutOfMemory& e) { fail_for_memory(one, device_, e.what()); } catch (const std::bad_alloc&) {
@@ -252,12 +256,17 @@ int predict(const Options& o) {
   tools::make_folder(o.output);
   tools::catch_signals();
   const engine::Sparing sparing(engine::allocator(engine::Device::cpu()));  // volumes of many sizes, one after the other
+  const char* const goes_on =
+      "stopped; the masks that were written are whole. The same command with --skip-existing goes on";
   std::vector<std::string> failures;
   try {
     failures = Predictions(o, ensemble, device.device, files, asked).run(input.cases);
   } catch (const tools::Stopped&) {
-    tools::say("stopped; the masks that were written are whole. The same command with --skip-existing goes on");
+    tools::say(goes_on);
     return tools::stop_exit_code();
+  } catch (const engine::IoError&) {
+    tools::say(goes_on);
+    throw;
   }
   if (asked) say_least_sure(confidence, o);
   if (failures.size() == 1 && input.cases.size() == 1) engine::fail<engine::DataError>("{}", failures[0]);

@@ -50,6 +50,7 @@ TEST(Plan, SmallVolumes) {
   EXPECT_EQ(value(lines, "train.patch"), "[32, 48, 32]");
   EXPECT_EQ(value(lines, "data.spacing"), "");
   EXPECT_EQ(value(lines, "augment.flip"), "[\"W\"]");
+  EXPECT_EQ(value(lines, "augment.turn"), "20");
   EXPECT_EQ(value(lines, "evaluation.stride"), "");  // nearly a patch each
   EXPECT_EQ(value(lines, "method.preset"), "\"stable\"");
   EXPECT_EQ(value(lines, "train.method"), "\"semi-agcl\"");
@@ -76,14 +77,19 @@ TEST(Plan, PatchesOfEachSize) {
   EXPECT_EQ(value(lines, "train.patch"), "[96, 96, 96]");
   EXPECT_EQ(value(lines, "evaluation.stride"), "[48, 48, 48]");
   f.extents = {{1, 256, 216}}, f.largest = {{1, 256, 216}};
-  EXPECT_EQ(value(tools::plan_of_data(f, tools::PatchSize::tiny), "train.patch"), "[1, 96, 96]");
+  const auto coarse = tools::plan_of_data(f, tools::PatchSize::tiny);
+  EXPECT_EQ(value(coarse, "train.patch"), "[1, 128, 128]");
+  EXPECT_EQ(value(coarse, "data.resize"), "128");
+  EXPECT_EQ(value(coarse, "data.spacing"), "");
+  EXPECT_EQ(value(coarse, "augment.foreground"), "0");
+  EXPECT_EQ(value(tools::plan_of_data(f), "data.resize"), "");
   EXPECT_EQ(value(tools::plan_of_data(f, tools::PatchSize::large), "train.patch"), "[1, 256, 224]");
 }
 
 /// The highest rung that time and memory allow, and nothing is tried that the one below says will not fit.
 TEST(Plan, WhatFitsTheMachineIsChosen) {
   const std::vector<tools::Rung> rungs = {{tools::PatchSize::tiny, 8, 0},
-                                          {tools::PatchSize::small, 8, 0},
+                                          {tools::PatchSize::small, 8, 100},
                                           {tools::PatchSize::small, 16, 600},
                                           {tools::PatchSize::large, 16, 3000}};
   const std::vector<double> voxels = {1, 2, 2, 8};
@@ -102,7 +108,8 @@ TEST(Plan, WhatFitsTheMachineIsChosen) {
   EXPECT_EQ(chosen(240, 1e6), 2u);
   EXPECT_EQ(tried, 3u);  // a step of the largest one takes minutes
   EXPECT_EQ(chosen(230, 1e6), 1u);
-  EXPECT_EQ(chosen(1, 1e6), 1u);    // small enough for any time
+  EXPECT_EQ(chosen(20, 1e6), 1u);
+  EXPECT_EQ(chosen(19, 1e6), 0u);   // there is nothing faster
   EXPECT_EQ(chosen(1e6, 500), 2u);  // of memory
   EXPECT_EQ(tried, 3u);
   EXPECT_EQ(chosen(1e6, 150), 0u);
@@ -120,6 +127,10 @@ TEST(Plan, FewCoarsePlanesAreImages) {
   EXPECT_EQ(value(lines, "train.patch"), "[1, 192, 192]");
   EXPECT_EQ(value(lines, "train.batch"), "8");
   EXPECT_EQ(value(lines, "method.patch_grid"), "\"1x4x4\"");
+  f.measured = false;  // nine planes of 256 pixels speak for themselves
+  EXPECT_EQ(value(plan(f), "network.name"), "\"unet\"");
+  f.extents = {{24, 128, 128}};
+  EXPECT_EQ(value(plan(f), "network.name"), "\"vnet\"");
 }
 
 /// A longer voxel is halved less, an axis of few voxels not to less than one.
@@ -130,6 +141,7 @@ TEST(Plan, VoxelsOfTheDeepestStageAreCubes) {
   f.spacing = f.finest = f.coarsest = {3, 0.8, 0.8};
   auto lines = plan(f);
   EXPECT_EQ(value(lines, "network.halvings"), "[2, 4, 4]");
+  EXPECT_EQ(value(lines, "augment.turn"), "0");
   EXPECT_EQ(value(lines, "train.patch"), "[40, 64, 64]");
   EXPECT_EQ(value(lines, "method.patch_grid"), "\"2x2x2\"");
   EXPECT_EQ(value(lines, "evaluation.stride"), "[20, 32, 32]");
@@ -157,6 +169,10 @@ TEST(Plan, WhatTheImagesAndNamesSay) {
   tools::DataFacts f = volumes();
   f.classes = {"background", "Left kidney", "Right kidney"};
   EXPECT_EQ(value(plan(f), "augment.flip"), "[]");
+  f.classes = {"background", "left lateral ventricle", "right lateral ventricle"};
+  EXPECT_EQ(value(plan(f), "augment.flip"), "[]");
+  f.classes = {"background", "right ventricle", "left ventricle"};  // of a heart: no twins
+  EXPECT_EQ(value(plan(f), "augment.flip"), "[\"W\"]");
   f.classes = {"background", "left ventricle"};  // nothing to exchange it with
   EXPECT_EQ(value(plan(f), "augment.flip"), "[\"W\"]");
   f.unlabelled = 0;
@@ -195,11 +211,11 @@ TEST(Plan, Times) {
 TEST(Plan, IsMadeShownAndTrained) {
   Folders f;
   const std::string data = std::string(SAGCL_SOURCE_DIR) + "/data/hippocampus";
-  const auto shown = run("sagcl-data", {"plan", data, "--labelled", "4", "--time", "20s", "--device", "cpu", "--set",
+  const auto shown = run("sagcl-data", {"plan", data, "--labelled", "4", "--time", "30m", "--device", "cpu", "--set",
                                         "network.width=2", "--set", "train.batch=2"});
   ASSERT_EQ(shown.code, 0) << shown.err;
   for (const char* part : {"4 labelled, ", "patch = [32, 48, 32]", "# volumes", "width = 2", "steps = ", "labelled = \"4\"",
-                           "20 s for the training", "held back", " of memory free", "for 32x48x32 at 2"})
+                           "30 min 00 s for the training", "held back", " of memory free", "for 32x48x32 at 2"})
     EXPECT_TRUE(contains(shown.out, part)) << part << "\n" << shown.out;
   std::ofstream(f("plan.toml")) << shown.out;
   const auto printed = run("sagcl-train", {"--config", f("plan.toml"), "--data", data, "--print-config"});
