@@ -43,7 +43,7 @@ Tensor apply(const NormGeometry& g, const NormSpec& spec, const Tensor& x, const
 Variable normalise(const char* op, const NormGeometry& g, const NormSpec& spec, bool fixed, const Variable& x,
                    const Variable& gamma, const Variable& beta, const Tensor& mean, const Tensor& variance) {
   const Tensor y = apply(g, spec, x.value(), mean, variance, gamma.value(), beta.value());
-  const Tensor scale = gamma.value(), shift = beta.value();
+  const Tensor &scale = gamma.value(), &shift = beta.value();
   return record(
       {op, spec}, {x, gamma, beta, Variable(mean), Variable(variance)}, y,
       [=, x = x.saved()](Tensor dy) -> Gradients {
