@@ -115,6 +115,7 @@ int run_program(CLI::App& app, int argc, char** argv, const std::string& example
     print_error(name, usage_message(app, e));
     return exit_usage;
   }
+  std::signal(SIGXFSZ, SIG_IGN);  // a file that may not grow (ulimit -f) is a write that fails, and says so
   try {
     const int code = body();
     if (std::fflush(stdout) != 0) engine::fail<engine::IoError>("the results could not be written to standard output");

@@ -303,6 +303,22 @@ TEST(Predict, GoesOnWhereAnImageCannotBeRead) {
   EXPECT_EQ(files_in(f("masks")), (Names{"a.nii.gz", "c.nii.gz"}));
 }
 
+/// A mask that cannot be written is no image that cannot be read: the next one could not be written, either.
+TEST(Predict, StopsWhereAMaskCannotBeWritten) {
+  Folders f;
+  write_checkpoint(f("c.safetensors"), {.network = "vnet"});
+  for (const char* id : {"a", "b", "c"}) write_volume(f("pred") + "/" + id + ".nii.gz");
+  const auto stopped = predict(f, {"--probabilities"}, "ulimit -f 8;");  // files of at most 4 KiB
+  EXPECT_EQ(stopped.code, 74);
+  EXPECT_TRUE(contains(stopped.err, "a.nii: writing failed: File too large; free some space or choose another folder"));
+  EXPECT_TRUE(contains(stopped.err, "The same command with --skip-existing goes on"));
+  EXPECT_FALSE(contains(stopped.err, "b.nii"));
+  const auto on = predict(f, {"--probabilities", "--skip-existing"});
+  EXPECT_EQ(on.code, 0) << on.err;
+  EXPECT_EQ(files_in(f("masks")), (Names{"a.nii.gz", "b.nii.gz", "c.nii.gz", "probabilities/a.nii", "probabilities/b.nii",
+                                         "probabilities/c.nii"}));
+}
+
 TEST(Predict, TakesTheLongestNamesAndRefusesLonger) {
   Folders f;
   write_checkpoint(f("c.safetensors"), {.network = "vnet"});
