@@ -37,6 +37,8 @@ TEST(Program, EveryKindOfMistakeHasItsExitCode) {
   EXPECT_EQ(code_of(engine::NonFiniteError("x")), 76);
   EXPECT_EQ(code_of(tools::Stopped()), 130);
   std::string text;
+  EXPECT_EQ(code_of(std::system_error(EAGAIN, std::generic_category()), &text), 71);
+  EXPECT_TRUE(contains(text, "--threads"));
   EXPECT_EQ(code_of(std::runtime_error("odd"), &text), 1);
   EXPECT_EQ(text, "internal: odd");
 }

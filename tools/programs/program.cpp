@@ -9,6 +9,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <new>
+#include <system_error>
 
 #include "tools/programs/signals.h"
 #include "tools/programs/version.h"
@@ -92,6 +93,11 @@ int exit_code_of_current_exception(std::string& message) {
   } catch (const fs::filesystem_error& e) {
     message = e.what();
     return exit_io;
+  } catch (const std::system_error& e) {
+    const bool threads = e.code() == std::errc::resource_unavailable_try_again;
+    message =
+        threads ? "the system starts no more threads: ask for fewer with --threads, or allow more (ulimit -u)" : e.what();
+    return threads ? exit_no_memory : exit_io;
   } catch (const std::exception& e) {
     message = fmt::format("internal: {}", e.what());
     return exit_internal;
