@@ -13,7 +13,6 @@ using engine::Dtype;
 using engine::Shape;
 using engine::Tensor;
 using tests::contains;
-using tests::expect_error;
 using tests::Folders;
 using tests::Names;
 using tests::readers;
