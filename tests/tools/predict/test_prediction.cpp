@@ -9,7 +9,6 @@
 
 // sagcl-predict: what it leaves behind.
 using namespace sagcl;
-using engine::Dtype;
 using engine::Shape;
 using engine::Tensor;
 using tests::contains;
