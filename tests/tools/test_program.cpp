@@ -1,5 +1,7 @@
 #include <algorithm>
+#include <cerrno>
 #include <cmath>
+#include <system_error>
 
 #include "tests/tools/tools_support.h"
 #include "tools/programs/progress.h"
