@@ -43,13 +43,12 @@ void add_sample(Batch& batch, const Sample& sample, const BatchSpec& spec, std::
   }
   const Tensor weak = cut(sample.image, spec.weak.crop, place);
   insert<float>(batch.weak, j, weak);
-  if (labelled && !Generator(spec.seed, "strong labelled", std::uint64_t(batch.step))
-                       .fork(std::uint64_t(number))
-                       .coin(spec.strong_labelled)) {
-    insert<float>(batch.strong, j, weak);
-  } else {
+  Generator coin = Generator(spec.seed, "strong labelled", std::uint64_t(batch.step)).fork(std::uint64_t(number));
+  if (!labelled || coin.coin(spec.strong_labelled)) {
     Generator intensity_random = Generator(spec.seed, "intensity", std::uint64_t(batch.step)).fork(std::uint64_t(number));
     insert<float>(batch.strong, j, strengthen(weak, spec.strong, intensity_random));
+  } else {
+    insert<float>(batch.strong, j, weak);
   }
   if (labelled) {
     Tensor label = cut(label_of(sample), spec.weak.crop, place).to(Dtype::i32);

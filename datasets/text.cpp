@@ -35,6 +35,13 @@ std::string read_text(const std::filesystem::path& file) {
   return text;
 }
 
+std::string lower(std::string_view text) {
+  std::string out(text);
+  for (char& c : out)
+    if (c >= 'A' && c <= 'Z') c = char(c - 'A' + 'a');
+  return out;
+}
+
 std::string printable(std::string_view name) {
   std::string out;
   while (!name.empty()) {

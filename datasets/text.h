@@ -25,6 +25,9 @@ std::optional<T> number_in(std::string_view text) {
   return value;
 }
 
+/// With the letters A to Z small.
+std::string lower(std::string_view text);
+
 /// "1 channel", "3 channels".
 std::string counted(std::int64_t count, std::string_view what);
 

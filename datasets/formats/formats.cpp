@@ -1,7 +1,5 @@
 #include "datasets/formats/formats.h"
 
-#include <cctype>
-
 #include "datasets/formats/array_file.h"
 #include "datasets/formats/nifti.h"
 #include "datasets/formats/nrrd.h"
@@ -49,11 +47,6 @@ StoredLabel hdf5_label(const path& file, Axes axes) {
 constexpr Format formats[] = {{".nii.gz", nifti, label<nifti>}, {".nii", nifti, label<nifti>}, {".nrrd", nrrd, label<nrrd>},
                               {".nhdr", nrrd, label<nrrd>},     {".png", png, png_label},      {".h5", hdf5, hdf5_label},
                               {".npy", npy, label<npy>}};
-
-std::string lower(std::string text) {
-  for (char& c : text) c = char(std::tolower(static_cast<unsigned char>(c)));
-  return text;
-}
 
 const Format* format_of(const path& file) {
   const std::string name = lower(file.filename().string());

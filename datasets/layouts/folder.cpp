@@ -1,7 +1,6 @@
 #include "datasets/layouts/folder.h"
 
 #include <algorithm>
-#include <cctype>
 
 #include "datasets/formats/formats.h"
 #include "datasets/text.h"
@@ -21,8 +20,7 @@ bool is_litter(const std::string& name) { return name.starts_with('.') || name =
 std::string ending_of(const fs::path& file) {
   std::string ending = file.extension().string();
   if (ending == ".gz" || ending == ".bz2" || ending == ".zst") ending = file.stem().extension().string() + ending;
-  for (char& c : ending) c = char(std::tolower(static_cast<unsigned char>(c)));
-  return ending;
+  return lower(ending);
 }
 
 void add(ImageFolder& in, const fs::path& file) {

@@ -188,6 +188,10 @@ class Predictions {
         progress.update(done, one.id, double(part) / double(all));
       };
       tell(0, 1);
+      const auto failed = [&](const std::string& why) {
+        failures.push_back(why);
+        if (cases.size() > 1) progress.message("failed: " + why);
+      };
       bool read = false;
       try {
         datasets::Image image = tools::read_case(ensemble_, one, o_.replace_nan);
@@ -198,13 +202,12 @@ class Predictions {
         if (confidence_) confidence_->set({one.id, one.patient, prediction.expected_dice}), confidence_->write();
         fmt::print("{}\n", prediction.mask.string());
         std::fflush(stdout);
-      } catch (const engine::DataError& e) {
-        if (read && dynamic_cast<const engine::IoError*>(&e)) throw;
-        failures.push_back(e.what());
-        if (cases.size() > 1) progress.message("failed: " + failures.back());
-      } catch (const engine::OutOfMemory& e) { fail_for_memory(one, device_, e.what()); } catch (const std::bad_alloc&) {
-        fail_for_memory(one, engine::Device::cpu(), "the system gives none");
-      }
+      } catch (const engine::IoError& e) {
+        if (read) throw;
+        failed(e.what());
+      } catch (const engine::DataError& e) { failed(e.what()); } catch (const engine::OutOfMemory& e) {
+        fail_for_memory(one, device_, e.what());
+      } catch (const std::bad_alloc&) { fail_for_memory(one, engine::Device::cpu(), "the system gives none"); }
       progress.update(++done, one.id);
     }
     return failures;
