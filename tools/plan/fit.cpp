@@ -10,6 +10,7 @@
 #include "tools/programs/program.h"
 #include "tools/programs/progress.h"
 #include "tools/programs/text_table.h"
+#include "tools/run/config.h"
 #include "tools/run/run_data.h"
 
 namespace sagcl::tools {
@@ -18,15 +19,47 @@ using semiagcl::RunSettings;
 
 namespace {
 
-/// On ACDC in five minutes 922 steps on 128x128 were better than 400 on 192x192 (docs/experiments.md); with a width of 4 a
+struct Size {
+  PatchSize patch;
+  std::int64_t width;
+  double least_steps;
+};
+/// On ACDC in five minutes 1000 steps on 128x128 were better than 400 on 192x192 (docs/experiments.md); with a width of 4 a
 /// V-Net lost a class altogether.
-const std::vector<Rung> ladder = {
+constexpr Size sizes[] = {
     {PatchSize::tiny, 8, 0}, {PatchSize::small, 8, 800}, {PatchSize::small, 16, 1000}, {PatchSize::large, 16, 3000}};
 constexpr double most_steps = 20000;
 constexpr double time_share = 0.85;   // the rest reads, evaluates and writes
 constexpr double memory_share = 0.4;  // of what is free
 
-double voxels_of(const RunSettings& s) { return double(s.train.patch[0] * s.train.patch[1] * s.train.patch[2]); }
+/// A plan of one size, with what the user sets.
+struct Candidate {
+  std::vector<PlanLine> lines;  // the last is the width
+  RunSettings settings;
+  Rung rung;
+};
+
+/// From the least work up. What the user sets holds for all, so some become alike or impossible: they are left out.
+/// UsageError for what cannot be trained at all.
+std::vector<Candidate> candidates(const std::vector<PlanLine>& parts, const DataFacts& facts, const PlanWishes& wishes) {
+  std::vector<Candidate> all;
+  for (const Size& size : sizes) {
+    std::vector<PlanLine> lines = parts;
+    const std::vector<PlanLine> of_data = plan_of_data(facts, size.patch);
+    lines.insert(lines.end(), of_data.begin(), of_data.end());
+    lines.push_back({"network.width", std::to_string(size.width), ""});
+    const RunSettings s = settings_with(lines, wishes);
+    lines.back().value = std::to_string(s.network.width);
+    // Voxels that the user chose are not made coarser.
+    if (size.patch == PatchSize::tiny && !s.data.spacing.empty() && s.data.resize > 0) continue;
+    check(s);
+    const double work = double(s.train.patch[0] * s.train.patch[1] * s.train.patch[2] * s.network.width);
+    // Tiny is left out where it is hardly less work than small.
+    if (size.patch == PatchSize::small && all.size() == 1 && work < 2 * all[0].rung.work) all.clear();
+    if (all.empty() || work != all.back().rung.work) all.push_back({std::move(lines), s, {work, size.least_steps}});
+  }
+  return all;
+}
 
 /// Of a step behind the first, of the method's own phase or of the supervised one.
 StepCost cost_of_phase(RunSettings s, const semiagcl::TrainingData& data, engine::Device device, bool own_phase) {
@@ -57,12 +90,12 @@ StepCost cost_of(const RunSettings& s, const semiagcl::TrainingData& data, engin
 
 }  // namespace
 
-std::size_t highest_rung(const std::vector<Rung>& rungs, const std::vector<double>& voxels, double seconds, double bytes,
+std::size_t highest_rung(const std::vector<Rung>& rungs, double seconds, double bytes,
                          const std::function<StepCost(std::size_t)>& measure) {
   std::size_t best = 0;
   StepCost below = measure(0);
   for (std::size_t i = 1; i < rungs.size(); ++i) {
-    const double growth = voxels[i] * double(rungs[i].width) / (voxels[i - 1] * double(rungs[i - 1].width));
+    const double growth = rungs[i].work / rungs[i - 1].work;
     if (growth * below.bytes > bytes) break;
     if (rungs[i].least_steps * growth * below.seconds > 2 * seconds) break;  // time may grow more slowly, not by half
     below = measure(i);
@@ -78,34 +111,23 @@ Plan fit_to_machine(Plan plan, const DataFacts& facts, const PlanWishes& wishes)
   plan.seen.push_back(fmt::format("machine: {}, {} threads, {} of memory free; {} for the training", choice.text,
                                   engine::threads(), size_text(std::size_t(free)), duration_text(60 * wishes.minutes)));
 
-  // What the user sets holds on every rung, so some become alike.
+  std::vector<Candidate> all = candidates(plan.lines, facts, wishes);
   std::vector<Rung> rungs;
-  std::vector<RunSettings> settings;
-  std::vector<std::vector<PlanLine>> lines;
-  std::vector<double> voxels;
-  for (Rung rung : ladder) {
-    std::vector<PlanLine> of_rung = with_lines(plan, plan_of_data(facts, rung.size)).lines;
-    of_rung.push_back({"network.width", std::to_string(rung.width), ""});
-    const RunSettings s = settings_with(of_rung, wishes);
-    rung.width = s.network.width, of_rung.back().value = std::to_string(rung.width);
-    if (!rungs.empty() && rungs.back().width == rung.width && voxels.back() == voxels_of(s)) continue;
-    if (rungs.size() == 1 && rungs.back().width == rung.width && 2 * voxels.back() > voxels_of(s))  // hardly less work
-      rungs.clear(), settings.clear(), lines.clear(), voxels.clear();
-    rungs.push_back(rung), settings.push_back(s), lines.push_back(std::move(of_rung)), voxels.push_back(voxels_of(s));
-  }
-
-  const RunData data = load_run_data(settings[0], wishes.split, nullptr, 4);
+  for (const Candidate& one : all) rungs.push_back(one.rung);
+  // Of the last: images as fine as they are. A step takes what its patch takes, whatever that is cut from.
+  const RunData data = load_run_data(all.back().settings, wishes.split, nullptr, 4);
   std::vector<StepCost> costs;
   std::string tried;
   const double seconds = time_share * 60 * wishes.minutes;
-  const std::size_t best = highest_rung(rungs, voxels, seconds, bytes, [&](std::size_t i) {
-    costs.push_back(cost_of(settings[i], data.training, choice.device));
+  const std::size_t best = highest_rung(rungs, seconds, bytes, [&](std::size_t i) {
+    const RunSettings& s = all[i].settings;
+    costs.push_back(cost_of(s, data.training, choice.device));
     tried +=
         fmt::format("{}{} ms and {} for {} at {}", tried.empty() ? "a step takes " : ", ", number(1e3 * costs[i].seconds, 0),
-                    size_text(std::size_t(costs[i].bytes)), fmt::join(settings[i].train.patch, "x"), rungs[i].width);
+                    size_text(std::size_t(costs[i].bytes)), fmt::join(s.train.patch, "x"), s.network.width);
     return costs[i];
   });
-  plan.lines = std::move(lines[best]);
+  plan.lines = std::move(all[best].lines);
   plan.lines.back().reason = tried + (costs[best].bytes > bytes ? ": more than two fifths of the free memory, if it suffices"
                                                                 : ": the most that leaves enough steps");
   const double steps = std::clamp(std::floor(seconds / costs[best].seconds / 50) * 50, 50.0, most_steps);

@@ -41,9 +41,6 @@ std::vector<PlanLine> plan_of_data(const DataFacts& facts, PatchSize size = Patc
 /// Looks at the data, then fits patch, width and number of steps to the machine and the time (fit.h). Says what it does.
 Plan make_plan(const PlanWishes& wishes);
 
-/// The plan with more lines behind its own.
-Plan with_lines(Plan plan, const std::vector<PlanLine>& lines);
-
 /// Settings with the lines of a plan, then what the user sets.
 semiagcl::RunSettings settings_with(const std::vector<PlanLine>& lines, const PlanWishes& wishes);
 

@@ -1,5 +1,6 @@
 #include "tools/plan/plan.h"
 
+#include "datasets/phantom.h"
 #include "tests/tools/tools_support.h"
 #include "tools/plan/fit.h"
 #include "tools/run/config.h"
@@ -88,18 +89,13 @@ TEST(Plan, PatchesOfEachSize) {
 
 /// The highest rung that time and memory allow, and nothing is tried that the one below says will not fit.
 TEST(Plan, WhatFitsTheMachineIsChosen) {
-  const std::vector<tools::Rung> rungs = {{tools::PatchSize::tiny, 8, 0},
-                                          {tools::PatchSize::small, 8, 100},
-                                          {tools::PatchSize::small, 16, 600},
-                                          {tools::PatchSize::large, 16, 3000}};
-  const std::vector<double> voxels = {1, 2, 2, 8};
+  const std::vector<tools::Rung> rungs = {{1, 0}, {2, 100}, {4, 600}, {16, 3000}};
   std::size_t tried;
   const auto chosen = [&](double seconds, double bytes) {
     tried = 0;
-    return tools::highest_rung(rungs, voxels, seconds, bytes, [&](std::size_t i) {
+    return tools::highest_rung(rungs, seconds, bytes, [&](std::size_t i) {
       ++tried;
-      const double work = voxels[i] * double(rungs[i].width) / 8;
-      return tools::StepCost{0.1 * work, 100 * work};
+      return tools::StepCost{0.1 * rungs[i].work, 100 * rungs[i].work};
     });
   };
   EXPECT_EQ(chosen(1e6, 1e6), 3u);
@@ -206,6 +202,28 @@ TEST(Plan, Times) {
   EXPECT_DOUBLE_EQ(tools::minutes_of("90s"), 1.5);
   for (const char* wrong : {"", "30", "m", "-1m", "0h", "1d", "nanm"})
     expect_error<engine::UsageError>([&] { tools::minutes_of(wrong); }, {"--time", "30m"});
+}
+
+/// In little time planes are made coarse, but not where the user says how large a crop or a voxel is.
+TEST(Plan, WhatTheUserSetsIsNotMadeCoarser) {
+  Folders f;
+  datasets::write_phantoms(f("planes"), {.extents = {{1, 160, 160}}}, 4, 1, 0);
+  const auto shown = [&](const std::vector<std::string>& set) {
+    std::vector<std::string> words = {"plan", f("planes"), "--time", "1s", "--device", "cpu", "--set", "network.width=2"};
+    for (const std::string& one : set) words.insert(words.end(), {"--set", one});
+    return run("sagcl-data", words);
+  };
+  for (const char* chosen : {"train.patch=[1,64,64]", "data.spacing=[0,2,2]"}) {
+    const auto plan = shown({chosen});
+    EXPECT_EQ(plan.code, 0) << plan.err;
+    EXPECT_TRUE(contains(plan.out, "steps = "));
+    EXPECT_FALSE(contains(plan.out, "resize = ")) << chosen;
+  }
+  const auto twice = shown({"data.spacing=[0,2,2]", "data.resize=64"}), small = shown({"train.patch=[1,32,32]"});
+  EXPECT_EQ(twice.code, 2);
+  EXPECT_TRUE(contains(twice.err, "leave one out"));
+  EXPECT_EQ(small.code, 2);
+  EXPECT_TRUE(contains(small.err, "method.patch_grid: 4 patches leave 8 voxels"));
 }
 
 TEST(Plan, IsMadeShownAndTrained) {
