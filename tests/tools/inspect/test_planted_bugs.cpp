@@ -19,7 +19,7 @@ using autograd::Variable;
 
 /// x² with the gradient `factor` x dy.
 Variable square(const Variable& v, double factor) {
-  const Tensor x = v.value();
+  const Tensor& x = v.value();
   return autograd::record("planted_square", {v}, ops::square(Variable(x)).value(),
                           [x, factor](Tensor dy) -> autograd::Gradients {
                             return {ops::scale(ops::multiply(Variable(x), Variable(dy)), factor).value()};
