@@ -1,7 +1,11 @@
 #pragma once
 #include <algorithm>
 #include <cstdint>
+#include <exception>
 #include <functional>
+#include <optional>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 namespace sagcl::engine {
@@ -45,6 +49,28 @@ T parallel_sum(std::int64_t n, F&& f) {
   T total = 0;
   for (T s : partial) total += s;
   return total;
+}
+
+/// take(i, make(i)) for i in [0, n): `make` on several threads, `take` on the caller's, in order; at most threads() results
+/// wait. Of several failures the one of the lowest i is thrown, whichever thread was faster.
+template <class Make, class Take>
+void make_in_order(std::int64_t n, Make&& make, Take&& take) {
+  using Made = std::invoke_result_t<Make&, std::int64_t>;
+  for (std::int64_t first = 0; first < n;) {
+    const std::int64_t end = std::min<std::int64_t>(n, first + threads());
+    std::vector<std::optional<Made>> made(std::size_t(end - first));
+    std::vector<std::exception_ptr> failed(made.size());
+    run_parts(end - first, [&](std::int64_t part) {
+      const std::size_t p = std::size_t(part);
+      try {
+        made[p].emplace(make(first + part));
+      } catch (...) { failed[p] = std::current_exception(); }
+    });
+    for (std::size_t p = 0; first < end; ++first, ++p) {
+      if (failed[p]) std::rethrow_exception(failed[p]);
+      take(first, std::move(*made[p]));
+    }
+  }
 }
 
 }  // namespace sagcl::engine

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "datasets/load.h"
+#include "engine/parallel.h"
 #include "tools/programs/progress.h"
 #include "tools/programs/signals.h"
 
@@ -74,34 +75,53 @@ class Thinned {
   std::size_t n_ = 0, every_ = 1;
 };
 
+/// What is looked for in one case. `values`: of the labelled voxels, in order; empty without a label.
+struct Look {
+  engine::Shape shape;
+  datasets::Geometry geometry;
+  double lowest = std::numeric_limits<double>::infinity(), highest = -lowest, annotated = 0;
+  bool whole_numbers = true;
+  std::vector<double> voxels;  // per class
+  std::vector<float> values = {};
+};
+
+Look look(const datasets::Dataset& data, const Case& one, bool with_label) {
+  const Image image = datasets::load_image(one, data.channels);
+  Look l{.shape = image.voxels.shape(), .geometry = image.geometry, .voxels = std::vector<double>(data.classes.size())};
+  const float* const x = image.voxels.data<float>();
+  for (std::int64_t i = 0; i < image.voxels.size(); ++i) {
+    l.lowest = std::min(l.lowest, double(x[i])), l.highest = std::max(l.highest, double(x[i]));
+    l.whole_numbers = l.whole_numbers && x[i] == std::floor(x[i]);
+  }
+  if (!with_label) return l;
+  const Tensor label = datasets::load_label(one, image, data.labels, data.n_classes()).classes;
+  for (std::int64_t i = 0; i < label.size(); ++i) {
+    const std::uint8_t k = label.data<std::uint8_t>()[i];
+    if (k == datasets::not_annotated) continue;
+    ++l.voxels[k], ++l.annotated;
+    if (k > 0) l.values.push_back(x[i * l.shape[3]]);
+  }
+  return l;
+}
+
 class Looking {
  public:
-  explicit Looking(const datasets::Dataset& data) : data_(data) {
+  explicit Looking(const datasets::Dataset& data) {
     facts_.channels = data.channels, facts_.channel_names = data.channel_names, facts_.classes = data.classes;
     facts_.share.assign(data.classes.size(), 0);
     facts_.measured = true;
     facts_.lowest = std::numeric_limits<double>::infinity(), facts_.highest = -facts_.lowest;
   }
 
-  void add(const Case& one, bool with_label) {
-    const Image image = datasets::load_image(one, data_.channels);
-    const engine::Shape& s = image.voxels.shape();
-    extents_.add(std::array{s[0], s[1], s[2]}), spacings_.add(image.geometry.spacing);
-    facts_.measured = facts_.measured && image.geometry.measured;
-    facts_.orientations.add(one.id, image.geometry);
-    const float* const x = image.voxels.data<float>();
-    for (std::int64_t i = 0; i < image.voxels.size(); ++i) {
-      facts_.lowest = std::min(facts_.lowest, double(x[i])), facts_.highest = std::max(facts_.highest, double(x[i]));
-      facts_.whole_numbers = facts_.whole_numbers && x[i] == std::floor(x[i]);
-    }
-    if (!with_label) return;
-    const Tensor label = datasets::load_label(one, image, data_.labels, data_.n_classes()).classes;
-    for (std::int64_t i = 0; i < label.size(); ++i) {
-      const std::uint8_t k = label.data<std::uint8_t>()[i];
-      if (k == datasets::not_annotated) continue;
-      ++facts_.share[k], ++annotated_;
-      if (k > 0) foreground_.add(x[i * s[3]]);
-    }
+  void add(const std::string& id, const Look& l) {
+    extents_.add(std::array{l.shape[0], l.shape[1], l.shape[2]}), spacings_.add(l.geometry.spacing);
+    facts_.measured = facts_.measured && l.geometry.measured;
+    facts_.orientations.add(id, l.geometry);
+    facts_.lowest = std::min(facts_.lowest, l.lowest), facts_.highest = std::max(facts_.highest, l.highest);
+    facts_.whole_numbers = facts_.whole_numbers && l.whole_numbers;
+    for (std::size_t k = 0; k < l.voxels.size(); ++k) facts_.share[k] += l.voxels[k];
+    annotated_ += l.annotated;
+    for (const float v : l.values) foreground_.add(v);
   }
 
   DataFacts facts() {
@@ -114,7 +134,6 @@ class Looking {
   }
 
  private:
-  const datasets::Dataset& data_;
   DataFacts facts_;
   Columns<std::int64_t> extents_;
   Columns<double> spacings_;
@@ -129,11 +148,14 @@ DataFacts look_at(const datasets::Dataset& data, const datasets::Split& split) {
   Progress progress({.label = "look", .total = std::int64_t(split.labelled.size() + split.unlabelled.size())});
   std::int64_t done = 0;
   const auto add = [&](const std::vector<std::string>& ids, bool with_label) {
-    for (const std::string& id : ids) {
-      leave_if_asked();
-      looking.add(datasets::find_case(data, id), with_label);
-      progress.update(++done, id);
-    }
+    engine::make_in_order(
+        std::int64_t(ids.size()),
+        [&](std::int64_t i) { return look(data, datasets::find_case(data, ids[std::size_t(i)]), with_label); },
+        [&](std::int64_t i, const Look& l) {
+          leave_if_asked();
+          looking.add(ids[std::size_t(i)], l);
+          progress.update(++done, ids[std::size_t(i)]);
+        });
   };
   add(split.labelled, true), add(split.unlabelled, false);
   progress.finish();

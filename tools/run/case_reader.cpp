@@ -155,32 +155,24 @@ void CaseReader::warn_of_memory() {
 void CaseReader::read_all(const std::vector<std::string>& ids, bool with_labels, std::vector<Sample>& samples) {
   const auto begun = std::chrono::steady_clock::now();
   std::optional<Progress> progress;  // where it takes long
-  for (std::size_t first = 0; first < ids.size();) {
+  const auto make = [&](std::int64_t i) {
+    const std::string& id = ids[std::size_t(i)];
+    return cache_ ? cached(id, with_labels, [&] { return made(id, with_labels); }) : made(id, with_labels);
+  };
+  engine::make_in_order(std::int64_t(ids.size()), make, [&](std::int64_t i, Sample&& sample) {
     leave_if_asked();
-    const std::size_t n = std::min<std::size_t>(ids.size() - first, std::size_t(engine::threads()));
-    std::vector<std::exception_ptr> failures(n);
-    engine::run_parts(std::int64_t(n), [&](std::int64_t part) {
-      const std::size_t i = std::size_t(part);
-      const Make make = [&] { return made(ids[first + i], with_labels); };
-      try {
-        samples[first + i] = cache_ ? cached(ids[first + i], with_labels, make) : make();
-      } catch (...) { failures[i] = std::current_exception(); }
-    });
-    for (const std::exception_ptr& failure : failures)  // of the first case, whichever thread was faster
-      if (failure) std::rethrow_exception(failure);
-    for (const std::size_t end = first + n; first < end; ++first) {
-      Sample& sample = samples[first];
-      orientations_.add(ids[first], sample.geometry);
-      ++read_, bytes_ += sample.bytes(), image_bytes_ += sample.image.bytes();
-      if (!cache_ && in_memory_ + sample.bytes() > budget_) begin_cache(read_ - 1);
-      if (cache_ && !sample.image.is_borrowed()) sample = cached(ids[first], with_labels, [&] { return sample; });
-      else if (!cache_) in_memory_ += sample.bytes();
-    }
+    const std::string& id = ids[std::size_t(i)];
+    orientations_.add(id, sample.geometry);
+    ++read_, bytes_ += sample.bytes(), image_bytes_ += sample.image.bytes();
+    if (!cache_ && in_memory_ + sample.bytes() > budget_) begin_cache(read_ - 1);
+    if (cache_ && !sample.image.is_borrowed()) sample = cached(id, with_labels, [&] { return sample; });
+    else if (!cache_) in_memory_ += sample.bytes();
+    samples[std::size_t(i)] = std::move(sample);
     warn_of_memory();
     if (!progress && std::chrono::steady_clock::now() - begun > std::chrono::seconds(5))
-      progress.emplace(ProgressSpec{.label = "read", .total = std::int64_t(ids.size()), .start = std::int64_t(first)});
-    if (progress) progress->update(std::int64_t(first), size_text(bytes_));
-  }
+      progress.emplace(ProgressSpec{.label = "read", .total = std::int64_t(ids.size()), .start = i + 1});
+    if (progress) progress->update(i + 1, size_text(bytes_));
+  });
 }
 
 }  // namespace sagcl::tools
