@@ -185,7 +185,7 @@ std::vector<PlanLine> plan_of_parts(const datasets::Dataset& data, const std::st
   return lines;
 }
 
-std::vector<PlanLine> plan_of_data(const DataFacts& f, PatchSize size) {
+std::vector<PlanLine> plan_of_data(const DataFacts& f, PatchSize size, std::int64_t batch_of_planes) {
   const Grid grid(f, size);
   std::vector<PlanLine> lines;
   const auto line = [&](const char* key, const std::string& value, const std::string& reason) {
@@ -217,7 +217,9 @@ std::vector<PlanLine> plan_of_data(const DataFacts& f, PatchSize size) {
            grid.resamples() ? " at that spacing" : "",
            grid.halves_all_alike() ? "16" : engine::to_string(Extents{{grid.stride(0), grid.stride(1), grid.stride(2)}}),
            patch_of(grid, std::int64_t(1) << 40) == patch ? "" : why_cut(size)));
-  line("train.batch", grid.flat ? "8" : "4", "pairs swap boxes, so an even number");
+  line("train.batch", std::to_string(grid.flat ? batch_of_planes : 4),
+       grid.flat && batch_of_planes < 8 ? "pairs swap boxes, so an even number; in little time more steps teach more than 8"
+                                        : "pairs swap boxes, so an even number");
   line("train.unlabelled", quoted(grid.flat ? "beside" : "half"),
        grid.flat ? "as many unlabelled ones on top: the labelled ones stay"
                  : "of the batch; the supervised half of the training has all four labelled");

@@ -36,7 +36,8 @@ std::vector<PlanLine> plan_of_parts(const datasets::Dataset& data, const std::st
 enum class PatchSize { tiny, small, large };
 
 /// What follows from the data alone: dimensions, spacing, patch, batch, grey values, mirrors, crops, method.
-std::vector<PlanLine> plan_of_data(const DataFacts& facts, PatchSize size = PatchSize::small);
+std::vector<PlanLine> plan_of_data(const DataFacts& facts, PatchSize size = PatchSize::small,
+                                   std::int64_t batch_of_planes = 8);
 
 /// Looks at the data, then fits patch, width and number of steps to the machine and the time (fit.h). Says what it does.
 Plan make_plan(const PlanWishes& wishes);

@@ -85,6 +85,9 @@ TEST(Plan, PatchesOfEachSize) {
   EXPECT_EQ(value(coarse, "augment.foreground"), "0");
   EXPECT_EQ(value(tools::plan_of_data(f), "data.resize"), "");
   EXPECT_EQ(value(tools::plan_of_data(f, tools::PatchSize::large), "train.patch"), "[1, 256, 224]");
+  EXPECT_EQ(value(coarse, "train.batch"), "8");
+  EXPECT_EQ(value(tools::plan_of_data(f, tools::PatchSize::tiny, 4), "train.batch"), "4");
+  EXPECT_EQ(value(tools::plan_of_data(volumes(), tools::PatchSize::tiny, 8), "train.batch"), "4");  // half of it unlabelled
 }
 
 /// The highest rung that time and memory allow, and nothing is tried that the one below says will not fit.
