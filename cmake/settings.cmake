@@ -23,6 +23,16 @@ if(SAGCL_SANITIZE)
                       $<$<COMPILE_LANGUAGE:CXX>:-O1>)   # a third less to compile than -O2; loops that take time set their own
   add_link_options(-fsanitize=address,undefined)
 endif()
+# Files from anybody are read (SECURITY.md): what overruns a buffer all the same ends the program.
+include(CheckPIESupported)
+check_pie_supported(LANGUAGES CXX)
+add_link_options(-Wl,-z,relro $<$<STREQUAL:$<TARGET_PROPERTY:TYPE>,EXECUTABLE>:-Wl,-z,now>)
+if(NOT SAGCL_SANITIZE)  # which finds more
+  add_compile_options($<$<COMPILE_LANGUAGE:CXX>:-fstack-protector-strong>)
+  if(NOT CMAKE_BUILD_TYPE STREQUAL Debug)
+    add_compile_options($<$<COMPILE_LANGUAGE:CXX>:-U_FORTIFY_SOURCE> $<$<COMPILE_LANGUAGE:CXX>:-D_FORTIFY_SOURCE=2>)
+  endif()
+endif()
 # No contraction and no fast-math: the same formula gives the same bits wherever it is inlined and on every instruction set.
 # (GCC's default is to contract wherever the target has fused multiply-adds.) The exception is in ops/cpu/kernels.cmake.
 add_compile_options($<$<COMPILE_LANGUAGE:CXX>:-ffp-contract=off>)

@@ -4,7 +4,7 @@ function(sagcl_kernels isa)
   add_library(sagcl_kernels_${isa} OBJECT ${PROJECT_SOURCE_DIR}/ops/cpu/isa/kernels.cpp)
   target_include_directories(sagcl_kernels_${isa} PRIVATE ${PROJECT_SOURCE_DIR})
   # Contracted throughout: GCC 14 would leave single chains of sums as products and sums on some instruction sets.
-  target_compile_options(sagcl_kernels_${isa} PRIVATE -O3 -ffp-contract=fast
+  target_compile_options(sagcl_kernels_${isa} PRIVATE -O3 -ffp-contract=fast -fno-stack-protector
                          $<$<CXX_COMPILER_ID:GNU>:--param=avoid-fma-max-bits=0> ${ARGN})
   target_sources(sagcl_ops PRIVATE $<TARGET_OBJECTS:sagcl_kernels_${isa}>)
 endfunction()

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Every k-th call fails: k = 1, 2, 3, … until a run gets through without reaching its k-th call.
 
-  every_call.py BUILD SOURCE [--kinds open write …] [--programs train convert …] [--most 200] [--stride 1]
+  every_call.py BUILD SOURCE [--kinds open write …] [--programs train convert …] [--most 200] [--growth 1.05]
 
 Each failure must end with a documented exit code and a message (or be survived), never with a signal, an internal error or a
 hang; after it the same command line must succeed and leave what the undisturbed one leaves.
@@ -100,7 +100,7 @@ def campaign(o, folder):
         code, text = run(commands(bin, data, ready, whole)[name], {})
         assert code == 0, f"{name}: {text}"
         for kind in o.kinds:
-            outcomes, k, reached = {}, 1, True
+            outcomes, k, tried, reached = {}, 1, 0, True
             while reached and k <= o.most:
                 out, log = folder / "out", folder / "reached"
                 empty(out, name, ready)
@@ -130,9 +130,10 @@ def campaign(o, folder):
                     last = text.strip().splitlines()[-1:] or [""]
                     found.append(f"{name} {kind}:{k}: {complaint}: {last[0][:200]}")
                     print("  " + found[-1], flush=True)
-                k += o.stride
-            end = f"all {k - 1} calls" if not reached else f"the first {k - 1} calls"
-            print(f"{name}, {kind}: {end}; exit codes {outcomes}", flush=True)
+                k = max(k + 1, int(k * o.growth))
+                tried += 1
+            end = "to the first run that got through" if not reached else f"to call {o.most}"
+            print(f"{name}, {kind}: {tried} calls {end}; exit codes {outcomes}", flush=True)
     print(f"{total} faults, {len(found)} complaints")
     return 1 if found else 0
 
@@ -144,7 +145,7 @@ def main():
     p.add_argument("--kinds", nargs="+", default=list(KINDS), choices=list(KINDS))
     p.add_argument("--programs", nargs="+")
     p.add_argument("--most", type=int, default=200, help="calls of a kind and program at most")
-    p.add_argument("--stride", type=int, default=1)
+    p.add_argument("--growth", type=float, default=1, help="the next call is so many times as late, e.g. 1.05; 1: every call")
     o = p.parse_args()
     with tempfile.TemporaryDirectory() as name:
         sys.exit(campaign(o, Path(name)))

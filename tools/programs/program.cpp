@@ -6,8 +6,11 @@
 #include <CLI/CLI.hpp>
 
 #include <algorithm>
+#include <cerrno>
 #include <csignal>
 #include <cstdlib>
+#include <cstring>
+#include <exception>
 #include <new>
 #include <system_error>
 
@@ -26,6 +29,28 @@ constexpr const char* exit_code_text =
     "76 stopped at a non-finite value; 130 or 143 interrupted, state saved.\n";
 
 bool silent = false;
+
+std::terminate_handler end_of_others = nullptr;
+
+/// What nobody catches. Before main and while the command line is built that is a lack of memory: no allocation here.
+[[noreturn]] void end_uncaught() {
+  const auto out_of_memory = [] {
+    for (const char* const text : {static_cast<const char*>(program_invocation_short_name), ": error: out of memory\n"})
+      if (write(STDERR_FILENO, text, std::strlen(text)) < 0) break;
+    _exit(exit_no_memory);
+  };
+  try {
+    if (std::current_exception()) throw;
+    // On its way out of a function that promises to throw nothing; libstdc++ has some that allocate (directory_iterator).
+    if (std::uncaught_exceptions() > 0) out_of_memory();
+  } catch (const std::bad_alloc&) { out_of_memory(); } catch (...) {
+  }
+  end_of_others();  // names the exception and aborts
+  std::abort();
+}
+
+/// Before what other files make before main.
+[[gnu::constructor(101)]] void catch_what_nobody_catches() { end_of_others = std::set_terminate(end_uncaught); }
 
 std::string program_name(const char* path) { return fs::path(path).filename().string(); }
 
