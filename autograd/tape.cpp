@@ -46,9 +46,21 @@ Tensor& Variable::value_for_update() {
   return value_;
 }
 
+Saved Variable::saved_activation() const {
+  const bool recorded = slot_ && slot_->tape != 0;  // neither a parameter nor an input
+  if (recipe_ || !recorded || !active_tape || !active_tape->options().keep) return saved();
+  std::shared_ptr<const Recipe> kept = slot_->kept.lock();  // all operations that need the value share it
+  if (!kept) {
+    Recipe recipe = active_tape->options().keep(value_);
+    if (!recipe) return saved();
+    slot_->kept = kept = std::make_shared<const Recipe>(std::move(recipe));
+  }
+  return Saved(kept);
+}
+
 Tape* Tape::active() { return active_tape; }
 
-Tape::Tape(TapeOptions options) : options_(options), generation_(++last_generation) {
+Tape::Tape(TapeOptions options) : options_(std::move(options)), generation_(++last_generation) {
   require<UsageError>(!active_tape, "a Tape is already recording on this thread; one tape per step");
   active_tape = this;
 }

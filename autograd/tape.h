@@ -62,6 +62,8 @@ class Observer {
 struct TapeOptions {
   bool recompute = true;         ///< let operations keep recipes instead of values where that is cheap
   Observer* observer = nullptr;  ///< must outlive the tape
+  /// What is kept of an activation that a backward needs, e.g. half of its bits; null, or an empty recipe of it: all.
+  std::function<Recipe(const Tensor&)> keep = {};
 };
 
 /// The operations performed while it exists, in the order they were performed.

@@ -31,9 +31,10 @@ class Saved {
 /// saves only what its backward names.
 struct GradSlot {
   Shape shape;
-  Tensor grad;              ///< undefined until something is delivered
-  std::uint64_t tape = 0;   ///< generation of the tape that recorded the value; 0 for a parameter
-  std::int64_t record = 0;  ///< its position on that tape
+  Tensor grad;                            ///< undefined until something is delivered
+  std::uint64_t tape = 0;                 ///< generation of the tape that recorded the value; 0 for a parameter
+  std::int64_t record = 0;                ///< its position on that tape
+  std::weak_ptr<const Recipe> kept = {};  ///< of what TapeOptions::keep made of the value
 };
 
 /// A tensor that may take part in differentiation. It never owns history: keeping a loss keeps its few bytes.
@@ -57,6 +58,9 @@ class Variable {
 
   /// What an operation should keep when its backward needs this value.
   Saved saved() const { return recipe_ ? Saved(recipe_) : Saved(value_); }
+
+  /// The same for a value of which an approximation will do, if the tape has one: large, and not at the loss.
+  Saved saved_activation() const;
   bool has_recipe() const { return recipe_ != nullptr; }
 
  private:

@@ -99,6 +99,9 @@ class Backend {
   virtual void scale_by(const Tensor& factor, const Tensor& x, Tensor& y) = 0;  ///< y = factor x; y may be x
   /// gate = 0 where an element of x is NaN or infinite, else unchanged
   virtual void close_unless_finite(const Tensor& x, Tensor& gate) = 0;
+  /// y u8 [2 n]: the n values of x (f32) in bf16, rounded to the nearest, to even at the middle; a NaN stays one
+  virtual void to_bf16(const Tensor& x, Tensor& y) = 0;
+  virtual void from_bf16(const Tensor& x, Tensor& y) = 0;  ///< back: x u8 [2 n], y f32 of n values
   /// x [N, .., C]; its own backward; y may be x
   virtual void dropout(const DropoutSpec& spec, const Tensor& x, Tensor& y) = 0;
 

@@ -71,8 +71,8 @@ Variable conv(const Variable& x, const Variable& w, const Variable& b, const Con
   count_work(g);
 
   return record({"conv", spec}, {x, w, b}, y,
-                [g, x = recording(w) ? x.saved() : Saved(), w = recording(x) ? w.value() : Tensor(), w_shape = w.shape(),
-                 want_db = recording(b)](Tensor dy) -> Gradients {
+                [g, x = recording(w) ? x.saved_activation() : Saved(), w = recording(x) ? w.value() : Tensor(),
+                 w_shape = w.shape(), want_db = recording(b)](Tensor dy) -> Gradients {
                   Backend& device = backend(dy.device());
                   Tensor dx, dw, db;
                   if (want_db) db = bias_gradient(dy);
@@ -105,8 +105,8 @@ Variable conv_transposed(const Variable& x, const Variable& w, const Variable& b
   count_work(g);
 
   return record({"conv_transposed", spec}, {x, w, b}, y,
-                [g, x = recording(w) ? x.saved() : Saved(), w = recording(x) ? w.value() : Tensor(), w_shape = w.shape(),
-                 want_db = recording(b)](Tensor dy) -> Gradients {
+                [g, x = recording(w) ? x.saved_activation() : Saved(), w = recording(x) ? w.value() : Tensor(),
+                 w_shape = w.shape(), want_db = recording(b)](Tensor dy) -> Gradients {
                   Backend& device = backend(dy.device());
                   Tensor dx, dw, db;
                   if (want_db) db = bias_gradient(dy);

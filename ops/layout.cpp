@@ -115,7 +115,7 @@ Variable concat(const std::vector<Variable>& parts, int axis) {
   autograd::Recipe again;  // pays as soon as one part need not be kept
   if (recipes) {
     std::vector<Saved> saved;
-    for (const Variable& part : parts) saved.push_back(part.saved());
+    for (const Variable& part : parts) saved.push_back(part.saved_activation());
     again = [saved, shape, axis] {
       std::vector<Tensor> made;
       for (const Saved& s : saved) made.push_back(s.get());

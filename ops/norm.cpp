@@ -32,9 +32,10 @@ void need_variance(const char* op, const NormGeometry& g, const char* where, con
                                       x.shape(), where);
 }
 
-Tensor apply(const NormGeometry& g, const NormSpec& spec, const Tensor& x, const Tensor& mean, const Tensor& variance,
+/// In x itself when nobody else needs it.
+Tensor apply(const NormGeometry& g, const NormSpec& spec, Tensor x, const Tensor& mean, const Tensor& variance,
              const Tensor& gamma, const Tensor& beta) {
-  Tensor y = Tensor::empty_like(x);
+  Tensor y = checks::reuse(x);
   backend(x.device()).norm_apply({g, {spec.slope}, spec.eps, x, mean, variance, gamma, beta}, y);
   return y;
 }
@@ -46,14 +47,14 @@ Variable normalise(const char* op, const NormGeometry& g, const NormSpec& spec, 
   const Tensor &scale = gamma.value(), &shift = beta.value();
   return record(
       {op, spec}, {x, gamma, beta, Variable(mean), Variable(variance)}, y,
-      [=, x = x.saved()](Tensor dy) -> Gradients {
+      [=, x = x.saved_activation()](Tensor dy) -> Gradients {
         const Tensor input = x.get();
         Tensor dx = checks::reuse(dy), dgamma = Tensor::empty_like(scale), dbeta = Tensor::empty_like(shift);
         const NormOperands n{g, {spec.slope}, spec.eps, input, mean, variance, scale, shift};
         backend(dy.device()).norm_backward(n, fixed, dy, dx, dgamma, dbeta);
         return {dx, dgamma, dbeta, {}, {}};
       },
-      [=, x = x.saved()] { return apply(g, spec, x.get(), mean, variance, scale, shift); });
+      [=, x = x.saved_activation()] { return apply(g, spec, x.get(), mean, variance, scale, shift); });
 }
 
 /// Statistics of this batch, then the rest.

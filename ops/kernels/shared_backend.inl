@@ -33,6 +33,8 @@ class SharedBackend : public Backend {
   void close_unless_finite(const Tensor& x, Tensor& gate) override { kernels::close_unless_finite<Launch>(x, gate); }
   void add_scalar(const Tensor& x, double c, Tensor& y) override { kernels::add_scalar<Launch>(x, c, y); }
   void clamp(const Tensor& x, double low, double high, Tensor& y) override { kernels::clamp<Launch>(x, low, high, y); }
+  void to_bf16(const Tensor& x, Tensor& y) override { kernels::to_bf16<Launch>(x, y); }
+  void from_bf16(const Tensor& x, Tensor& y) override { kernels::from_bf16<Launch>(x, y); }
   void dropout(const DropoutSpec& spec, const Tensor& x, Tensor& y) override { kernels::dropout<Launch>(spec, x, y); }
   void sum(const Tensor& x, const Axes& v, double scale, Tensor& y) override { kernels::sum<Launch>(x, v, scale, y); }
   void expand(const Tensor& y, const Axes& v, double scale, Tensor& x) override { kernels::expand<Launch>(y, v, scale, x); }

@@ -61,6 +61,7 @@ struct TrainSettings {
   std::int64_t decay_every = 0;    ///< learning rate x 0.1 every so many steps; 0 never
   std::int64_t ease_in = 0;        ///< steps over which the learning rate of a fresh optimiser rises linearly
   std::string precision = "auto";  ///< of convolutions: fp32, tf32, bf16; auto is tf32 on a GPU, fp32 on the CPU
+  std::string storage = "f32";     ///< of activations until their backward: f32, or bf16 in half the bits
   bool replay = false;             ///< on a GPU: a step is recorded once and replayed (one CUDA graph); the same bits
   /// start from a run's checkpoint or a safetensors file in PyTorch's order; empty: drawn
   std::string weights;
@@ -162,7 +163,7 @@ void for_each_run_setting(S& s, F&& f) {
   f("train.momentum", s.train.momentum), f("train.weight_decay", s.train.weight_decay),
       f("train.poly_power", s.train.poly_power);
   f("train.decay_every", s.train.decay_every), f("train.ease_in", s.train.ease_in), f("train.precision", s.train.precision);
-  f("train.replay", s.train.replay);
+  f("train.storage", s.train.storage), f("train.replay", s.train.replay);
   f("train.weights", s.train.weights), f("train.restarts", s.train.restarts);
   f("train.seed", s.train.seed);
   f("augment.flip", s.augment.flip), f("augment.rotate", s.augment.rotate), f("augment.turn", s.augment.turn);

@@ -3,6 +3,7 @@
 #include "engine/devices/device_registry.h"
 #include "engine/ranges.h"
 #include "ops/arithmetic.h"
+#include "ops/storage.h"
 #include "ops/updates.h"
 #include "semiagcl/training/non_finite.h"
 
@@ -15,7 +16,8 @@ TrainingStep::TrainingStep(const RunSettings& settings, layers::Segmenter& stude
       phase_(phase),
       device_(device),
       optimisers_(settings.train, student, phase.trained),
-      replay_(device, settings.train.replay) {
+      replay_(device, settings.train.replay),
+      keep_(ops::storage(settings.train.storage)) {
   for (Tensor* number : {&ramp_, &schedule_, &alpha_, &gate_}) *number = Tensor::full({1}, 1, engine::Dtype::f64, device);
 }
 
@@ -61,7 +63,7 @@ void TrainingStep::differentiate(const engine::Generator& random) {
   found_ = {}, gradients_.clear(), values_ = {};
   for (const auto& [name, p] : optimisers_.parameters()) p->clear_grad();  // of a backward that failed
   engine::Range range("forward");
-  autograd::Tape tape;
+  autograd::Tape tape({.keep = keep_});
   const std::vector<Term> terms = terms_of(phase_.objective, shard_, random, found_);
   const Variable loss = total_loss(terms);
   ops::close_unless_finite(loss.value(), gate_);
@@ -87,7 +89,7 @@ GradientsOfTerms TrainingStep::gradients_of_terms(const datasets::Batch& shard, 
   GradientsOfTerms all;
   const auto look = [&](const Objective& objective) {
     for (std::size_t i = 0, n = 1; i < n; ++i) {  // how many terms there are is known after the first forward
-      autograd::Tape tape;
+      autograd::Tape tape({.keep = keep_});
       Findings found;
       const std::vector<Term> terms = terms_of(objective, shard, random, found);
       n = terms.size();
@@ -113,7 +115,7 @@ GradientsOfTerms TrainingStep::gradients_of_terms(const datasets::Batch& shard, 
 
 layers::NamedGradients TrainingStep::observe(const datasets::Batch& shard, const engine::Generator& random,
                                              autograd::Observer& observer) {
-  autograd::Tape tape({.observer = &observer});
+  autograd::Tape tape({.observer = &observer, .keep = keep_});
   Findings found;
   tape.backward(total_loss(terms_of(phase_.objective, shard, random, found)));
   return optimisers_.take_gradients();

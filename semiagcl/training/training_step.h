@@ -89,6 +89,7 @@ class TrainingStep {
   engine::Device device_;
   Optimisers optimisers_;
   engine::Replay replay_;
+  const std::function<autograd::Recipe(const Tensor&)> keep_;  // train.storage
   datasets::Batch shard_;
   Tensor ramp_, schedule_, alpha_, gate_;  ///< f64 [1]
   layers::NamedGradients gradients_;

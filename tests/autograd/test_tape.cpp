@@ -185,7 +185,7 @@ TEST(Tape, KeepingALossKeepsNothingElse) {
 }
 
 /// conv, batch norm with LeakyReLU, conv, residual sum of two norms, conv: what recipes are for.
-std::vector<Tensor> step_of_a_small_network(bool recompute, std::size_t* held) {
+std::vector<Tensor> step_of_a_small_network(const autograd::TapeOptions& options, std::size_t* held) {
   const Tensor image = random_tensor({1, 6, 6, 6, 4}, 1, Dtype::f32);
   std::vector<Variable> w, gamma, beta;
   for (std::uint64_t i = 0; i < 3; ++i) {
@@ -194,7 +194,7 @@ std::vector<Tensor> step_of_a_small_network(bool recompute, std::size_t* held) {
     beta.push_back(Variable::parameter(random_tensor({4}, 30 + i, Dtype::f32, 0.1)));
   }
   const ops::ConvSpec same{{{1, 1, 1}}, {{1, 1, 1}}};
-  Tape tape({.recompute = recompute});
+  Tape tape(options);
   Variable loss;
   const std::size_t before = in_use();
   {
@@ -216,12 +216,30 @@ std::vector<Tensor> step_of_a_small_network(bool recompute, std::size_t* held) {
 
 TEST(Tape, RecomputingChangesMemoryAndNotABit) {
   std::size_t held_with = 0, held_without = 0;
-  const std::vector<Tensor> with = step_of_a_small_network(true, &held_with),
-                            without = step_of_a_small_network(false, &held_without);
+  const std::vector<Tensor> with = step_of_a_small_network({}, &held_with),
+                            without = step_of_a_small_network({.recompute = false}, &held_without);
   ASSERT_EQ(with.size(), without.size());
   ASSERT_EQ(with.size(), 1u + 3 + 2 + 2);
   for (std::size_t i = 0; i < with.size(); ++i) EXPECT_TRUE(identical(with[i], without[i])) << i;
   EXPECT_LT(held_with, held_without * 2 / 3);
+}
+
+TEST(Tape, KeepsOneApproximationOfAnActivationForAllThatNeedIt) {
+  std::vector<engine::Shape> kept;
+  const auto as_it_is = [&](const Tensor& x) -> autograd::Recipe {
+    kept.push_back(x.shape());
+    return [x] { return x; };
+  };
+  std::size_t held = 0;
+  const std::vector<Tensor> plain = step_of_a_small_network({}, &held),
+                            with = step_of_a_small_network({.keep = as_it_is}, &held);
+  for (std::size_t i = 0; i < plain.size(); ++i) EXPECT_TRUE(identical(plain[i], with[i])) << i;
+  // The results of the first two convolutions, which their norms need, and the recipes of these; not the image, which no
+  // operation made, not the last result, which no backward needs, no weight.
+  EXPECT_EQ(kept, std::vector<engine::Shape>(2, {1, 6, 6, 6, 4}));
+  const std::vector<Tensor> declined =
+      step_of_a_small_network({.keep = [](const Tensor&) { return autograd::Recipe(); }}, &held);
+  for (std::size_t i = 0; i < plain.size(); ++i) EXPECT_TRUE(identical(plain[i], declined[i])) << i;
 }
 
 TEST(Scope, NamesWhatIsRecorded) {

@@ -36,16 +36,16 @@ class SameBits : public SmallRuns {
  protected:
   /// Of all hashes of the last step: its batch, gradients and weights.
   std::string hash_after_100_steps(const std::string& method) const {
-    const Outcome o =
-        run("sagcl-train",
-            arguments(method, {"--method", method, "--set", "train.steps=100", "--set", "evaluation.every=0", "--set",
-                               "evaluation.checkpoint_every=100", "--set", "debug.hashes=99"}),
-            plainest);
+    const Outcome o = run("sagcl-train",
+                          arguments(method, {"--method", method, "--set", "train.steps=100", "--set", "evaluation.every=0",
+                                             "--set", "evaluation.checkpoint_every=100", "--set", "debug.hashes=99"}),
+                          plainest);
     EXPECT_EQ(o.code, 0) << method << ": " << o.err;
     std::ifstream metrics(at(method) / "metrics.jsonl");
     std::string last;
     for (std::string line; std::getline(metrics, line);)
-      if (const Json json = Json::parse(line); json["phase"] == "hashes" && json["step"] == 100) last = json["tensors"].dump();
+      if (const Json json = Json::parse(line); json["phase"] == "hashes" && json["step"] == 100)
+        last = json["tensors"].dump();
     EXPECT_TRUE(contains(last, "gradient/"));
     return fmt::format("{:016x}", engine::hash(last));
   }
@@ -57,7 +57,8 @@ TEST_F(SameBits, OfAHundredStepsOfEveryMethod) {
   const std::string with = what_was_built_with();
   Json found;
   for (const auto& method : semiagcl::training_methods()) found[method.name] = hash_after_100_steps(method.name);
-  if (!known.contains(with)) GTEST_SKIP() << file.string() << " has no hashes for " << with << "; here they are " << found.dump(2);
+  if (!known.contains(with))
+    GTEST_SKIP() << file.string() << " has no hashes for " << with << "; here they are " << found.dump(2);
   EXPECT_EQ(known[with].dump(2), found.dump(2)) << "with " << with;
 }
 

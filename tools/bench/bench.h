@@ -38,6 +38,7 @@ struct StepSpec {
   std::string net = "vnet";
   std::vector<std::int64_t> shape = {64, 64, 48};  ///< D,H,W, or H,W for unet
   std::int64_t batch = 1, width = 16, steps = 5, warm = 2;
+  std::string storage = "f32";  ///< of activations, as train.storage
   engine::Device device;
 };
 struct StepTiming {

@@ -7,6 +7,7 @@
 #include "layers/optimiser.h"
 #include "layers/segmenter.h"
 #include "ops/cross_entropy.h"
+#include "ops/storage.h"
 #include "tools/bench/bench.h"
 #include "tools/programs/program.h"
 
@@ -45,7 +46,7 @@ StepTiming time_step(const StepSpec& spec) {
     Parts parts{};
     device.synchronize();
     {
-      autograd::Tape tape;
+      autograd::Tape tape({.keep = ops::storage(spec.storage)});
       Variable loss;
       parts.forward = seconds_of([&] {
         loss = ops::cross_entropy(net->forward(Variable(x), {.training = true, .random = &random}).logits, y);

@@ -93,6 +93,7 @@ int step(Options o, engine::Device device) {
                      {"threads", engine::threads()},
                      {"channels_last", true},
                      {"precision", engine::to_string(engine::precision())},
+                     {"storage", o.step.storage},
                      {"compile", false},
                      {"device", engine::to_string(device)},
                      {"parameters", t.parameters},
@@ -235,6 +236,9 @@ int main(int argc, char** argv) {
   step_command->add_option("--batch", o.step.batch, "images per step")->check(CLI::Range(1, 4096))->capture_default_str();
   step_command->add_option("--width", o.step.width, "channels of the first stage")
       ->check(CLI::Range(1, 256))
+      ->capture_default_str();
+  step_command->add_option("--storage", o.step.storage, "of activations until their backward: f32 or bf16")
+      ->check(CLI::IsMember({"f32", "bf16"}))
       ->capture_default_str();
   add_step_options(step_command, o);
   CLI::App* method_command = app.add_subcommand("method", "whole training steps on a data set, batches included");
