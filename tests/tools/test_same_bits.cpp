@@ -58,7 +58,7 @@ TEST_F(SameBits, OfAHundredStepsOfEveryMethod) {
   Json found;
   for (const auto& method : semiagcl::training_methods()) found[method.name] = hash_after_100_steps(method.name);
   if (!known.contains(with))
-    GTEST_SKIP() << file.string() << " has no hashes for " << with << "; here they are " << found.dump(2);
+    GTEST_SKIP() << "tests/golden/bits.json has no hashes for " << with << "; here they are " << found.dump(2);
   EXPECT_EQ(known[with].dump(2), found.dump(2)) << "with " << with;
 }
 
