@@ -52,6 +52,9 @@ class SameBits : public SmallRuns {
 };
 
 TEST_F(SameBits, OfAHundredStepsOfEveryMethod) {
+#ifdef __SANITIZE_ADDRESS__
+  GTEST_SKIP() << "the hashes are of what is shipped";
+#endif
   const fs::path file = fs::path(SAGCL_SOURCE_DIR) / "tests/golden/bits.json";
   const Json known = Json::parse(content_of(file));
   const std::string with = what_was_built_with();
