@@ -26,7 +26,7 @@ endif()
 # Files from anybody are read (SECURITY.md): what overruns a buffer all the same ends the program.
 include(CheckPIESupported)
 check_pie_supported(LANGUAGES CXX)
-add_link_options(-Wl,-z,relro $<$<STREQUAL:$<TARGET_PROPERTY:TYPE>,EXECUTABLE>:-Wl,-z,now>)
+add_link_options(LINKER:-z,relro $<$<STREQUAL:$<TARGET_PROPERTY:TYPE>,EXECUTABLE>:LINKER:-z,now>)
 if(NOT SAGCL_SANITIZE)  # which finds more
   add_compile_options($<$<COMPILE_LANGUAGE:CXX>:-fstack-protector-strong>)
   if(NOT CMAKE_BUILD_TYPE STREQUAL Debug)
