@@ -45,16 +45,17 @@ Variable normalise(const char* op, const NormGeometry& g, const NormSpec& spec, 
                    const Variable& gamma, const Variable& beta, const Tensor& mean, const Tensor& variance) {
   const Tensor y = apply(g, spec, x.value(), mean, variance, gamma.value(), beta.value());
   const Tensor &scale = gamma.value(), &shift = beta.value();
+  const autograd::Saved kept = x.saved_activation();
   return record(
       {op, spec}, {x, gamma, beta, Variable(mean), Variable(variance)}, y,
-      [=, x = x.saved_activation()](Tensor dy) -> Gradients {
-        const Tensor input = x.get();
+      [=](Tensor dy) -> Gradients {
+        const Tensor input = kept.get();
         Tensor dx = checks::reuse(dy), dgamma = Tensor::empty_like(scale), dbeta = Tensor::empty_like(shift);
         const NormOperands n{g, {spec.slope}, spec.eps, input, mean, variance, scale, shift};
         backend(dy.device()).norm_backward(n, fixed, dy, dx, dgamma, dbeta);
         return {dx, dgamma, dbeta, {}, {}};
       },
-      [=, x = x.saved_activation()] { return apply(g, spec, x.get(), mean, variance, scale, shift); });
+      [=] { return apply(g, spec, kept.get(), mean, variance, scale, shift); });
 }
 
 /// Statistics of this batch, then the rest.

@@ -238,7 +238,6 @@ int main(int argc, char** argv) {
       ->check(CLI::Range(1, 256))
       ->capture_default_str();
   step_command->add_option("--storage", o.step.storage, "of activations until their backward: f32 or bf16")
-      ->check(CLI::IsMember({"f32", "bf16"}))
       ->capture_default_str();
   add_step_options(step_command, o);
   CLI::App* method_command = app.add_subcommand("method", "whole training steps on a data set, batches included");

@@ -6,6 +6,7 @@
 #include "datasets/normalise.h"
 #include "engine/devices/precision.h"
 #include "layers/segmenter.h"
+#include "ops/storage.h"
 #include "semiagcl/baselines/registry.h"
 #include "semiagcl/evaluation/inference.h"
 #include "semiagcl/settings/network_spec.h"
@@ -121,8 +122,7 @@ void check(const RunSettings& s) {
   require<UsageError>(s.train.optimiser == "adam" || s.train.optimiser == "sgd",
                       "train.optimiser = '{}': choose adam or sgd", s.train.optimiser);
   if (s.train.precision != "auto") (void)engine::precision_from(s.train.precision);
-  require<UsageError>(s.train.storage == "f32" || s.train.storage == "bf16", "train.storage = '{}': choose f32 or bf16",
-                      s.train.storage);
+  (void)ops::storage(s.train.storage);
   require<UsageError>(s.augment.turn >= 0 && s.augment.turn <= 180,
                       "augment.turn = {}: choose the largest angle, 0 (no turns) to 180 degrees", s.augment.turn);
   require<UsageError>(s.augment.scale >= 1 && s.augment.scale <= 10,
