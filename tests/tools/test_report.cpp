@@ -114,6 +114,8 @@ TEST_F(Report, SaysWhatShareOfTheLabelGapARunRecovers) {
             "mine recovers 25 % of the gap between supervised training (65.0) and all labels (85.0).");
   EXPECT_TRUE(contains(tools::comparison_text({method, few, all}), "\nmine recovers 40 % of the gap"));
   EXPECT_TRUE(contains(tools::comparison_section({method, few, all}), "<p>mine recovers 40 % of the gap"));
+  EXPECT_EQ(tools::gap_text({method, record("few", "supervised", 0.75, 9), all}),
+            "mine (70.0) recovers nothing of the gap between supervised training (75.0) and all labels (85.0).");
   EXPECT_EQ(tools::gap_text({method, few}), "");
   EXPECT_EQ(tools::gap_text({method, few, record("some", "supervised", 0.8, 5)}), "");  // 7 labels of 12
   EXPECT_EQ(tools::gap_text({few, pasted, all}), "");

@@ -96,6 +96,8 @@ std::string gap_text(const std::vector<RunRecord>& runs) {
   const std::string ends = fmt::format("supervised training ({:.1f}) and all labels ({:.1f})", dice(*few), dice(*all));
   const double share = recovered_share(dice(runs[0]), dice(*few), dice(*all));
   if (!std::isfinite(share)) return "There is no gap to recover between " + ends + ".";
+  if (share < 0)
+    return fmt::format("{} ({:.1f}) recovers nothing of the gap between {}.", runs[0].name(), dice(runs[0]), ends);
   return fmt::format("{} recovers {:.0f} % of the gap between {}.", runs[0].name(), 100 * share, ends);
 }
 
