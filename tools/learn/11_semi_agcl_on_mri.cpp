@@ -21,11 +21,11 @@ semiagcl::RunSettings settings_for(const std::string& method, std::int64_t steps
   semiagcl::RunSettings s;
   s.network = {.name = "unet", .width = 8};
   s.train.method = method, s.train.steps = steps, s.train.batch = 8, s.train.unlabelled = "beside", s.train.restarts = 0;
-  s.train.patch = {1, 128, 128}, s.train.learning_rate = 1e-3;
+  s.train.patch = {1, 96, 96}, s.train.learning_rate = 1e-3;
   s.augment.flip = {"H", "W"}, s.augment.rotate = true;
   if (method == "supervised") s.augment.copy_paste = "always";  // boxes swapped between labelled slices; Semi-AGCL has M
   s.method = semiagcl::mixed();
-  s.method.patch_grid = {{1, 4, 4}}, s.method.warm_up_share = 0.3;
+  s.method.patch_grid = {{1, 4, 4}}, s.method.warm_up_share = 0.5;
   s.method.bank_size = 1024, s.method.n_closest = 64, s.method.n_hard = 64, s.method.projection_hidden = 128;
   return s;
 }
@@ -44,21 +44,22 @@ double dice(semiagcl::Trainer& trainer, const std::vector<datasets::Sample>& sli
 }  // namespace
 
 int main(int count, char** arguments) {
-  const int steps = count > 1 ? std::max(8, std::atoi(arguments[1])) : 300;
+  const int steps = count > 1 ? std::max(8, std::atoi(arguments[1])) : 600;
   learn::Claims claims;
 
   const datasets::Dataset data = datasets::open_dataset(SAGCL_DATA_DIR "/sunnybrook");
   const datasets::Split split = datasets::make_split(data, {.pick = datasets::SplitRule::Pick::every,
                                                             .test = std::int64_t(6),
                                                             .validation = std::int64_t(4),
-                                                            .labelled = std::vector<std::string>{"SC-HF-I-04"}});
+                                                            .labelled_pick = datasets::SplitRule::Labelled::seeded,
+                                                            .labelled = std::int64_t(4)});
   const auto load = [&](const std::vector<std::string>& ids, bool with_labels) {
     return datasets::load_samples(data, ids, datasets::Normalisation::z_score, with_labels);
   };
   semiagcl::TrainingData training{
       .labelled = load(split.labelled, true), .unlabelled = load(split.unlabelled, false), .classes = data.n_classes()};
   const std::vector<datasets::Sample> test = load(split.test, true);
-  fmt::print("{}: {} slices of one patient with labels, {} of 19 others without, {} of 6 others to test.\n", data.name,
+  fmt::print("{}: {} slices with labels, {} without, {} of six other patients to test.\n", data.name,
              training.labelled.size(), training.unlabelled.size(), test.size());
 
   semiagcl::Trainer trainer(settings_for("semi-agcl", steps), training, engine::Device::cpu());
