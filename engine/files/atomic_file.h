@@ -5,8 +5,9 @@
 
 namespace sagcl::engine {
 
-/// A file that appears under its name whole or not at all. What is written goes to a temporary file in the same folder;
-/// commit() makes it durable and puts it in place of a file that was there. Without commit() nothing is left behind.
+/// A file that appears under its name whole or not at all. What is written goes to a file without a name in the same folder;
+/// commit() makes it durable and puts it in place of a file that was there. Without commit() nothing is left behind, also
+/// where the process is killed; only where the file system knows no files without a name (NFS) may a temporary one stay.
 /// All throw IoError that names the file and what the system reported.
 class AtomicFile {
  public:
@@ -19,7 +20,10 @@ class AtomicFile {
   void commit();
 
  private:
-  std::filesystem::path file_, temporary_;
+  bool place() const;
+
+  std::filesystem::path file_;
+  std::filesystem::path temporary_;  ///< empty: the file has no name
   int fd_ = -1;
   std::uint64_t end_ = 0;
 };

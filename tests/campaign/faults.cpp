@@ -1,20 +1,26 @@
 // Makes the k-th call of one kind fail: LD_PRELOAD=libfaults.so SAGCL_FAULT=write:7:28 (28 is ENOSPC) PROGRAM …
-// Kinds: open, write, fsync, rename, close, mmap, thread, malloc. Calls on standard input and output are left alone, and of
-// open those that only read what is no file of ours ($SAGCL_FAULT_ROOT). When the call is reached a line is appended to
+// Kinds: open, write, fsync, rename, close, mmap, thread, malloc; and power, which ends the process at the k-th write, fsync
+// or rename, and cuts every file of $SAGCL_FAULT_ROOT to what had been synced of it. Calls on standard input and output are
+// left alone, and of open those that only read what is no file of ours. When the call is reached a line is appended to
 // $SAGCL_FAULT_LOG: a run that leaves none has been through all of its calls.
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <pthread.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <cerrno>
+#include <csignal>
 #include <cstdarg>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <map>
+#include <mutex>
 
 namespace {
 
@@ -36,7 +42,21 @@ Plan read_plan() {
 Plan plan;
 std::atomic<long> calls = 0;
 std::atomic<bool> ready = false;
-__attribute__((constructor)) void begin() { plan = read_plan(), ready = true; }
+
+/// What the disk has of each file, by inode: all there is when the process begins, then what fsync was asked for.
+std::map<ino_t, off_t>* synced = nullptr;
+std::mutex disk;
+
+__attribute__((constructor)) void begin() {
+  plan = read_plan();
+  if (std::strcmp(plan.kind, "power") == 0) {
+    synced = new std::map<ino_t, off_t>;
+    nftw(
+        plan.root, [](const char*, const struct stat* s, int, FTW*) { return (*synced)[s->st_ino] = s->st_size, 0; }, 16,
+        FTW_PHYS);
+  }
+  ready = true;
+}
 
 template <class F>
 F* next(const char* name) {
@@ -59,6 +79,28 @@ bool fails(const char* kind) {
   note();
   errno = plan.error;
   return true;
+}
+
+/// A moment at which the power may go.
+void moment() {
+  if (!synced) return;
+  const std::lock_guard lock(disk);
+  if (!fails("power")) return;
+  const auto cut = [](const char* path, const struct stat* s, int, FTW*) {
+    const auto found = synced->find(s->st_ino);
+    const off_t kept = found == synced->end() ? 0 : found->second;
+    return S_ISREG(s->st_mode) && s->st_size > kept && std::strcmp(path, plan.log) != 0 ? truncate(path, kept) : 0;
+  };
+  nftw(plan.root, cut, 16, FTW_PHYS);
+  raise(SIGKILL);
+}
+
+/// The call went well: the disk has the file.
+int on_disk(int file, int result) {
+  struct stat s;
+  const std::lock_guard lock(disk);
+  if (synced && result == 0 && fstat(file, &s) == 0) (*synced)[s.st_ino] = s.st_size;
+  return result;
 }
 
 bool ours(const char* path, int flags) {
@@ -91,14 +133,17 @@ FOPEN(fopen64)
 
 ssize_t write(int file, const void* from, size_t bytes) {
   static const auto real = next<ssize_t(int, const void*, size_t)>("write");
+  if (file > 2) moment();
   return file > 2 && fails("write") ? -1 : real(file, from, bytes);
 }
 ssize_t pwrite(int file, const void* from, size_t bytes, off_t at) {
   static const auto real = next<ssize_t(int, const void*, size_t, off_t)>("pwrite");
+  if (file > 2) moment();
   return file > 2 && fails("write") ? -1 : real(file, from, bytes, at);
 }
 ssize_t writev(int file, const iovec* from, int count) {
   static const auto real = next<ssize_t(int, const iovec*, int)>("writev");
+  if (file > 2) moment();
   return file > 2 && fails("write") ? -1 : real(file, from, count);
 }
 size_t fwrite(const void* from, size_t size, size_t count, FILE* to) {
@@ -107,18 +152,22 @@ size_t fwrite(const void* from, size_t size, size_t count, FILE* to) {
 }
 int fsync(int file) {
   static const auto real = next<int(int)>("fsync");
-  return fails("fsync") ? -1 : real(file);
+  moment();
+  return fails("fsync") ? -1 : on_disk(file, real(file));
 }
 int fdatasync(int file) {
   static const auto real = next<int(int)>("fdatasync");
-  return fails("fsync") ? -1 : real(file);
+  moment();
+  return fails("fsync") ? -1 : on_disk(file, real(file));
 }
 int rename(const char* from, const char* to) {
   static const auto real = next<int(const char*, const char*)>("rename");
+  moment();
   return fails("rename") ? -1 : real(from, to);
 }
 int renameat2(int a, const char* from, int b, const char* to, unsigned flags) {
   static const auto real = next<int(int, const char*, int, const char*, unsigned)>("renameat2");
+  moment();
   return fails("rename") ? -1 : real(a, from, b, to, flags);
 }
 int close(int file) {
