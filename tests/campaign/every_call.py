@@ -69,7 +69,8 @@ def name_of(command):
 
 def run(command, environment, seconds=120):
     try:
-        done = subprocess.run(list(map(str, command)), env={**os.environ, **environment}, capture_output=True, text=True, timeout=seconds)
+        done = subprocess.run(list(map(str, command)), env={**os.environ, **environment}, capture_output=True, text=True, errors="surrogateescape",
+                              timeout=seconds)
         return done.returncode, done.stdout * (name_of(command) == "sagcl-data") + done.stderr  # whose check prints what it found
     except subprocess.TimeoutExpired:
         return "hang", ""

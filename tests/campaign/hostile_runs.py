@@ -5,7 +5,8 @@
 
 A file of a small run is changed: a value of its JSON, TOML or safetensors header becomes a hostile one, a key goes, bytes
 turn over, the file ends early. The programs must use it or refuse it with a documented exit code and a message: no signal, no
-internal error, no hang, no memory asked for because a header says so, nothing written outside the folder that was named.
+internal error, no hang, no memory asked for because a header says so, nothing printed that is no text, nothing written outside
+the folder that was named.
 """
 import argparse
 import json
@@ -149,6 +150,8 @@ def campaign(o, folder):
                 complaint = f"ended with {code}"
             elif code != 0 and "error" not in text:
                 complaint = f"ended with {code} without a message"
+            elif any((c < " " and c not in "\n\r\t") or "\udc80" <= c <= "\udcff" for c in text):
+                complaint = "printed bytes that are no text"
             elif (after := state(folder, folder / "a")) != before:
                 complaint = f"changed {[f for f in {*before, *after} if before.get(f) != after.get(f)]}"
                 before = after

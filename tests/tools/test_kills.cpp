@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <random>
 
+#include "semiagcl/baselines/registry.h"
 #include "tests/tools/small_runs.h"
 #include "tools/run/run_state.h"
 
@@ -34,7 +35,9 @@ class Kills : public SmallRuns {
 TEST_F(Kills, AnyNumberOfThemLeavesTheBytesOfTheRunThatWasLeftAlone) {
   const char* wanted = std::getenv("SAGCL_KILLS");
   const int kills = wanted ? std::atoi(wanted) : 8;
-  const std::vector<std::vector<std::string>> kinds = {{}, {"--set", "train.restarts=2"}};  // warm-ups that start again
+  std::vector<std::vector<std::string>> kinds = {{}, {"--set", "train.restarts=2"}};  // warm-ups that start again
+  if (kills >= 100)                                                                   // in a campaign every method
+    for (const auto& method : semiagcl::training_methods()) kinds.push_back({"--method", method.name});
   std::mt19937 random(11);
   std::uniform_real_distribution<double> share(0, 1);
   int done = 0, without_checkpoint = 0, runs = 0;

@@ -53,6 +53,12 @@ TEST(Programs, MessagesAreColouredOnlyWhenWanted) {
   EXPECT_TRUE(contains(run("sagcl-eval", {}, "FORCE_COLOR=1").err, "\033[31;1merror:"));
 }
 
+TEST(Programs, MessagesHoldNoBytesThatATerminalObeys) {
+  const auto odd = run("sagcl-train", {"--preset", "a\033[2Jb\xff", "--data", ".", "--out", "x"});
+  EXPECT_EQ(odd.code, 2);
+  EXPECT_TRUE(contains(odd.err, "a%1B[2Jb%FF")) << odd.err;
+}
+
 TEST(Evaluate, FoldersOfPngMasks) {
   Folders f;
   datasets::write_png(f("pred") + "/a.png", plane(box({1, 16, 16}, {0, 3, 4}, {1, 9, 12})));
