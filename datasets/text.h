@@ -16,6 +16,9 @@ std::string read_text(const std::filesystem::path& file);
 /// "%E9"; valid text stays as it is. Names from archives of other systems are often not UTF-8.
 std::string printable(std::string_view name);
 
+/// Likewise a message of several lines: what was read in a file may hold bytes that tell a terminal what to do.
+std::string printable_lines(std::string_view text);
+
 /// The number of type T that the whole text is, without blanks or a '+'.
 template <class T>
 std::optional<T> number_in(std::string_view text) {

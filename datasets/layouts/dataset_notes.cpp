@@ -50,7 +50,7 @@ std::vector<std::string> parse_classes(const Json& labels, std::optional<std::in
         name, n - 1, number);
     require<DataError>(text != "ignore", "{}: 'labels' gives \"ignore\" the number {}, but it must be the last", name,
                        number);
-    classes.push_back(text);
+    classes.push_back(printable(text));
   }
   return classes;
 }
@@ -128,7 +128,7 @@ DatasetNotes parse_dataset_json(std::string_view text, const std::string& name, 
                          key, channels->dump());
       for (std::size_t c = 0; c < channels->size(); ++c) {
         const auto named = channels->find(std::to_string(c));
-        notes.channels.push_back(named != channels->end() && named->is_string() ? named->get<std::string>() : "");
+        notes.channels.push_back(named != channels->end() && named->is_string() ? printable(named->get<std::string>()) : "");
       }
       break;
     }

@@ -148,17 +148,27 @@ def campaign(o, folder):
     return 1 if found else 0
 
 
-def main():
-    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def parser(text):
+    """Of a campaign's command line: where the programs and the sources are."""
+    p = argparse.ArgumentParser(description=text, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("build")
     p.add_argument("source")
+    return p
+
+
+def start(campaign, options):
+    """Ends the program with what the campaign returns; it has a folder that goes with it."""
+    with tempfile.TemporaryDirectory() as name:
+        sys.exit(campaign(options, Path(name)))
+
+
+def main():
+    p = parser(__doc__)
     p.add_argument("--kinds", nargs="+", default=list(KINDS), choices=list(KINDS))
     p.add_argument("--programs", nargs="+")
     p.add_argument("--most", type=int, default=200, help="calls of a kind and program at most")
     p.add_argument("--growth", type=float, default=1, help="the next call is so many times as late, e.g. 1.05; 1: every call")
-    o = p.parse_args()
-    with tempfile.TemporaryDirectory() as name:
-        sys.exit(campaign(o, Path(name)))
+    start(campaign, p.parse_args())
 
 
 if __name__ == "__main__":

@@ -8,18 +8,14 @@ turn over, the file ends early. The programs must use it or refuse it with a doc
 internal error, no hang, no memory asked for because a header says so, nothing printed that is no text, nothing written outside
 the folder that was named.
 """
-import argparse
 import json
 import random
 import resource
 import shutil
 import struct
-import subprocess
-import sys
-import tempfile
 from pathlib import Path
 
-from every_call import commands, run, small_data
+from every_call import commands, parser, run, small_data, start
 
 DOCUMENTED = {0, 2, 65, 66, 74, 75, 76}
 MEMORY, SECONDS = 6 << 30, 60  # of address space; what the small run takes is a hundredth
@@ -108,7 +104,7 @@ def readers(bin, data, forged, out):
     given = commands(bin, data, forged, out)
     cpu = ["--device", "cpu", "--threads", "2"]
     return {
-        "resume": [bin / "sagcl-train", "--resume", "--out", forged, "--stop-after", "1", "--device", "cpu", "--threads", "2"],
+        "resume": [bin / "sagcl-train", "--resume", "--out", forged, "--stop-after", "1", *cpu],
         "predict": [bin / "sagcl-predict", "--checkpoint", forged, "--input", data / "imagesTr", "--output", out / "masks", *cpu],
         "unlabelled": [bin / "sagcl-predict", "--checkpoint", forged, "--part", "unlabelled", "--output", out / "drafts", *cpu],
         "export": [bin / "sagcl-export", "onnx", forged, "--out", out / "network.onnx"],
@@ -118,10 +114,9 @@ def readers(bin, data, forged, out):
     }
 
 
-def state(folder, *apart):
-    """Name, size and time of everything in the folder but in those."""
-    files = [f for f in folder.rglob("*") if not any(f.is_relative_to(a) for a in apart)]
-    return {str(f): (f.stat().st_size, f.stat().st_mtime_ns) for f in files if not f.is_dir()}
+def state(folder, apart):
+    """Name, size and time of every file in the folder but of those in another."""
+    return {str(f): (f.stat().st_size, f.stat().st_mtime_ns) for f in folder.rglob("*") if not f.is_relative_to(apart) and not f.is_dir()}
 
 
 def campaign(o, folder):
@@ -134,15 +129,13 @@ def campaign(o, folder):
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     before, outcomes, found = state(folder, folder / "a"), {}, []
     for number in range(o.files):
-        dice = random.Random(o.seed * 1_000_003 + number)
-        victim = dice.choice(victims)
-        names = o.programs or list(readers(bin, data, forged, out))
-        for name in names:
+        victim = random.Random(f"{o.seed} {number}").choice(victims)
+        for name in o.programs or readers(bin, data, forged, out):
             for f in (forged, out):
                 shutil.rmtree(f, ignore_errors=True)
             shutil.copytree(ready, forged)
             out.mkdir()
-            what = forge(forged / victim.relative_to(ready), random.Random(number))
+            what = forge(forged / victim.relative_to(ready), random.Random(f"{o.seed} {number} forged"))
             code, text = run(readers(bin, data, forged, out)[name], {}, SECONDS)
             outcomes[name, code] = outcomes.get((name, code), 0) + 1
             complaint = None
@@ -156,9 +149,8 @@ def campaign(o, folder):
                 complaint = f"changed {[f for f in {*before, *after} if before.get(f) != after.get(f)]}"
                 before = after
             if complaint:
-                kept = Path(o.keep) / f"{number}-{name}" if o.keep else None
-                if kept:
-                    shutil.copytree(forged, kept, dirs_exist_ok=True)
+                if o.keep:
+                    shutil.copytree(forged, Path(o.keep) / f"{number}-{name}", dirs_exist_ok=True)
                 found.append(f"{number} {name}: {victim.relative_to(ready)}, {what}: {complaint}: {text.strip()[-200:]!r}")
                 print("  " + found[-1], flush=True)
     for (name, code), count in sorted(outcomes.items(), key=str):
@@ -168,16 +160,12 @@ def campaign(o, folder):
 
 
 def main():
-    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument("build")
-    p.add_argument("source")
+    p = parser(__doc__)
     p.add_argument("--files", type=int, default=300)
     p.add_argument("--seed", type=int, default=0, help="of the changes; the same seed makes the same files")
     p.add_argument("--programs", nargs="+")
     p.add_argument("--keep", help="folder for the run folders that were complained of")
-    o = p.parse_args()
-    with tempfile.TemporaryDirectory() as name:
-        sys.exit(campaign(o, Path(name)))
+    start(campaign, p.parse_args())
 
 
 if __name__ == "__main__":

@@ -190,6 +190,7 @@ TEST(Names, TextThatEditorsWrite) {
   expect_error([&] { read_text(s / "wide.list"); }, {"wide.list", "UTF-16", "save it as UTF-8"});
   EXPECT_EQ(printable("étude 患者 <b>"), "étude 患者 <b>");
   EXPECT_EQ(printable("\xc3(\xed\xa0\x80\t"), "%C3(%ED%A0%80%09");
+  EXPECT_EQ(printable_lines("a\033[2J\n\nb\xff"), "a%1B[2J\n\nb%FF");
 }
 
 TEST(PassedOver, IsSaid) {

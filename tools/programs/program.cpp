@@ -172,26 +172,15 @@ void be_silent() {
   if (!std::freopen("/dev/null", "w", stdout)) engine::fail<engine::IoError>("/dev/null cannot be opened");
 }
 
-namespace {
-
-/// What was read in a file may hold bytes that are no text, or that tell a terminal what to do.
-std::string harmless(std::string_view text) {
-  std::string out;
-  for (std::size_t end; (end = text.find('\n')) != text.npos; text.remove_prefix(end + 1))
-    out += datasets::printable(text.substr(0, end)) + "\n";
-  return out + datasets::printable(text);
-}
-
-}  // namespace
-
 void print_error(const std::string& program, const std::string& message) {
   const bool colour = use_colour(stderr);
-  fmt::print(stderr, "{}: {}error:{} {}\n", program, colour ? "\033[31;1m" : "", colour ? "\033[0m" : "", harmless(message));
+  fmt::print(stderr, "{}: {}error:{} {}\n", program, colour ? "\033[31;1m" : "", colour ? "\033[0m" : "",
+             datasets::printable_lines(message));
 }
 
 void say(const std::string& message) {
   if (silent) return;
-  fmt::print(stderr, "{}\n", harmless(message));
+  fmt::print(stderr, "{}\n", datasets::printable_lines(message));
   std::fflush(stderr);
 }
 

@@ -8,6 +8,8 @@
 #include <cmath>
 #include <cstdlib>
 
+#include "datasets/text.h"
+
 namespace sagcl::tools {
 
 namespace {
@@ -94,7 +96,7 @@ void Progress::update(std::int64_t done, const std::string& detail, double part)
 
 void Progress::message(const std::string& text) {
   if (terminal_) fmt::print(out_, "\r\033[K");
-  fmt::print(out_, "{}\n", text);
+  fmt::print(out_, "{}\n", datasets::printable_lines(text));
   if (terminal_ && (done_ > spec_.start || part_ > 0)) print();
   std::fflush(out_);
 }
