@@ -111,6 +111,7 @@ TEST(DatasetJson, ChannelNamesMustFit) {
 TEST(DatasetJson, ClassesAsTheyAreWritten) {
   EXPECT_EQ(parse_dataset_json(R"({"labels": {"background": "0", "tumour": "1"}})", "x").classes,
             (Ids{"background", "tumour"}));
+  EXPECT_EQ(parse_dataset_json(R"({"labels": {"background": 0, "a\u001b[2J": 1}})", "x").classes[1], "a%1B[2J");
   const DatasetNotes notes = parse_dataset_json(R"({"labels": {"background": 0, "organ": 1, "ignore": 2}})", "x");
   EXPECT_EQ(notes.classes, (Ids{"background", "organ"}));
   EXPECT_EQ(notes.labels.ignored, 2);
