@@ -42,13 +42,18 @@ TEST(Dropout, ZeroKeepsEverything) {
 }
 
 TEST(Dropout, ChannelsLiveOrDieTogether) {
-  const std::int64_t N = 3, V = 10, C = 40;
-  const std::vector<double> y =
-      ops::channel_dropout(Variable(Tensor::full({N, V, C}, 1, Dtype::f64)), 0.5, key).value().to_doubles();
-  for (std::int64_t n = 0; n < N; ++n)
-    for (std::int64_t c = 0; c < C; ++c)
-      for (std::int64_t v = 0; v < V; ++v)
-        ASSERT_EQ(y[std::size_t((n * V + v) * C + c)], engine::unit(key.word(std::uint64_t(n * C + c))) >= 0.5f ? 2 : 0);
+  // many rows, and columns around those of a vector: what a wide row leaves over, and more than one piece of work
+  const std::int64_t N = 3, V = 4099;
+  for (Dtype d : {Dtype::f32, Dtype::f64})
+    for (std::int64_t C : {1, 3, 16, 40}) {
+      const std::vector<double> y =
+          ops::channel_dropout(Variable(Tensor::full({N, V, C}, 1, d)), 0.5, key).value().to_doubles();
+      for (std::int64_t n = 0; n < N; ++n)
+        for (std::int64_t c = 0; c < C; ++c) {
+          const double kept = engine::unit(key.word(std::uint64_t(n * C + c))) >= 0.5f ? 2 : 0;
+          for (std::int64_t v = 0; v < V; ++v) ASSERT_EQ(y[std::size_t((n * V + v) * C + c)], kept) << C;
+        }
+    }
 }
 
 TEST(Dropout, RefusesImpossibleProbabilities) {
