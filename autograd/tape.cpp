@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <exception>
+#include <optional>
 
 #include "engine/devices/device_registry.h"
 #include "engine/operation_name.h"
@@ -103,7 +104,7 @@ struct Recorder {
     engine::count_bytes(moved);
     if (!active_tape) return out;
     Tape& tape = *active_tape;
-    Tape::Record entry{op.name, {}, nullptr, {}, std::move(backward), op.where};
+    Tape::Record entry{op.name, scope_path, nullptr, {}, std::move(backward), op.where};
     const std::int64_t position = std::int64_t(tape.records_.size());
     bool any = false;
     for (const Variable& input : inputs) {
@@ -112,7 +113,6 @@ struct Recorder {
       any = any || input.slot_;
     }
     if (Observer* observer = tape.options_.observer) {
-      entry.scope = scope_path;
       Observer::Step step{op.name, scope_path, any ? position : -1, place(op.where)};
       step.spec = op.spec;
       for (const Variable& input : inputs) step.inputs.push_back(input.value()), step.sources.push_back(source(input));
@@ -164,6 +164,8 @@ void Tape::backward(const Variable& y, Tensor dy) {
 }
 
 void Tape::walk(const Record& record, std::int64_t position, Tensor dy) {
+  std::optional<engine::Range> module;
+  if (!record.scope.empty()) module.emplace(record.scope.c_str());
   const engine::OperationName name(record.op);
   Observer* observer = options_.observer;
   Observer::Step step{record.op, record.scope, position, observer ? place(record.where) : ""};

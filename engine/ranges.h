@@ -2,8 +2,8 @@
 
 namespace sagcl::engine {
 
-/// Hears what begins and ends: phases of a training step, modules, operations and, within the phase "backward", their
-/// backwards. Ranges of a thread nest.
+/// Hears what begins and ends: phases of a training step, modules inside modules, operations and, within the phase
+/// "backward", their backwards, each inside the whole path of its module, "block1.0". Ranges of a thread nest.
 class RangeListener {
  public:
   virtual ~RangeListener() = default;

@@ -44,8 +44,15 @@ void count_work(const ConvGeometry& g) {
   engine::count_work(2.0 * double(g.N) * double(g.out.volume()) * double(g.kernel.volume()) * double(g.C) * double(g.O));
 }
 
+/// One of the products of a backward: a range of its own to listeners, and its work.
+struct Product {
+  Product(const char* name, const ConvGeometry& g) : range(name) { count_work(g); }
+  engine::Range range;
+};
+
 /// Σ over images and voxels of dy [N, .., C]: the gradient of a bias.
 Tensor bias_gradient(const Tensor& dy) {
+  const engine::Range range("bias gradient");
   const std::int64_t channels = dy.shape()[4];
   Tensor db = Tensor::empty({channels}, dy.dtype(), dy.device());
   backend(dy.device()).sum(dy, {1, channels ? dy.size() / channels : 0, channels}, 1, db);
@@ -76,13 +83,15 @@ Variable conv(const Variable& x, const Variable& w, const Variable& b, const Con
                   Backend& device = backend(dy.device());
                   Tensor dx, dw, db;
                   if (want_db) db = bias_gradient(dy);
-                  for (const bool wanted : {x.defined(), w.defined()})
-                    if (wanted) count_work(g);
-                  if (x.defined())
+                  if (x.defined()) {
+                    const Product product("weight gradient", g);
                     device.conv_backward_weight(g, x.get(), dy, dw = Tensor::empty(w_shape, dy.dtype(), dy.device()));
-                  if (w.defined())
+                  }
+                  if (w.defined()) {
+                    const Product product("data gradient", g);
                     device.conv_backward_data(g, w, dy, {},
                                               dx = Tensor::empty(shape(g.N, g.in, g.C), dy.dtype(), dy.device()));
+                  }
                   return {dx, dw, db};
                 });
 }
@@ -110,12 +119,14 @@ Variable conv_transposed(const Variable& x, const Variable& w, const Variable& b
                   Backend& device = backend(dy.device());
                   Tensor dx, dw, db;
                   if (want_db) db = bias_gradient(dy);
-                  for (const bool wanted : {x.defined(), w.defined()})
-                    if (wanted) count_work(g);
-                  if (x.defined())
+                  if (x.defined()) {
+                    const Product product("weight gradient", g);
                     device.conv_backward_weight(g, dy, x.get(), dw = Tensor::empty(w_shape, dy.dtype(), dy.device()));
-                  if (w.defined())
+                  }
+                  if (w.defined()) {
+                    const Product product("data gradient", g);
                     device.conv_forward(g, dy, w, {}, dx = Tensor::empty(shape(g.N, g.out, g.O), dy.dtype(), dy.device()));
+                  }
                   return {dx, dw, db};
                 });
 }

@@ -234,6 +234,7 @@ std::vector<StepReport> Trainer::reports() {
 
 /// Classes that the student gives to no voxel of the labelled training cases' crops.
 std::vector<std::int64_t> Trainer::unpredicted_classes() {
+  const engine::Range range("look for unpredicted classes");
   std::vector<bool> seen(std::size_t(data_.classes), false);
   const auto missing = [&] { return std::find(seen.begin(), seen.end(), false) != seen.end(); };
   datasets::BatchSpec spec = batch_spec(settings_, {.name = "labelled"}, data_.classes);

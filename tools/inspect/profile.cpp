@@ -31,9 +31,23 @@ void add(Rows& rows, const std::string& name, const Profile::Row& row) {
   found->second.work += row.work, found->second.bytes += row.bytes;
 }
 
-/// Phases are the ranges right inside "step"; operations the innermost ones, under the phase they belong to.
+/// Where a range below a phase stands: "step/forward/block1/0/conv", "step/backward/block1.0/conv/weight gradient".
+struct Place {
+  std::string layer, operation;
+
+  explicit Place(const std::vector<std::string>& parts) {
+    const bool part_of_backward = parts.size() > 3 && parts.back().ends_with(" gradient");
+    const std::size_t at = parts.size() - (part_of_backward ? 2 : 1);
+    for (std::size_t i = 2; i < at; ++i) layer += (i > 2 ? "." : "") + parts[i];
+    operation = fmt::format("{} {}", parts[1], parts[at]);
+    if (part_of_backward) operation += ", " + parts.back();
+  }
+};
+
+/// Phases are the ranges right inside "step"; operations the innermost ones, under the phase they belong to, of all layers
+/// together and of each.
 struct Views {
-  Rows phases, operations;
+  Rows phases, operations, layers;
   double step = 0;
 
   explicit Views(const Profile& profile) {
@@ -41,9 +55,12 @@ struct Views {
       const std::vector<std::string> parts = parts_of(path);
       if (parts.size() == 1) step += row.all;
       if (parts.size() == 2) add(phases, parts[1], row);
-      if (parts.size() > 2 && row.own > 0) add(operations, parts[1] + " " + parts.back(), row);
+      if (parts.size() < 3 || !(row.own > 0)) continue;
+      const Place place(parts);
+      add(operations, place.operation, row);
+      if (!place.layer.empty()) add(layers, place.layer + ": " + place.operation, row);
     }
-    for (Rows* rows : {&phases, &operations})
+    for (Rows* rows : {&phases, &operations, &layers})
       std::stable_sort(rows->begin(), rows->end(), [](const auto& a, const auto& b) { return a.second.own > b.second.own; });
     std::stable_sort(phases.begin(), phases.end(), [](const auto& a, const auto& b) { return a.second.all > b.second.all; });
   }
@@ -57,24 +74,24 @@ std::vector<std::string> speed(double count, double milliseconds, double most) {
 }
 
 std::string table(const char* what, const Rows& rows, double Profile::Row::*value, double step, std::int64_t steps,
-                  const MachinePeak& peak) {
+                  const MachinePeak& peak, std::size_t most = 40) {
   TextTable t({what, "calls", "ms", "share", "GFLOP/s", "of a product's", "MB", "GB/s", "of a copy's"});
   double shown = 0;
-  constexpr std::size_t most = 40;
-  for (std::size_t i = 0; i < std::min(most, rows.size()); ++i) {
+  const auto shows = [&](const auto& r) { return r.second.*value >= 0.0005 * step; };
+  most = std::min<std::size_t>(most, std::size_t(std::count_if(rows.begin(), rows.end(), shows)));  // they are sorted
+  for (std::size_t i = 0; i < most; ++i) {
     const auto& [name, row] = rows[i];
     shown += row.*value;
     std::vector<std::string> cells = {name, number(double(row.calls) / double(steps), 1), number(row.*value / double(steps)),
                                       number(100 * row.*value / step, 1) + " %"};
-    const auto products = speed(row.work, row.own, peak.product), moves = speed(row.bytes, row.own, peak.copy);
+    const auto products = speed(row.work, row.own, peak.product), moves = speed(row.bytes, row.all, peak.copy);
     cells.insert(cells.end(), products.begin(), products.end());
     cells.push_back(row.bytes > 0 ? number(row.bytes / 1e6 / double(steps), 1) : "");
     cells.insert(cells.end(), moves.begin(), moves.end());
     t.row(std::move(cells));
   }
   t.rule();
-  if (rows.size() > most)
-    t.row({fmt::format("and {} more, not listed", rows.size() - most), "", "", "", "", "", "", "", ""});
+  if (rows.size() > most) t.row({fmt::format("and {} less than that", rows.size() - most), "", "", "", "", "", "", "", ""});
   t.row({"together", "", number(shown / double(steps)), number(100 * shown / step, 1) + " %", "", "", "", "", ""});
   return t.text();
 }
@@ -140,16 +157,20 @@ MachinePeak measured_peak(engine::Device device) {
           .copy = 2e-9 * double(large.bytes()) / seconds([&] { return large.clone(); })};
 }
 
-std::string profile_text(const Profile& profile, std::int64_t steps, const MachinePeak& peak) {
+std::string profile_text(const Profile& profile, std::int64_t steps, const MachinePeak& peak, bool layers) {
   const Views views(profile);
-  return fmt::format(
-             "{} steps of {:.2f} ms; calls and times are of one step. A large matrix product reaches {:.0f} GFLOP/s here, "
-             "a large copy {:.1f} GB/s;\nalgorithms that save multiplications may pass the one, what stays in the caches "
-             "the "
-             "other\n\n",
-             steps, views.step / double(steps), peak.product, peak.copy) +
-         table("phase", views.phases, &Profile::Row::all, views.step, steps, peak) + "\n" +
-         table("operation, without what is inside", views.operations, &Profile::Row::own, views.step, steps, peak);
+  const std::string text =
+      fmt::format(
+          "{} steps of {:.2f} ms; calls and times are of one step. A large matrix product reaches {:.0f} GFLOP/s here, "
+          "a large copy {:.1f} GB/s;\nalgorithms that save multiplications may pass the one, what stays in the caches "
+          "the "
+          "other\n\n",
+          steps, views.step / double(steps), peak.product, peak.copy) +
+      table("phase", views.phases, &Profile::Row::all, views.step, steps, peak) + "\n" +
+      table("operation, without what is inside", views.operations, &Profile::Row::own, views.step, steps, peak);
+  if (!layers) return text;
+  return text + "\n" +
+         table("layer: operation", views.layers, &Profile::Row::own, views.step, steps, peak, views.layers.size());
 }
 
 std::string profile_json(const Profile& profile, std::int64_t steps, const MachinePeak& peak) {

@@ -60,8 +60,9 @@ struct MachinePeak {
 MachinePeak measured_peak(engine::Device device);
 
 /// The rows with so many steps: phases of the step, then operations of all modules by their own time, forward and backward
-/// apart, those of convolutions and products with their speed and its share of the peak, all with what they move.
-std::string profile_text(const Profile& profile, std::int64_t steps, const MachinePeak& peak);
+/// apart, those of convolutions and products with their speed and its share of the peak, all with what they move; if asked
+/// for, the same of every layer.
+std::string profile_text(const Profile& profile, std::int64_t steps, const MachinePeak& peak, bool layers);
 std::string profile_json(const Profile& profile, std::int64_t steps, const MachinePeak& peak);
 
 }  // namespace sagcl::tools

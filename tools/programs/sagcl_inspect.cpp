@@ -26,6 +26,7 @@ struct Options {
   tools::GradientOptions gradients;
   std::int64_t depth = -1;  // of tape and memory
   std::int64_t steps = 5;   // of profile
+  bool layers = false;      // likewise
   std::string svg, dot, trace, html;
   std::vector<std::string> names;  // of watch
   std::filesystem::path npy;
@@ -93,7 +94,7 @@ int profile(const Options& o) {
   tools::Profile profile(subject.device());
   for (std::int64_t i = 0; i < steps; ++i) trainer.advance(), trainer.reports();
   fmt::print("{}", o.json ? tools::profile_json(profile, steps, peak)
-                          : subject.text() + "\n\n" + tools::profile_text(profile, steps, peak));
+                          : subject.text() + "\n\n" + tools::profile_text(profile, steps, peak, o.layers));
   if (!o.trace.empty()) engine::write_file_atomically(o.trace, profile.trace());
   return tools::exit_ok;
 }
@@ -184,6 +185,7 @@ int main(int argc, char** argv) {
   m->add_option("--svg", o.svg, "also as a curve over the operations")->type_name("FILE");
   CLI::App* p = verb(app, o, "profile", "where the time of steps goes, by phase and operation");
   p->add_option("--steps", o.steps, "how many steps")->capture_default_str()->check(CLI::Range(1, 100000));
+  p->add_flag("--layers", o.layers, "also every operation of every layer");
   p->add_option("--trace", o.trace, "also for Perfetto or chrome://tracing")->type_name("FILE");
   CLI::App* k =
       verb(app, o, "gradcheck", "gradients in f64 beside difference quotients; exit code 1 if one is wrong", "--run");

@@ -130,7 +130,9 @@ void winograd_gather(const ConvGeometry& g, const Lattice& lattice, int m, const
   const std::int64_t C = lattice.source_channels, O = lattice.result_channels, lanes = kernels().lanes, depth = g.kernel[0];
   if ((m + 2) * (m + 2) * depth * C * O >= many_filters)
     return winograd_gather_wide(g, lattice, m, source, weights, bias, result);
-  const WinogradPlan p = winograd_plan(m, depth, phase.source_first[0], lattice.N, lattice.result[0], lattice.source[0],
+  const bool flat = lattice.source[0] == 1 && lattice.result[0] == 1;  // images without depth are planes like any other
+  const std::int64_t images = flat ? 1 : lattice.N, planes = flat ? lattice.N : lattice.result[0];
+  const WinogradPlan p = winograd_plan(m, depth, phase.source_first[0], images, planes, flat ? lattice.N : lattice.source[0],
                                        lattice.result[1], lattice.result[2], C, O, cache_floats);
   const std::int64_t filter_stride = depth * C * O;
   Tensor filters = scratch_memory(p.components * filter_stride);

@@ -40,9 +40,14 @@ TEST_F(Inspect, MemoryAndProfile) {
 
   const Outcome p = inspect({"profile", at("run"), "--step", "6", "--steps", "2", "--trace", at("trace.json")});
   ASSERT_EQ(p.code, 0) << p.err;
-  for (const char* part :
-       {"2 steps of", "forward", "backward", "optimiser", "backward conv", "GFLOP/s", "GB/s", "of a copy's"})
+  for (const char* part : {"2 steps of", "forward", "backward", "optimiser", "backward conv, weight gradient", "GFLOP/s",
+                           "GB/s", "of a copy's"})
     EXPECT_TRUE(contains(p.out, part));
+  EXPECT_FALSE(contains(p.out, "layer: operation"));
+  const Outcome layers = inspect({"profile", at("run"), "--step", "6", "--steps", "2", "--layers"});
+  for (const char* part : {"layer: operation", "enc0.0: forward conv", "enc0.0: backward conv, weight gradient",
+                           "up4.0: backward conv, data gradient", "up4: backward concat"})
+    EXPECT_TRUE(contains(layers.out, part)) << layers.out;
   EXPECT_GT(Json::parse(content_of(at("trace.json")))["traceEvents"].size(), 100u);
   EXPECT_EQ(inspect({"profile", at("run")}).code, 2);  // nothing is left of it
 }
