@@ -12,7 +12,9 @@ ConvLayer::ConvLayer(const Spec& spec, engine::Generator& random) : spec_(spec) 
   b_ = Variable::parameter(uniform_fan_in({spec.out}, fan_in, random));
 }
 
-Variable ConvLayer::forward(const Variable& x) const { return apply(x, {.stride = spec_.stride, .padding = spec_.padding}); }
+Variable ConvLayer::forward(const Variable& x, bool norm_follows) const {
+  return apply(x, {.stride = spec_.stride, .padding = spec_.padding, .norm_follows = norm_follows});
+}
 
 Variable ConvLayer::forward_planes(const Variable& x, std::int64_t whole_depth) const {
   const engine::Extents& p = spec_.padding;

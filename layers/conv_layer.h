@@ -15,7 +15,7 @@ class ConvLayer final : public Module {
     bool transposed = false;
   };
   ConvLayer(const Spec& spec, engine::Generator& random);
-  Variable forward(const Variable& x) const;
+  Variable forward(const Variable& x, bool norm_follows = false) const;  ///< see ops::ConvSpec
   /// The result's planes that x reaches without padding in depth, x being planes of a volume whose result has `whole_depth`.
   Variable forward_planes(const Variable& x, std::int64_t whole_depth) const;
   void describe(Parts& parts) override;

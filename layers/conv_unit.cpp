@@ -4,7 +4,9 @@
 
 namespace sagcl::layers {
 
-Variable ConvUnit::forward(const Variable& x, const Pass& pass) { return bn_.forward(conv_.forward(x), pass); }
+Variable ConvUnit::forward(const Variable& x, const Pass& pass) {
+  return bn_.forward(conv_.forward(x, /*norm_follows=*/pass.training), pass);
+}
 
 Variable ConvUnit::forward_planes(const Variable& x, std::int64_t whole_depth) {
   return bn_.forward(conv_.forward_planes(x, whole_depth), {});

@@ -51,9 +51,10 @@ struct Product {
 };
 
 /// Σ over images and voxels of dy [N, .., C]: the gradient of a bias.
-Tensor bias_gradient(const Tensor& dy) {
+Tensor bias_gradient(const Tensor& dy, const ConvSpec& spec) {
   const engine::Range range("bias gradient");
   const std::int64_t channels = dy.shape()[4];
+  if (spec.norm_follows) return Tensor::zeros({channels}, dy.dtype(), dy.device());
   Tensor db = Tensor::empty({channels}, dy.dtype(), dy.device());
   backend(dy.device()).sum(dy, {1, channels ? dy.size() / channels : 0, channels}, 1, db);
   return db;
@@ -78,14 +79,15 @@ Variable conv(const Variable& x, const Variable& w, const Variable& b, const Con
   count_work(g);
 
   return record({"conv", spec}, {x, w, b}, y,
-                [g, x = recording(w) ? x.saved_activation() : Saved(), w = recording(x) ? w.value() : Tensor(),
+                [g, spec, x = recording(w) ? x.saved_activation() : Saved(), w = recording(x) ? w.value() : Tensor(),
                  w_shape = w.shape(), want_db = recording(b)](Tensor dy) -> Gradients {
                   Backend& device = backend(dy.device());
                   Tensor dx, dw, db;
-                  if (want_db) db = bias_gradient(dy);
+                  if (want_db) db = bias_gradient(dy, spec);
                   if (x.defined()) {
+                    const Tensor again = x.get();
                     const Product product("weight gradient", g);
-                    device.conv_backward_weight(g, x.get(), dy, dw = Tensor::empty(w_shape, dy.dtype(), dy.device()));
+                    device.conv_backward_weight(g, again, dy, dw = Tensor::empty(w_shape, dy.dtype(), dy.device()));
                   }
                   if (w.defined()) {
                     const Product product("data gradient", g);
@@ -114,14 +116,15 @@ Variable conv_transposed(const Variable& x, const Variable& w, const Variable& b
   count_work(g);
 
   return record({"conv_transposed", spec}, {x, w, b}, y,
-                [g, x = recording(w) ? x.saved_activation() : Saved(), w = recording(x) ? w.value() : Tensor(),
+                [g, spec, x = recording(w) ? x.saved_activation() : Saved(), w = recording(x) ? w.value() : Tensor(),
                  w_shape = w.shape(), want_db = recording(b)](Tensor dy) -> Gradients {
                   Backend& device = backend(dy.device());
                   Tensor dx, dw, db;
-                  if (want_db) db = bias_gradient(dy);
+                  if (want_db) db = bias_gradient(dy, spec);
                   if (x.defined()) {
+                    const Tensor again = x.get();
                     const Product product("weight gradient", g);
-                    device.conv_backward_weight(g, dy, x.get(), dw = Tensor::empty(w_shape, dy.dtype(), dy.device()));
+                    device.conv_backward_weight(g, dy, again, dw = Tensor::empty(w_shape, dy.dtype(), dy.device()));
                   }
                   if (w.defined()) {
                     const Product product("data gradient", g);

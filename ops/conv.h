@@ -15,6 +15,9 @@ struct ConvSpec {
   /// For some planes of a volume: how many the result of the whole volume would have. The CPU then chooses its kernel as for
   /// the whole, so that the planes have the bits that they have there. 0: x is whole.
   std::int64_t whole_depth = 0;
+  /// A norm by the batch's own statistics follows. It takes off the mean, and b with it, so the gradient of b is zero but
+  /// for rounding: it is set to zero, which saves a pass over memory.
+  bool norm_follows = false;
 };
 
 /// Cross-correlation over a volume (an image is a volume of depth one).

@@ -10,6 +10,7 @@ namespace sagcl::ops::cpu {
 namespace {
 
 constexpr std::int64_t many_filters = 2 << 20;     // too many to keep transformed
+constexpr std::int64_t few_tiles = 16;             // of a plane: alone they leave the products' register tiles half empty
 constexpr std::int64_t cache_floats = 160 * 1024;  // transforms of one thread: most of a second-level cache
 
 bool plane_filter(const Extents& kernel, const Extents& stride) {
@@ -128,7 +129,8 @@ void winograd_gather(const ConvGeometry& g, const Lattice& lattice, int m, const
                      const float* bias, float* result) {
   const Phase& phase = lattice.phases.front();
   const std::int64_t C = lattice.source_channels, O = lattice.result_channels, lanes = kernels().lanes, depth = g.kernel[0];
-  if ((m + 2) * (m + 2) * depth * C * O >= many_filters)
+  if ((m + 2) * (m + 2) * depth * C * O >= many_filters ||
+      ceil_div(lattice.result[1], m) * ceil_div(lattice.result[2], m) <= few_tiles)
     return winograd_gather_wide(g, lattice, m, source, weights, bias, result);
   const bool flat = lattice.source[0] == 1 && lattice.result[0] == 1;  // images without depth are planes like any other
   const std::int64_t images = flat ? 1 : lattice.N, planes = flat ? lattice.N : lattice.result[0];
