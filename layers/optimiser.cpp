@@ -103,7 +103,8 @@ Adam::Adam(NamedParameters parameters, const AdamSpec& spec)
     : Optimiser(std::move(parameters)), spec_(spec), first_(add_state("first")), second_(add_state("second")) {}
 
 std::vector<double> Adam::numbers(double lr, std::int64_t t) const {
-  return {lr / (1 - std::pow(spec_.beta1, double(t))), 1 / std::sqrt(1 - std::pow(spec_.beta2, double(t)))};
+  return {lr / (1 - std::pow(spec_.beta1, double(t))), 1 / std::sqrt(1 - std::pow(spec_.beta2, double(t))),
+          spec_.decoupled ? 1 - lr * spec_.weight_decay : 1};
 }
 
 void Adam::update(const Tensor& numbers, const Tensor& gate, const NamedGradients& gradients) {

@@ -79,7 +79,8 @@ class Sgd : public Optimiser {
   Slots& momentum_;
 };
 
-/// Kingma & Ba 2015, Algorithm 1: p ← p − lr m̂ / (√v̂ + eps), with weight_decay p added to the gradient.
+/// Kingma & Ba 2015, Algorithm 1: p ← p − lr m̂ / (√v̂ + eps), with weight_decay p added to the gradient, or, decoupled, lr
+/// weight_decay p taken off p (AdamW).
 class Adam : public Optimiser {
  public:
   explicit Adam(NamedParameters parameters, const AdamSpec& spec = {});

@@ -217,7 +217,7 @@ class Backend {
   virtual void draw_rows(const Tensor& weight, const Tensor& u, Tensor& sums, Tensor& picks) = 0;
 
   // --- updates, all parameters in one call ------------------------------------------------------------------------------
-  /// rates f64 [2]: lr / (1 - β1^t) and 1 / √(1 - β2^t) for step t = 1, 2, …
+  /// rates f64 [3]: lr / (1 - β1^t), 1 / √(1 - β2^t) for step t = 1, 2, …, and what p is multiplied by (AdamSpec::decoupled)
   virtual void adam(const AdamSpec& spec, const Tensor& rates, const Tensor& gate, const std::vector<AdamSlot>& slots) = 0;
   virtual void sgd(const SgdSpec& spec, const Tensor& lr, const Tensor& gate, const std::vector<SgdSlot>& slots) = 0;
   /// t ← α t + (1-α) s

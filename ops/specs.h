@@ -19,6 +19,7 @@ struct NuclearNormSpec {
 /// p ← p - lr m̂ / (sqrt(v̂) + eps), with L2 decay added to the gradient. Kingma & Ba 2015, Algorithm 1.
 struct AdamSpec {
   double beta1 = 0.9, beta2 = 0.999, eps = 1e-8, weight_decay = 0;
+  bool decoupled = false;  ///< AdamW: lr weight_decay p is taken off p instead. Loshchilov & Hutter 2019, Algorithm 2.
 };
 
 /// v ← momentum v + (g + weight_decay p);  p ← p - lr v.

@@ -5,6 +5,7 @@
 namespace sagcl::ops {
 
 void adam(const AdamSpec& spec, const Tensor& rates, const Tensor& gate, const std::vector<AdamSlot>& slots) {
+  engine::require(rates.size() == 3, "adam: rates should be [3], got shape {}", rates.shape());
   backend(rates.device()).adam(spec, rates, gate, slots);
 }
 

@@ -32,19 +32,20 @@ struct Update {
   }
 };
 
-/// Kingma & Ba 2015, Algorithm 1; the corrections 1 / (1 - β^t) are folded into `rate` and `root`.
+/// Kingma & Ba 2015, Algorithm 1; the corrections 1 / (1 - β^t) are folded into `rate` and `root`. `keep` is 1, or,
+/// with decoupled decay, 1 - lr weight_decay and weight_decay 0.
 template <class T>
 struct AdamElement {
   T *p, *m, *v;
   const T* g;
-  T beta1, rest1, beta2, rest2, weight_decay, eps, rate = 0, root = 0;
-  SAGCL_BOTH void load(const double* rates) { rate = T(rates[0]), root = T(rates[1]); }
+  T beta1, rest1, beta2, rest2, weight_decay, eps, rate = 0, root = 0, keep = 1;
+  SAGCL_BOTH void load(const double* rates) { rate = T(rates[0]), root = T(rates[1]), keep = T(rates[2]); }
   SAGCL_BOTH void operator()(std::int64_t i) const {
     const T gradient = g[i] + weight_decay * p[i];
     const T first = beta1 * m[i] + rest1 * gradient, second = beta2 * v[i] + rest2 * gradient * gradient;
     m[i] = first;
     v[i] = second;
-    p[i] -= rate * first / (std::sqrt(second) * root + eps);
+    p[i] = keep * p[i] - rate * first / (std::sqrt(second) * root + eps);
   }
 };
 
@@ -74,7 +75,7 @@ template <class T>
 AdamElement<T> adam_element(const AdamSpec& spec) {
   return {nullptr,       nullptr,           nullptr,
           nullptr,       T(spec.beta1),     T(1 - spec.beta1),
-          T(spec.beta2), T(1 - spec.beta2), T(spec.weight_decay),
+          T(spec.beta2), T(1 - spec.beta2), T(spec.decoupled ? 0 : spec.weight_decay),
           T(spec.eps)};
 }
 

@@ -53,7 +53,7 @@ struct TrainSettings {
   std::int64_t shards = 1;           ///< 1, 2, 4, 8, …: equal parts of the batch, each with its own statistics
   std::int64_t compare_every = 100;  ///< steps between comparisons of the weights of all processes
   std::vector<std::int64_t> patch = {112, 112, 80};  ///< D, H, W of a training crop
-  std::string optimiser = "adam";                    ///< adam, sgd
+  std::string optimiser = "adam";                    ///< adam, adamw (its weight_decay is decoupled), sgd
   double learning_rate = 1e-4;
   double momentum = 0.9;  ///< sgd
   double weight_decay = 0;

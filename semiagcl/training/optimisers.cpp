@@ -7,7 +7,8 @@ std::unique_ptr<layers::Optimiser> optimiser_of(const TrainSettings& t, layers::
   if (t.optimiser == "sgd")
     return std::make_unique<layers::Sgd>(std::move(parameters),
                                          layers::SgdSpec{.momentum = t.momentum, .weight_decay = t.weight_decay});
-  return std::make_unique<layers::Adam>(std::move(parameters), layers::AdamSpec{.weight_decay = t.weight_decay});
+  return std::make_unique<layers::Adam>(
+      std::move(parameters), layers::AdamSpec{.weight_decay = t.weight_decay, .decoupled = t.optimiser == "adamw"});
 }
 
 /// The part of an optimiser's state that a name belongs to: "first/PART" -> PART.

@@ -162,7 +162,7 @@ void add_updates(std::vector<KernelCase>& cases) {
                        return {normal_values({40011}, dtype, "p"),
                                normal_values({40011}, dtype, "g"),
                                uniform_values({40011}, dtype, "v"),
-                               Tensor::of<double>({2}, {0.01, 1.3}),
+                               Tensor::of<double>({3}, {0.01, 1.3, 0.98}),
                                number(0.9),
                                number(open)};
                      },

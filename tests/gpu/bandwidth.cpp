@@ -89,7 +89,7 @@ int bandwidths(const Options& options) {
       pairs.emplace_back(p.clone(), p);
       size += double(p.bytes());
     }
-    const Tensor rates = Tensor::of<double>({2}, {1e-2, 1}, at), alpha = Tensor::of<double>({1}, {0.99}, at);
+    const Tensor rates = Tensor::of<double>({3}, {1e-2, 1, 1}, at), alpha = Tensor::of<double>({1}, {0.99}, at);
     measure("adam, 9 million parameters", 7 * size, [&] { device.adam({}, rates, {}, slots); });
     measure("teacher average", 3 * size, [&] { device.average(alpha, {}, pairs); });
   }

@@ -36,6 +36,26 @@ TEST(Sgd, OneStepByHand) {  // d(a - 3)² = 2 (a - 3)
   EXPECT_FALSE(problem.a.has_grad());
 }
 
+TEST(Adam, ThreeStepsByHandWithBothDecays) {
+  for (const bool decoupled : {false, true}) {
+    Problem problem;
+    std::vector<double> p = problem.a.value().to_doubles(), m(p.size()), v(p.size());
+    constexpr double lr = 0.1, decay = 0.3, beta1 = 0.9, beta2 = 0.999, eps = 1e-8;
+    layers::Adam adam(problem.parameters(), {.weight_decay = decay, .decoupled = decoupled});
+    for (int t = 1; t <= 3; ++t) {
+      problem.backward();
+      adam.step(lr);
+      for (std::size_t i = 0; i < p.size(); ++i) {
+        const double g = 2 * (p[i] - 3) + (decoupled ? 0 : decay * p[i]);
+        m[i] = beta1 * m[i] + (1 - beta1) * g, v[i] = beta2 * v[i] + (1 - beta2) * g * g;
+        const double step = m[i] / (1 - std::pow(beta1, t)) / (std::sqrt(v[i] / (1 - std::pow(beta2, t))) + eps);
+        p[i] -= lr * (step + (decoupled ? decay * p[i] : 0));
+        EXPECT_NEAR(problem.a.value().to_doubles()[i], p[i], 1e-12) << decoupled << " step " << t;
+      }
+    }
+  }
+}
+
 TEST(Optimisers, FindTheMinimum) {
   for (const bool adam : {false, true}) {
     Problem problem;

@@ -13,7 +13,7 @@ using engine::Dtype;
 
 Tensor number(double value) { return Tensor::of<double>({1}, {value}); }
 Tensor adam_rates(double lr, int t) {
-  return Tensor::of<double>({2}, {lr / (1 - std::pow(0.9, t)), 1 / std::sqrt(1 - std::pow(0.999, t))});
+  return Tensor::of<double>({3}, {lr / (1 - std::pow(0.9, t)), 1 / std::sqrt(1 - std::pow(0.999, t)), 1});
 }
 
 TEST(SgdUpdate, TwoStepsByHand) {  // g = 1, momentum 0.5, lr 0.1: v = 1, then 1.5

@@ -119,8 +119,8 @@ void check(const RunSettings& s) {
                       s.debug.check);
   require<UsageError>(std::find(pastes.begin(), pastes.end(), s.augment.copy_paste) != pastes.end(),
                       "augment.copy_paste = '{}': choose never, warm_up or always", s.augment.copy_paste);
-  require<UsageError>(s.train.optimiser == "adam" || s.train.optimiser == "sgd",
-                      "train.optimiser = '{}': choose adam or sgd", s.train.optimiser);
+  require<UsageError>(s.train.optimiser == "adam" || s.train.optimiser == "adamw" || s.train.optimiser == "sgd",
+                      "train.optimiser = '{}': choose adam, adamw or sgd", s.train.optimiser);
   if (s.train.precision != "auto") (void)engine::precision_from(s.train.precision);
   (void)ops::storage(s.train.storage);
   require<UsageError>(s.augment.turn >= 0 && s.augment.turn <= 180,
