@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cmath>
+#include <nlohmann/json.hpp>
 
 #include "datasets/formats/nifti.h"
 #include "datasets/formats/png.h"
@@ -261,6 +262,21 @@ TEST(Bench, PrintsOneLineOfJsonPerStepMeasurement) {
     EXPECT_TRUE(contains(outcome.out, field));
   EXPECT_EQ(std::count(outcome.out.begin(), outcome.out.end(), '\n'), 1);
   EXPECT_EQ(run("sagcl-bench", {"step", "--shape", "32,32"}).code, 2);  // vnet needs three extents
+}
+
+TEST(Bench, TellsHowFarF32IsFromF64) {
+  Folders f;
+  const auto errors = [&](const char* path) {
+    const auto outcome = run("sagcl-bench", {"ops", "--errors", "--filter", "conv/1x4x4x3", "--json", f("errors.json")},
+                             fmt::format("SAGCL_CONV={}", path));
+    EXPECT_EQ(outcome.code, 0) << outcome.err;
+    return nlohmann::json::parse(tests::content_of(f("errors.json")))["ops"][0]["errors"].get<std::vector<double>>();
+  };
+  const std::vector<double> direct = errors("direct"), winograd = errors("winograd4");
+  ASSERT_EQ(direct.size(), 4u);  // of the result and the gradients of x, w and b
+  for (std::size_t k = 0; k < 4; ++k) EXPECT_TRUE(direct[k] > 1e-9 && direct[k] < 5e-6) << direct[k];
+  for (std::size_t k = 0; k < 3; ++k) EXPECT_GT(winograd[k], direct[k]);  // larger tiles add numbers that nearly cancel
+  EXPECT_EQ(run("sagcl-bench", {"ops", "--errors", "--filter", "conv/1x4x4x3"}, "SAGCL_CONV=fast").code, 2);
 }
 
 TEST(Bench, TimesOneOperation) {

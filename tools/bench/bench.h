@@ -33,6 +33,9 @@ struct CaseTiming {
 /// Repeats a case until `seconds` have passed, at least 3 times, after one unmeasured time.
 CaseTiming time_case(const BenchCase& c, double seconds, engine::Device device);
 
+/// ‖f32 − f64‖ / ‖f64‖ of a case's result and of the gradient of each input.
+std::vector<double> errors_of(const BenchCase& c, engine::Device device);
+
 /// Forward, cross-entropy, backward and Adam on random values: the step that other frameworks are compared with.
 struct StepSpec {
   std::string net = "vnet";

@@ -70,8 +70,8 @@ void add_volumes(std::vector<BenchCase>& cases) {
                    2.0 * 32 * 32 * 24 * 8 * 32 * 16});
   const Shape volume{1, 64, 64, 48, 16};
   cases.push_back({"batch_norm+relu/1x64x64x48x16", {volume, {16}, {16}}, [](const Inputs& v) {
-                     ops::RunningStatistics running{Tensor::zeros({16}, engine::Dtype::f32, v[0].value().device()),
-                                                    Tensor::full({16}, 1, engine::Dtype::f32, v[0].value().device())};
+                     ops::RunningStatistics running{Tensor::zeros({16}, v[0].value().dtype(), v[0].value().device()),
+                                                    Tensor::full({16}, 1, v[0].value().dtype(), v[0].value().device())};
                      return ops::batch_norm(v[0], v[1], v[2], running, {.slope = 0});
                    }});
   cases.push_back({"instance_norm/1x64x64x48x16", {volume, {16}, {16}}, [](const Inputs& v) {

@@ -1,6 +1,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 
 #include "engine/devices/device_registry.h"
 #include "engine/random.h"
@@ -54,6 +55,32 @@ CaseTiming time_case(const BenchCase& c, double seconds, engine::Device device) 
     wait();
   });
   return t;
+}
+
+std::vector<double> errors_of(const BenchCase& c, engine::Device device) {
+  const auto results = [&](engine::Dtype dtype) {
+    engine::Generator random(0, c.name);
+    std::vector<Variable> inputs;
+    for (const engine::Shape& s : c.inputs)
+      inputs.push_back(Variable::parameter(random_values(s, random, device).to(dtype)));
+    autograd::Tape tape;
+    const Variable y = c.f(inputs);
+    std::vector<std::vector<double>> all = {y.value().to_doubles()};
+    tape.backward(y, random_values(y.shape(), random, device).to(dtype));
+    for (const Variable& v : inputs) all.push_back(v.grad().to_doubles());
+    return all;
+  };
+  const auto short_ones = results(engine::Dtype::f32), long_ones = results(engine::Dtype::f64);
+  std::vector<double> errors;
+  for (std::size_t k = 0; k < long_ones.size(); ++k) {
+    double difference = 0, size = 0;
+    for (std::size_t i = 0; i < long_ones[k].size(); ++i) {
+      const double d = short_ones[k][i] - long_ones[k][i];
+      difference += d * d, size += long_ones[k][i] * long_ones[k][i];
+    }
+    errors.push_back(std::sqrt(difference / size));
+  }
+  return errors;
 }
 
 }  // namespace sagcl::tools

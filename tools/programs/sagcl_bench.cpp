@@ -10,6 +10,7 @@
 #include "engine/devices/precision.h"
 #include "engine/files/atomic_file.h"
 #include "engine/parallel.h"
+#include "ops/cpu/conv/conv.h"
 #include "semiagcl/training/trainer.h"
 #include "tests/cases/op_cases.h"
 #include "tools/bench/bench.h"
@@ -31,7 +32,7 @@ struct Options {
   std::string device = "auto", precision = "auto", json, filter;
   int threads = 0;
   double seconds = 0.4;
-  bool cases = false;
+  bool cases = false, errors = false;
   tools::StepSpec step;
   std::string preset = "hippocampus", data, method;
   std::vector<std::string> set;
@@ -55,7 +56,26 @@ std::vector<tools::BenchCase> tested_cases() {
   return cases;
 }
 
+/// How far results and gradients in f32 are from those in f64.
+int errors(const Options& o, engine::Device device) {
+  tools::TextTable table({"operation", "result", "gradient of input 0", "1", "2"});
+  Json rows = Json::array();
+  for (const tools::BenchCase& c : o.cases ? tested_cases() : tools::layer_cases()) {
+    if (c.name.find(o.filter) == std::string::npos) continue;
+    const std::vector<double> found = tools::errors_of(c, device);
+    std::vector<std::string> cells = {c.name};
+    for (std::size_t k = 0; k < 4; ++k) cells.push_back(k < found.size() ? fmt::format("{:.1e}", found[k]) : "");
+    table.row(std::move(cells));
+    rows.push_back({{"name", c.name}, {"errors", found}});
+  }
+  engine::require<engine::UsageError>(!rows.empty(), "--filter {}: no operation has this in its name", o.filter);
+  fmt::print("f32 beside f64, ‖difference‖ / ‖f64‖; convolutions with {}\n{}", ops::cpu::conv_description(), table.text());
+  write_json(o, {{"schema_version", 1}, {"device", engine::to_string(device)}, {"ops", rows}});
+  return tools::exit_ok;
+}
+
 int operations(const Options& o, engine::Device device) {
+  if (o.errors) return errors(o, device);
   tools::TextTable table({"operation", "forward ms", "GFLOP/s", "forward+backward ms"});
   Json rows = Json::array();
   for (const tools::BenchCase& c : o.cases ? tested_cases() : tools::layer_cases()) {
@@ -227,6 +247,7 @@ int main(int argc, char** argv) {
   ops_command->add_option("--seconds", o.seconds, "time per operation")
       ->check(CLI::Range(0.0, 3600.0))
       ->capture_default_str();
+  ops_command->add_flag("--errors", o.errors, "how far f32 is from f64, instead of times");
   ops_command->add_flag("--cases", o.cases, "the small cases of the tests instead");
   CLI::App* step_command = app.add_subcommand("step", "forward, cross-entropy, backward and Adam on random values");
   step_command->add_option("--net", o.step.net, "vnet or unet")

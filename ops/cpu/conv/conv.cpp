@@ -16,16 +16,21 @@
 namespace sagcl::ops::cpu {
 namespace {
 
-enum class Path { own, onednn, reference };
+enum class Path { own, direct, winograd2, winograd4, onednn, reference };
+constexpr std::pair<std::string_view, Path> paths[] = {
+    {"own", Path::own},       {"direct", Path::direct},      {"winograd2", Path::winograd2}, {"winograd4", Path::winograd4},
+    {"onednn", Path::onednn}, {"reference", Path::reference}};
 
 /// The environment variable SAGCL_CONV, read once.
 Path path() {
   static const Path chosen = [] {
     const char* value = std::getenv("SAGCL_CONV");
     const std::string_view name = value ? value : "own";
-    engine::require<engine::UsageError>(name == "own" || name == "onednn" || name == "reference",
-                                        "SAGCL_CONV is '{}', expected own, onednn or reference", name);
-    return name == "own" ? Path::own : name == "onednn" ? Path::onednn : Path::reference;
+    const auto found = std::find_if(std::begin(paths), std::end(paths), [&](const auto& p) { return p.first == name; });
+    engine::require<engine::UsageError>(
+        found != std::end(paths), "SAGCL_CONV is '{}', expected own, direct, winograd2, winograd4, onednn or reference",
+        name);
+    return found->second;
   }();
   return chosen;
 }
@@ -45,15 +50,29 @@ Tensor widened(const Tensor& b, std::int64_t channels) {
   return wide;
 }
 
+/// The tile size of Winograd's filtering, 0 for the direct kernels: what is expected to be fastest, or what is asked for.
+template <class Fastest>
+int tile(const ConvGeometry& g, Fastest&& fastest) {
+  if (path() == Path::own) return fastest();
+  if (path() == Path::direct || !winograd_applies(g)) return 0;
+  return path() == Path::winograd2 ? 2 : 4;
+}
+int gather_tile(const ConvGeometry& g, const Lattice& lattice) {
+  return tile(g, [&] { return winograd_tile(g, lattice); });
+}
+int weight_tile(const ConvGeometry& g) {
+  return tile(g, [&] { return winograd_weight_tile(g); });
+}
+
 /// Forward or data gradient with our own kernels.
 void gather(const ConvGeometry& g, const Lattice& lattice, const float* source, const float* weights, const float* bias,
             float* result) {
-  if (const int m = winograd_tile(g, lattice)) return winograd_gather(g, lattice, m, source, weights, bias, result);
+  if (const int m = gather_tile(g, lattice)) return winograd_gather(g, lattice, m, source, weights, bias, result);
   direct_gather(g, lattice, source, weights, bias, result);
 }
 
 void sum_weights(const ConvGeometry& g, const float* x, const float* dy, float* dw) {
-  if (const int m = winograd_weight_tile(g)) return winograd_backward_weight(g, m, x, dy, dw);
+  if (const int m = weight_tile(g)) return winograd_backward_weight(g, m, x, dy, dw);
   direct_backward_weight(g, x, dy, dw);
 }
 
@@ -80,7 +99,7 @@ Tensor with_channels(const float* from, std::int64_t channels, std::int64_t to_c
 
 void forward(const ConvGeometry& g, const float* x, const float* w, const float* b, float* y) {
   const ConvGeometry wide = rounded_up(g);
-  if (wide.C == g.C || winograd_tile(wide, forward_lattice(wide)) == 0) return gather(g, forward_lattice(g), x, w, b, y);
+  if (wide.C == g.C || gather_tile(wide, forward_lattice(wide)) == 0) return gather(g, forward_lattice(g), x, w, b, y);
   const Tensor wide_x = with_channels(x, g.C, wide.C, g.N * g.in.volume());
   const Tensor wide_w = with_channels(w, g.C, wide.C, g.O * g.kernel.volume());
   gather(wide, forward_lattice(wide), wide_x.data<float>(), wide_w.data<float>(), b, y);
@@ -88,7 +107,7 @@ void forward(const ConvGeometry& g, const float* x, const float* w, const float*
 
 void backward_data(const ConvGeometry& g, const float* w, const float* dy, const float* b, float* dx) {
   const ConvGeometry wide = rounded_up(g);
-  if (wide.C == g.C || b || winograd_tile(wide, backward_lattice(wide)) == 0)
+  if (wide.C == g.C || b || gather_tile(wide, backward_lattice(wide)) == 0)
     return gather(g, backward_lattice(g), dy, w, b, dx);
   const Tensor wide_w = with_channels(w, g.C, wide.C, g.O * g.kernel.volume());
   Tensor wide_dx = scratch_memory(g.N * g.in.volume() * wide.C);
@@ -98,7 +117,7 @@ void backward_data(const ConvGeometry& g, const float* w, const float* dy, const
 
 void backward_weight(const ConvGeometry& g, const float* x, const float* dy, float* dw) {
   const ConvGeometry wide = rounded_up(g);
-  if (wide.C == g.C || winograd_weight_tile(wide) == 0) return sum_weights(g, x, dy, dw);
+  if (wide.C == g.C || weight_tile(wide) == 0) return sum_weights(g, x, dy, dw);
   const Tensor wide_x = with_channels(x, g.C, wide.C, g.N * g.in.volume());
   Tensor wide_dw = scratch_memory(g.O * g.kernel.volume() * wide.C);
   sum_weights(wide, wide_x.data<float>(), dy, wide_dw.data<float>());
@@ -144,8 +163,11 @@ void CpuBackend::conv_backward_weight(const ConvGeometry& g, const Tensor& x, co
 }
 
 std::string conv_description() {
-  if (path() == Path::own) return std::string("own kernels, ") + kernels().name;
-  return path() == Path::onednn ? "oneDNN" : "by definition";
+  if (path() == Path::onednn) return "oneDNN";
+  if (path() == Path::reference) return "by definition";
+  const std::string name(
+      std::find_if(std::begin(paths), std::end(paths), [](const auto& p) { return p.second == path(); })->first);
+  return fmt::format("{} kernels, {}", name, kernels().name);
 }
 
 }  // namespace sagcl::ops::cpu

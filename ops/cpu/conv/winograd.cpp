@@ -7,15 +7,14 @@
 #include "ops/cpu/conv/winograd_plan.h"
 
 namespace sagcl::ops::cpu {
+
+using engine::Tensor;
+
 namespace {
 
 constexpr std::int64_t many_filters = 2 << 20;     // too many to keep transformed
 constexpr std::int64_t few_tiles = 16;             // of a plane: alone they leave the products' register tiles half empty
 constexpr std::int64_t cache_floats = 160 * 1024;  // transforms of one thread: most of a second-level cache
-
-bool plane_filter(const Extents& kernel, const Extents& stride) {
-  return kernel[1] == 3 && kernel[2] == 3 && stride == Extents{} && kernel[0] <= 8;
-}
 
 /// Estimated multiply-adds of F(m x m, 3 x 3), the transforms counted by what they cost beside the products.
 double winograd_cost(int m, const Extents& size, std::int64_t images, std::int64_t depth, std::int64_t in, std::int64_t out,
@@ -29,7 +28,6 @@ double winograd_cost(int m, const Extents& size, std::int64_t images, std::int64
 
 int best_tile(const Extents& size, std::int64_t images, std::int64_t depth, std::int64_t in, std::int64_t out,
               double per_weight) {
-  if (in % 16 != 0 || out % 16 != 0) return 0;
   const double direct = double(images) * double(size.volume()) * 9.0 * double(depth * in * out);
   const double two = winograd_cost(2, size, images, depth, in, out, per_weight);
   const double four = winograd_cost(4, size, images, depth, in, out, per_weight);
@@ -113,15 +111,19 @@ void compute(const Pass& t, const WinogradColumn& c, float* scratch) {
 
 }  // namespace
 
+bool winograd_applies(const ConvGeometry& g) {
+  return g.kernel[1] == 3 && g.kernel[2] == 3 && g.stride == Extents{} && g.kernel[0] <= 8 && g.C % 16 == 0 && g.O % 16 == 0;
+}
+
 int winograd_tile(const ConvGeometry& g, const Lattice& l) {
-  if (!plane_filter(g.kernel, g.stride)) return 0;
+  if (!winograd_applies(g)) return 0;
   Extents size = l.result;
   if (g.whole_depth > 0) size[0] = g.whole_depth;
   return best_tile(size, l.N, g.kernel[0], l.source_channels, l.result_channels, 14);
 }
 
 int winograd_weight_tile(const ConvGeometry& g) {
-  if (!plane_filter(g.kernel, g.stride)) return 0;
+  if (!winograd_applies(g)) return 0;
   return best_tile(g.out, g.N, g.kernel[0], g.C, g.O, 40);  // its sums are cleared, added to, and read again
 }
 

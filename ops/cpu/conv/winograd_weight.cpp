@@ -8,6 +8,9 @@
 #include "ops/cpu/conv/winograd_plan.h"
 
 namespace sagcl::ops::cpu {
+
+using engine::Tensor;
+
 namespace {
 
 constexpr std::int64_t cache_floats = 160 * 1024;  // transforms of one thread: most of a second-level cache

@@ -6,6 +6,9 @@
 #include "ops/cpu/conv/winograd_plan.h"
 
 namespace sagcl::ops::cpu {
+
+using engine::Tensor;
+
 namespace {
 
 constexpr std::int64_t source_floats = 1 << 20;     // transforms of x kept at once: 4 MiB
