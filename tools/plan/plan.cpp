@@ -226,17 +226,20 @@ std::vector<PlanLine> plan_of_data(const DataFacts& f, PatchSize size, std::int6
   line("train.optimiser", quoted("adam"), "needs no rate of its own for each data set");
   line("train.learning_rate", "1e-3", "ten times that of the long recipes, for few steps");
   line("train.poly_power", "0.9", "falls to 0 at the end");
-  const bool sides = has_sides(f.classes);
+  const bool sides = has_sides(f.classes), placeless = grid.flat && !f.measured;
   std::vector<std::string> flips;
-  if (!sides)
-    flips = grid.flat && !f.measured ? std::vector<std::string>{"\"H\"", "\"W\""} : std::vector<std::string>{"\"W\""};
+  if (!sides) flips = placeless ? std::vector<std::string>{"\"H\"", "\"W\""} : std::vector<std::string>{"\"W\""};
   line("augment.flip", list(flips),
        sides              ? "a mirror would exchange the left and the right class"
        : flips.size() > 1 ? "images without a place in the patient: no direction is known to matter"
                           : "left and right; up, down, front and back look different in a patient");
-  line("augment.rotate", grid.flat && !f.measured && patch[1] == patch[2] ? "true" : "false",
-       "quarter turns: for images without an up and down alone");
-  if (grid.flat || grid.halves_all_alike()) {
+  const bool quarters = placeless && patch[1] == patch[2];
+  line("augment.rotate", quarters ? "true" : "false", "quarter turns: for images without an up and down alone");
+  if (quarters) {
+    line("augment.turn", "0",
+         "free turns, scaling and elastic deformation on top of quarter turns cost such images a point "
+         "(docs/experiments.md)");
+  } else if (grid.flat || grid.halves_all_alike()) {
     line("augment.turn", "20",
          "degrees at most; with scale and elastic 2.9 Dice points on the mean of four trials (docs/experiments.md)");
     line("augment.scale", "1.2", ""), line("augment.elastic", "0.2", "");

@@ -90,6 +90,22 @@ TEST(Plan, PatchesOfEachSize) {
   EXPECT_EQ(value(tools::plan_of_data(volumes(), tools::PatchSize::tiny, 8), "train.batch"), "4");  // half of it unlabelled
 }
 
+/// Mirrors and quarter turns show images without a place in the patient from everywhere; free turns are for the others.
+TEST(Plan, TilesAreTurnedByQuartersAlone) {
+  tools::DataFacts f = volumes();
+  f.extents = f.smallest = f.largest = {{1, 224, 224}};
+  EXPECT_EQ(value(plan(f), "augment.rotate"), "false");
+  EXPECT_EQ(value(plan(f), "augment.turn"), "20");
+  f.measured = false;
+  EXPECT_EQ(value(plan(f), "augment.flip"), "[\"H\", \"W\"]");
+  EXPECT_EQ(value(plan(f), "augment.rotate"), "true");
+  EXPECT_EQ(value(plan(f), "augment.turn"), "0");
+  EXPECT_EQ(value(plan(f), "augment.elastic"), "");
+  f.extents = {{1, 224, 160}}, f.smallest = {{1, 160, 160}};  // a patch that is no square cannot be turned by a quarter
+  EXPECT_EQ(value(plan(f), "augment.rotate"), "false");
+  EXPECT_EQ(value(plan(f), "augment.turn"), "20");
+}
+
 /// The highest rung that time and memory allow, and nothing is tried that the one below says will not fit.
 TEST(Plan, WhatFitsTheMachineIsChosen) {
   const std::vector<tools::Rung> rungs = {{1, 0}, {2, 100}, {4, 600}, {16, 3000}};
