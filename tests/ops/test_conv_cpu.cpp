@@ -81,6 +81,12 @@ std::vector<ConvGeometry> sweep() {
       // width 8, odd channel counts, odd and thin volumes
       same3(1, 1, 8, {{6, 10, 8}}),
       same3(1, 8, 8, {{6, 13, 11}}),
+      same3(1, 8, 8, {{9, 24, 20}}),  // Winograd in vectors of eight
+      same3(2, 8, 16, {{6, 7, 6}}),
+      same3(1, 24, 8, {{5, 12, 16}}),
+      same2(2, 8, 8, 32, 36),
+      same2(2, 16, 8, 32, 36),
+      same2(3, 8, 16, 20, 28),
       same3(1, 8, 16, cube(7)),
       halve3(1, 8, 16, {{6, 6, 8}}),
       point(1, 8, 2, cube(5)),
@@ -260,7 +266,8 @@ struct ByDefinition {
 TEST_F(ConvCpu, LargeLayersAgreeAtSampledElements) {
   for (const ConvGeometry& g :
        {same3(2, 256, 256, {{5, 7, 6}}), same3(1, 128, 128, {{6, 14, 10}}), same2(3, 256, 256, 16, 16),
-        same2(2, 64, 64, 64, 60), same3(1, 16, 16, {{20, 56, 40}}), halve3(1, 128, 256, {{6, 14, 10}})}) {
+        same2(2, 64, 64, 64, 60), same3(1, 16, 16, {{20, 56, 40}}), same3(1, 8, 8, {{20, 56, 40}}), same2(2, 16, 8, 64, 60),
+        halve3(1, 128, 256, {{6, 14, 10}})}) {
     const Case c(g);
     ByDefinition exact(c, false), terms(c, true);
     for (Pass pass : {Pass::forward, Pass::data, Pass::weight}) {

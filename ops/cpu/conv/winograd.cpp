@@ -46,7 +46,7 @@ struct Pass {
 
 void compute(const Pass& t, const WinogradColumn& c, float* scratch) {
   const WinogradPlan& p = t.p;
-  const Kernels& k = kernels();
+  const Kernels& k = *p.kernels;
   const std::int64_t C = t.l.source_channels, O = t.l.result_channels, lanes = k.lanes;
   const Phase& phase = t.l.phases.front();
   const std::int64_t slot_floats = p.components * p.component_in, tiles = c.rows * p.tile_columns;
@@ -112,7 +112,7 @@ void compute(const Pass& t, const WinogradColumn& c, float* scratch) {
 }  // namespace
 
 bool winograd_applies(const ConvGeometry& g) {
-  return g.kernel[1] == 3 && g.kernel[2] == 3 && g.stride == Extents{} && g.kernel[0] <= 8 && g.C % 16 == 0 && g.O % 16 == 0;
+  return g.kernel[1] == 3 && g.kernel[2] == 3 && g.stride == Extents{} && g.kernel[0] <= 8 && g.C % 8 == 0 && g.O % 8 == 0;
 }
 
 int winograd_tile(const ConvGeometry& g, const Lattice& l) {
@@ -130,19 +130,22 @@ int winograd_weight_tile(const ConvGeometry& g) {
 void winograd_gather(const ConvGeometry& g, const Lattice& lattice, int m, const float* source, const float* weights,
                      const float* bias, float* result) {
   const Phase& phase = lattice.phases.front();
-  const std::int64_t C = lattice.source_channels, O = lattice.result_channels, lanes = kernels().lanes, depth = g.kernel[0];
+  const std::int64_t C = lattice.source_channels, O = lattice.result_channels, depth = g.kernel[0];
+  const Kernels& k = winograd_kernels(C, O);
+  const std::int64_t lanes = k.lanes;
   if ((m + 2) * (m + 2) * depth * C * O >= many_filters ||
       ceil_div(lattice.result[1], m) * ceil_div(lattice.result[2], m) <= few_tiles)
     return winograd_gather_wide(g, lattice, m, source, weights, bias, result);
   const bool flat = lattice.source[0] == 1 && lattice.result[0] == 1;  // images without depth are planes like any other
   const std::int64_t images = flat ? 1 : lattice.N, planes = flat ? lattice.N : lattice.result[0];
-  const WinogradPlan p = winograd_plan(m, depth, phase.source_first[0], images, planes, flat ? lattice.N : lattice.source[0],
-                                       lattice.result[1], lattice.result[2], C, O, cache_floats);
+  const WinogradPlan p =
+      winograd_plan(k, m, depth, phase.source_first[0], images, planes, flat ? lattice.N : lattice.source[0],
+                    lattice.result[1], lattice.result[2], C, O, cache_floats);
   const std::int64_t filter_stride = depth * C * O;
   Tensor filters = scratch_memory(p.components * filter_stride);
   {
-    Tensor panel = scratch_memory(panel_size(kernels(), lattice, phase));
-    pack_weights(kernels(), g, lattice, phase, weights, panel.data<float>());
+    Tensor panel = scratch_memory(panel_size(k, lattice, phase));
+    pack_weights(k, g, lattice, phase, weights, panel.data<float>());
     engine::parallel_for(O / lanes * depth, std::max<std::int64_t>(1, 256 / C), [&](std::int64_t i) {
       p.transforms->weights({panel.data<float>() + i * 9 * C * lanes, filters.data<float>() + i * C * lanes, C, C * lanes,
                              filter_stride, 1, 0, 0, m + 2});

@@ -6,7 +6,7 @@
 /// Measured error: a few times the direct sum's, about 1e-6 relative to the result's size.
 namespace sagcl::ops::cpu {
 
-/// Whether this is a filter that is 3 x 3 in the plane, with stride 1, of whole vectors of channels.
+/// Whether this is a filter that is 3 x 3 in the plane, with stride 1, of channels by the eight.
 bool winograd_applies(const ConvGeometry& g);
 
 /// The tile size M of F(M x M, 3 x 3) that is expected to be fastest for a lattice of this shape; 0 where the direct

@@ -9,9 +9,8 @@ namespace sagcl::ops::cpu {
 /// Adds the outer products of one Winograd component to d[o * depth * C + tap * C + c], o < rows: Σ over `lines` of
 /// transformed dy (already in lines[i].g) and transformed x, which for line i and depth tap starts at x_of(i, tap).
 template <class F>
-void winograd_outer(std::vector<OuterLine>& lines, std::int64_t depth, std::int64_t C, std::int64_t g_stride,
-                    std::int64_t rows, float* d, F&& x_of) {
-  const Kernels& k = kernels();
+void winograd_outer(const Kernels& k, std::vector<OuterLine>& lines, std::int64_t depth, std::int64_t C,
+                    std::int64_t g_stride, std::int64_t rows, float* d, F&& x_of) {
   const std::int64_t per_tap = C / k.lanes, vectors = depth * per_tap;
   OuterSum o{.lines = lines.data(),
              .line_count = std::int64_t(lines.size()),

@@ -1,6 +1,7 @@
 #include "ops/cpu/conv/winograd_plan.h"
 
 #include <algorithm>
+#include <numeric>
 
 namespace sagcl::ops::cpu {
 namespace {
@@ -12,12 +13,17 @@ std::int64_t spread(std::int64_t n) { return (whole_lines(n) / 16 | 1) * 16; }
 
 }  // namespace
 
-WinogradPlan winograd_plan(int m, std::int64_t depth, std::int64_t first, std::int64_t images, std::int64_t planes,
-                           std::int64_t source_planes, std::int64_t height, std::int64_t width, std::int64_t channels_in,
-                           std::int64_t channels_out, std::int64_t cache_floats) {
+const Kernels& winograd_kernels(std::int64_t channels_in, std::int64_t channels_out) {
+  return kernels_for(std::gcd(std::gcd(channels_in, channels_out), 16));
+}
+
+WinogradPlan winograd_plan(const Kernels& kernels, int m, std::int64_t depth, std::int64_t first, std::int64_t images,
+                           std::int64_t planes, std::int64_t source_planes, std::int64_t height, std::int64_t width,
+                           std::int64_t channels_in, std::int64_t channels_out, std::int64_t cache_floats) {
   WinogradPlan p;
   p.m = m;
-  p.transforms = m == 4 ? &kernels().winograd4 : &kernels().winograd2;
+  p.kernels = &kernels;
+  p.transforms = m == 4 ? &kernels.winograd4 : &kernels.winograd2;
   p.components = (m + 2) * (m + 2);
   p.depth = depth, p.first = first, p.images = images, p.planes = planes, p.source_planes = source_planes;
   p.tile_rows = ceil_div(height, m), p.tile_columns = ceil_div(width, m);

@@ -10,6 +10,7 @@ namespace sagcl::ops::cpu {
 /// plane, keeping the transforms of the planes that the kernel's depth still needs in a ring. A step computes a few planes.
 struct WinogradPlan {
   int m = 4;
+  const Kernels* kernels = nullptr;  ///< whose vectors the channels of both sides fill
   const WinogradKernels* transforms = nullptr;
   std::int64_t components = 36;
   std::int64_t depth = 1, first = 0;  ///< taps in depth, source plane of tap 0 for plane 0
@@ -28,9 +29,12 @@ struct WinogradColumn {
   std::int64_t image, row0, rows, plane0, plane1;
 };
 
-WinogradPlan winograd_plan(int m, std::int64_t depth, std::int64_t first, std::int64_t images, std::int64_t planes,
-                           std::int64_t source_planes, std::int64_t height, std::int64_t width, std::int64_t channels_in,
-                           std::int64_t channels_out, std::int64_t cache_floats);
+/// The kernels whose vectors both numbers of channels fill.
+const Kernels& winograd_kernels(std::int64_t channels_in, std::int64_t channels_out);
+
+WinogradPlan winograd_plan(const Kernels& kernels, int m, std::int64_t depth, std::int64_t first, std::int64_t images,
+                           std::int64_t planes, std::int64_t source_planes, std::int64_t height, std::int64_t width,
+                           std::int64_t channels_in, std::int64_t channels_out, std::int64_t cache_floats);
 WinogradColumn winograd_column(const WinogradPlan& p, std::int64_t index);
 
 }  // namespace sagcl::ops::cpu

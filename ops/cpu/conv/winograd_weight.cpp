@@ -83,9 +83,10 @@ void add_column(const Pass& t, const WinogradColumn& c, float* sums, float* scra
                                          gradients + (q - plane) * t.gradient_floats() + k * p.component_out,
                                          next + k * part,
                                          c.rows * p.tile_columns};
-      winograd_outer(lines, p.depth, g.C, g.O, g.O, sums + k * g.O * p.depth * g.C, [&](std::size_t i, std::int64_t tap) {
-        return slot(plane + std::int64_t(i) + p.first + tap) + k * p.component_in;
-      });
+      winograd_outer(*p.kernels, lines, p.depth, g.C, g.O, g.O, sums + k * g.O * p.depth * g.C,
+                     [&](std::size_t i, std::int64_t tap) {
+                       return slot(plane + std::int64_t(i) + p.first + tap) + k * p.component_in;
+                     });
     }
   }
 }
@@ -117,7 +118,7 @@ void add_planes(const Pass& t, const WinogradColumn& c, std::int64_t plane0, std
                  const float* line = gradients + std::int64_t(q) * t.gradient_floats() + k * p.component_out + channel;
                  lines[q] = {{}, line, line, c.rows * p.tile_columns};
                }
-               winograd_outer(lines, p.depth, g.C, g.O, std::min(group, g.O - channel),
+               winograd_outer(*p.kernels, lines, p.depth, g.C, g.O, std::min(group, g.O - channel),
                               sums + (k * g.O + channel) * p.depth * g.C, [&](std::size_t q, std::int64_t tap) {
                                 return scratch + (std::int64_t(q) + tap) * t.slot_floats() + k * p.component_in;
                               });
@@ -131,8 +132,8 @@ void winograd_backward_weight(const ConvGeometry& g, int m, const float* x, cons
   const bool wide = slice_floats > many_sums;
   const bool flat = g.in[0] == 1 && g.out[0] == 1;  // images without depth are planes like any other
   const std::int64_t images = flat ? 1 : g.N, planes = flat ? g.N : g.out[0], sources = flat ? g.N : g.in[0];
-  const WinogradPlan p = winograd_plan(m, g.kernel[0], -g.padding[0], images, planes, sources, g.out[1], g.out[2], g.C, g.O,
-                                       wide ? wide_floats : cache_floats);
+  const WinogradPlan p = winograd_plan(winograd_kernels(g.C, g.O), m, g.kernel[0], -g.padding[0], images, planes, sources,
+                                       g.out[1], g.out[2], g.C, g.O, wide ? wide_floats : cache_floats);
   const Pass t(p, g, x, dy);
   std::int64_t slices = 1;
   Tensor sums;
@@ -160,8 +161,8 @@ void winograd_backward_weight(const ConvGeometry& g, int m, const float* x, cons
     });
   }
   engine::parallel_for(g.O * p.depth, std::max<std::int64_t>(1, 256 / g.C), [&](std::int64_t i) {
-    p.transforms->weight_gradient(
-        {sums.data<float>() + i * g.C, dw + i * 9 * g.C, g.C / kernels().lanes, g.C, component, slices, slice_floats, 0, 0});
+    p.transforms->weight_gradient({sums.data<float>() + i * g.C, dw + i * 9 * g.C, g.C / p.kernels->lanes, g.C, component,
+                                   slices, slice_floats, 0, 0});
   });
 }
 

@@ -51,7 +51,7 @@ void transform_source(const Chunk& t, const float* source, std::int64_t image, s
 void compute(const Chunk& t, std::int64_t plane0, std::int64_t plane1, std::int64_t first, std::int64_t channels,
              float* scratch) {
   const WinogradPlan& p = t.p;
-  const Kernels& k = kernels();
+  const Kernels& k = *p.kernels;
   const std::int64_t C = t.l.source_channels, O = t.l.result_channels, lanes = k.lanes, T = p.m + 2,
                      blocks = channels / lanes;
   const std::int64_t component = p.depth * C * channels, tiles = t.tiles();
@@ -104,10 +104,12 @@ void winograd_gather_wide(const ConvGeometry& g, const Lattice& lattice, int m, 
                           const float* bias, float* result) {
   const Phase& phase = lattice.phases.front();
   const std::int64_t C = lattice.source_channels, O = lattice.result_channels, depth = g.kernel[0], T = m + 2;
+  const Kernels& k = winograd_kernels(C, O);
   const bool flat = lattice.source[0] == 1 && lattice.result[0] == 1;  // images without depth are planes like any other
   const std::int64_t images = flat ? 1 : lattice.N, planes = flat ? lattice.N : lattice.result[0];
-  const WinogradPlan p = winograd_plan(m, depth, phase.source_first[0], images, planes, flat ? lattice.N : lattice.source[0],
-                                       lattice.result[1], lattice.result[2], C, 0, source_floats);
+  const WinogradPlan p =
+      winograd_plan(k, m, depth, phase.source_first[0], images, planes, flat ? lattice.N : lattice.source[0],
+                    lattice.result[1], lattice.result[2], C, 0, source_floats);
   const std::int64_t channels = std::min<std::int64_t>(32, O), groups = ceil_div(O, channels);
   const std::int64_t plane_products = p.components * (whole_lines(p.band * p.tile_columns * channels) + 16);
   const std::int64_t image_sources = p.slots * p.band * p.tile_columns * C;
@@ -118,11 +120,10 @@ void winograd_gather_wide(const ConvGeometry& g, const Lattice& lattice, int m, 
   const std::int64_t per_item =
       std::clamp<std::int64_t>(product_floats / (together * plane_products), 1, ceil_div(p.step * groups, wanted_items));
   const std::int64_t item_floats = whole_lines(T * depth * C * channels + per_item * together * plane_products);
-  const std::int64_t source_size = p.components * component,
-                     panel_floats = whole_lines(panel_size(kernels(), lattice, phase));
+  const std::int64_t source_size = p.components * component, panel_floats = whole_lines(panel_size(k, lattice, phase));
   Tensor memory = scratch_memory(source_size + panel_floats + engine::threads() * item_floats);
   float *const sources = memory.data<float>(), *const panel = sources + source_size, *const scratch = panel + panel_floats;
-  pack_weights(kernels(), g, lattice, phase, weights, panel);
+  pack_weights(k, g, lattice, phase, weights, panel);
   for (std::int64_t i = 0; i < p.columns(); i += together) {
     const WinogradColumn c = winograd_column(p, i);
     for (std::int64_t plane = c.plane0; plane < c.plane1; plane += p.step) {
