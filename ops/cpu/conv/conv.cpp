@@ -76,7 +76,7 @@ void sum_weights(const ConvGeometry& g, const float* x, const float* dy, float* 
   direct_backward_weight(g, x, dy, dw);
 }
 
-/// With zeros for further input channels up to a multiple of 16, which Winograd needs. Few beside many, or it would not pay.
+/// With zeros for further input channels up to a multiple of 16, which suits Winograd. Few beside many, or it would not pay.
 ConvGeometry rounded_up(ConvGeometry g) {
   if (g.C > 32) g.C = ceil_div(g.C, 16) * 16;
   return g;
