@@ -98,6 +98,9 @@ std::vector<ConvGeometry> sweep() {
       same3(1, 48, 80, {{3, 6, 7}}),
       same3(1, 20, 12, {{3, 8, 9}}),
       same3(1, 16, 16, {{1, 16, 16}}),
+      same3(3, 16, 16, {{1, 24, 24}}),  // images of one plane beneath a kernel that is deeper
+      same3(2, 64, 64, {{1, 12, 12}}),
+      same3(3, 256, 256, {{1, 8, 8}}),
       same3(1, 16, 16, {{16, 1, 1}}),
       same3(1, 16, 16, {{5, 17, 1}}),
       same3(1, 32, 16, {{2, 2, 33}}),

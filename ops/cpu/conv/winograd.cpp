@@ -136,11 +136,8 @@ void winograd_gather(const ConvGeometry& g, const Lattice& lattice, int m, const
   if ((m + 2) * (m + 2) * depth * C * O >= many_filters ||
       ceil_div(lattice.result[1], m) * ceil_div(lattice.result[2], m) <= few_tiles)
     return winograd_gather_wide(g, lattice, m, source, weights, bias, result);
-  const bool flat = lattice.source[0] == 1 && lattice.result[0] == 1;  // images without depth are planes like any other
-  const std::int64_t images = flat ? 1 : lattice.N, planes = flat ? lattice.N : lattice.result[0];
-  const WinogradPlan p =
-      winograd_plan(k, m, depth, phase.source_first[0], images, planes, flat ? lattice.N : lattice.source[0],
-                    lattice.result[1], lattice.result[2], C, O, cache_floats);
+  const WinogradPlan p = winograd_plan(k, m, depth, phase.source_first[0], lattice.N, lattice.result[0], lattice.source[0],
+                                       lattice.result[1], lattice.result[2], C, O, cache_floats);
   const std::int64_t filter_stride = depth * C * O;
   Tensor filters = scratch_memory(p.components * filter_stride);
   {

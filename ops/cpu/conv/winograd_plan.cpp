@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <utility>
 
 namespace sagcl::ops::cpu {
 namespace {
@@ -20,6 +21,8 @@ const Kernels& winograd_kernels(std::int64_t channels_in, std::int64_t channels_
 WinogradPlan winograd_plan(const Kernels& kernels, int m, std::int64_t depth, std::int64_t first, std::int64_t images,
                            std::int64_t planes, std::int64_t source_planes, std::int64_t height, std::int64_t width,
                            std::int64_t channels_in, std::int64_t channels_out, std::int64_t cache_floats) {
+  if (depth == 1 && planes == 1 && source_planes == 1)  // images without depth are planes like any other
+    planes = source_planes = std::exchange(images, 1);
   WinogradPlan p;
   p.m = m;
   p.kernels = &kernels;

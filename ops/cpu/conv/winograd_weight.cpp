@@ -130,9 +130,7 @@ void add_planes(const Pass& t, const WinogradColumn& c, std::int64_t plane0, std
 void winograd_backward_weight(const ConvGeometry& g, int m, const float* x, const float* dy, float* dw) {
   const std::int64_t component = g.O * g.kernel[0] * g.C, slice_floats = (m + 2) * (m + 2) * component;
   const bool wide = slice_floats > many_sums;
-  const bool flat = g.in[0] == 1 && g.out[0] == 1;  // images without depth are planes like any other
-  const std::int64_t images = flat ? 1 : g.N, planes = flat ? g.N : g.out[0], sources = flat ? g.N : g.in[0];
-  const WinogradPlan p = winograd_plan(winograd_kernels(g.C, g.O), m, g.kernel[0], -g.padding[0], images, planes, sources,
+  const WinogradPlan p = winograd_plan(winograd_kernels(g.C, g.O), m, g.kernel[0], -g.padding[0], g.N, g.out[0], g.in[0],
                                        g.out[1], g.out[2], g.C, g.O, wide ? wide_floats : cache_floats);
   const Pass t(p, g, x, dy);
   std::int64_t slices = 1;

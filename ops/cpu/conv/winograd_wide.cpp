@@ -105,17 +105,14 @@ void winograd_gather_wide(const ConvGeometry& g, const Lattice& lattice, int m, 
   const Phase& phase = lattice.phases.front();
   const std::int64_t C = lattice.source_channels, O = lattice.result_channels, depth = g.kernel[0], T = m + 2;
   const Kernels& k = winograd_kernels(C, O);
-  const bool flat = lattice.source[0] == 1 && lattice.result[0] == 1;  // images without depth are planes like any other
-  const std::int64_t images = flat ? 1 : lattice.N, planes = flat ? lattice.N : lattice.result[0];
-  const WinogradPlan p =
-      winograd_plan(k, m, depth, phase.source_first[0], images, planes, flat ? lattice.N : lattice.source[0],
-                    lattice.result[1], lattice.result[2], C, 0, source_floats);
+  const WinogradPlan p = winograd_plan(k, m, depth, phase.source_first[0], lattice.N, lattice.result[0], lattice.source[0],
+                                       lattice.result[1], lattice.result[2], C, 0, source_floats);
   const std::int64_t channels = std::min<std::int64_t>(32, O), groups = ceil_div(O, channels);
   const std::int64_t plane_products = p.components * (whole_lines(p.band * p.tile_columns * channels) + 16);
   const std::int64_t image_sources = p.slots * p.band * p.tile_columns * C;
   // Filters are transformed anew for every chunk: as many images as possible share one.
   const std::int64_t together =
-      p.columns() > images ? 1 : std::clamp<std::int64_t>(source_floats / (p.components * image_sources), 1, images);
+      p.columns() > p.images ? 1 : std::clamp<std::int64_t>(source_floats / (p.components * image_sources), 1, p.images);
   const std::int64_t component = whole_lines(together * image_sources) + 16;
   const std::int64_t per_item =
       std::clamp<std::int64_t>(product_floats / (together * plane_products), 1, ceil_div(p.step * groups, wanted_items));
@@ -135,7 +132,7 @@ void winograd_gather_wide(const ConvGeometry& g, const Lattice& lattice, int m, 
                     result,
                     component,
                     c.image,
-                    std::min(c.image + together, images),
+                    std::min(c.image + together, p.images),
                     plane,
                     std::min(plane + p.step, c.plane1),
                     c.row0,
