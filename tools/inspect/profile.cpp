@@ -32,10 +32,10 @@ void add(Rows& rows, const std::string& name, const Profile::Row& row) {
 }
 
 /// Where a range below a phase stands: "step/forward/block1/0/conv", "step/backward/block1.0/conv/weight gradient".
-struct Place {
+struct LayerOperation {
   std::string layer, operation;
 
-  explicit Place(const std::vector<std::string>& parts) {
+  explicit LayerOperation(const std::vector<std::string>& parts) {
     const bool part_of_backward = parts.size() > 3 && parts.back().ends_with(" gradient");
     const std::size_t at = parts.size() - (part_of_backward ? 2 : 1);
     for (std::size_t i = 2; i < at; ++i) layer += (i > 2 ? "." : "") + parts[i];
@@ -56,9 +56,9 @@ struct Views {
       if (parts.size() == 1) step += row.all;
       if (parts.size() == 2) add(phases, parts[1], row);
       if (parts.size() < 3 || !(row.own > 0)) continue;
-      const Place place(parts);
-      add(operations, place.operation, row);
-      if (!place.layer.empty()) add(layers, place.layer + ": " + place.operation, row);
+      const LayerOperation at(parts);
+      add(operations, at.operation, row);
+      if (!at.layer.empty()) add(layers, at.layer + ": " + at.operation, row);
     }
     for (Rows* rows : {&phases, &operations, &layers})
       std::stable_sort(rows->begin(), rows->end(), [](const auto& a, const auto& b) { return a.second.own > b.second.own; });
@@ -162,8 +162,7 @@ std::string profile_text(const Profile& profile, std::int64_t steps, const Machi
   const std::string text =
       fmt::format(
           "{} steps of {:.2f} ms; calls and times are of one step. A large matrix product reaches {:.0f} GFLOP/s here, "
-          "a large copy {:.1f} GB/s;\nalgorithms that save multiplications may pass the one, what stays in the caches "
-          "the "
+          "a large copy {:.1f} GB/s;\nalgorithms that save multiplications may pass the one, what stays in the caches the "
           "other\n\n",
           steps, views.step / double(steps), peak.product, peak.copy) +
       table("phase", views.phases, &Profile::Row::all, views.step, steps, peak) + "\n" +
