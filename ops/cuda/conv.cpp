@@ -1,7 +1,6 @@
 #include "ops/cuda/conv.h"
 
 #include <algorithm>
-#include <cstdio>
 #include <cstdlib>
 #include <limits>
 #include <unordered_map>
@@ -38,12 +37,6 @@ struct Plans {
   std::unordered_map<std::string, Choice> ready;
   std::unordered_map<std::string, bool> in_bf16;  // does the copy to bf16 pay?
 
-  void remember(const std::string& key, const std::string& choice) {
-    if (!file.remember(key, choice))
-      std::fprintf(stderr,
-                   "sagcl: the choice of convolution engines could not be saved; the next run will time them again\n");
-  }
-
   static Plans& get() {
     static Plans& plans = *new Plans;  // never destroyed: at the end of the program the driver may be gone first
     return plans;
@@ -76,64 +69,76 @@ void execute(const Plans& plans, const Choice& choice, const PlanRequest& reques
   check(cudnnBackendExecute(plans.handle, choice.plan.plan->get(), pack.get()), choice.plan.engine.c_str());
 }
 
-/// Milliseconds of f(), the least of three after one to warm up; infinity if it does not run. What is far from the shortest
-/// so far is not run again.
+struct Event {
+  cudaEvent_t e = nullptr;
+  Event() { check(cudaEventCreate(&e), "cudaEventCreate"); }
+  ~Event() { cudaEventDestroy(e); }
+};
+
+/// Milliseconds of f(), the least of three after one to warm up. What is far from the shortest so far is not run again.
 template <class F>
-float time_call(F f, float shortest = std::numeric_limits<float>::infinity()) {
-  struct Event {
-    cudaEvent_t e;
-    Event() { check(cudaEventCreate(&e), "cudaEventCreate"); }
-    ~Event() { cudaEventDestroy(e); }
-  } begin, end;
-  float best = std::numeric_limits<float>::infinity();
+Timing time_call(F f, float shortest) {
+  engine::require<engine::UsageError>(!recording(),
+                                      "conv: this shape first occurs in work that is being recorded, where engines cannot "
+                                      "be timed: train.replay = false runs it directly");
   try {
+    const Event begin, end;
     f();
-    for (int repeat = 0; repeat < 3 && (repeat == 0 || best <= 1.5f * shortest); ++repeat) {
+    int calls = 1;
+    Timing took{Timing::ran, std::numeric_limits<float>::infinity()};
+    for (int repeat = 0; repeat < 3 && (repeat == 0 || took.ms <= 1.5f * shortest); ++repeat) {
+      delay();  // the GPU begins when all calls are queued, so that it is measured and not the host
       check(cudaEventRecord(begin.e, stream()), "cudaEventRecord");
-      f();
+      for (int i = 0; i < calls; ++i) f();
       check(cudaEventRecord(end.e, stream()), "cudaEventRecord");
       check(cudaEventSynchronize(end.e), "cudaEventSynchronize");
       float ms = 0;
       check(cudaEventElapsedTime(&ms, begin.e, end.e), "cudaEventElapsedTime");
-      best = std::min(best, ms);
+      took.ms = std::min(took.ms, ms / float(calls));
+      if (ms < 0.1f) calls = 8;  // events are not finer than half a microsecond
     }
-  } catch (const engine::OutOfMemory&) {
-  } catch (const engine::BackendError&) {}
-  return best;
+    return took;
+  } catch (const engine::OutOfMemory&) { return {Timing::no_room}; } catch (const engine::BackendError&) {
+    check(cudaStreamSynchronize(stream()), "conv");  // a fault of the GPU stays and is told; a shape that is refused is not
+    return {Timing::refused};
+  }
 }
 
-/// Ours first where it serves, then cuDNN's plans in the order of its heuristic.
-std::vector<Choice> candidates(const Plans& plans, const PlanRequest& request) {
-  constexpr int most = 32;
+bool own_serves(const PlanRequest& r) {
+  return r.pass == Pass::weight && r.precision == Precision::tf32 && own_weight_gradient_serves(r.geometry);
+}
+
+/// Ours first where it serves, then cuDNN's plans; with `only`, the one of that name.
+std::vector<Choice> candidates(const Plans& plans, const PlanRequest& request, const std::string& only = "") {
   std::vector<Choice> found;
-  if (request.pass == Pass::weight && request.precision == Precision::tf32 && own_weight_gradient_serves(request.geometry)) {
+  if (own_serves(request) && (only.empty() || only == own_name)) {
     found.push_back({.plan = {}, .own = true});
     found.front().plan.engine = own_name;
+    if (!only.empty()) return found;
   }
-  for (ConvPlan& plan : conv_plans(request, {plans.handle, nullptr}, most, workspace_limit()))
+  const PlanLimits limits{.per_list = 32, .workspace = workspace_limit()};
+  for (ConvPlan& plan : conv_plans(request, {plans.handle, nullptr}, limits, only))
     found.push_back({.plan = std::move(plan)});
   return found;
 }
 
 Choice choose(Plans& plans, const PlanRequest& request, const Operands& o, const std::string& key) {
+  if (const std::string known = plans.file.find(key); !known.empty())
+    if (const std::vector<Choice> found = candidates(plans, request, known); !found.empty()) return found.front();
   const std::vector<Choice> found = candidates(plans, request);
   if (found.empty()) {
-    std::fprintf(stderr, "sagcl: cuDNN has no engine for %s; the slow reference kernel is used\n", key.c_str());
+    fmt::print(stderr, "sagcl: cuDNN has no engine for {}; the slow reference kernel is used\n", key);
     return {};
   }
   if (!plans.file.is_kept()) return found.front();
-  const std::string known = plans.file.find(key);
+  std::vector<std::string> engines;
+  for (const Choice& choice : found) engines.push_back(choice.plan.engine);
+  const std::string settled = plans.file.settle(key, engines, [&](std::size_t i, float shortest) {
+    return time_call([&] { execute(plans, found[i], request, o); }, shortest);
+  });
   for (const Choice& choice : found)
-    if (choice.plan.engine == known) return choice;
-  std::size_t best = 0;
-  float shortest = std::numeric_limits<float>::infinity();
-  for (std::size_t i = 0; i < found.size(); ++i)
-    if (const float ms = time_call([&] { execute(plans, found[i], request, o); }, shortest); ms < shortest)
-      shortest = ms, best = i;
-  engine::require<engine::BackendError>(shortest < std::numeric_limits<float>::infinity(),
-                                        "conv: none of {} ways runs for {}", found.size(), key);
-  plans.remember(key, found[best].plan.engine);
-  return found[best];
+    if (choice.plan.engine == settled) return choice;
+  engine::fail<engine::BackendError>("conv: another process chose {} for {}, which does not run here", settled, key);
 }
 
 /// Runs the request; false where there is no fast way.
@@ -169,10 +174,10 @@ bool in_precision(const PlanRequest& request, Narrow narrow, Wide wide) {
   auto found = plans.in_bf16.find(key);
   if (found == plans.in_bf16.end()) {
     std::string known = plans.file.find(key);
-    if (known.empty()) {
-      known = time_call([&] { narrow(request); }) < time_call([&] { wide(finer); }) ? "bf16" : "tf32";
-      plans.remember(key, known);
-    }
+    if (known.empty())
+      known = plans.file.settle(key, {"tf32", "bf16"}, [&](std::size_t i, float shortest) {
+        return time_call([&] { i == 1 ? narrow(request) : wide(finer); }, shortest);
+      });
     found = plans.in_bf16.emplace(key, known == "bf16").first;
   }
   return found->second ? narrow(request) : wide(finer);

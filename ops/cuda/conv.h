@@ -4,8 +4,8 @@
 
 /// Convolution on the GPU, channels-last; the functions and shapes of ops/backend.h. f32 through cuDNN in the precision that
 /// engine::precision() names, f64 by definition (ops/kernels/conv_reference.inl). Only deterministic engines are used. When
-/// a shape first occurs, the first plans are timed on its data and the fastest is kept, in memory and in a file
-/// (plan_file.h): later runs repeat the choice. Without such a file the heuristic's first plan is taken.
+/// a shape first occurs, its plans are timed on its data and the fastest is kept, in memory and in a file (plan_file.h):
+/// later runs repeat the choice. Without such a file the heuristic's first plan is taken.
 namespace sagcl::ops::cuda {
 
 using engine::Tensor;
@@ -30,5 +30,7 @@ void add_bias(const Tensor& b, Tensor& y);
 /// n values to and from bf16, rounded to nearest even.
 void to_bf16(const float* from, void* to, std::int64_t n);
 void from_bf16(const void* from, float* to, std::int64_t n);
+/// Half a millisecond in which the GPU does nothing.
+void delay();
 
 }  // namespace sagcl::ops::cuda

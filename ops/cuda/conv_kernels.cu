@@ -73,6 +73,11 @@ struct AddBiasSingly {
   __device__ void operator()(std::int64_t r, std::int64_t c) const { y[r * columns + c] += b[c]; }
 };
 
+__global__ void delay_kernel(long long cycles) {
+  const long long begin = clock64();
+  while (clock64() - begin < cycles) {}
+}
+
 }  // namespace
 
 void reference_forward(const ConvGeometry& g, const Tensor& x, const Tensor& w, const Tensor& b, Tensor& y) {
@@ -112,6 +117,11 @@ void add_bias(const Tensor& b, Tensor& y) {
   const std::int64_t C = b.size();
   if (C % 4 == 0) CudaLaunch::for_rows(y.size() / C, C / 4, AddBias{C / 4, fours(b), fours(y)});
   else CudaLaunch::for_rows(y.size() / C, C, AddBiasSingly{C, b.data<float>(), y.data<float>()});
+}
+
+void delay() {
+  delay_kernel<<<1, 1, 0, stream()>>>(800'000);  // cycles of a clock of 1.5 to 2 GHz
+  check_launch("delay");
 }
 
 }  // namespace sagcl::ops::cuda

@@ -1,6 +1,9 @@
 #include "ops/cuda/cudnn/cudnn_plans.hpp"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
+#include <unordered_set>
 
 #include "engine/error.h"
 
@@ -124,10 +127,21 @@ Graph describe(const PlanRequest& r, const Target& target) {
   return out;
 }
 
-std::vector<SharedDescriptor> proposals(const Graph& graph, const Target& target) {
+/// Up to n descriptors of a kind that are an attribute of another.
+std::vector<SharedDescriptor> descriptors_of(const Descriptor& owner, cudnnBackendAttributeName_t name,
+                                             cudnnBackendDescriptorType_t kind, std::int64_t n) {
+  std::vector<SharedDescriptor> found;
+  std::vector<cudnnBackendDescriptor_t> raw;
+  for (std::int64_t i = 0; i < n; ++i) raw.push_back(found.emplace_back(std::make_shared<Descriptor>(kind))->get());
+  if (n > 0) found.resize(std::size_t(owner.get_raw(name, CUDNN_TYPE_BACKEND_DESCRIPTOR, n, raw.data())));
+  return found;
+}
+
+/// The engines that one of cuDNN's heuristics proposes, best first.
+std::vector<SharedDescriptor> proposals(const Graph& graph, const Target& target, cudnnBackendHeurMode_t mode) {
   Descriptor heuristic(CUDNN_BACKEND_ENGINEHEUR_DESCRIPTOR);
   heuristic.set(CUDNN_ATTR_ENGINEHEUR_OPERATION_GRAPH, *graph.graph);
-  heuristic.set(CUDNN_ATTR_ENGINEHEUR_MODE, CUDNN_TYPE_HEUR_MODE, CUDNN_HEUR_MODE_A);
+  heuristic.set(CUDNN_ATTR_ENGINEHEUR_MODE, CUDNN_TYPE_HEUR_MODE, mode);
   if (target.properties) heuristic.set(CUDNN_ATTR_ENGINEHEUR_DEVICEPROP, *target.properties);
   // A graph that no engine serves is reported as an error here or below: it is an answer, not a fault.
   std::int64_t n = 0;
@@ -135,14 +149,7 @@ std::vector<SharedDescriptor> proposals(const Graph& graph, const Target& target
   if (cudnnBackendGetAttribute(heuristic.get(), CUDNN_ATTR_ENGINEHEUR_RESULTS, CUDNN_TYPE_BACKEND_DESCRIPTOR, 0, &n,
                                nullptr) != CUDNN_STATUS_SUCCESS)
     return {};
-  std::vector<SharedDescriptor> found;
-  std::vector<cudnnBackendDescriptor_t> raw;
-  for (std::int64_t i = 0; i < n; ++i)
-    raw.push_back(found.emplace_back(std::make_shared<Descriptor>(CUDNN_BACKEND_ENGINECFG_DESCRIPTOR))->get());
-  if (n > 0)
-    found.resize(
-        std::size_t(heuristic.get_raw(CUDNN_ATTR_ENGINEHEUR_RESULTS, CUDNN_TYPE_BACKEND_DESCRIPTOR, n, raw.data())));
-  return found;
+  return descriptors_of(heuristic, CUDNN_ATTR_ENGINEHEUR_RESULTS, CUDNN_BACKEND_ENGINECFG_DESCRIPTOR, n);
 }
 
 /// What cuDNN says of an engine.
@@ -171,6 +178,21 @@ EngineNotes notes_of(const Descriptor& config) {
   return notes;
 }
 
+/// "eng17{2=0 13=1} tensor-core": cuDNN's number of the engine, its knobs, what it computes on. The same in every list.
+std::string name_of(const Descriptor& config, const EngineNotes& notes) {
+  std::vector<std::string> knobs;
+  for (const SharedDescriptor& choice : descriptors_of(config, CUDNN_ATTR_ENGINECFG_KNOB_CHOICES,
+                                                       CUDNN_BACKEND_KNOB_CHOICE_DESCRIPTOR, CUDNN_KNOB_TYPE_COUNTS)) {
+    cudnnBackendKnobType_t knob{};
+    std::int64_t value = 0;
+    choice->get_raw(CUDNN_ATTR_KNOB_CHOICE_KNOB_TYPE, CUDNN_TYPE_KNOB_TYPE, 1, &knob);
+    choice->get_raw(CUDNN_ATTR_KNOB_CHOICE_KNOB_VALUE, CUDNN_TYPE_INT64, 1, &value);
+    knobs.push_back(fmt::format("{}={}", int(knob), value));
+  }
+  return fmt::format("eng{}{{{}}}{}", notes.number, fmt::join(knobs, " "),
+                     notes.has(CUDNN_NUMERICAL_NOTE_TENSOR_CORE) ? " tensor-core" : "");
+}
+
 /// Deterministic always; fp32 means products of all 24 bits, which tensor cores do not form. Engines that would be compiled
 /// at run time are left out: they cost seconds each.
 bool acceptable(const EngineNotes& notes, Precision precision) {
@@ -192,7 +214,8 @@ std::string PlanRequest::key() const {
                      to_string(g.padding));
 }
 
-std::vector<ConvPlan> conv_plans(const PlanRequest& request, const Target& target, int most, std::int64_t workspace_limit) {
+std::vector<ConvPlan> conv_plans(const PlanRequest& request, const Target& target, const PlanLimits& limits,
+                                 const std::string& only) {
   engine::require<engine::BackendError>(
       is_flat(request.geometry) || cudnnGetVersion() >= 91500,
       "cuDNN {} computes some 3D convolutions wrongly; 9.15 or later is needed: put a newer one first in "
@@ -200,30 +223,33 @@ std::vector<ConvPlan> conv_plans(const PlanRequest& request, const Target& targe
       cudnnGetVersion());
   const auto graph = std::make_shared<Graph>(describe(request, target));
   std::vector<ConvPlan> plans;
-  int place = -1;
-  for (const SharedDescriptor& config : proposals(*graph, target)) {
-    ++place;
-    const EngineNotes notes = notes_of(*config);
-    if (!acceptable(notes, request.precision)) continue;
-    // The plan's owner also keeps what it was made from.
-    struct Whole {
-      std::shared_ptr<Graph> graph;
-      SharedDescriptor config;
-      Descriptor plan{CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR};
-    };
-    auto whole = std::make_shared<Whole>(graph, config);
-    whole->plan.set(CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG, *config);
-    if (target.handle) whole->plan.set(CUDNN_ATTR_EXECUTION_PLAN_HANDLE, CUDNN_TYPE_HANDLE, target.handle);
-    if (target.properties) whole->plan.set(CUDNN_ATTR_EXECUTION_PLAN_DEVICEPROP, *target.properties);
-    if (cudnnBackendFinalize(whole->plan.get()) != CUDNN_STATUS_SUCCESS) continue;  // proposed, yet not for this shape
-    ConvPlan plan;
-    whole->plan.get_raw(CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE, CUDNN_TYPE_INT64, 1, &plan.workspace);
-    if (plan.workspace > workspace_limit) continue;
-    plan.engine =
-        fmt::format("{}:eng{}{}", place, notes.number, notes.has(CUDNN_NUMERICAL_NOTE_TENSOR_CORE) ? " tensor-core" : "");
-    plan.plan = SharedDescriptor(whole, &whole->plan);
-    plans.push_back(std::move(plan));
-    if (int(plans.size()) == most) break;
+  std::unordered_set<std::string> seen;
+  // A's list leaves engines out that B's and the fallbacks' have: with fp32, those that are fast.
+  for (const cudnnBackendHeurMode_t mode : {CUDNN_HEUR_MODE_A, CUDNN_HEUR_MODE_FALLBACK, CUDNN_HEUR_MODE_B}) {
+    int taken = 0;
+    for (const SharedDescriptor& config : proposals(*graph, target, mode)) {
+      if (taken == limits.per_list) break;
+      const EngineNotes notes = notes_of(*config);
+      if (!acceptable(notes, request.precision)) continue;
+      const std::string name = name_of(*config, notes);
+      if (!seen.insert(name).second || (!only.empty() && name != only)) continue;
+      // The plan's owner also keeps what it was made from.
+      struct Whole {
+        std::shared_ptr<Graph> graph;
+        SharedDescriptor config;
+        Descriptor plan{CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR};
+      };
+      auto whole = std::make_shared<Whole>(graph, config);
+      whole->plan.set(CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG, *config);
+      if (target.handle) whole->plan.set(CUDNN_ATTR_EXECUTION_PLAN_HANDLE, CUDNN_TYPE_HANDLE, target.handle);
+      if (target.properties) whole->plan.set(CUDNN_ATTR_EXECUTION_PLAN_DEVICEPROP, *target.properties);
+      if (cudnnBackendFinalize(whole->plan.get()) != CUDNN_STATUS_SUCCESS) continue;  // proposed, yet not for this shape
+      ConvPlan plan{.plan = SharedDescriptor(whole, &whole->plan), .engine = name};
+      whole->plan.get_raw(CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE, CUDNN_TYPE_INT64, 1, &plan.workspace);
+      if (plan.workspace > limits.workspace) continue;
+      plans.push_back(std::move(plan));
+      if (++taken, !only.empty()) return plans;
+    }
   }
   return plans;
 }

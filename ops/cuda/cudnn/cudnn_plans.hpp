@@ -80,12 +80,19 @@ SharedDescriptor describe_gpu(const std::string& json);
 struct ConvPlan {
   SharedDescriptor plan;
   std::int64_t workspace = 0;  ///< bytes
-  std::string engine;          ///< "3:eng17 tensor-core": place in the heuristic's list, cuDNN's number of the engine, notes
+  std::string engine;          ///< "eng17{2=0 13=1} tensor-core": cuDNN's number of the engine, its knobs, notes
 };
 
-/// Up to `most` plans, best first as the heuristic believes; deterministic, of the precision asked for, workspace within
-/// `workspace_limit` bytes. Empty when cuDNN has none. BackendError for a 3D convolution with a cuDNN older than 9.15,
-/// whose results in 3D are wrong for some shapes (pytorch/pytorch#163539, #167024).
-std::vector<ConvPlan> conv_plans(const PlanRequest& request, const Target& target, int most, std::int64_t workspace_limit);
+struct PlanLimits {
+  int per_list;            ///< plans taken from each of cuDNN's three lists
+  std::int64_t workspace;  ///< bytes a plan may need beside its operands
+};
+
+/// Plans that are deterministic, of the precision asked for and within the limits: those of heuristic A, best first as it
+/// believes, then those that only the fallbacks and then heuristic B know. Empty when cuDNN has none. With `only`, that
+/// engine's plan alone, and no other is built. BackendError for a 3D convolution with a cuDNN older than 9.15, whose
+/// results in 3D are wrong for some shapes (pytorch/pytorch#163539, #167024).
+std::vector<ConvPlan> conv_plans(const PlanRequest& request, const Target& target, const PlanLimits& limits,
+                                 const std::string& only = "");
 
 }  // namespace sagcl::ops::cuda

@@ -1,21 +1,34 @@
 #include "ops/cuda/cudnn/plan_file.h"
 
+#include <fmt/format.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include <cctype>
+#include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <limits>
+#include <memory>
+
+#include "engine/error.h"
 
 namespace sagcl::ops::cuda {
 
 PlanFile::PlanFile(std::string path, std::string machine) : path_(std::move(path)), machine_(std::move(machine)) {
+  engines_ = read();
+}
+
+std::map<std::string, std::string> PlanFile::read() const {
+  std::map<std::string, std::string> engines;
   std::ifstream in(path_);
   std::string line;
-  if (path_.empty() || !std::getline(in, line) || line != machine_) return;
+  if (path_.empty() || !std::getline(in, line) || line != machine_) return engines;
   while (std::getline(in, line))
     if (const std::size_t tab = line.find('\t'); tab != std::string::npos)
-      engines_[line.substr(0, tab)] = line.substr(tab + 1);
+      engines[line.substr(0, tab)] = line.substr(tab + 1);
+  return engines;
 }
 
 std::string PlanFile::find(const std::string& key) const {
@@ -24,20 +37,51 @@ std::string PlanFile::find(const std::string& key) const {
   return found == engines_.end() ? "" : found->second;
 }
 
-bool PlanFile::remember(const std::string& key, const std::string& engine) {
+std::string PlanFile::remember(const std::string& key, const std::string& engine) {
   std::lock_guard lock(mutex_);
   engines_[key] = engine;
-  if (path_.empty()) return true;
-  const std::string temporary = path_ + "." + std::to_string(getpid());
+  if (!path_.empty() && !write())
+    fmt::print(
+        stderr,
+        "sagcl: {} cannot be written, so the choice of convolution engines is lost; the next run will time them again\n",
+        path_);
+  return engines_[key];
+}
+
+/// Under the lock of a file beside it, since the file itself is replaced. What is there already wins over ours.
+bool PlanFile::write() {
+  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> guard(std::fopen((path_ + ".lock").c_str(), "a"), std::fclose);
+  if (!guard || ::flock(::fileno(guard.get()), LOCK_EX) != 0) return false;
+  for (auto& [key, engine] : read()) engines_[key] = engine;
+  const std::string temporary = fmt::format("{}.{}", path_, ::getpid());
+  std::error_code error;
   {
     std::ofstream out(temporary);
     out << machine_ << '\n';
-    for (const auto& [k, e] : engines_) out << k << '\t' << e << '\n';
-    if (!out.flush()) return false;
+    for (const auto& [key, engine] : engines_) out << key << '\t' << engine << '\n';
+    out.close();
+    if (out) std::filesystem::rename(temporary, path_, error);
+    if (out && !error) return true;
   }
-  std::error_code error;
-  std::filesystem::rename(temporary, path_, error);
-  return !error;
+  std::filesystem::remove(temporary, error);
+  return false;
+}
+
+std::string PlanFile::settle(const std::string& key, const std::vector<std::string>& engines,
+                             const std::function<Timing(std::size_t, float)>& time) {
+  float shortest = std::numeric_limits<float>::infinity();
+  std::string best;
+  bool all_had_room = true;
+  for (std::size_t i = 0; i < engines.size(); ++i) {
+    const Timing took = time(i, shortest);
+    all_had_room = all_had_room && took.outcome != Timing::no_room;
+    if (took.outcome == Timing::ran && took.ms < shortest) shortest = took.ms, best = engines[i];
+  }
+  engine::require<engine::BackendError>(!best.empty(), "none of {} ways runs for {}{}", engines.size(), key,
+                                        all_had_room ? "" : "; a smaller batch or patch needs less memory");
+  if (all_had_room) return remember(key, best);
+  fmt::print(stderr, "sagcl: not every engine found room for {}; the next run will time them again\n", key);
+  return best;
 }
 
 std::string default_plan_path(const std::string& machine) {
