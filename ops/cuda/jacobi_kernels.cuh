@@ -21,10 +21,8 @@ struct JacobiPlan {
   int rows, columns, pairs, lanes;
   bool wide;
 
-  /// What the kernel takes: few columns, and 32 bits count the elements.
-  static bool fits(std::int64_t n, std::int64_t m) {
-    return (n < m ? n : m) <= jacobi_columns && (n > m ? n : m) <= (std::int64_t(1) << 24);
-  }
+  /// What the kernel takes: few columns, and no more rows than one block of threads should turn (2 MiB of work at 64).
+  static bool fits(std::int64_t n, std::int64_t m) { return (n < m ? n : m) <= jacobi_columns && (n > m ? n : m) <= 4096; }
   JacobiPlan(std::int64_t n, std::int64_t m)
       : rows(int(n > m ? n : m)), columns(int(n < m ? n : m)), pairs((columns + 1) / 2), lanes(8), wide(n < m) {
     while (lanes < 32 && 2 * lanes * pairs <= jacobi_threads && 2 * lanes <= rows) lanes *= 2;

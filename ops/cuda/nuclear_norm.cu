@@ -1,6 +1,8 @@
-#include "engine/devices/device_registry.h"
-
+#include <algorithm>
 #include <cmath>
+
+#include "engine/devices/device_registry.h"
+#include "ops/cuda/cholesky_kernel.cuh"
 #include "ops/cuda/cuda_backend.cuh"
 #include "ops/cuda/jacobi_kernels.cuh"
 #include "ops/cuda/solver.hpp"
@@ -209,18 +211,9 @@ struct CudaAlgebra {
   std::int64_t rows, columns;
   Scratch<T> x, y, s;
   Scratch<double> bound;
-  Scratch<int> info;
-  int step = 0;
 
   CudaAlgebra(const Sides& sides, const T* a)
-      : z(sides),
-        rows(z.n > z.m ? z.n : z.m),
-        columns(z.k()),
-        x(z.size()),
-        y(z.size()),
-        s(columns * columns),
-        bound(1),
-        info(kernels::polar_steps) {
+      : z(sides), rows(z.n > z.m ? z.n : z.m), columns(z.k()), x(z.size()), y(z.size()), s(columns * columns), bound(1) {
     const Scratch<double> row(2 * z.n), column(2 * z.m);
     CudaLaunch::column_sums<2, double>(z.n, z.m, 1, Magnitude<T>{z.m, 1, a}, row.data());
     CudaLaunch::column_sums<2, double>(1, z.n, z.m, Magnitude<T>{z.n, z.m, a}, column.data());
@@ -235,13 +228,21 @@ struct CudaAlgebra {
                           int(columns), &one, s.data(), int(columns)),
           "polar");
   }
-  void factorise() {
-    int size = 0;
-    check(Vendor<T>::potrf_size(solver(), CUBLAS_FILL_MODE_LOWER, int(columns), s.data(), int(columns), &size), "polar");
-    const Scratch<T> work(size);
-    check(Vendor<T>::potrf(solver(), CUBLAS_FILL_MODE_LOWER, int(columns), s.data(), int(columns), work.data(), size,
-                           info.data() + step++),
-          "polar");
+  void factorise() {  // panel by panel: what lies right of one loses the panel's product with itself
+    const T one = 1, minus = -1;
+    for (std::int64_t k = 0; k < columns; k += cholesky_columns) {
+      const std::int64_t width = std::min<std::int64_t>(cholesky_columns, columns - k), rest = columns - k - width;
+      T *const block = s.data() + k * (columns + 1), *const below = block + width, *const right = below + width * columns;
+      cholesky_kernel<<<1, cholesky_threads, 0, stream()>>>(int(width), block, columns);
+      check_launch("polar factorisation");
+      if (rest == 0) break;
+      check(Vendor<T>::trsm(blas(), CUBLAS_SIDE_RIGHT, CUBLAS_FILL_MODE_LOWER, CUBLAS_OP_T, CUBLAS_DIAG_NON_UNIT, int(rest),
+                            int(width), &one, block, int(columns), below, int(columns)),
+            "polar");
+      check(Vendor<T>::syrk(blas(), CUBLAS_FILL_MODE_LOWER, CUBLAS_OP_N, int(rest), int(width), &minus, below, int(columns),
+                            &one, right, int(columns)),
+            "polar");
+    }
   }
   void solve() {  // S = L Lᵀ, hence S⁻¹ Xᵀ = L⁻ᵀ (L⁻¹ Xᵀ)
     const T one = 1;
@@ -259,15 +260,13 @@ struct CudaAlgebra {
   }
 };
 
-/// value = sum, or NaN where a factorisation failed or the sum is not that of a nuclear norm.
+/// value = sum, or NaN where that is not a nuclear norm. A factorisation that failed has made it NaN.
 template <class T>
 struct CheckedSum {
-  const int* info;
   const double *bound, *sum;
   T* value;
   __device__ void operator()(std::int64_t) const {
-    bool good = *sum - *sum == 0 && (*sum > 0 || *bound == 0);  // only a zero matrix has the norm 0
-    for (int step = 0; step < kernels::polar_steps; ++step) good = good && info[step] == 0;
+    const bool good = *sum - *sum == 0 && (*sum > 0 || *bound == 0);  // only a zero matrix has the norm 0
     *value = good ? T(*sum) : T(NAN);
   }
 };
@@ -281,7 +280,7 @@ void nuclear_by_polar(const Sides& z, const T* a, T* value, T* subgradient) {
   else transpose<T>(z.m, z.n, algebra.x.data(), subgradient);
   const Scratch<double> sum(1);
   CudaLaunch::column_sums<1, double>(1, z.size(), 1, InnerProduct<T>{a, subgradient}, sum.data());
-  CudaLaunch::for_each(1, CheckedSum<T>{algebra.info.data(), algebra.bound.data(), sum.data(), value});
+  CudaLaunch::for_each(1, CheckedSum<T>{algebra.bound.data(), sum.data(), value});
 }
 
 }  // namespace

@@ -33,8 +33,6 @@ struct Vendor<float> {
   static constexpr auto gesvdj = cusolverDnSgesvdj;
   static constexpr auto gesvd_size = cusolverDnSgesvd_bufferSize;
   static constexpr auto gesvd = cusolverDnSgesvd;
-  static constexpr auto potrf_size = cusolverDnSpotrf_bufferSize;
-  static constexpr auto potrf = cusolverDnSpotrf;
   static constexpr auto geam = cublasSgeam;
   static constexpr auto syrk = cublasSsyrk;
   static constexpr auto trsm = cublasStrsm;
@@ -45,8 +43,6 @@ struct Vendor<double> {
   static constexpr auto gesvdj = cusolverDnDgesvdj;
   static constexpr auto gesvd_size = cusolverDnDgesvd_bufferSize;
   static constexpr auto gesvd = cusolverDnDgesvd;
-  static constexpr auto potrf_size = cusolverDnDpotrf_bufferSize;
-  static constexpr auto potrf = cusolverDnDpotrf;
   static constexpr auto geam = cublasDgeam;
   static constexpr auto syrk = cublasDsyrk;
   static constexpr auto trsm = cublasDtrsm;

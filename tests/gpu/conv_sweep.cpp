@@ -49,8 +49,7 @@ int weight_gradients(const Options& options) {
   int failures = 0;
   for (tests::NetworkShape shape : tests::network_shapes()) {
     ConvGeometry& g = shape.geometry;
-    if (g.kernel[2] != 3 || g.C > 64 || g.O % 16 != 0 || g.O > 64 || shape.name.find(options.only) == std::string::npos)
-      continue;
+    if (g.kernel[2] != 3 || g.C > 64 || g.O % 16 != 0 || g.O > 64 || !selected(options, shape.name)) continue;
     g.N = 2;
     shrink(g);
     const Tensor x = noise(shape_of(g.in, g.N, g.C), "x", options.device),
@@ -74,7 +73,7 @@ int conv_sweep(const Options& options) {
       {Precision::fp32, 2e-5}, {Precision::tf32, 2e-3}, {Precision::bf16, 1e-2}};
   int failures = 0;
   for (tests::NetworkShape shape : tests::network_shapes()) {
-    if (shape.name.find(options.only) == std::string::npos) continue;
+    if (!selected(options, shape.name)) continue;
     ConvGeometry& g = shape.geometry;
     g.N = 1;  // the f64 reference is slow
     if (options.small) shrink(g);

@@ -15,6 +15,17 @@
 #include "engine/devices/device_registry.h"
 
 namespace sagcl::gpu {
+namespace {
+
+int cases_selected = 0;
+
+}  // namespace
+
+bool selected(const Options& options, const std::string& name) {
+  const bool is = name.find(options.only) != std::string::npos;
+  cases_selected += is;
+  return is;
+}
 
 void report(const Options& options, const std::string& stage, const std::string& name, const std::string& json_fields) {
   fmt::print("{:9} {:46} {}\n", stage, name, json_fields);
@@ -89,6 +100,10 @@ int main(int argc, char** argv) {
       fmt::print("{}: FAILED: {}\n", command, e.what());
       ++failures;
     }
+  }
+  if (!options.only.empty() && sagcl::gpu::cases_selected == 0) {
+    fmt::print("no case's name contains '{}'\n", options.only);
+    ++failures;
   }
   fmt::print("{} failure(s)\n", failures);
   return failures ? 1 : 0;

@@ -14,7 +14,7 @@ using engine::Tensor;
 struct Options {
   Device device;
   std::string json;       ///< empty: screen only
-  std::string only;       ///< run only what contains this text
+  std::string only;       ///< run only what contains this text; that nothing does is a failure
   std::string precision;  ///< of the timed steps; empty: all three
   bool small = false;     ///< sizes for compute-sanitizer
   int steps = 20;
@@ -31,6 +31,9 @@ int step_replay(const Options& options);     ///< recorded steps: equal bits, an
 int step_times(const Options& options);      ///< the steps that tools/gpu/peers.py times in PyTorch
 int bandwidths(const Options& options);      ///< memory-bound kernels against a copy
 int upload_overlap(const Options& options);  ///< a copy from pinned memory beside kernels
+
+/// Is the case of this name to be run?
+bool selected(const Options& options, const std::string& name);
 
 /// One row: name, then value columns "key=value" for the screen, and a JSON object of the same.
 void report(const Options& options, const std::string& stage, const std::string& name, const std::string& json_fields);

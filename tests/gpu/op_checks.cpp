@@ -18,7 +18,7 @@ template <class F>
 int for_each_case(const Options& options, const char* stage, F f) {
   int failures = 0, count = 0;
   for (const OpCase& c : tests::op_cases()) {
-    if (c.name.find(options.only) == std::string::npos) continue;
+    if (!selected(options, c.name)) continue;
     ++count;
     try {
       failures += f(c);
@@ -47,9 +47,9 @@ double worst_error(const OpResult& a, const OpResult& b) {
 /// What is not differentiated: integers must be the same, values close, a second run equal bit for bit.
 int kernel_parity(const Options& options) {
   int failures = 0;
-  for (const tests::KernelCase& c : tests::kernel_cases())
+  for (const tests::KernelCase& c : tests::kernel_cases()) {
+    if (!selected(options, "choices/" + c.name)) continue;
     for (const Dtype dtype : {Dtype::f64, Dtype::f32}) {
-      if (c.name.find(options.only) == std::string::npos) continue;
       std::vector<Tensor> inputs;
       for (const Tensor& t : c.inputs(dtype)) inputs.push_back(t.to(options.device));
       const std::vector<Tensor> reference = c.f(c.inputs(dtype)), ours = c.f(inputs), again = c.f(inputs);
@@ -68,6 +68,7 @@ int kernel_parity(const Options& options) {
              fmt::format("\"dtype\": \"{}\", \"error\": {:.1e}, \"limit\": {:.0e}, \"equal\": {}, \"ok\": {}", dtype, error,
                          limit, equal, ok));
     }
+  }
   return failures;
 }
 
