@@ -91,7 +91,7 @@ Timing time_call(F f, float shortest) {
       check(cudaEventRecord(begin.e, stream()), "cudaEventRecord");
       for (int i = 0; i < calls; ++i) f();
       check(cudaEventRecord(end.e, stream()), "cudaEventRecord");
-      check(cudaEventSynchronize(end.e), "cudaEventSynchronize");
+      wait_for_event(end.e, "conv");
       float ms = 0;
       check(cudaEventElapsedTime(&ms, begin.e, end.e), "cudaEventElapsedTime");
       took.ms = std::min(took.ms, ms / float(calls));
@@ -99,7 +99,7 @@ Timing time_call(F f, float shortest) {
     }
     return took;
   } catch (const engine::OutOfMemory&) { return {Timing::no_room}; } catch (const engine::BackendError&) {
-    check(cudaStreamSynchronize(stream()), "conv");  // a fault of the GPU stays and is told; a shape that is refused is not
+    wait_for_work("conv");  // a fault of the GPU stays and is told; a shape that is refused is not
     return {Timing::refused};
   }
 }

@@ -7,12 +7,11 @@ namespace {
 
 // All parameters in one launch (or one for every 400): a network has a hundred small tensors.
 
-/// Collects tensors and launches when the table is full.
+/// Collects tensors and launches when the table is full; the last ones are launched by launch().
 template <int tensors, class F>
 class SlotLauncher {
  public:
   explicit SlotLauncher(F f) : f_(f) {}
-  ~SlotLauncher() noexcept(false) { launch(); }
   void add(std::int64_t n, const std::array<void*, tensors>& pointers) {
     constexpr std::int64_t longest = std::int64_t(1) << 30;
     engine::require<engine::BackendError>(n < longest, "a parameter of {} elements is too large for one update", n);
@@ -24,14 +23,14 @@ class SlotLauncher {
     table_.first_block[++table_.slots] = blocks_;
     if (table_.slots == most_slots) launch();
   }
-
- private:
   void launch() {
     if (table_.slots == 0) return;
     slots_kernel<tensors><<<unsigned(blocks_), block_threads, 0, stream()>>>(table_, f_);
     table_.slots = blocks_ = 0;
     check_launch("update of parameters");
   }
+
+ private:
   F f_;
   SlotTable<tensors> table_;
   int blocks_ = 0;
@@ -81,6 +80,7 @@ void CudaBackend::adam(const AdamSpec& spec, const Tensor& rates, const Tensor& 
     SlotLauncher<4, AdamSlots<T>> launcher(AdamSlots<T>{{kernels::adam_element<T>(spec), rates, gate}});
     for (const AdamSlot& s : slots)
       launcher.add(s.p.size(), {s.p.bytes_begin(), s.m.bytes_begin(), s.v.bytes_begin(), s.g.bytes_begin()});
+    launcher.launch();
   });
 }
 
@@ -91,6 +91,7 @@ void CudaBackend::sgd(const SgdSpec& spec, const Tensor& lr, const Tensor& gate,
     SlotLauncher<3, SgdSlots<T>> launcher(
         SgdSlots<T>{{{nullptr, nullptr, nullptr, T(spec.momentum), T(spec.weight_decay)}, lr, gate}});
     for (const SgdSlot& s : slots) launcher.add(s.p.size(), {s.p.bytes_begin(), s.v.bytes_begin(), s.g.bytes_begin()});
+    launcher.launch();
   });
 }
 
@@ -102,6 +103,7 @@ void CudaBackend::average(const Tensor& alpha, const Tensor& gate,
     SlotLauncher<2, AverageSlots<T>> launcher(AverageSlots<T>{{{nullptr, nullptr}, alpha, gate}});
     for (const auto& [teacher, student] : teacher_student)
       launcher.add(teacher.size(), {teacher.bytes_begin(), student.bytes_begin()});
+    launcher.launch();
   });
 }
 

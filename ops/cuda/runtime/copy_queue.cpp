@@ -44,7 +44,7 @@ void CudaCopyQueue::after_work() { hold(copies_, end_of(stream())); }
 void CudaCopyQueue::before_work(const Mark& mark) { hold(stream(), mark); }
 
 void CudaCopyQueue::wait(const Mark& mark) {
-  check(cudaEventSynchronize(static_cast<cudaEvent_t>(mark.get())), "copy from pinned memory");
+  wait_for_event(static_cast<cudaEvent_t>(mark.get()), "copy from pinned memory");
 }
 
 }  // namespace sagcl::ops::cuda

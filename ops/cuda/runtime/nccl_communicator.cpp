@@ -6,7 +6,9 @@
 #include <dlfcn.h>
 #include <nccl.h>
 
+#include <atomic>
 #include <cstdlib>
+#include <exception>
 #include <vector>
 
 #include "engine/devices/libraries.h"
@@ -25,6 +27,8 @@ struct Nccl {
   decltype(&ncclGetUniqueId) unique_id;
   decltype(&ncclCommInitRank) init_rank;
   decltype(&ncclCommDestroy) destroy;
+  decltype(&ncclCommAbort) abort;
+  decltype(&ncclCommGetAsyncError) async_error;
   decltype(&ncclAllGather) all_gather;
   decltype(&ncclSend) send;
   decltype(&ncclRecv) receive;
@@ -45,8 +49,9 @@ struct Nccl {
       require<BackendError>(f, "{} has no {}; NCCL 2.7 or later is needed", file, name);
     };
     find(error_string, "ncclGetErrorString"), find(unique_id, "ncclGetUniqueId"), find(init_rank, "ncclCommInitRank");
-    find(destroy, "ncclCommDestroy"), find(all_gather, "ncclAllGather"), find(send, "ncclSend"), find(receive, "ncclRecv");
-    find(group_start, "ncclGroupStart"), find(group_end, "ncclGroupEnd");
+    find(destroy, "ncclCommDestroy"), find(abort, "ncclCommAbort"), find(async_error, "ncclCommGetAsyncError");
+    find(all_gather, "ncclAllGather"), find(send, "ncclSend"), find(receive, "ncclRecv"),
+        find(group_start, "ncclGroupStart"), find(group_end, "ncclGroupEnd");
   }
 
   void check(ncclResult_t status, const char* what) const {
@@ -54,15 +59,44 @@ struct Nccl {
   }
 };
 
+/// Calls that NCCL takes together. It is ended on every way out: an open group would swallow all later calls.
+class Group {
+ public:
+  explicit Group(const Nccl& nccl) : nccl_(nccl) { nccl.check(nccl.group_start(), "ncclGroupStart"); }
+  ~Group() {
+    if (open_) nccl_.group_end();
+  }
+  Group(const Group&) = delete;
+  void end() {
+    open_ = false;
+    nccl_.check(nccl_.group_end(), "ncclGroupEnd");
+  }
+
+ private:
+  const Nccl& nccl_;
+  bool open_ = true;
+};
+
 class NcclCommunicator final : public engine::Communicator {
  public:
-  explicit NcclCommunicator(engine::Communicator& host) : host_(host) {
+  explicit NcclCommunicator(engine::Communicator& host) : host_(host), exceptions_(std::uncaught_exceptions()) {
+    const char* limit = std::getenv("SAGCL_NCCL_TIMEOUT");
+    if (limit) limit_ = std::chrono::duration<double>(std::atof(limit));
     std::vector<ncclUniqueId> ids(std::size_t(host.size()));  // the world's is that of process 0
     if (host.rank() == 0) nccl_.check(nccl_.unique_id(&ids[0]), "ncclGetUniqueId");
     host.all_gather(ids.data(), sizeof ids[0], Device::cpu());
-    nccl_.check(nccl_.init_rank(&comm_, host.size(), ids[0], host.rank()), "ncclCommInitRank");
+    ncclComm_t comm = nullptr;
+    nccl_.check(nccl_.init_rank(&comm, host.size(), ids[0], host.rank()), "ncclCommInitRank");
+    comm_ = comm;
+    set_watch([this](std::chrono::duration<double> waited) { require_others(waited); });
   }
-  ~NcclCommunicator() override { nccl_.destroy(comm_); }
+  /// ncclCommDestroy waits for the others, and they may be waiting for this one inside a collective call: whoever leaves by
+  /// an exception does not wait.
+  ~NcclCommunicator() override {
+    set_watch({});
+    if (std::uncaught_exceptions() > exceptions_) abort_connection();
+    if (const ncclComm_t comm = comm_) nccl_.destroy(comm);
+  }
 
   int rank() const override { return host_.rank(); }
   int size() const override { return host_.size(); }
@@ -72,24 +106,49 @@ class NcclCommunicator final : public engine::Communicator {
   void all_gather(void* all, std::size_t bytes, Device device) override {
     if (device == Device::cpu()) return host_.all_gather(all, bytes, device);
     const char* mine = static_cast<char*>(all) + std::size_t(rank()) * bytes;
-    nccl_.check(nccl_.all_gather(mine, all, bytes, ncclInt8, comm_, stream()), "ncclAllGather");
+    nccl_.check(nccl_.all_gather(mine, all, bytes, ncclInt8, connection(), stream()), "ncclAllGather");
   }
   void all_to_all(const void* send, void* receive, std::size_t bytes, Device device) override {
     if (device == Device::cpu()) return host_.all_to_all(send, receive, bytes, device);
-    nccl_.check(nccl_.group_start(), "ncclGroupStart");
+    const ncclComm_t comm = connection();
+    Group group(nccl_);
     for (int r = 0; r < size(); ++r) {
       const std::size_t at = std::size_t(r) * bytes;
-      nccl_.check(nccl_.send(static_cast<const char*>(send) + at, bytes, ncclInt8, r, comm_, stream()), "ncclSend");
-      nccl_.check(nccl_.receive(static_cast<char*>(receive) + at, bytes, ncclInt8, r, comm_, stream()), "ncclRecv");
+      nccl_.check(nccl_.send(static_cast<const char*>(send) + at, bytes, ncclInt8, r, comm, stream()), "ncclSend");
+      nccl_.check(nccl_.receive(static_cast<char*>(receive) + at, bytes, ncclInt8, r, comm, stream()), "ncclRecv");
     }
-    nccl_.check(nccl_.group_end(), "ncclGroupEnd");
+    group.end();
   }
   void abort(int code) override { host_.abort(code); }
 
  private:
+  ncclComm_t connection() const {
+    const ncclComm_t comm = comm_;
+    require<BackendError>(comm, "the connection between the GPUs has been ended");
+    return comm;
+  }
+  void abort_connection() {
+    if (const ncclComm_t comm = comm_.exchange(nullptr)) nccl_.abort(comm);
+  }
+
+  /// The watch: NCCL's kernels wait for ever where a process does not come, so the host looks whether it will.
+  void require_others(std::chrono::duration<double> waited) {
+    ncclResult_t status = ncclSuccess;
+    nccl_.check(nccl_.async_error(connection(), &status), "ncclCommGetAsyncError");
+    if (status == ncclInProgress || (status == ncclSuccess && waited < limit_)) return;
+    abort_connection();
+    nccl_.check(status, "a GPU of another process does not answer");
+    engine::fail<BackendError>(
+        "the GPUs of the {} processes have not come together within {:.0f} s: one of them may hang. A longer time is set by "
+        "SAGCL_NCCL_TIMEOUT, in seconds",
+        size(), limit_.count());
+  }
+
   Nccl nccl_;
   engine::Communicator& host_;
-  ncclComm_t comm_ = nullptr;
+  int exceptions_;  // that were under way when this one was made
+  std::chrono::duration<double> limit_ = std::chrono::minutes(30);
+  std::atomic<ncclComm_t> comm_ = nullptr;  // nullptr after an abort, by whichever thread was waiting
 };
 
 }  // namespace

@@ -25,13 +25,14 @@ void CudaRuntime::copy_from_host(void* to, const void* host, std::size_t bytes) 
   check(cudaMemcpyAsync(to, host, bytes, cudaMemcpyHostToDevice, stream()), "copy from host");
   cudaPointerAttributes memory;  // ordinary memory has been read by now, pinned memory is read when the copy's turn comes
   check(cudaPointerGetAttributes(&memory, host), "copy from host");
-  if (memory.type == cudaMemoryTypeHost) check(cudaStreamSynchronize(stream()), "copy from host");
+  if (memory.type == cudaMemoryTypeHost) wait_for_work("copy from host");
 }
 
 void CudaRuntime::copy_to_host(void* host, const void* from, std::size_t bytes) {
   require_running("copy to host");
+  wait_for_work("copy to host");  // before the copy too: into ordinary memory it waits by itself, and asks no watch
   check(cudaMemcpyAsync(host, from, bytes, cudaMemcpyDeviceToHost, stream()), "copy to host");
-  check(cudaStreamSynchronize(stream()), "copy to host");
+  wait_for_work("copy to host");
 }
 
 void CudaRuntime::copy_within(void* to, const void* from, std::size_t bytes) {
@@ -42,7 +43,7 @@ void CudaRuntime::zero(void* memory, std::size_t bytes) { check(cudaMemsetAsync(
 
 void CudaRuntime::synchronize() {
   require_running("synchronize");
-  check(cudaStreamSynchronize(stream()), "synchronize");
+  wait_for_work("synchronize");
 }
 
 void CudaRuntime::require_running(const char* what) const {

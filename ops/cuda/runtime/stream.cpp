@@ -1,6 +1,9 @@
 #include "ops/cuda/runtime/stream.h"
 
 #include <cstdlib>
+#include <mutex>
+#include <thread>
+#include <utility>
 
 #include "engine/devices/device_registry.h"
 #include "engine/operation_name.h"
@@ -10,6 +13,13 @@ namespace {
 
 int chosen = 0;
 cudaStream_t compute = nullptr;
+Watch watch;
+std::mutex watching;  // held while the watch is asked
+
+bool is_watched() {
+  std::lock_guard lock(watching);
+  return watch != nullptr;
+}
 
 }  // namespace
 
@@ -26,6 +36,33 @@ bool recording() {
   cudaStreamCaptureStatus status = cudaStreamCaptureStatusNone;
   check(cudaStreamIsCapturing(compute, &status), "cudaStreamIsCapturing");
   return status != cudaStreamCaptureStatusNone;
+}
+
+void set_watch(Watch asked) {
+  std::lock_guard lock(watching);
+  watch = std::move(asked);
+}
+
+void watch_until_ready(const std::function<cudaError_t()>& status, const char* what) {
+  const auto begin = std::chrono::steady_clock::now();
+  for (;;) {
+    if (const cudaError_t now = status(); now != cudaErrorNotReady) return check(now, what);
+    {
+      std::lock_guard lock(watching);
+      if (watch) watch(std::chrono::steady_clock::now() - begin);
+    }
+    std::this_thread::sleep_for(std::chrono::microseconds(20));
+  }
+}
+
+void wait_for_work(const char* what) {
+  if (!is_watched()) return check(cudaStreamSynchronize(compute), what);
+  watch_until_ready([] { return cudaStreamQuery(compute); }, what);
+}
+
+void wait_for_event(cudaEvent_t event, const char* what) {
+  if (!is_watched()) return check(cudaEventSynchronize(event), what);
+  watch_until_ready([&] { return cudaEventQuery(event); }, what);
 }
 
 void check(cudaError_t status, const char* what) {
@@ -61,7 +98,7 @@ bool synchronous() {
 
 void check_launch(const char* kernel) {
   check(cudaGetLastError(), kernel);
-  if (synchronous()) check(cudaStreamSynchronize(compute), kernel);
+  if (synchronous()) wait_for_work(kernel);
 }
 
 }  // namespace sagcl::ops::cuda

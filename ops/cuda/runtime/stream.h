@@ -1,7 +1,9 @@
 #pragma once
 #include <cuda_runtime.h>
 
+#include <chrono>
 #include <cstddef>
+#include <functional>
 
 #include "engine/place.h"
 
@@ -15,6 +17,17 @@ engine::Device device();
 cudaStream_t stream();
 /// True while the work given to the stream is recorded as a CUDA graph instead of done.
 bool recording();
+
+/// The host waits for the work given to the stream, or for an event.
+void wait_for_work(const char* what);
+void wait_for_event(cudaEvent_t event, const char* what);
+
+/// Asked again and again while the host waits, and for how long it has waited; throws if waiting is in vain, as when other
+/// GPUs do not come to a collective call. From any thread. Empty: nobody is asked.
+using Watch = std::function<void(std::chrono::duration<double> waited)>;
+void set_watch(Watch watch);
+/// Asks the watch until `status` is another than cudaErrorNotReady.
+void watch_until_ready(const std::function<cudaError_t()>& status, const char* what);
 
 /// Unless `status` is success: OutOfMemory with the allocator's numbers, or BackendError with the place and the runtime's
 /// text.
