@@ -1,19 +1,11 @@
 #pragma once
-// Runs CUDA kernels on a CPU, to test them where there is no GPU: each thread of a block is a fiber that runs until its next
-// barrier. The order in which threads and blocks run is chosen by the test; a kernel whose result depends on it lacks a
-// barrier. What is offered is what our kernels use: blocks, static shared memory, __syncthreads, atomicInc, and atomicAdd of
-// integers. Include this before a kernel header.
-#include <ucontext.h>
-
-#include <algorithm>
+// Runs CUDA kernels on a CPU, to test them where there is no GPU: as fibers, whose order shows a missing barrier in the
+// result, or with SAGCL_EMULATOR_THREADS as threads, under ThreadSanitizer, which shows it whatever the result. Offered is
+// what our kernels use: blocks, static shared memory, __syncthreads, atomicInc, and atomicAdd of integers. Include this
+// before a kernel header.
 #include <array>
 #include <cmath>
 #include <cstdint>
-#include <functional>
-#include <numeric>
-#include <random>
-#include <stdexcept>
-#include <vector>
 
 #define __global__
 #define __device__
@@ -25,108 +17,19 @@
 struct float4 {
   float x, y, z, w;
 };
-struct Index3 {
-  unsigned x = 0, y = 0, z = 0;
-};
 
-namespace emulator {
+#ifdef SAGCL_EMULATOR_THREADS
+#include "tests/cuda/emulated_threads.h"
+#else
+#include "tests/cuda/emulated_fibers.h"
+#endif
 
-enum class Order { forward, backward, shuffled };
-
-/// The block that is running.
-class Block {
- public:
-  static Block& current() {
-    static Block block;
-    return block;
-  }
-
-  /// Runs `body` in every thread of every block of a one-dimensional launch.
-  void launch(unsigned blocks, unsigned threads, Order order, const std::function<void()>& body) {
-    grid_dim.x = blocks, block_dim.x = threads;
-    body_ = body;
-    fibers_.resize(threads);
-    std::vector<std::size_t> turn(threads), block_turn(blocks);
-    std::iota(turn.begin(), turn.end(), std::size_t(0));
-    std::iota(block_turn.begin(), block_turn.end(), std::size_t(0));
-    std::mt19937 random(5);
-    if (order == Order::backward) std::reverse(turn.begin(), turn.end()), std::reverse(block_turn.begin(), block_turn.end());
-    if (order == Order::shuffled) std::shuffle(block_turn.begin(), block_turn.end(), random);
-    for (const std::size_t block : block_turn) {
-      block_idx.x = unsigned(block);
-      if (order == Order::shuffled) std::shuffle(turn.begin(), turn.end(), random);
-      for (Fiber& f : fibers_) start(f);
-      while (run_to_barrier(turn)) {}
-    }
-  }
-
-  void barrier() { leave(State::waiting); }
-
-  Index3 thread_idx, block_idx, block_dim, grid_dim;
-
- private:
-  enum class State { ready, waiting, done };
-  struct Fiber {
-    ucontext_t context;
-    std::vector<char> stack = std::vector<char>(128 * 1024);
-    State state = State::ready;
-  };
-
-  void start(Fiber& f) {
-    getcontext(&f.context);
-    f.context.uc_stack.ss_sp = f.stack.data();
-    f.context.uc_stack.ss_size = f.stack.size();
-    f.context.uc_link = &scheduler_;
-    f.state = State::ready;
-    makecontext(&f.context, &Block::enter, 0);
-  }
-  static void enter() {
-    current().body_();
-    current().leave(State::done);
-  }
-  void leave(State state) {
-    Fiber& f = fibers_[running_];
-    f.state = state;
-    swapcontext(&f.context, &scheduler_);
-  }
-
-  /// Runs every thread up to its next barrier; false when all are done. As on a GPU, all or none must arrive.
-  bool run_to_barrier(const std::vector<std::size_t>& turn) {
-    for (std::size_t t : turn) {
-      running_ = t;
-      thread_idx.x = unsigned(t);
-      if (fibers_[t].state == State::ready) swapcontext(&scheduler_, &fibers_[t].context);
-    }
-    const auto waiting =
-        std::size_t(std::count_if(fibers_.begin(), fibers_.end(), [](const Fiber& f) { return f.state == State::waiting; }));
-    if (waiting != 0 && waiting != fibers_.size())
-      throw std::logic_error("a barrier was reached by a part of the block only");
-    for (Fiber& f : fibers_)
-      if (f.state == State::waiting) f.state = State::ready;
-    return waiting != 0;
-  }
-
-  ucontext_t scheduler_;
-  std::vector<Fiber> fibers_;
-  std::size_t running_ = 0;
-  std::function<void()> body_;
-};
-
-}  // namespace emulator
-
-#define threadIdx emulator::Block::current().thread_idx
-#define blockIdx emulator::Block::current().block_idx
-#define blockDim emulator::Block::current().block_dim
-#define gridDim emulator::Block::current().grid_dim
 inline void __syncthreads() { emulator::Block::current().barrier(); }
 inline void __threadfence() {}
 inline unsigned atomicInc(unsigned* at, unsigned last) {
-  const unsigned before = *at;
-  *at = before >= last ? 0 : before + 1;
+  unsigned before = __atomic_load_n(at, __ATOMIC_RELAXED);
+  while (!__atomic_compare_exchange_n(at, &before, before >= last ? 0 : before + 1, true, __ATOMIC_ACQ_REL,
+                                      __ATOMIC_RELAXED)) {}
   return before;
 }
-inline int atomicAdd(int* sum, int term) {
-  const int before = *sum;
-  *sum += term;
-  return before;
-}
+inline int atomicAdd(int* sum, int term) { return __atomic_fetch_add(sum, term, __ATOMIC_RELAXED); }

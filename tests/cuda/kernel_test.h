@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include <iterator>
+
 #include "engine/random.h"
 #include "ops/cuda/loops.cuh"
 
@@ -11,7 +13,12 @@ namespace sagcl::ops::cuda {
 
 using emulator::Order;
 
+#ifdef SAGCL_EMULATOR_THREADS
+inline constexpr Order orders[] = {Order::forward};  // threads take their own
+#else
 inline constexpr Order orders[] = {Order::forward, Order::backward, Order::shuffled};
+#endif
+inline constexpr bool several_orders = std::size(orders) > 1;
 
 template <class F>
 void launch(std::int64_t blocks, Order order, F kernel) {

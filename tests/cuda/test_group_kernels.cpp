@@ -44,8 +44,10 @@ template <class F>
 void expect_equal_results(F f) {
   const auto serial = f.template operator()<SerialLaunch>();
   EXPECT_EQ(f.template operator()<EmulatedLaunch<Order::forward>>(), serial);
-  EXPECT_EQ(f.template operator()<EmulatedLaunch<Order::backward>>(), serial);
-  EXPECT_EQ(f.template operator()<EmulatedLaunch<Order::shuffled>>(), serial);
+  if constexpr (several_orders) {
+    EXPECT_EQ(f.template operator()<EmulatedLaunch<Order::backward>>(), serial);
+    EXPECT_EQ(f.template operator()<EmulatedLaunch<Order::shuffled>>(), serial);
+  }
 }
 
 /// The values around the quantiles of rows that one group searches and of rows that are counted in parts.
@@ -137,7 +139,8 @@ TEST(EmulatedKernels, OtherWorkOfGroups) {
     if (first.empty()) first = ours;
     EXPECT_EQ(ours, first);
   };
-  check.operator()<Order::forward>(), check.operator()<Order::backward>(), check.operator()<Order::shuffled>();
+  check.operator()<Order::forward>();
+  if constexpr (several_orders) check.operator()<Order::backward>(), check.operator()<Order::shuffled>();
 }
 
 }  // namespace

@@ -177,6 +177,7 @@ void racy_sum(const float* x, float* out, bool with_barrier) {
   if (t == 0) *out = shared[0];
 }
 
+/// ThreadSanitizer must see it too, or its silence about the others means nothing.
 TEST(Emulator, FindsAMissingBarrier) {
   const std::vector<float> x(block_threads, 1.0f);
   for (const bool with_barrier : {true, false}) {
