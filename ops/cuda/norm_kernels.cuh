@@ -109,26 +109,22 @@ __global__ void __launch_bounds__(norm_threads)
   if (t == 0) mean[blockIdx.x] = float(average), variance[blockIdx.x] = float(squares / count);
 }
 
-/// What the passes over x need of a channel, in tables of [outer, C] one after another: mean, 1/sqrt(variance + eps), γ, β,
-/// and for the backward pass the means over the set of γ g and γ g x̂.
-struct NormTable {
-  float* at;
-  std::int64_t cells;
-  __host__ __device__ float* mean() const { return at; }
-  __host__ __device__ float* inverse() const { return at + cells; }
-  __host__ __device__ float* gamma() const { return at + 2 * cells; }
-  __host__ __device__ float* beta() const { return at + 3 * cells; }
-  __host__ __device__ float* pull() const { return at + 4 * cells; }
-  __host__ __device__ float* pull_x() const { return at + 5 * cells; }
+/// Statistics and parameters as they are given: mean, variance of each set, [outer, C / channels]; γ, β [C].
+struct NormChannels {
+  int C, channels;
+  double eps;
+  const float *mean, *variance, *gamma, *beta;
 };
 
-/// Four channels of a table.
+/// Four channels from c on.
 struct Channels4 {
   float mean[4], inverse[4], gamma[4], beta[4];
-  __device__ Channels4(const NormTable& t, std::int64_t cell) {
-    for (int c = 0; c < 4; ++c)
-      mean[c] = t.mean()[cell + c], inverse[c] = t.inverse()[cell + c], gamma[c] = t.gamma()[cell + c],
-      beta[c] = t.beta()[cell + c];
+  __device__ Channels4(const NormChannels& n, std::int64_t o, int c) {
+    for (int k = 0; k < 4; ++k) {
+      const std::int64_t set = o * (n.C / n.channels) + (c + k) / n.channels;
+      mean[k] = n.mean[set], inverse[k] = float(1 / sqrt(double(n.variance[set]) + n.eps));
+      gamma[k] = n.gamma[c + k], beta[k] = n.beta[c + k];
+    }
   }
   __device__ float normal(float x, int c) const { return (x - mean[c]) * inverse[c]; }
   __device__ float activated(float x, int c, float slope) const {
@@ -143,11 +139,11 @@ struct Channels4 {
 
 /// y = act(γ x̂ + β)
 __global__ void __launch_bounds__(norm_threads)
-    norm_apply_kernel(NormPlan p, NormTable table, float slope, const float4* x, float4* y) {
+    norm_apply_kernel(NormPlan p, NormChannels channels, float slope, const float4* x, float4* y) {
   const int t = int(threadIdx.x), lane = t % p.lanes, row = t / p.lanes;
   const std::int64_t o = blockIdx.x / p.chunks, chunk = blockIdx.x % p.chunks;
   if (row >= p.height) return;
-  const Channels4 k(table, o * p.C + lane * 4);
+  const Channels4 k(channels, o, lane * 4);
   const std::int64_t begin = chunk * p.rows_each, end = begin + p.rows_each < p.rows ? begin + p.rows_each : p.rows;
   const std::int64_t base = o * p.rows * p.lanes + lane;
 #pragma unroll 4
@@ -160,13 +156,13 @@ __global__ void __launch_bounds__(norm_threads)
 
 /// partial[{Σ g, Σ g x̂}, o, chunk, C]
 __global__ void __launch_bounds__(norm_threads)
-    norm_sums_kernel(NormPlan p, NormTable table, float slope, const float4* x, const float4* dy, double* partial) {
+    norm_sums_kernel(NormPlan p, NormChannels channels, float slope, const float4* x, const float4* dy, double* partial) {
   __shared__ float shared[2][norm_threads * 4];
   const int t = int(threadIdx.x), lane = t % p.lanes, y = t / p.lanes;
   const std::int64_t o = blockIdx.x / p.chunks, chunk = blockIdx.x % p.chunks;
   float sum[4] = {}, sum_x[4] = {};
   if (y < p.height) {
-    const Channels4 k(table, o * p.C + lane * 4);
+    const Channels4 k(channels, o, lane * 4);
     const std::int64_t begin = chunk * p.rows_each, end = begin + p.rows_each < p.rows ? begin + p.rows_each : p.rows;
     const std::int64_t base = o * p.rows * p.lanes + lane;
 #pragma unroll 4
@@ -195,16 +191,69 @@ __global__ void __launch_bounds__(norm_threads)
         partial[(s * p.outer * p.chunks + blockIdx.x) * p.C + lane * 4 + c] = double(shared[s][t * 4 + c]);
 }
 
+constexpr int join_threads = 128;
+/// Blocks that have joined their sums; the last one sets it back to 0. Work of one stream never overlaps.
+__device__ unsigned norm_sums_finished = 0;
+
+/// What the sums over x̂ lead to: dγ, dβ [C], and pull [{mean(γ g), mean(γ g x̂)} over the set, outer, C], which dx needs;
+/// 0 where the statistics are `fixed`. One block per cell of [outer, C] joins its chunks into `sums`, and the block that
+/// comes last does the rest.
+__global__ void __launch_bounds__(join_threads)
+    join_norm_sums_kernel(NormPlan p, NormChannels channels, bool fixed, const double* partial, double* sums, float* pull,
+                          float* dgamma, float* dbeta) {
+  __shared__ double shared[2][join_threads];
+  __shared__ bool last;
+  const int t = int(threadIdx.x);
+  const std::int64_t cells = p.outer * p.C, own = blockIdx.x / p.C, channel = blockIdx.x % p.C;
+  for (int s = 0; s < 2; ++s) {
+    double total = 0;
+    for (std::int64_t chunk = t; chunk < p.chunks; chunk += join_threads)
+      total += partial[((s * p.outer + own) * p.chunks + chunk) * p.C + channel];
+    shared[s][t] = total;
+  }
+  __syncthreads();
+  for (int step = join_threads / 2; step > 0; step /= 2) {
+    if (t < step) shared[0][t] += shared[0][t + step], shared[1][t] += shared[1][t + step];
+    __syncthreads();
+  }
+  if (t == 0) {
+    sums[blockIdx.x] = shared[0][0], sums[cells + blockIdx.x] = shared[1][0];
+    __threadfence();
+    last = atomicInc(&norm_sums_finished, gridDim.x - 1) == gridDim.x - 1;
+  }
+  __syncthreads();
+  if (!last) return;
+  __threadfence();
+  const double count = double(p.rows) * channels.channels;
+  for (std::int64_t cell = t; cell < cells; cell += join_threads) {
+    const std::int64_t o = cell / p.C, first = cell % p.C / channels.channels * channels.channels;
+    double g = 0, gx = 0;
+    for (std::int64_t c = first; !fixed && c < first + channels.channels; ++c) {
+      g += double(channels.gamma[c]) * sums[o * p.C + c];
+      gx += double(channels.gamma[c]) * sums[cells + o * p.C + c];
+    }
+    pull[cell] = float(g / count), pull[cells + cell] = float(gx / count);
+  }
+  for (std::int64_t c = t; c < p.C; c += join_threads) {
+    double beta = 0, gamma = 0;
+    for (std::int64_t o = 0; o < p.outer; ++o) beta += sums[o * p.C + c], gamma += sums[cells + o * p.C + c];
+    dbeta[c] = float(beta), dgamma[c] = float(gamma);
+  }
+}
+
 /// dx = (γ g - mean(γ g) - x̂ mean(γ g x̂)) / sqrt(variance + eps)
 __global__ void __launch_bounds__(norm_threads)
-    norm_input_kernel(NormPlan p, NormTable table, float slope, const float4* x, const float4* dy, float4* dx) {
+    norm_input_kernel(NormPlan p, NormChannels channels, float slope, const float* pulls, const float4* x, const float4* dy,
+                      float4* dx) {
   const int t = int(threadIdx.x), lane = t % p.lanes, row = t / p.lanes;
   const std::int64_t o = blockIdx.x / p.chunks, chunk = blockIdx.x % p.chunks;
   if (row >= p.height) return;
-  const std::int64_t cell = o * p.C + lane * 4;
-  const Channels4 k(table, cell);
+  const Channels4 k(channels, o, lane * 4);
   float pull[4], pull_x[4];
-  for (int c = 0; c < 4; ++c) pull[c] = table.pull()[cell + c], pull_x[c] = table.pull_x()[cell + c];
+  for (int c = 0; c < 4; ++c) {
+    const std::int64_t cell = o * p.C + lane * 4 + c;
+    pull[c] = pulls[cell], pull_x[c] = pulls[p.outer * p.C + cell];
+  }
   const std::int64_t begin = chunk * p.rows_each, end = begin + p.rows_each < p.rows ? begin + p.rows_each : p.rows;
   const std::int64_t base = o * p.rows * p.lanes + lane;
 #pragma unroll 4

@@ -1,9 +1,9 @@
 #pragma once
 #include <cusolverDn.h>
 
-#include "engine/devices/buffer.h"
 #include "ops/cuda/matmul.hpp"
 #include "ops/cuda/runtime/stream.h"
+#include "ops/cuda/scratch.h"
 
 /// cuSOLVER and cuBLAS for both floating-point types, column-major as they are.
 namespace sagcl::ops::cuda {
@@ -46,17 +46,6 @@ struct Vendor<double> {
   static constexpr auto geam = cublasDgeam;
   static constexpr auto syrk = cublasDsyrk;
   static constexpr auto trsm = cublasDtrsm;
-};
-
-/// Device memory for n values of T, for the time of a scope.
-template <class T>
-class Scratch {
- public:
-  explicit Scratch(std::int64_t n) : buffer_(device(), std::size_t(n > 0 ? n : 1) * sizeof(T)) {}
-  T* data() const { return static_cast<T*>(buffer_.data()); }
-
- private:
-  engine::Buffer buffer_;
 };
 
 /// out [columns, rows] = inᵀ, both row-major, in [rows, columns].

@@ -1,5 +1,6 @@
 // The GPU's loops, norms and updates on the emulator, against plain loops, and the emulator itself.
 #include <cmath>
+#include <limits>
 
 #include "tests/cuda/kernel_test.h"
 
@@ -96,38 +97,65 @@ TEST(EmulatedKernels, NormStatistics) {
   }
 }
 
-/// y, the sums and dx of one batch norm with LeakyReLU.
+/// y and all gradients of a norm with LeakyReLU, whose sets are channels over all rows, or groups of channels of an image.
 TEST(EmulatedKernels, NormApplyAndBackward) {
-  const std::int64_t rows = 515, C = 20;
+  const struct {
+    std::int64_t outer, rows, C;
+    int channels;
+    bool fixed;
+  } cases[] = {{1, 515, 20, 1, false}, {1, 515, 20, 1, true}, {3, 70, 12, 4, false}, {2, 9, 8, 1, false}};
   const float slope = 0.1f;
-  const std::vector<float> x = noise(rows * C, 1, "x"), dy = noise(rows * C, 0, "dy");
-  std::vector<float> cells = noise(6 * C, 0, "table");
-  for (std::int64_t c = 0; c < C; ++c) cells[std::size_t(C + c)] = std::abs(cells[std::size_t(C + c)]) + 0.5f;
-  const NormTable table{cells.data(), C};
-  const NormPlan plan(1, rows, C);
-  for (const Order order : orders) {
-    std::vector<float> y(x.size()), dx(x.size());
-    std::vector<double> partial(static_cast<std::size_t>(2 * plan.chunks * C));
+  for (const auto& [outer, rows, C, channels, fixed] : cases) {
+    SCOPED_TRACE(testing::Message() << outer << " x " << rows << " x " << C << ", sets of " << channels);
+    const std::int64_t sets = outer * C / channels, cells = outer * C;
+    const std::vector<float> x = noise(cells * rows, 1, "x"), dy = noise(cells * rows, 0, "dy"),
+                             mean = noise(sets, 1, "mean"), gamma = noise(C, 0, "gamma"), beta = noise(C, 0, "beta");
+    std::vector<float> variance = noise(sets, 0, "variance");
+    for (float& v : variance) v = v * v + 0.5f;
+    const NormChannels given{int(C), channels, 1e-3, mean.data(), variance.data(), gamma.data(), beta.data()};
+    const NormPlan plan(outer, rows, C);
+    const std::int64_t blocks = plan.outer * plan.chunks;
     const auto *xs = reinterpret_cast<const float4*>(x.data()), *ds = reinterpret_cast<const float4*>(dy.data());
-    launch(plan.chunks, order, [&] { norm_apply_kernel(plan, table, slope, xs, reinterpret_cast<float4*>(y.data())); });
-    launch(plan.chunks, order, [&] { norm_sums_kernel(plan, table, slope, xs, ds, partial.data()); });
-    launch(plan.chunks, order, [&] { norm_input_kernel(plan, table, slope, xs, ds, reinterpret_cast<float4*>(dx.data())); });
-    for (std::int64_t c = 0; c < C; ++c) {
-      const double mean = table.mean()[c], inverse = table.inverse()[c], gamma = table.gamma()[c], beta = table.beta()[c];
-      double sum = 0, sum_x = 0, ours = 0, ours_x = 0;
-      for (std::int64_t r = 0; r < rows; ++r) {
-        const std::size_t i = std::size_t(r * C + c);
-        const double normal = (double(x[i]) - mean) * inverse, v = normal * gamma + beta,
-                     g = (v > 0 ? 1 : double(slope)) * double(dy[i]);
-        if (std::abs(v) < 1e-5) continue;  // on which side of 0 it falls is a matter of rounding
-        EXPECT_NEAR(y[i], v > 0 ? v : double(slope) * v, 1e-5);
-        EXPECT_NEAR(dx[i], inverse * (gamma * g - table.pull()[c] - normal * table.pull_x()[c]), 1e-4);
-        sum += g, sum_x += g * normal;
+    for (const Order order : orders) {
+      std::vector<float> y(x.size()), dx(x.size()), pull(std::size_t(2 * cells)), dgamma(gamma.size()), dbeta(gamma.size());
+      std::vector<double> partial(std::size_t(2 * blocks * C)), sums(std::size_t(2 * cells));
+      launch(blocks, order, [&] { norm_apply_kernel(plan, given, slope, xs, reinterpret_cast<float4*>(y.data())); });
+      launch(blocks, order, [&] { norm_sums_kernel(plan, given, slope, xs, ds, partial.data()); });
+      emulator::Block::current().launch(unsigned(cells), join_threads, order, [&] {
+        join_norm_sums_kernel(plan, given, fixed, partial.data(), sums.data(), pull.data(), dgamma.data(), dbeta.data());
+      });
+      EXPECT_EQ(norm_sums_finished, 0U);
+      launch(blocks, order,
+             [&] { norm_input_kernel(plan, given, slope, pull.data(), xs, ds, reinterpret_cast<float4*>(dx.data())); });
+      // By definition, in double: each set's rows and channels.
+      std::vector<double> sum(gamma.size()), sum_x(gamma.size()), g(x.size()), normal(x.size());
+      for (std::int64_t set = 0; set < sets; ++set) {
+        const std::int64_t o = set / (C / channels), first = set % (C / channels) * channels;
+        const double inverse = 1 / std::sqrt(double(variance[std::size_t(set)]) + 1e-3);
+        double pulled = 0, pulled_x = 0;
+        const auto each = [&](auto f) {
+          for (std::int64_t r = 0; r < rows; ++r)
+            for (std::int64_t c = first; c < first + channels; ++c) f(std::size_t((o * rows + r) * C + c), std::size_t(c));
+        };
+        each([&](std::size_t i, std::size_t c) {
+          normal[i] = (double(x[i]) - double(mean[std::size_t(set)])) * inverse;
+          const double v = normal[i] * double(gamma[c]) + double(beta[c]);
+          g[i] = (v > 0 ? 1 : double(slope)) * double(dy[i]);
+          EXPECT_NEAR(y[i], v > 0 ? v : double(slope) * v, 1e-5);
+          sum[c] += g[i], sum_x[c] += g[i] * normal[i];
+          pulled += double(gamma[c]) * g[i], pulled_x += double(gamma[c]) * g[i] * normal[i];
+        });
+        const double count = fixed ? std::numeric_limits<double>::infinity() : double(rows) * channels;
+        each([&](std::size_t i, std::size_t c) {
+          const double v = normal[i] * double(gamma[c]) + double(beta[c]);
+          if (std::abs(v) < 1e-5) return;  // on which side of 0 it falls is a matter of rounding
+          EXPECT_NEAR(dx[i], inverse * (double(gamma[c]) * g[i] - pulled / count - normal[i] * pulled_x / count), 1e-4);
+        });
       }
-      for (std::int64_t k = 0; k < plan.chunks; ++k)
-        ours += partial[std::size_t(k * C + c)], ours_x += partial[std::size_t((plan.chunks + k) * C + c)];
-      EXPECT_NEAR(ours, sum, 1e-3);
-      EXPECT_NEAR(ours_x, sum_x, 1e-3);
+      for (std::size_t c = 0; c < gamma.size(); ++c) {
+        EXPECT_NEAR(dbeta[c], sum[c], 1e-3);
+        EXPECT_NEAR(dgamma[c], sum_x[c], 1e-3);
+      }
     }
   }
 }
