@@ -4,8 +4,8 @@
 #   tools/gpu-check.sh [-b FOLDER_OF_PROGRAMS] [-o RESULTS] [STAGE...]
 #
 # FOLDER_OF_PROGRAMS holds sagcl-gpu-check (default: build/bin, or bin/ of an unpacked bundle, which `cpack` makes).
-# Stages, all by default: machine parity repeat conv steps replay overlap precision ranges sanitizer bandwidth bench peers
-# peers-compiled kernels.
+# Stages, all by default, the first ten minutes first: machine memcheck replay bandwidth fp32 step112 races | parity repeat conv
+# steps overlap precision ranges bench peers peers-compiled kernels.
 # Each writes RESULTS/STAGE.log; rows also go to RESULTS/results.jsonl. A stage that passed is not run again: remove its
 # .done file to repeat it. Exit code: the number of stages that failed.
 set -u
@@ -17,7 +17,8 @@ while getopts b:o: option; do
   case $option in b) bin=$OPTARG ;; o) out=$OPTARG ;; *) exit 2 ;; esac
 done
 shift $((OPTIND - 1))
-[ $# -gt 0 ] && stages=("$@") || stages=(machine parity repeat conv steps replay overlap precision ranges sanitizer bandwidth bench peers peers-compiled kernels)
+[ $# -gt 0 ] && stages=("$@") || stages=(machine memcheck replay bandwidth fp32 step112 races parity repeat conv
+  steps overlap precision ranges bench peers peers-compiled kernels)
 mkdir -p "$out"
 out=$(cd "$out" && pwd)
 bin=$(cd "$bin" && pwd) || exit 2
@@ -63,20 +64,27 @@ replay() {
   tensors() { tail -c +$((9 + $(od -An -t u8 -N 8 "$1"))) "$1"; }
   cmp <(tensors "$out"/replay-false/checkpoints/step-0000100.safetensors) <(tensors "$out"/replay-true/checkpoints/step-0000100.safetensors)
 }
-sanitizer() {
+sanitized() {  # sanitized TOOL LOG SECONDS COMMAND…: what sagcl-gpu-check does, under compute-sanitizer
   command -v compute-sanitizer >/dev/null || { echo "compute-sanitizer is not installed"; return 1; }
+  local log=$out/$2.log status
+  SAGCL_PLANS=off timeout "$3" compute-sanitizer --tool "$1" --error-exitcode 9 "$bin/sagcl-gpu-check" "${@:4}" >"$log" 2>&1
+  status=$?
+  echo "$2: $(tail -1 "$log")"
+  return $status
+}
+# Every operation that runs kernels of ours, and our weight gradient alone.
+memcheck() {
   local failed=0
-  # memcheck on every operation that runs kernels of ours; racecheck on those that use shared memory
-  SAGCL_PLANS=off timeout 280 compute-sanitizer --tool memcheck --error-exitcode 9 "$bin/sagcl-gpu-check" repeat --small >"$out/memcheck.log" 2>&1 || failed=1
-  tail -3 "$out/memcheck.log"
-  # Our weight gradient alone: racecheck fails on some of cuDNN's kernels.
-  for tool in memcheck racecheck; do
-    SAGCL_PLANS=off timeout 120 compute-sanitizer --tool $tool --error-exitcode 9 "$bin/sagcl-gpu-check" weight >"$out/$tool-weight.log" 2>&1 || failed=1
-    echo "$tool weight: $(tail -1 "$out/$tool-weight.log")"
-  done
+  sanitized memcheck memcheck 280 repeat --small || failed=1
+  sanitized memcheck memcheck-weight 120 weight || failed=1
+  return $failed
+}
+# Kernels that use shared memory; racecheck itself fails on some of cuDNN's.
+races() {
+  local family failed=0
+  sanitized racecheck racecheck-weight 120 weight || failed=1
   for family in norm sum cross dice nuclear resize choices; do
-    SAGCL_PLANS=off timeout 120 compute-sanitizer --tool racecheck --error-exitcode 9 "$bin/sagcl-gpu-check" repeat --small --only $family >"$out/racecheck-$family.log" 2>&1 || failed=1
-    echo "racecheck $family: $(tail -1 "$out/racecheck-$family.log")"
+    sanitized racecheck "racecheck-$family" 120 repeat --small --only $family || failed=1
   done
   return $failed
 }
@@ -109,6 +117,9 @@ ranges() {
   echo "$(grep -oF '(step' "$out/ranges.txt" | wc -l) steps, $(tr -cd '(' <"$out/ranges.txt" | wc -c) ranges"
 }
 bandwidth() { check 200 bandwidth; }
+# What was slow: convolutions in fp32 with the fallbacks' engines; the largest step in every precision, recorded and not.
+fp32() { check 300 conv --precision fp32; }
+step112() { check 300 bench --only vnet112; }
 bench() { check 500 bench; }
 peers() { timeout 300 python3 "$here/gpu/peers.py" --steps 20 --json "$out/peers.json"; }
 peers_compiled() { timeout 580 python3 "$here/gpu/peers.py" --steps 20 --compile --json "$out/peers-compiled.json"; }

@@ -62,7 +62,9 @@ struct TrainSettings {
   std::int64_t ease_in = 0;        ///< steps over which the learning rate of a fresh optimiser rises linearly
   std::string precision = "auto";  ///< of convolutions: fp32, tf32, bf16; auto is tf32 on a GPU, fp32 on the CPU
   std::string storage = "f32";     ///< of activations until their backward: f32, or bf16 in half the bits
-  bool replay = false;             ///< on a GPU: a step is recorded once and replayed (one CUDA graph); the same bits
+  /// outputs of norms in the backward pass: always (less memory), never (less time), or auto: never on a GPU that has room
+  std::string recompute = "auto";
+  bool replay = false;  ///< on a GPU: a step is recorded once and replayed (one CUDA graph); the same bits
   /// start from a run's checkpoint or a safetensors file in PyTorch's order; empty: drawn
   std::string weights;
   /// a warm-up that leaves a class unpredicted starts again with other weights, at most so often
@@ -163,7 +165,7 @@ void for_each_run_setting(S& s, F&& f) {
   f("train.momentum", s.train.momentum), f("train.weight_decay", s.train.weight_decay),
       f("train.poly_power", s.train.poly_power);
   f("train.decay_every", s.train.decay_every), f("train.ease_in", s.train.ease_in), f("train.precision", s.train.precision);
-  f("train.storage", s.train.storage), f("train.replay", s.train.replay);
+  f("train.storage", s.train.storage), f("train.recompute", s.train.recompute), f("train.replay", s.train.replay);
   f("train.weights", s.train.weights), f("train.restarts", s.train.restarts);
   f("train.seed", s.train.seed);
   f("augment.flip", s.augment.flip), f("augment.rotate", s.augment.rotate), f("augment.turn", s.augment.turn);

@@ -17,7 +17,7 @@ TrainingStep::TrainingStep(const RunSettings& settings, layers::Segmenter& stude
       device_(device),
       optimisers_(settings.train, student, phase.trained),
       replay_(device, settings.train.replay),
-      keep_(ops::storage(settings.train.storage)) {
+      tape_{.recompute = settings.train.recompute != "never", .keep = ops::storage(settings.train.storage)} {
   for (Tensor* number : {&ramp_, &schedule_, &alpha_, &gate_}) *number = Tensor::full({1}, 1, engine::Dtype::f64, device);
 }
 
@@ -44,6 +44,7 @@ void TrainingStep::take(datasets::Batch shard) {
 void TrainingStep::run(const engine::Generator& random, const std::function<void(const engine::Generator&)>& work) {
   try {
     replay_.run(random, work);
+    if (!measured_) measure();
   } catch (const engine::UsageError&) {  // an operation may refuse a NaN before it reaches the loss
     explain(shard_, random, false);
     throw;
@@ -51,6 +52,14 @@ void TrainingStep::run(const engine::Generator& random, const std::function<void
     explain(shard_, random, false);
     throw;
   }
+}
+
+/// train.recompute = auto, after the first step: a GPU on which two such steps would find room keeps what it computed. With
+/// activations kept in 16 bits a norm's output and what it would be recomputed from differ, so there nothing changes.
+void TrainingStep::measure() {
+  measured_ = true;
+  if (settings_.train.recompute != "auto" || device_.is_cpu() || settings_.train.storage != "f32") return;
+  tape_.recompute = 2 * engine::allocator(device_).statistics().peak > engine::runtime(device_).room().total;
 }
 
 std::vector<Term> TrainingStep::terms_of(const Objective& objective, const datasets::Batch& shard,
@@ -63,7 +72,7 @@ void TrainingStep::differentiate(const engine::Generator& random) {
   found_ = {}, gradients_.clear(), values_ = {};
   for (const auto& [name, p] : optimisers_.parameters()) p->clear_grad();  // of a backward that failed
   engine::Range range("forward");
-  autograd::Tape tape({.keep = keep_});
+  autograd::Tape tape(tape_);
   const std::vector<Term> terms = terms_of(phase_.objective, shard_, random, found_);
   const Variable loss = total_loss(terms);
   ops::close_unless_finite(loss.value(), gate_);
@@ -89,7 +98,7 @@ GradientsOfTerms TrainingStep::gradients_of_terms(const datasets::Batch& shard, 
   GradientsOfTerms all;
   const auto look = [&](const Objective& objective) {
     for (std::size_t i = 0, n = 1; i < n; ++i) {  // how many terms there are is known after the first forward
-      autograd::Tape tape({.keep = keep_});
+      autograd::Tape tape(tape_);
       Findings found;
       const std::vector<Term> terms = terms_of(objective, shard, random, found);
       n = terms.size();
@@ -115,7 +124,9 @@ GradientsOfTerms TrainingStep::gradients_of_terms(const datasets::Batch& shard, 
 
 layers::NamedGradients TrainingStep::observe(const datasets::Batch& shard, const engine::Generator& random,
                                              autograd::Observer& observer) {
-  autograd::Tape tape({.observer = &observer, .keep = keep_});
+  autograd::TapeOptions observed = tape_;
+  observed.observer = &observer;
+  autograd::Tape tape(observed);
   Findings found;
   tape.backward(total_loss(terms_of(phase_.objective, shard, random, found)));
   return optimisers_.take_gradients();

@@ -80,6 +80,7 @@ class TrainingStep {
   Optimisers& optimisers() { return optimisers_; }
 
  private:
+  void measure();
   std::vector<Term> terms_of(const Objective& objective, const datasets::Batch& shard, const engine::Generator& random,
                              Findings& found);
 
@@ -89,7 +90,8 @@ class TrainingStep {
   engine::Device device_;
   Optimisers optimisers_;
   engine::Replay replay_;
-  const std::function<autograd::Recipe(const Tensor&)> keep_;  // train.storage
+  autograd::TapeOptions tape_;  // train.storage, train.recompute
+  bool measured_ = false;
   datasets::Batch shard_;
   Tensor ramp_, schedule_, alpha_, gate_;  ///< f64 [1]
   layers::NamedGradients gradients_;

@@ -84,15 +84,18 @@ int conv_sweep(const Options& options) {
     const Passes exact(g, wide(x), wide(w), wide(b), wide(dy));
     for (const auto& [precision, limit] : precisions) {
       if (options.small && precision != Precision::tf32) continue;
+      if (!options.precision.empty() && options.precision != engine::to_string(precision)) continue;
       engine::set_precision(precision);
       const Passes ours(g, x, w, b, dy);
       const double y = relative_error(ours.y, exact.y), dx = relative_error(ours.dx, exact.dx),
                    dw = relative_error(ours.dw, exact.dw);
       const bool ok = y <= limit && dx <= limit && dw <= limit;
       failures += !ok;
+      const double ms = options.small ? 0 : time_ms(options.device, 5, [&] { Passes(g, x, w, b, dy); });
       report(options, "conv", shape.name,
-             fmt::format("\"precision\": \"{}\", \"y\": {:.1e}, \"dx\": {:.1e}, \"dw\": {:.1e}, \"ok\": {}",
-                         engine::to_string(precision), y, dx, dw, ok));
+             fmt::format(
+                 "\"precision\": \"{}\", \"y\": {:.1e}, \"dx\": {:.1e}, \"dw\": {:.1e}, \"passes_ms\": {:.3f}, \"ok\": {}",
+                 engine::to_string(precision), y, dx, dw, ms, ok));
     }
   }
   engine::set_precision(Precision::fp32);

@@ -23,8 +23,8 @@ namespace {
 class Training {
  public:
   Training(const std::string& net, const Extents& size, std::int64_t batch, std::int64_t teacher_batch, std::int64_t width,
-           Device device, bool replay = false)
-      : device_(device), teacher_batch_(teacher_batch), replay_(device, replay) {
+           Device device, bool replay = false, bool recompute = true)
+      : device_(device), teacher_batch_(teacher_batch), recompute_(recompute), replay_(device, replay) {
     const layers::SegmenterSpec spec{.in_channels = 1, .classes = net == "vnet" ? 2 : 4, .width = width};
     engine::Generator start(0, "weights");
     student_ = layers::make_segmenter(net, spec, start);
@@ -58,7 +58,7 @@ class Training {
  private:
   void work(engine::Generator random) {
     {
-      autograd::Tape tape;
+      autograd::Tape tape({.recompute = recompute_});
       const Variable loss =
           ops::cross_entropy(student_->forward(Variable(x_), {.training = true, .random = &random}).logits, y_);
       if (teacher_batch_ > 0) {
@@ -79,6 +79,7 @@ class Training {
 
   Device device_;
   std::int64_t teacher_batch_;
+  bool recompute_;
   std::uint64_t steps_ = 0;
   std::unique_ptr<layers::Segmenter> student_, teacher_;
   std::unique_ptr<layers::Adam> adam_;
@@ -189,6 +190,10 @@ int step_replay(const Options& options) {
 }
 
 int step_times(const Options& options) {
+  struct Mode {
+    std::int64_t teacher;
+    bool replay, recompute;
+  };
   const struct {
     const char* name;
     const char* net;
@@ -199,11 +204,12 @@ int step_times(const Options& options) {
                {"unet256", "unet", {{1, 256, 256}}, 24}};
   for (const auto& c : cases)
     for (const Precision precision : {Precision::fp32, Precision::tf32, Precision::bf16})
-      for (const auto& [teacher, replay] : {std::pair(std::int64_t(0), false), {c.batch / 2, false}, {c.batch / 2, true}}) {
+      for (const auto& [teacher, replay, recompute] :
+           {Mode{0, false, true}, {c.batch / 2, false, true}, {c.batch / 2, true, true}, {c.batch / 2, true, false}}) {
         if (!selected(options, c.name)) continue;
         if (!options.precision.empty() && options.precision != engine::to_string(precision)) continue;
         engine::set_precision(precision);
-        Training training(c.net, c.size, c.batch, teacher, 16, options.device, replay);
+        Training training(c.net, c.size, c.batch, teacher, 16, options.device, replay, recompute);
         engine::allocator(options.device).empty_cache();
         const auto begin = std::chrono::steady_clock::now();
         Tensor loss;
@@ -213,10 +219,12 @@ int step_times(const Options& options) {
         engine::allocator(options.device).reset_peak();
         const double ms = time_ms(options.device, options.steps, [&] { loss = training.step(); });
         const auto memory = engine::allocator(options.device).statistics();
-        report(options, "bench", c.name,
-               fmt::format("\"precision\": \"{}\", \"teacher\": {}, \"replay\": {}, \"ms\": {:.3f}, \"peak_MiB\": {}, "
-                           "\"warm_up_s\": {:.1f}, \"loss\": {:.5f}",
-                           engine::to_string(precision), teacher, replay, ms, memory.peak >> 20, warm, loss.item()));
+        report(
+            options, "bench", c.name,
+            fmt::format("\"precision\": \"{}\", \"teacher\": {}, \"replay\": {}, \"recompute\": {}, \"ms\": {:.3f}, "
+                        "\"peak_MiB\": {}, "
+                        "\"warm_up_s\": {:.1f}, \"loss\": {:.5f}",
+                        engine::to_string(precision), teacher, replay, recompute, ms, memory.peak >> 20, warm, loss.item()));
       }
   engine::set_precision(Precision::fp32);
   return 0;

@@ -138,6 +138,30 @@ TEST(ReplayedTraining, HasTheSameBitsInShards) {
   expect_same_bits(s);
 }
 
+/// A device with room keeps what norms have computed, one without computes it again.
+TEST(RecomputedNorms, TakeLessMemoryAndHaveTheSameBits) {
+  RecordingDevice& device = RecordingDevice::get();
+  engine::CachingAllocator& memory = engine::allocator(RecordingDevice::place());
+  const auto peak_and_outcome = [&](const std::string& recompute, std::size_t room) {
+    RunSettings s = settings("semi-agcl", false);
+    s.train.recompute = recompute;
+    device.memory = room;
+    memory.reset_peak();
+    const Outcome all = outcome(s);
+    device.memory = 0;
+    return std::pair(memory.statistics().peak, all);
+  };
+  const std::size_t much = std::size_t(1) << 40;
+  const auto [always, expected] = peak_and_outcome("always", much);
+  const auto [never, kept] = peak_and_outcome("never", 0);
+  const auto [with_room, chosen] = peak_and_outcome("auto", much);
+  const auto [without_room, careful] = peak_and_outcome("auto", 0);
+  EXPECT_GT(never, always * 11 / 10);
+  EXPECT_GT(with_room, (always + never) / 2);
+  EXPECT_LT(without_room, (always + never) / 2);
+  for (const Outcome* other : {&kept, &chosen, &careful}) EXPECT_EQ(other->values, expected.values);
+}
+
 TEST(ReplayedTraining, ABadLossIsTakenBackHoweverLateItIsSeen) {
   TrainingData data = phantoms();
   RecordingDevice::get();

@@ -22,7 +22,7 @@ class RecordingDevice final : public engine::DeviceRuntime {
 
   void* allocate(std::size_t bytes) override { return std::memset(std::aligned_alloc(64, bytes), 0xff, bytes); }
   void release(void* memory) override { std::free(memory); }
-  Room room() const override { return {}; }
+  Room room() const override { return {memory, memory}; }
   void copy_from_host(void* to, const void* from, std::size_t n) override { between_host_and_device(to, from, n); }
   void copy_to_host(void* to, const void* from, std::size_t n) override {
     between_host_and_device(to, from, n);
@@ -63,6 +63,7 @@ class RecordingDevice final : public engine::DeviceRuntime {
     else f();
   }
 
+  std::size_t memory = 0;  ///< bytes that room() tells of
   int recordings = 0, replays = 0, reads = 0;
   bool refuses = false;  ///< record() throws
 

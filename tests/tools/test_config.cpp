@@ -110,7 +110,11 @@ TEST(Config, OnlyWhatTrainsNothingMayChange) {
   RunSettings run, now;
   now.evaluation.stride = {1, 2, 3}, now.evaluation.every = 7, now.data.folder = "/elsewhere", now.train.replay = true,
   now.expectation = "x";
+  now.train.recompute = "never";
   EXPECT_EQ(tools::differences(tools::with_what_may_change(run, now), now), "");
+  now.train.storage = run.train.storage = "bf16";  // then it changes bits
+  EXPECT_EQ(tools::differences(tools::with_what_may_change(run, now), now), "train.recompute: \"auto\" | \"never\"\n");
+  now = tools::with_what_may_change(run, now);
   now.train.batch = 6;
   EXPECT_EQ(tools::differences(tools::with_what_may_change(run, now), now), "train.batch: 4 | 6\n");
 }

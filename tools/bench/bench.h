@@ -42,6 +42,7 @@ struct StepSpec {
   std::vector<std::int64_t> shape = {64, 64, 48};  ///< D,H,W, or H,W for unet
   std::int64_t batch = 1, width = 16, steps = 5, warm = 2;
   std::string storage = "f32";  ///< of activations, as train.storage
+  bool recompute = true;        ///< outputs of norms in the backward pass
   engine::Device device;
 };
 struct StepTiming {

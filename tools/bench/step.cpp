@@ -46,7 +46,7 @@ StepTiming time_step(const StepSpec& spec) {
     Parts parts{};
     device.synchronize();
     {
-      autograd::Tape tape({.keep = ops::storage(spec.storage)});
+      autograd::Tape tape({.recompute = spec.recompute, .keep = ops::storage(spec.storage)});
       Variable loss;
       parts.forward = seconds_of([&] {
         loss = ops::cross_entropy(net->forward(Variable(x), {.training = true, .random = &random}).logits, y);

@@ -114,6 +114,7 @@ int step(Options o, engine::Device device) {
                      {"channels_last", true},
                      {"precision", engine::to_string(engine::precision())},
                      {"storage", o.step.storage},
+                     {"recompute", o.step.recompute},
                      {"compile", false},
                      {"device", engine::to_string(device)},
                      {"parameters", t.parameters},
@@ -260,6 +261,7 @@ int main(int argc, char** argv) {
       ->capture_default_str();
   step_command->add_option("--storage", o.step.storage, "of activations until their backward: f32 or bf16")
       ->capture_default_str();
+  step_command->add_flag("!--no-recompute", o.step.recompute, "keep the outputs of norms for the backward pass");
   add_step_options(step_command, o);
   CLI::App* method_command = app.add_subcommand("method", "whole training steps on a data set, batches included");
   method_command->add_option("--preset", o.preset, "settings")->capture_default_str();

@@ -273,6 +273,7 @@ RunSettings with_what_may_change(RunSettings run, const RunSettings& now) {
   run.data.folder = now.data.folder;
   run.data.cache = now.data.cache, run.data.memory = now.data.memory, run.data.workers = now.data.workers;
   run.train.replay = now.train.replay;
+  if (run.train.storage == "f32") run.train.recompute = now.train.recompute;
   run.expectation = now.expectation;
   return run;
 }

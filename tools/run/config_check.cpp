@@ -123,6 +123,8 @@ void check(const RunSettings& s) {
                       "train.optimiser = '{}': choose adam, adamw or sgd", s.train.optimiser);
   if (s.train.precision != "auto") (void)engine::precision_from(s.train.precision);
   (void)ops::storage(s.train.storage);
+  require<UsageError>(s.train.recompute == "auto" || s.train.recompute == "always" || s.train.recompute == "never",
+                      "train.recompute = '{}': choose auto, always or never", s.train.recompute);
   require<UsageError>(s.augment.turn >= 0 && s.augment.turn <= 180,
                       "augment.turn = {}: choose the largest angle, 0 (no turns) to 180 degrees", s.augment.turn);
   require<UsageError>(s.augment.scale >= 1 && s.augment.scale <= 10,
