@@ -2,12 +2,12 @@
 #include "engine/tensor.h"
 #include "ops/conv_geometry.h"
 
-/// Convolution on the GPU, channels-last; the functions and shapes of ops/backend.h. f32 through cuDNN in the precision that
-/// engine::precision() names, f64 by definition (ops/kernels/conv_reference.inl). Only deterministic engines are used. When
-/// a shape first occurs, its plans are timed on its data and the fastest is kept, in memory and in a file (plan_file.h):
-/// later runs repeat the choice. Without such a file the heuristic's first plan is taken.
+/// Convolution on the GPU, channels-last; the functions and shapes of ops/backend.h. f32 in the precision that
+/// engine::precision() names, by the fastest deterministic engine (conv_engines.h); f64 by definition
+/// (ops/kernels/conv_reference.inl).
 namespace sagcl::ops::cuda {
 
+enum class Parts;
 using engine::Tensor;
 
 /// The memory that one convolution may take beside its operands: SAGCL_CONV_WORKSPACE in MiB, 1024 unless set.
@@ -30,6 +30,10 @@ void add_bias(const Tensor& b, Tensor& y);
 /// n values to and from bf16, rounded to nearest even.
 void to_bf16(const float* from, void* to, std::int64_t n);
 void from_bf16(const void* from, float* to, std::int64_t n);
+/// x, n values in rows of `columns`, split for products on tensor cores: y [rows, 3, columns] (tf32_split.cuh).
+void split_tf32(const float* x, std::int64_t n, std::int64_t columns, Parts parts, float* y);
+/// ||a - b|| / ||b|| of n values each; waits for the GPU.
+double relative_difference(const float* a, const float* b, std::int64_t n);
 /// Half a millisecond in which the GPU does nothing.
 void delay();
 

@@ -1,8 +1,13 @@
 #include <cuda_bf16.h>
 
+#include <cmath>
+
+#include "engine/devices/device_registry.h"
 #include "ops/cuda/conv.h"
 #include "ops/cuda/fours.cuh"
 #include "ops/cuda/launch_cuda.cuh"
+#include "ops/cuda/scratch.h"
+#include "ops/cuda/tf32_split.cuh"
 #include "ops/kernels/conv_reference.inl"
 
 namespace sagcl::ops::cuda {
@@ -73,6 +78,14 @@ struct AddBiasSingly {
   __device__ void operator()(std::int64_t r, std::int64_t c) const { y[r * columns + c] += b[c]; }
 };
 
+struct Difference {
+  const float *a, *b;
+  __host__ __device__ std::array<double, 2> operator()(std::int64_t, std::int64_t r, std::int64_t) const {
+    const double d = double(a[r]) - double(b[r]);
+    return {{d * d, double(b[r]) * double(b[r])}};
+  }
+};
+
 __global__ void delay_kernel(long long cycles) {
   const long long begin = clock64();
   while (clock64() - begin < cycles) {}
@@ -117,6 +130,18 @@ void add_bias(const Tensor& b, Tensor& y) {
   const std::int64_t C = b.size();
   if (C % 4 == 0) CudaLaunch::for_rows(y.size() / C, C / 4, AddBias{C / 4, fours(b), fours(y)});
   else CudaLaunch::for_rows(y.size() / C, C, AddBiasSingly{C, b.data<float>(), y.data<float>()});
+}
+
+void split_tf32(const float* x, std::int64_t n, std::int64_t columns, Parts parts, float* y) {
+  CudaLaunch::for_rows(n / columns, columns, SplitTf32{columns, parts, x, y});
+}
+
+double relative_difference(const float* a, const float* b, std::int64_t n) {
+  const Scratch<double> sums(2);
+  CudaLaunch::column_sums<2, double>(1, n, 1, Difference{a, b}, sums.data());
+  double squares[2];
+  engine::runtime(device()).copy_to_host(squares, sums.data(), sizeof squares);
+  return std::sqrt(squares[0] / squares[1]);
 }
 
 void delay() {

@@ -90,6 +90,17 @@ TEST_F(DescribedGpu, Fp32HasTheFallbacksEnginesToo) {
   }
 }
 
+/// fp32 as three products in TF32: three times the terms of the sum (ops/cuda/tf32_split.cuh).
+TEST_F(DescribedGpu, StackedOperandsHavePlans) {
+  for (const tests::NetworkShape& shape : tests::network_shapes())
+    for (const Pass pass : {Pass::forward, Pass::data, Pass::weight}) {
+      ConvGeometry g = shape.geometry;
+      (pass == Pass::forward ? g.C : pass == Pass::data ? g.O : g.N) *= 3;
+      EXPECT_FALSE(plans({g, pass, Precision::tf32, pass == Pass::forward}, 1).empty())
+          << shape.name << " " << to_string(pass);
+    }
+}
+
 TEST_F(DescribedGpu, EveryEngineIsProposedOnceAndFoundByItsName) {
   for (const Precision precision : {Precision::fp32, Precision::tf32, Precision::bf16}) {
     const PlanRequest request{tests::network_shapes()[5].geometry, Pass::forward, precision};

@@ -1,0 +1,23 @@
+#pragma once
+#include <functional>
+#include <string>
+
+#include "ops/cuda/cudnn/cudnn_plans.hpp"
+
+/// Who computes a convolution: cuDNN's engines, our weight gradient, and for fp32 both with operands split into TF32 parts
+/// (tf32_split.cuh). When a request first occurs, all that serve it are timed on its data and the fastest is kept, in memory
+/// and in a file (cudnn/plan_file.h).
+namespace sagcl::ops::cuda {
+
+/// The operands of one convolution, on the GPU, whatever the pass writes; b may be null.
+struct Operands {
+  void *x, *w, *y, *b;
+};
+
+/// False where nobody serves the request. BackendError while work is recorded and the request is new.
+bool run(const PlanRequest& request, const Operands& operands);
+
+/// Which of two ways takes less time, found out once for a key and kept as above; true without a file.
+bool second_is_faster(const std::string& key, const std::function<void()>& first, const std::function<void()>& second);
+
+}  // namespace sagcl::ops::cuda
