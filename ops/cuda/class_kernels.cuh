@@ -198,6 +198,7 @@ __global__ void __launch_bounds__(block_threads, 4)
     partial[gridDim.x + blockIdx.x] = shared[1][0];
     __threadfence();
     last = atomicInc(&cross_entropy_finished, gridDim.x - 1) == gridDim.x - 1;
+    __threadfence();
   }
   __syncthreads();
   if (!last) return;

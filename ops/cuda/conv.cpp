@@ -27,10 +27,11 @@ bool in_precision(const PlanRequest& request, Narrow narrow, Wide wide) {
   if (request.precision != Precision::bf16) return wide(request);
   PlanRequest finer = request;
   finer.precision = Precision::tf32;
-  return second_is_faster(
-             "copies " + request.key(), [&] { wide(finer); }, [&] { narrow(request); })
-             ? narrow(request)
-             : wide(finer);
+  const auto must = [](bool done) { engine::require<engine::BackendError>(done, "conv: no engine"); };
+  if (!second_is_faster(
+          "copies " + request.key(), [&] { must(wide(finer)); }, [&] { must(narrow(request)); }))
+    return wide(finer);
+  return narrow(request) || wide(finer);
 }
 
 void* address(const Tensor& t) { return t.defined() ? t.bytes_begin() : nullptr; }

@@ -116,13 +116,22 @@ struct NormChannels {
   const float *mean, *variance, *gamma, *beta;
 };
 
+/// 1 / sqrt(variance + eps) of every channel, for the threads of a block: doubles are slow on many GPUs.
+struct Inverses {
+  float of[norm_threads * 4];
+  __device__ void fill(const NormChannels& n, std::int64_t o) {
+    for (int c = int(threadIdx.x); c < n.C; c += norm_threads)
+      of[c] = float(1 / sqrt(double(n.variance[o * (n.C / n.channels) + c / n.channels]) + n.eps));
+    __syncthreads();
+  }
+};
+
 /// Four channels from c on.
 struct Channels4 {
   float mean[4], inverse[4], gamma[4], beta[4];
-  __device__ Channels4(const NormChannels& n, std::int64_t o, int c) {
+  __device__ Channels4(const NormChannels& n, const Inverses& inverses, std::int64_t o, int c) {
     for (int k = 0; k < 4; ++k) {
-      const std::int64_t set = o * (n.C / n.channels) + (c + k) / n.channels;
-      mean[k] = n.mean[set], inverse[k] = float(1 / sqrt(double(n.variance[set]) + n.eps));
+      mean[k] = n.mean[o * (n.C / n.channels) + (c + k) / n.channels], inverse[k] = inverses.of[c + k];
       gamma[k] = n.gamma[c + k], beta[k] = n.beta[c + k];
     }
   }
@@ -142,8 +151,10 @@ __global__ void __launch_bounds__(norm_threads)
     norm_apply_kernel(NormPlan p, NormChannels channels, float slope, const float4* x, float4* y) {
   const int t = int(threadIdx.x), lane = t % p.lanes, row = t / p.lanes;
   const std::int64_t o = blockIdx.x / p.chunks, chunk = blockIdx.x % p.chunks;
+  __shared__ Inverses inverses;
+  inverses.fill(channels, o);
   if (row >= p.height) return;
-  const Channels4 k(channels, o, lane * 4);
+  const Channels4 k(channels, inverses, o, lane * 4);
   const std::int64_t begin = chunk * p.rows_each, end = begin + p.rows_each < p.rows ? begin + p.rows_each : p.rows;
   const std::int64_t base = o * p.rows * p.lanes + lane;
 #pragma unroll 4
@@ -161,8 +172,10 @@ __global__ void __launch_bounds__(norm_threads)
   const int t = int(threadIdx.x), lane = t % p.lanes, y = t / p.lanes;
   const std::int64_t o = blockIdx.x / p.chunks, chunk = blockIdx.x % p.chunks;
   float sum[4] = {}, sum_x[4] = {};
+  __shared__ Inverses inverses;
+  inverses.fill(channels, o);
   if (y < p.height) {
-    const Channels4 k(channels, o, lane * 4);
+    const Channels4 k(channels, inverses, o, lane * 4);
     const std::int64_t begin = chunk * p.rows_each, end = begin + p.rows_each < p.rows ? begin + p.rows_each : p.rows;
     const std::int64_t base = o * p.rows * p.lanes + lane;
 #pragma unroll 4
@@ -220,6 +233,7 @@ __global__ void __launch_bounds__(join_threads)
     sums[blockIdx.x] = shared[0][0], sums[cells + blockIdx.x] = shared[1][0];
     __threadfence();
     last = atomicInc(&norm_sums_finished, gridDim.x - 1) == gridDim.x - 1;
+    __threadfence();
   }
   __syncthreads();
   if (!last) return;
@@ -247,8 +261,10 @@ __global__ void __launch_bounds__(norm_threads)
                       float4* dx) {
   const int t = int(threadIdx.x), lane = t % p.lanes, row = t / p.lanes;
   const std::int64_t o = blockIdx.x / p.chunks, chunk = blockIdx.x % p.chunks;
+  __shared__ Inverses inverses;
+  inverses.fill(channels, o);
   if (row >= p.height) return;
-  const Channels4 k(channels, o, lane * 4);
+  const Channels4 k(channels, inverses, o, lane * 4);
   float pull[4], pull_x[4];
   for (int c = 0; c < 4; ++c) {
     const std::int64_t cell = o * p.C + lane * 4 + c;

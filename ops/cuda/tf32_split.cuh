@@ -3,9 +3,9 @@
 //
 //   x w ≈ hi w_hi + lo w_hi + hi w_lo.
 //
-// A convolution forms the three sums in one: its operands are stacked along the axis over which it sums, one as hi, hi, lo and
-// the other as hi, lo, hi. That axis is the channels in a forward pass, the output channels in a data gradient, the images in a
-// weight gradient.
+// A convolution forms the three sums in one: its operands are stacked along the axis over which it sums, one as hi, hi, lo
+// and the other as hi, lo, hi. That axis is the channels in a forward pass, the output channels in a data gradient, the
+// images in a weight gradient.
 #include <cstdint>
 #include <cstring>
 
@@ -32,7 +32,7 @@ struct SplitTf32 {
   template <class I>
   __host__ __device__ void operator()(I row, I column) const {
     const float v = x[row * columns + column], hi = in_tf32(v), lo = in_tf32(v - hi);
-    float* const out = y + row * 3 * columns + column;
+    float* const out = y + std::int64_t(row) * 3 * columns + column;
     out[0] = hi;
     out[columns] = parts == Parts::hi_hi_lo ? hi : lo;
     out[2 * columns] = parts == Parts::hi_hi_lo ? lo : hi;

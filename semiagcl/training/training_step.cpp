@@ -59,7 +59,8 @@ void TrainingStep::run(const engine::Generator& random, const std::function<void
 void TrainingStep::measure() {
   measured_ = true;
   if (settings_.train.recompute != "auto" || device_.is_cpu() || settings_.train.storage != "f32") return;
-  tape_.recompute = 2 * engine::allocator(device_).statistics().peak > engine::runtime(device_).room().total;
+  const engine::MemoryStatistics ours = engine::allocator(device_).statistics();
+  tape_.recompute = 2 * ours.peak > engine::runtime(device_).room().free + ours.cached + ours.in_use;
 }
 
 std::vector<Term> TrainingStep::terms_of(const Objective& objective, const datasets::Batch& shard,

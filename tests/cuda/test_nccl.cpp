@@ -74,7 +74,10 @@ TEST_F(FakeNccl, AnotherProcessThatFailedEndsTheWait) {
   *async_error = 6;
   EXPECT_TRUE(throws<BackendError>(wait_in_vain, "a GPU of another process does not answer: remote process exited"));
   EXPECT_STREQ(calls, "init abort ");
-  EXPECT_TRUE(throws<BackendError>([&] { gpus->all_gather(nullptr, 0, Device::cuda(0)); }, "has been ended"));
+  // NCCL's kernels have left, so the stream is ready; what they should have brought is not there.
+  const auto later = [] { watch_until_ready([] { return cudaSuccess; }, "test"); };
+  EXPECT_TRUE(throws<BackendError>(later, "a GPU of another process does not answer: remote process exited"));
+  EXPECT_TRUE(throws<BackendError>([&] { gpus->all_gather(nullptr, 0, Device::cuda(0)); }, "does not answer"));
 }
 
 TEST_F(FakeNccl, AWaitHasAnEnd) {

@@ -126,15 +126,15 @@ class PlanFiles : public testing::Test {
 TEST_F(PlanFiles, RemembersBetweenRuns) {
   PlanFile first(path, "GPU A");
   EXPECT_EQ(first.find("conv 1"), "");
-  EXPECT_EQ(first.remember("conv 1", "eng17{}"), "eng17{}");
-  EXPECT_EQ(first.remember("conv 2", "eng2{13=1}"), "eng2{13=1}");
+  EXPECT_EQ(first.remember("conv 1", "eng17{}", {"eng17{}"}), "eng17{}");
+  EXPECT_EQ(first.remember("conv 2", "eng2{13=1}", {"eng2{13=1}"}), "eng2{13=1}");
   const PlanFile again(path, "GPU A");
   EXPECT_EQ(again.find("conv 1"), "eng17{}");
   EXPECT_EQ(again.find("conv 2"), "eng2{13=1}");
 }
 
 TEST_F(PlanFiles, IgnoresAnotherMachineAndDamage) {
-  PlanFile(path, "GPU A").remember("conv 1", "eng17{}");
+  PlanFile(path, "GPU A").remember("conv 1", "eng17{}", {"eng17{}"});
   EXPECT_EQ(PlanFile(path, "GPU B").find("conv 1"), "");
   std::ofstream(path) << "GPU A\nno tab here\nconv 1\teng1{}\n";
   EXPECT_EQ(PlanFile(path, "GPU A").find("conv 1"), "eng1{}");
@@ -142,9 +142,9 @@ TEST_F(PlanFiles, IgnoresAnotherMachineAndDamage) {
 
 TEST_F(PlanFiles, TwoWritersLoseNothingAndAgree) {
   PlanFile a(path, "GPU A"), b(path, "GPU A");
-  EXPECT_EQ(a.remember("conv 1", "eng1{}"), "eng1{}");
-  EXPECT_EQ(b.remember("conv 2", "eng2{}"), "eng2{}");
-  EXPECT_EQ(b.remember("conv 1", "eng3{}"), "eng1{}") << "what stands in the file wins";
+  EXPECT_EQ(a.remember("conv 1", "eng1{}", {"eng1{}"}), "eng1{}");
+  EXPECT_EQ(b.remember("conv 2", "eng2{}", {"eng2{}"}), "eng2{}");
+  EXPECT_EQ(b.remember("conv 1", "eng3{}", {"eng1{}", "eng3{}"}), "eng1{}") << "what stands in the file wins";
   const PlanFile after(path, "GPU A");
   EXPECT_EQ(after.find("conv 1"), "eng1{}");
   EXPECT_EQ(after.find("conv 2"), "eng2{}");
@@ -157,7 +157,7 @@ TEST_F(PlanFiles, ProcessesThatWriteAtOnceLoseNothing) {
     const pid_t child = fork();
     if (child == 0) {
       PlanFile file(path, "GPU A");
-      for (int k = 0; k < keys; ++k) file.remember(fmt::format("{} of {}", k, p), "eng1{}");
+      for (int k = 0; k < keys; ++k) file.remember(fmt::format("{} of {}", k, p), "eng1{}", {"eng1{}"});
       _exit(0);
     }
     children.push_back(child);
@@ -171,7 +171,7 @@ TEST_F(PlanFiles, ProcessesThatWriteAtOnceLoseNothing) {
 TEST_F(PlanFiles, SaysWhenItCannotWrite) {
   PlanFile file("/nowhere/at/all.txt", "GPU A");
   testing::internal::CaptureStderr();
-  EXPECT_EQ(file.remember("conv 1", "eng17{}"), "eng17{}");
+  EXPECT_EQ(file.remember("conv 1", "eng17{}", {"eng17{}"}), "eng17{}");
   EXPECT_NE(testing::internal::GetCapturedStderr().find("/nowhere/at/all.txt cannot be written"), std::string::npos);
   EXPECT_EQ(file.find("conv 1"), "eng17{}");  // for this process
 }
@@ -190,6 +190,13 @@ TEST_F(PlanFiles, SettlesOnTheFastestThatRuns) {
   EXPECT_EQ(PlanFile(path, "GPU A").find("conv 1"), "c");
 }
 
+TEST_F(PlanFiles, AnEngineThatIsGoneIsReplaced) {
+  PlanFile(path, "GPU A").remember("conv 1", "gone", {"gone"});
+  PlanFile file(path, "GPU A");
+  EXPECT_EQ(file.settle("conv 1", {"a"}, [](std::size_t, float) { return Timing{Timing::ran, 1}; }), "a");
+  EXPECT_EQ(PlanFile(path, "GPU A").find("conv 1"), "a");
+}
+
 TEST_F(PlanFiles, NoFailureBecomesAChoice) {
   PlanFile file(path, "GPU A");
   EXPECT_TRUE(tests::throws<engine::BackendError>(
@@ -202,7 +209,7 @@ TEST_F(PlanFiles, NoFailureBecomesAChoice) {
   const auto full = [](std::size_t i, float) { return i == 0 ? Timing{Timing::no_room} : Timing{Timing::ran, 5}; };
   EXPECT_EQ(file.settle("conv 1", {"a", "b"}, full), "b");
   EXPECT_NE(testing::internal::GetCapturedStderr().find("not every engine found room for conv 1"), std::string::npos);
-  file.remember("conv 2", "a");
+  file.remember("conv 2", "a", {"a"});
   EXPECT_EQ(PlanFile(path, "GPU A").find("conv 1"), "");
   EXPECT_TRUE(tests::throws<engine::OutOfMemory>(
       [&] { file.settle("conv 1", {"a"}, [](std::size_t, float) -> Timing { throw engine::OutOfMemory("sticky"); }); },

@@ -75,7 +75,13 @@ void expect_as_exact_as_fp32(const char* pass, const Errors& e) {
 TEST(Tf32Split, ThreeProductsAreAsExactAsFp32) {
   for (const std::int64_t stride : {1, 2}) {
     const std::int64_t k = stride == 1 ? 3 : 2, n = 6, out = stride == 1 ? n : n / 2;
-    const ConvGeometry g{2, 12, 20, {{n, n, n}}, {{out, out, out}}, {{k, k, k}}, {{stride, stride, stride}},
+    const ConvGeometry g{2,
+                         12,
+                         20,
+                         {{n, n, n}},
+                         {{out, out, out}},
+                         {{k, k, k}},
+                         {{stride, stride, stride}},
                          {{stride == 1, stride == 1, stride == 1}}};
     const std::int64_t x_size = g.N * g.in.volume() * g.C, w_size = g.O * g.kernel.volume() * g.C,
                        y_size = g.N * g.out.volume() * g.O;
@@ -83,8 +89,7 @@ TEST(Tf32Split, ThreeProductsAreAsExactAsFp32) {
     ConvGeometry channels = g, outputs = g, images = g;
     channels.C *= 3, outputs.O *= 3, images.N *= 3;
     constexpr Parts first = Parts::hi_hi_lo, second = Parts::hi_lo_hi;
-    expect_as_exact_as_fp32("forward",
-                            errors<kernels::ConvForward>(g, channels, x, g.C, first, w, g.C, second, y_size));
+    expect_as_exact_as_fp32("forward", errors<kernels::ConvForward>(g, channels, x, g.C, first, w, g.C, second, y_size));
     expect_as_exact_as_fp32("data",
                             errors<kernels::ConvBackwardData>(g, outputs, w, w_size, second, dy, g.O, first, x_size));
     expect_as_exact_as_fp32("weight",

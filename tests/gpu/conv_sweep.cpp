@@ -89,7 +89,8 @@ int conv_sweep(const Options& options) {
       const Passes ours(g, x, w, b, dy);
       const double y = relative_error(ours.y, exact.y), dx = relative_error(ours.dx, exact.dx),
                    dw = relative_error(ours.dw, exact.dw);
-      const bool ok = y <= limit && dx <= limit && dw <= limit;
+      // A weight gradient by three products in TF32 may be as far from an fp32 engine as that is from f64.
+      const bool ok = y <= limit && dx <= limit && dw <= (precision == Precision::fp32 ? 2 * limit : limit);
       failures += !ok;
       const double ms = options.small ? 0 : time_ms(options.device, 5, [&] { Passes(g, x, w, b, dy); });
       report(options, "conv", shape.name,

@@ -13,17 +13,18 @@
 
 #include "engine/devices/device_choice.h"
 #include "engine/devices/device_registry.h"
+#include "engine/devices/precision.h"
 
 namespace sagcl::gpu {
 namespace {
 
-int cases_selected = 0;
+int cases_offered = 0, cases_selected = 0;
 
 }  // namespace
 
 bool selected(const Options& options, const std::string& name) {
   const bool is = name.find(options.only) != std::string::npos;
-  cases_selected += is;
+  ++cases_offered, cases_selected += is;
   return is;
 }
 
@@ -85,12 +86,16 @@ int main(int argc, char** argv) {
     }
   }
   try {
+    if (!options.precision.empty()) (void)sagcl::engine::precision_from(options.precision);
     const sagcl::engine::DeviceChoice choice = sagcl::engine::resolve_device(device);
     options.device = choice.device;
     fmt::print("{}\n", choice.text);
   } catch (const sagcl::engine::DeviceError& e) {
     fmt::print("skipped: {}\n", e.what());
     return 77;
+  } catch (const sagcl::engine::UsageError& e) {
+    fmt::print(stderr, "sagcl-gpu-check: {}\n", e.what());
+    return 2;
   }
   int failures = 0;
   for (const std::string& command : wanted) {
@@ -101,7 +106,7 @@ int main(int argc, char** argv) {
       ++failures;
     }
   }
-  if (!options.only.empty() && sagcl::gpu::cases_selected == 0) {
+  if (sagcl::gpu::cases_offered > 0 && sagcl::gpu::cases_selected == 0) {
     fmt::print("no case's name contains '{}'\n", options.only);
     ++failures;
   }

@@ -204,8 +204,11 @@ int step_times(const Options& options) {
                {"unet256", "unet", {{1, 256, 256}}, 24}};
   for (const auto& c : cases)
     for (const Precision precision : {Precision::fp32, Precision::tf32, Precision::bf16})
-      for (const auto& [teacher, replay, recompute] :
-           {Mode{0, false, true}, {c.batch / 2, false, true}, {c.batch / 2, true, true}, {c.batch / 2, true, false}}) {
+      for (const auto& [teacher, replay, recompute] : {Mode{0, false, true},
+                                                       {0, false, false},
+                                                       {c.batch / 2, false, true},
+                                                       {c.batch / 2, true, true},
+                                                       {c.batch / 2, true, false}}) {
         if (!selected(options, c.name)) continue;
         if (!options.precision.empty() && options.precision != engine::to_string(precision)) continue;
         engine::set_precision(precision);

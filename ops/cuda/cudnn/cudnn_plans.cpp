@@ -133,7 +133,7 @@ std::vector<SharedDescriptor> descriptors_of(const Descriptor& owner, cudnnBacke
   std::vector<SharedDescriptor> found;
   std::vector<cudnnBackendDescriptor_t> raw;
   for (std::int64_t i = 0; i < n; ++i) raw.push_back(found.emplace_back(std::make_shared<Descriptor>(kind))->get());
-  if (n > 0) found.resize(std::size_t(owner.get_raw(name, CUDNN_TYPE_BACKEND_DESCRIPTOR, n, raw.data())));
+  if (n > 0) found.resize(std::size_t(std::min(n, owner.get_raw(name, CUDNN_TYPE_BACKEND_DESCRIPTOR, n, raw.data()))));
   return found;
 }
 
@@ -200,6 +200,7 @@ bool acceptable(const EngineNotes& notes, Precision precision) {
   if (notes.has(CUDNN_NUMERICAL_NOTE_WINOGRAD_TILE_13x13)) return false;
   if (precision != Precision::fp32) return true;
   return !notes.has(CUDNN_NUMERICAL_NOTE_TENSOR_CORE) && !notes.has(CUDNN_NUMERICAL_NOTE_DOWN_CONVERT_INPUTS) &&
+         !notes.has(CUDNN_NUMERICAL_NOTE_REDUCED_PRECISION_REDUCTION) && !notes.has(CUDNN_NUMERICAL_NOTE_FFT) &&
          !notes.has(CUDNN_NUMERICAL_NOTE_WINOGRAD_TILE_6x6);
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 #include <cudnn.h>
 
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <vector>
@@ -42,7 +43,7 @@ class Descriptor {
   template <class T>
   std::vector<T> values(cudnnBackendAttributeName_t name, cudnnBackendAttributeType_t type, std::int64_t most) const {
     std::vector<T> found(static_cast<std::size_t>(most));
-    found.resize(std::size_t(get_raw(name, type, most, found.data())));
+    found.resize(std::size_t(std::min(most, get_raw(name, type, most, found.data()))));
     return found;
   }
   std::int64_t get_raw(cudnnBackendAttributeName_t name, cudnnBackendAttributeType_t type, std::int64_t most,

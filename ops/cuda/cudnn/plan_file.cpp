@@ -4,6 +4,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cctype>
 #include <cstdio>
 #include <cstdlib>
@@ -37,10 +38,10 @@ std::string PlanFile::find(const std::string& key) const {
   return found == engines_.end() ? "" : found->second;
 }
 
-std::string PlanFile::remember(const std::string& key, const std::string& engine) {
+std::string PlanFile::remember(const std::string& key, const std::string& engine, const std::vector<std::string>& usable) {
   std::lock_guard lock(mutex_);
   engines_[key] = engine;
-  if (!path_.empty() && !write())
+  if (!path_.empty() && !write(key, usable))
     fmt::print(
         stderr,
         "sagcl: {} cannot be written, so the choice of convolution engines is lost; the next run will time them again\n",
@@ -48,17 +49,19 @@ std::string PlanFile::remember(const std::string& key, const std::string& engine
   return engines_[key];
 }
 
-/// Under the lock of a file beside it, since the file itself is replaced. What is there already wins over ours.
-bool PlanFile::write() {
+/// Under the lock of a file beside it, since the file itself is replaced. What is there already wins over ours, unless it
+/// names an engine for `key` that is not there any more.
+bool PlanFile::write(const std::string& key, const std::vector<std::string>& usable) {
   const std::unique_ptr<std::FILE, int (*)(std::FILE*)> guard(std::fopen((path_ + ".lock").c_str(), "a"), std::fclose);
   if (!guard || ::flock(::fileno(guard.get()), LOCK_EX) != 0) return false;
-  for (auto& [key, engine] : read()) engines_[key] = engine;
+  for (auto& [k, engine] : read())
+    if (k != key || std::find(usable.begin(), usable.end(), engine) != usable.end()) engines_[k] = engine;
   const std::string temporary = fmt::format("{}.{}", path_, ::getpid());
   std::error_code error;
   {
     std::ofstream out(temporary);
     out << machine_ << '\n';
-    for (const auto& [key, engine] : engines_) out << key << '\t' << engine << '\n';
+    for (const auto& [k, engine] : engines_) out << k << '\t' << engine << '\n';
     out.close();
     if (out) std::filesystem::rename(temporary, path_, error);
     if (out && !error) return true;
@@ -79,7 +82,7 @@ std::string PlanFile::settle(const std::string& key, const std::vector<std::stri
   }
   engine::require<engine::BackendError>(!best.empty(), "none of {} ways runs for {}{}", engines.size(), key,
                                         all_had_room ? "" : "; a smaller batch or patch needs less memory");
-  if (all_had_room) return remember(key, best);
+  if (all_had_room) return remember(key, best, engines);
   fmt::print(stderr, "sagcl: not every engine found room for {}; the next run will time them again\n", key);
   return best;
 }

@@ -22,19 +22,19 @@ class PlanFile {
   PlanFile(std::string path, std::string machine);
 
   std::string find(const std::string& key) const;  ///< empty when unknown
-  /// The engine for `key` from now on: this one, or the one that another process has written meanwhile. What cannot be
-  /// written holds for this process, and is said on stderr.
-  std::string remember(const std::string& key, const std::string& engine);
-  /// The fastest of `engines` for a key that is not known, remembered. `time(i, shortest)` times engines[i]; `shortest` is
-  /// the best so far, ms. If one found no room the choice is not kept: with room it may be another. BackendError if none
-  /// runs.
+  /// The engine for `key` from now on: this one, or the one that another process has written meanwhile, if it is one of
+  /// `usable`. What cannot be written holds for this process, and is said on stderr.
+  std::string remember(const std::string& key, const std::string& engine, const std::vector<std::string>& usable);
+  /// The fastest of `engines` for a key whose engine is not known or not one of them, remembered. `time(i, shortest)` times
+  /// engines[i]; `shortest` is the best so far, ms. If one found no room the choice is not kept: with room it may be
+  /// another. BackendError if none runs.
   std::string settle(const std::string& key, const std::vector<std::string>& engines,
                      const std::function<Timing(std::size_t i, float shortest)>& time);
   bool is_kept() const { return !path_.empty(); }
 
  private:
   std::map<std::string, std::string> read() const;  ///< empty unless the file is this machine's
-  bool write();
+  bool write(const std::string& key, const std::vector<std::string>& usable);
 
   std::string path_, machine_;
   std::map<std::string, std::string> engines_;

@@ -124,7 +124,7 @@ class NcclCommunicator final : public engine::Communicator {
  private:
   ncclComm_t connection() const {
     const ncclComm_t comm = comm_;
-    require<BackendError>(comm, "the connection between the GPUs has been ended");
+    if (!comm) engine::fail<BackendError>("{}", lost_);
     return comm;
   }
   void abort_connection() {
@@ -136,18 +136,22 @@ class NcclCommunicator final : public engine::Communicator {
     ncclResult_t status = ncclSuccess;
     nccl_.check(nccl_.async_error(connection(), &status), "ncclCommGetAsyncError");
     if (status == ncclInProgress || (status == ncclSuccess && waited < limit_)) return;
+    lost_ = status != ncclSuccess
+                ? fmt::format("a GPU of another process does not answer: {}; NCCL_DEBUG=INFO tells more",
+                              nccl_.error_string(status))
+                : fmt::format(
+                      "the GPUs of the {} processes have not come together within {:.0f} s: one of them may hang. A "
+                      "longer time is set by SAGCL_NCCL_TIMEOUT, in seconds",
+                      size(), limit_.count());
     abort_connection();
-    nccl_.check(status, "a GPU of another process does not answer");
-    engine::fail<BackendError>(
-        "the GPUs of the {} processes have not come together within {:.0f} s: one of them may hang. A longer time is set by "
-        "SAGCL_NCCL_TIMEOUT, in seconds",
-        size(), limit_.count());
+    engine::fail<BackendError>("{}", lost_);
   }
 
   Nccl nccl_;
   engine::Communicator& host_;
   int exceptions_;  // that were under way when this one was made
   std::chrono::duration<double> limit_ = std::chrono::minutes(30);
+  std::string lost_ = "the connection between the GPUs has been ended";  // why it was, once comm_ is nullptr
   std::atomic<ncclComm_t> comm_ = nullptr;  // nullptr after an abort, by whichever thread was waiting
 };
 

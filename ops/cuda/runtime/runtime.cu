@@ -21,7 +21,8 @@ engine::MemorySource::Room CudaRuntime::room() const {
 
 void CudaRuntime::copy_from_host(void* to, const void* host, std::size_t bytes) {
   require_running("copy from host");
-  if (bytes == 0) return;  // nullptr has no attributes
+  if (bytes == 0) return;                                              // nullptr has no attributes
+  if (bytes > 65536 && is_watched()) wait_for_work("copy from host");  // the copy might wait by itself, and asks no watch
   check(cudaMemcpyAsync(to, host, bytes, cudaMemcpyHostToDevice, stream()), "copy from host");
   cudaPointerAttributes memory;  // ordinary memory has been read by now, pinned memory is read when the copy's turn comes
   check(cudaPointerGetAttributes(&memory, host), "copy from host");

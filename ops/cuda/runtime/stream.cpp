@@ -16,11 +16,6 @@ cudaStream_t compute = nullptr;
 Watch watch;
 std::mutex watching;  // held while the watch is asked
 
-bool is_watched() {
-  std::lock_guard lock(watching);
-  return watch != nullptr;
-}
-
 }  // namespace
 
 void open_device(int index) {
@@ -43,14 +38,23 @@ void set_watch(Watch asked) {
   watch = std::move(asked);
 }
 
+bool is_watched() {
+  std::lock_guard lock(watching);
+  return watch != nullptr;
+}
+
 void watch_until_ready(const std::function<cudaError_t()>& status, const char* what) {
   const auto begin = std::chrono::steady_clock::now();
   for (;;) {
-    if (const cudaError_t now = status(); now != cudaErrorNotReady) return check(now, what);
+    const cudaError_t now = status();
+    const bool ready = now != cudaErrorNotReady;
+    if (!ready) cudaGetLastError();  // some versions keep it
     {
       std::lock_guard lock(watching);
-      if (watch) watch(std::chrono::steady_clock::now() - begin);
+      const std::chrono::duration<double> waited = std::chrono::steady_clock::now() - begin;
+      if (watch) watch(ready ? std::chrono::duration<double>(0) : waited);
     }
+    if (ready) return check(now, what);
     std::this_thread::sleep_for(std::chrono::microseconds(20));
   }
 }

@@ -22,10 +22,12 @@ bool recording();
 void wait_for_work(const char* what);
 void wait_for_event(cudaEvent_t event, const char* what);
 
-/// Asked again and again while the host waits, and for how long it has waited; throws if waiting is in vain, as when other
-/// GPUs do not come to a collective call. From any thread. Empty: nobody is asked.
+/// Asked again and again while the host waits, with how long it has waited, and once more when the work is done (0 s);
+/// throws if waiting is or was in vain, as when other GPUs do not come to a collective call. From any thread. Empty: nobody
+/// is asked.
 using Watch = std::function<void(std::chrono::duration<double> waited)>;
 void set_watch(Watch watch);
+bool is_watched();
 /// Asks the watch until `status` is another than cudaErrorNotReady.
 void watch_until_ready(const std::function<cudaError_t()>& status, const char* what);
 
