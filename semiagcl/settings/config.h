@@ -33,55 +33,55 @@ enum class Evaluated { student, teacher };
 /// Every choice of the method, with the paper's symbol, the default (preset `paper`) and the reason for it.
 /// A field that the paper leaves open says so; README.md of this folder lists them all.
 struct Method {
-  std::string preset = "paper";
+  std::string preset = "paper";  ///< what the others of this section begin with: paper, stable, mixed
 
   // --- III-A, Eq. 1: patches and sampling -----------------------------------------------------------------------------
   Extents patch_grid{{2, 2, 2}};       ///< patches per axis; not in the paper. LA crops become 56x56x40. 2-D: {1,4,4}
-  Score score = Score::entropy;        ///< Table V
+  Score score = Score::entropy;        ///< what ranks the patches of a class (Table V)
   bool entropy_of_confidence = false;  ///< Eq. 1 on C^k alone instead of X ⊙ C^k (the form of PatchCL's released code)
   double low_percentile = 0.5;         ///< per-image range of Eq. 1; Eq. 1 needs [0,1], z-scored images are not
-  double high_percentile = 99.5;
-  std::int64_t top_n = 20;    ///< n, "20" of section IV-B
-  double top_n_share = 0.25;  ///< at most this share of the batch's patches: LA batches hold few
+  double high_percentile = 99.5;       ///< its upper end
+  std::int64_t top_n = 20;             ///< n, "20" of section IV-B
+  double top_n_share = 0.25;           ///< at most this share of the batch's patches: LA batches hold few
   /// a patch whose mean confidence is below does not stand for the class; it only fills up its n
   double min_confidence = 0.01;
 
   // --- III-B, Eq. 2: affinity graph -----------------------------------------------------------------------------------
-  Kernel kernel = Kernel::l2;
+  Kernel kernel = Kernel::l2;                    ///< of Eq. 2; none leaves L_PL out (Table IV)
   PatchVector patch_vector = PatchVector::flat;  ///< ŷ^i; divided by √voxels (L2) or voxels (L1): independent of patch size
   GraphOver graph = GraphOver::image;            ///< as Listing 1; `batch` joins all patches of the batch in one
   Bandwidth bandwidth = Bandwidth::adaptive;     ///< σ: "adaptive" without a rule; half the median teacher-teacher distance
   double bandwidth_fixed = 1;                    ///< σ when fixed; 1 is Listing 1 (γ in σ's place), nearly inert
   double bandwidth2_low = 1e-4;                  ///< clamp of the adaptive σ²
-  double bandwidth2_high = 1;
+  double bandwidth2_high = 1;                    ///< clamp of the adaptive σ²
 
   // --- Eq. 3: L_PL ----------------------------------------------------------------------------------------------------
   double c_nuc = 1;  ///< weight of ‖A‖_*: −γ, γ = −1 "in all experiments". 0 is Table IV without λ‖A‖_*
   double c_tr = 1;   ///< weight of tr A
-  Sign sign = Sign::resolved;
-  double drop = 1e-6;  ///< singular values below drop · s_max give no gradient: the norm has a kink there
+  Sign sign = Sign::resolved;  ///< of Eq. 3: resolved minimises c_nuc ‖A‖_* − c_tr tr A, printed its opposite
+  double drop = 1e-6;          ///< singular values below drop · s_max give no gradient: the norm has a kink there
   bool polar =
       false;  ///< polar iteration instead of the SVD, faster for large graphs; values below 1e-5 s_max count in part
 
   // --- III-C, Eq. 4 to 7: L_RW ----------------------------------------------------------------------------------------
-  Mixing mixing = Mixing::affinity;
-  double tau = 0.2;                 ///< τ, section IV-B
-  std::int64_t bank_size = 4096;    ///< K per class; PatchCL's value
-  std::int64_t n_closest = 256;     ///< N of Eq. 6; MoCHi's ratio 1024/16384
-  std::int64_t n_hard = 256;        ///< |H|
-  std::int64_t min_negatives = 16;  ///< anchors of a class wait until the other classes' banks hold this many keys
-  bool dynamic_threshold = true;    ///< θ follows the median of the stored A_ii; else it stays at threshold_start
-  double threshold_start = 0.5;     ///< θ before the first update
+  Mixing mixing = Mixing::affinity;  ///< weight of n_i in Eq. 6; none leaves L_RW out (Table IV)
+  double tau = 0.2;                  ///< τ, section IV-B
+  std::int64_t bank_size = 4096;     ///< K per class; PatchCL's value
+  std::int64_t n_closest = 256;      ///< N of Eq. 6; MoCHi's ratio 1024/16384
+  std::int64_t n_hard = 256;         ///< |H|
+  std::int64_t min_negatives = 16;   ///< anchors of a class wait until the other classes' banks hold this many keys
+  bool dynamic_threshold = true;     ///< θ follows the median of the stored A_ii; else it stays at threshold_start
+  double threshold_start = 0.5;      ///< θ before the first update
   /// the first update takes the median itself: from 0.5 an average of .99 needs 300 steps
   bool threshold_from_first = true;
-  double threshold_decay = 0.99;
-  double threshold_low = 0.05;
-  double threshold_high = 0.95;
-  bool append_queue = false;     ///< add the bank itself to Eq. 7's denominator, as MoCHi; Eq. 7 literally has only H
-  bool labelled_anchors = true;  ///< L_RW also on labelled images (their true map is C^k); Fig. 1 shows unlabelled ones
-  Embedding embedding = Embedding::patch;  ///< q = H(E_S(P_i^k)); `roi` is cheaper (1.6 instead of 2.0 supervised steps)
-  std::int64_t projection_hidden = 256;
-  std::int64_t projection_dim = 128;         ///< PatchCL
+  double threshold_decay = 0.99;  ///< of the moving average that θ is
+  double threshold_low = 0.05;    ///< θ is at least this
+  double threshold_high = 0.95;   ///< and at most this
+  bool append_queue = false;      ///< add the bank itself to Eq. 7's denominator, as MoCHi; Eq. 7 literally has only H
+  bool labelled_anchors = true;   ///< L_RW also on labelled images (their true map is C^k); Fig. 1 shows unlabelled ones
+  Embedding embedding = Embedding::patch;    ///< q = H(E_S(P_i^k)); `roi` is cheaper (1.6 instead of 2.0 supervised steps)
+  std::int64_t projection_hidden = 256;      ///< hidden units of the projection head H
+  std::int64_t projection_dim = 128;         ///< length of q; PatchCL's
   PatchNorm patch_norm = PatchNorm::frozen;  ///< attended patches are mostly zero: their statistics are not the images'
 
   // --- IV-C: mask M --------------------------------------------------------------------------------------------------

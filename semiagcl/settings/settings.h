@@ -54,9 +54,9 @@ struct TrainSettings {
   std::int64_t compare_every = 100;  ///< steps between comparisons of the weights of all processes
   std::vector<std::int64_t> patch = {112, 112, 80};  ///< D, H, W of a training crop
   std::string optimiser = "adam";                    ///< adam, adamw (its weight_decay is decoupled), sgd
-  double learning_rate = 1e-4;
-  double momentum = 0.9;  ///< sgd
-  double weight_decay = 0;
+  double learning_rate = 1e-4;                       ///< its course: poly_power, decay_every, ease_in
+  double momentum = 0.9;                             ///< sgd
+  double weight_decay = 0;         ///< of every parameter; added to its gradient (adam, sgd) or taken off it (adamw)
   double poly_power = 0.9;         ///< learning rate x (1 - t / T)^power after the warm-up; 0 is constant
   std::int64_t decay_every = 0;    ///< learning rate x 0.1 every so many steps; 0 never
   std::int64_t ease_in = 0;        ///< steps over which the learning rate of a fresh optimiser rises linearly
@@ -69,7 +69,7 @@ struct TrainSettings {
   std::string weights;
   /// a warm-up that leaves a class unpredicted starts again with other weights, at most so often
   std::int64_t restarts = 2;
-  std::uint64_t seed = 0;
+  std::uint64_t seed = 0;  ///< of weights, batches, augmentation and dropout; with *_pick also of the division
 };
 
 struct AugmentSettings {
@@ -130,8 +130,8 @@ struct DebugSettings {
 };
 
 struct RunSettings {
-  std::string preset = "none";
-  std::string expectation;  ///< one sentence on what the result should look like, shown in the report
+  std::string preset = "none";  ///< see --list-presets
+  std::string expectation;      ///< one sentence on what the result should look like, shown in the report
   DataSettings data;
   NetworkSettings network;
   TrainSettings train;

@@ -1,4 +1,6 @@
 #include <algorithm>
+#include <cctype>
+#include <sstream>
 
 #include "semiagcl/baselines/registry.h"
 #include "tests/tools/tools_support.h"
@@ -158,6 +160,27 @@ TEST(Config, WhatTheMethodDoesNotReadIsTold) {
   for (const char* method : {"supervised", "mean-teacher", "ua-mt", "bcp", "semi-agcl"})
     EXPECT_EQ(warning(method, {"method.warm_up_share", "train.learning_rate", "evaluation.every"}), "") << method;
   expect_error<engine::UsageError>([&] { warning("semi-agc", {"mix.box"}); }, {"unknown method 'semi-agc'", "semi-agcl"});
+}
+
+TEST(Config, EverySettingIsExplained) {
+  RunSettings s;
+  s.method = semiagcl::mixed();
+  const std::string plain = tools::to_toml(s), explained = tools::to_toml(s, true);
+  RunSettings again;
+  tools::apply_toml(again, explained, "explained");
+  EXPECT_EQ(tools::to_toml(again), plain);
+  std::istringstream lines(explained);
+  std::string before, section;
+  for (std::string line; std::getline(lines, line); before = line) {
+    EXPECT_LE(line.size(), 130U) << line;
+    if (line.starts_with("[")) section = line;
+    if (line.empty() || !std::isalpha(static_cast<unsigned char>(line[0]))) continue;
+    EXPECT_TRUE(before.starts_with("# ")) << section << " " << line << " is not explained beside it in semiagcl/settings";
+  }
+  EXPECT_NE(explained.find("# of Eq. 2; none leaves L_PL out (Table IV) (l2, l1, none)\nkernel = \"l2\"\n"),
+            std::string::npos);
+  s.train.method = "supervised";
+  EXPECT_NE(tools::to_toml(s, true).find("(not read by supervised)\nbox = "), std::string::npos);
 }
 
 TEST(Config, AFileOrAFlagIsTheUsersChoiceAndAPresetIsNot) {

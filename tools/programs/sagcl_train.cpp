@@ -147,7 +147,7 @@ int run(const Flags& f, const std::string& command, engine::Communicator& ranks)
   const std::string plan = plans && !f.print_config ? planned(f, ranks) : "";
   const auto [settings, changes] = settings_of(f, state, plan);
   if (f.print_config) {
-    fmt::print("{}", tools::to_toml(settings));
+    fmt::print("{}", tools::to_toml(settings, true));
     return tools::exit_ok;
   }
   const bool none = f.resume && state == tools::RunState::none;
@@ -207,7 +207,7 @@ int main(int argc, char** argv) {
                "none");
   app.add_flag("--dry-run", f.dry_run, "check settings and data, time a step, write nothing");
   app.add_flag("--no-report", f.no_report, "leave report.html out");
-  app.add_flag("--print-config", f.print_config, "print the resolved settings and leave");
+  app.add_flag("--print-config", f.print_config, "print the resolved settings, each with what it means, and leave");
   app.add_flag("--list-methods", f.list_methods, "what each method is, in a line");
   app.add_flag("--list-presets", f.list_presets, "names of the presets");
   std::string command;

@@ -5,11 +5,15 @@
 
 #include <algorithm>
 #include <map>
+#include <sstream>
+#include <type_traits>
+#include <utility>
 
 #include "engine/files/read_file.h"
 #include "semiagcl/baselines/registry.h"
 #include "semiagcl/settings/setting_text.h"
 #include "tools/programs/program.h"
+#include "tools/run/meanings.h"
 
 namespace sagcl::tools {
 namespace {
@@ -253,15 +257,34 @@ std::string warning_of_unread(const RunSettings& settings, const std::vector<std
                      settings.train.method);
 }
 
-std::string to_toml(const RunSettings& settings) {
+namespace {
+
+/// The words of a setting as comments in front of it.
+std::string explanation(const RunSettings& settings, const std::string& key) {
+  std::string words = meaning_of(key);
+  semiagcl::for_each_setting(settings.method, [&](const char* name, const auto& field) {
+    if constexpr (std::is_enum_v<std::remove_cvref_t<decltype(field)>>)
+      if (key == std::string("method.") + name) words += fmt::format(" ({})", fmt::join(semiagcl::names(field), ", "));
+  });
+  if (!semiagcl::method_reads(settings, key)) words += fmt::format(" (not read by {})", settings.train.method);
+  std::string text, line = "#", word;
+  for (std::istringstream in(words); in >> word; line += " " + word)
+    if (line.size() + word.size() > 110) text += std::exchange(line, "#") + "\n";
+  return text + line + "\n";
+}
+
+}  // namespace
+
+std::string to_toml(const RunSettings& settings, bool explained) {
   std::string text = "# Resolved configuration: read back with sagcl-train --config\n", section;
   for (const auto& [key, value] : all_settings(settings)) {
     const std::size_t dot = key.find('.');
     if (dot == std::string::npos) {
-      text += fmt::format("{} = {}\n", key, value);
+      text += fmt::format("{}{} = {}\n", explained ? explanation(settings, key) : "", key, value);
       continue;
     }
     if (key.substr(0, dot) != section) text += fmt::format("\n[{}]\n", section = key.substr(0, dot));
+    if (explained) text += explanation(settings, key);
     text += fmt::format("{}{} = {}\n", note_on_name(key), key.substr(dot + 1), value);
   }
   return text;

@@ -35,8 +35,9 @@ std::string warning_of_unread(const semiagcl::RunSettings& settings, const std::
 /// them, …) or that config.toml cannot hold (text that is not UTF-8).
 void check(const semiagcl::RunSettings& settings);
 
-/// The resolved configuration as TOML that apply_toml reads back to the same settings.
-std::string to_toml(const semiagcl::RunSettings& settings);
+/// The resolved configuration as TOML that apply_toml reads back to the same settings; `explained`: what each setting means
+/// above it, what it may be, and whether the method reads it.
+std::string to_toml(const semiagcl::RunSettings& settings, bool explained = false);
 
 /// `run` with those settings of `now` that may change when it goes on, since no bit of the training depends on them:
 /// evaluation.*, debug.*, data.folder (split.json has the hashes), train.replay, expectation.
