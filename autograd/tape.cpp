@@ -15,6 +15,7 @@ using engine::UsageError;
 
 namespace {
 thread_local Tape* active_tape = nullptr;
+thread_local const NoGrad* innermost_no_grad = nullptr;
 thread_local std::string scope_path;
 std::atomic<std::uint64_t> last_generation{0};  // shared by all threads, so a number is never used twice
 
@@ -41,9 +42,12 @@ const Tensor& Variable::grad() const {
 }
 
 Tensor& Variable::value_for_update() {
-  require<UsageError>(!active_tape || active_tape->size() == 0,
-                      "a parameter of shape {} may not change while the tape holds {} records", shape(),
-                      active_tape ? active_tape->size() : 0);
+  const auto refuse_before = [&](const Tape* tape) {
+    require<UsageError>(!tape || tape->size() == 0, "a parameter of shape {} may not change while the tape holds {} records",
+                        shape(), tape ? tape->size() : 0);
+  };
+  refuse_before(active_tape);
+  for (const NoGrad* n = innermost_no_grad; n; n = n->outer_) refuse_before(n->suspended_);
   return value_;
 }
 
@@ -71,8 +75,8 @@ Tape::~Tape() {
   while (!records_.empty()) records_.pop_back();  // newest first, one at a time: no recursion however long the list
 }
 
-NoGrad::NoGrad() : suspended_(std::exchange(active_tape, nullptr)) {}
-NoGrad::~NoGrad() { active_tape = suspended_; }
+NoGrad::NoGrad() : suspended_(std::exchange(active_tape, nullptr)), outer_(std::exchange(innermost_no_grad, this)) {}
+NoGrad::~NoGrad() { active_tape = suspended_, innermost_no_grad = outer_; }
 
 Scope::Scope(const std::string& name) : outer_length_(scope_path.size()), range_(name.c_str()) {
   if (!scope_path.empty()) scope_path += '.';

@@ -117,7 +117,9 @@ class NoGrad {
   NoGrad(const NoGrad&) = delete;
 
  private:
+  friend class Variable;
   Tape* suspended_;
+  const NoGrad* outer_;
 };
 
 /// Adds a name to the module path of what is recorded in this scope, and is a Range of that name to listeners.

@@ -63,8 +63,12 @@ void add_noise(float* x, std::int64_t n, float sigma, const engine::RandomKey& k
 
 }  // namespace
 
-StrongSpec StrongSpec::volumes() {
-  return {.gain = {.7, 1.3}, .offset = {-.3, .3}, .gamma_probability = .5, .log_gamma = {-.4, .4}, .noise = {0, .15}};
+StrongSpec StrongSpec::volumes(double deviation) {
+  return {.gain = {.7, 1.3},
+          .offset = {-.3 * deviation, .3 * deviation},
+          .gamma_probability = .5,
+          .log_gamma = {-.4, .4},
+          .noise = {0, .15 * deviation}};
 }
 
 StrongSpec StrongSpec::colours() {

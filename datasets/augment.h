@@ -35,8 +35,9 @@ struct StrongSpec {
   Range noise = {0, 0};           ///< s
   bool clamp_to_unit = false;
 
-  /// For z-scored volumes: gain .7 to 1.3, offset +-.3, gamma with probability 1/2 and exponent e^(+-.4), noise up to .15.
-  static StrongSpec volumes();
+  /// Gain .7 to 1.3, offset +-.3 deviations, gamma with probability 1/2 and exponent e^(+-.4), noise up to .15 deviations.
+  /// `deviation` is that of the images' values: 1 if they are z-scored.
+  static StrongSpec volumes(double deviation = 1);
   /// For RGB in [0, 1]: gain .7 to 1.3 about the channel means, channel gains .75 to 1.25, offset +-.1, grey with
   /// probability .3 by .3 to 1, noise up to .05, clamped.
   static StrongSpec colours();

@@ -32,6 +32,7 @@ Sample phantom(const PhantomSpec& spec, std::int64_t index) {
                 Tensor::empty({size[0], size[1], size[2], spec.channels}),
                 Tensor::empty({size[0], size[1], size[2]}, engine::Dtype::u8),
                 {}};
+  sample.geometry.measured = true;  // its voxels are cubes of a millimetre
   float* image = sample.image.data<float>();
   std::uint8_t* label = sample.label.data<std::uint8_t>();
   for (std::int64_t i = 0; i < size.volume(); ++i) {

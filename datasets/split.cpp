@@ -27,7 +27,30 @@ std::int64_t count_of(const Amount& amount, std::int64_t n, const char* what) {
   return share == 0 ? 0 : std::max<std::int64_t>(1, std::llround(share * double(n)));
 }
 
-/// Takes the patients of one part out of `left`, which stays in its order.
+/// Patients of `among` who have a label, in its order.
+Names with_label(const Names& among, const Dataset& data) {
+  std::set<std::string> labelled;
+  for (const Case& one : data.cases)
+    if (one.has_label()) labelled.insert(one.patient);
+  Names found;
+  std::copy_if(among.begin(), among.end(), std::back_inserter(found), [&](const auto& p) { return labelled.count(p) > 0; });
+  return found;
+}
+
+/// n of the patients, evenly: every k-th where that gives n.
+std::set<std::string> take_every(const Names& patients, std::int64_t n) {
+  const std::int64_t all = std::int64_t(patients.size()),
+                     step = std::max<std::int64_t>(1, std::llround(double(all) / double(n)));
+  std::set<std::string> taken;
+  for (std::int64_t i = 0; i < all; i += step) taken.insert(patients[std::size_t(i)]);
+  if (std::int64_t(taken.size()) == n) return taken;
+  taken.clear();
+  for (std::int64_t i = 0; i < n; ++i) taken.insert(patients[std::size_t(i * all / n)]);
+  return taken;
+}
+
+/// Takes the patients of one part out of `left`, which stays in its order: a number or share of those with a label, or
+/// whoever is named.
 std::set<std::string> take_patients(Names& left, const Amount& amount, std::int64_t all, SplitRule::Pick pick,
                                     const Dataset& data, const char* what) {
   std::set<std::string> taken;
@@ -38,14 +61,12 @@ std::set<std::string> take_patients(Names& left, const Amount& amount, std::int6
       require<DataError>(std::find(left.begin(), left.end(), patient) != left.end(),
                          "split: patient {} of the {} list is also in another part", patient, what);
   } else if (const std::int64_t n = count_of(amount, all, what); n > 0) {
-    require<DataError>(n < std::int64_t(left.size()),
-                       "split: {} {} patients asked for, {} are left; training needs at least one", n, what, left.size());
-    if (pick == SplitRule::Pick::every) {
-      const std::size_t step = std::size_t(std::max<std::int64_t>(1, std::llround(double(left.size()) / double(n))));
-      for (std::size_t i = 0; i < left.size(); i += step) taken.insert(left[i]);
-    } else {
-      taken.insert(left.end() - n, left.end());  // `left` is in name order or permuted
-    }
+    const Names labelled = with_label(left, data);
+    require<DataError>(n < std::int64_t(labelled.size()),
+                       "split: {} {} patients asked for, {} with a label are left; training needs at least one", n, what,
+                       labelled.size());
+    if (pick == SplitRule::Pick::every) taken = take_every(labelled, n);
+    else taken.insert(labelled.end() - n, labelled.end());  // in name order or permuted
   }
   std::erase_if(left, [&](const std::string& patient) { return taken.count(patient) > 0; });
   return taken;
@@ -53,12 +74,7 @@ std::set<std::string> take_patients(Names& left, const Amount& amount, std::int6
 
 /// Takes the patients of a fold out of `left`.
 std::set<std::string> take_fold(Names& left, const Dataset& data, const SplitRule& rule) {
-  std::set<std::string> labelled;
-  for (const Case& one : data.cases)
-    if (one.has_label()) labelled.insert(one.patient);
-  Names candidates;
-  for (const std::string& patient : left)
-    if (labelled.count(patient)) candidates.push_back(patient);
+  const Names candidates = with_label(left, data);
   require<DataError>(
       rule.folds >= 2 && rule.fold >= 0 && rule.fold < rule.folds && rule.folds <= std::int64_t(candidates.size()),
       "split: fold {} of {} cannot be made of {} patients with a label; folds are numbered from 0, and each needs "
@@ -137,10 +153,11 @@ Split make_split(const Dataset& data, const SplitRule& rule) {
     const std::vector<std::int64_t> order = engine::Generator(rule.seed, "patients").permutation(all);
     for (std::size_t i = 0; i < left.size(); ++i) left[i] = sorted[std::size_t(order[i])];
   }
-  const std::set<std::string> test = take_patients(left, rule.test, all, rule.pick, data, "test");
-  const std::set<std::string> validation = rule.folds != 0
-                                               ? take_fold(left, data, rule)
-                                               : take_patients(left, rule.validation, all, rule.pick, data, "validation");
+  const std::int64_t labelled = std::int64_t(with_label(left, data).size());  // what shares are of
+  const std::set<std::string> test = take_patients(left, rule.test, labelled, rule.pick, data, "test");
+  const std::set<std::string> validation =
+      rule.folds != 0 ? take_fold(left, data, rule)
+                      : take_patients(left, rule.validation, labelled, rule.pick, data, "validation");
 
   Split split;
   Names training, candidates;

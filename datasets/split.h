@@ -18,8 +18,7 @@ using Amount = std::variant<std::int64_t, double, std::vector<std::string>>;
 struct SplitRule {
   enum class Pick {
     last,    ///< in name order: the last patients are test, those before them validation
-    every,   ///< test is every n-th patient in name order, n = 1 / share rounded, beginning with the first; likewise
-             ///< validation in the rest
+    every,   ///< test is every n-th patient in name order, beginning with the first; likewise validation in the rest
     seeded,  ///< a seeded permutation of the patients
   };
   enum class Labelled {
@@ -31,7 +30,8 @@ struct SplitRule {
     block,
   };
   Pick pick = Pick::last;
-  /// patients: a count, a share of all, or ids of patients or cases; the folder's own test cases come on top
+  /// patients: a count or a share of those with a label, or ids of patients or cases; the folder's own test cases come on
+  /// top
   Amount test = std::int64_t(0);
   Amount validation = std::int64_t(0);  ///< as test
   /// Cross-validation, where `folds` is not 0: of the patients with a label that the test leaves, in the order of `pick`,

@@ -13,7 +13,7 @@ struct ConvSpec {
   Extents stride{{1, 1, 1}};
   Extents padding{{0, 0, 0}};
   /// For some planes of a volume: how many the result of the whole volume would have. The CPU then chooses its kernel as for
-  /// the whole, so that the planes have the bits that they have there. 0: x is whole.
+  /// the whole, so that the planes have the bits that they have there; for kernels deeper than one voxel. 0: x is whole.
   std::int64_t whole_depth = 0;
   /// A norm by the batch's own statistics follows. It takes off the mean, and b with it, so the gradient of b is zero but
   /// for rounding: it is set to zero, which saves a pass over memory.

@@ -144,6 +144,8 @@ Geometry read_geometry(const NiftiFields& f, std::string_view bytes, const Shape
       remarks.push_back(fmt::format("the sform is taken, the qform cannot be: {}", e.what()));
     }
   g.placed = by_sform || by_qform;
+  // A header without a unit, a place, or a size other than 1 says nothing of the size: so are arrays and pictures written.
+  g.measured = unit != 0 || g.placed || size != std::array<double, 3>{1, 1, 1};
   for (std::size_t i = 0; i < 3; ++i) g.affine[5 * i] = size[i];
   if (g.placed) g.affine = by_sform ? *by_sform : *by_qform;
   if (by_sform && by_qform &&
@@ -177,7 +179,7 @@ std::string fresh_header(const Geometry& g) {
   f.set(nifti_1.size, 0, double(nifti_1.bytes));
   f.set(nifti_1.pixdim, 0, 1);
   for (std::size_t a = 0; a < 3; ++a) f.set(nifti_1.pixdim, a + 1, g.spacing[2 - a]);
-  f.set(nifti_1.units, 0, 2);  // millimetres
+  f.set(nifti_1.units, 0, g.measured ? 2 : 0);  // millimetres, or not said
   if (!g.placed) return bytes;
   f.set(nifti_1.sform, 0, 1);  // "scanner"
   for (std::size_t i = 0; i < 12; ++i) f.set(nifti_1.srow, i, g.affine[i]);

@@ -138,7 +138,8 @@ void backward(const Tensor& a, const Tensor& b, const Tensor& dd, bool transpose
   const std::int64_t graphs = a.shape()[0], n = a.shape()[1], m = b.shape()[1], length = a.shape()[2];
   const std::int64_t row_blocks = (n + most_rows - 1) / most_rows, columns = (length + most_columns - 1) / most_columns;
   // blocks of one thread
-  const std::int64_t batch = std::clamp<std::int64_t>(512 / m, 1, 16), parts = (columns + batch - 1) / batch;
+  const std::int64_t batch = std::clamp<std::int64_t>(512 / std::max<std::int64_t>(1, m), 1, 16),
+                     parts = (columns + batch - 1) / batch;
   const float *left = a.data<float>(), *right = b.data<float>(), *weights = dd.data<float>();
   float* to = da.data<float>();
   engine::parallel_for(

@@ -42,28 +42,30 @@ struct Collect {
   }
 };
 
-template <class Element>
-void run_pass() {
-  pass<Element>.run();
-  pass<Element>.parts.clear();
+/// What `collect` collects of each kind of element; what an earlier call left behind when it threw is gone.
+template <class... Elements, class F>
+void in_passes(F collect) {
+  (pass<Elements>.parts.clear(), ...);
+  collect();
+  (pass<Elements>.run(), ...);
+  (pass<Elements>.parts.clear(), ...);
 }
 
 }  // namespace
 
 void CpuBackend::adam(const AdamSpec& spec, const Tensor& rates, const Tensor& gate, const std::vector<AdamSlot>& slots) {
-  kernels::adam<Collect>(spec, rates, gate, slots);
-  run_pass<kernels::AdamElement<float>>(), run_pass<kernels::AdamElement<double>>();
+  in_passes<kernels::AdamElement<float>, kernels::AdamElement<double>>(
+      [&] { kernels::adam<Collect>(spec, rates, gate, slots); });
 }
 
 void CpuBackend::sgd(const SgdSpec& spec, const Tensor& lr, const Tensor& gate, const std::vector<SgdSlot>& slots) {
-  kernels::sgd<Collect>(spec, lr, gate, slots);
-  run_pass<kernels::SgdElement<float>>(), run_pass<kernels::SgdElement<double>>();
+  in_passes<kernels::SgdElement<float>, kernels::SgdElement<double>>([&] { kernels::sgd<Collect>(spec, lr, gate, slots); });
 }
 
 void CpuBackend::average(const Tensor& alpha, const Tensor& gate,
                          const std::vector<std::pair<Tensor, Tensor>>& teacher_student) {
-  kernels::average<Collect>(alpha, gate, teacher_student);
-  run_pass<kernels::AverageElement<float>>(), run_pass<kernels::AverageElement<double>>();
+  in_passes<kernels::AverageElement<float>, kernels::AverageElement<double>>(
+      [&] { kernels::average<Collect>(alpha, gate, teacher_student); });
 }
 
 }  // namespace sagcl::ops::cpu

@@ -5,6 +5,8 @@
 
 namespace sagcl::semiagcl {
 
+// Departs from the paper: weight and decay are Semi-AGCL's, method.w_reg and method.ema_decay. The code of UA-MT, whose term
+// this is there, has 0.1 and 0.99.
 std::vector<Phase> MeanTeacher::phases() {
   const auto terms = [this](StepInput& in) -> std::vector<Term> {
     const Variable logits = in.forward(in.batch.strong).logits;

@@ -52,6 +52,8 @@ std::vector<Term> SsNet::terms(StepInput& in) {
   const Variable features = ops::reshape(of_voxels, {all, of_voxels.shape().back()});
   const Tensor seen = ops::most_likely(answer).reshape({all}), truth = in.batch.label.reshape({rows});
   const Variable labelled = ops::slice(features, 0, 0, rows), unlabelled = ops::slice(features, 0, rows, all - rows);
+  // Departs from the paper: the memory is that of this step's labelled images; there a class keeps its features until a
+  // later step brings others, so a class that no labelled image of the step shows is separated, too.
   const ClassMemory memory = heads_->remember(labelled.value(), truth, samples(seen, 0, rows));
   const Variable separated =
       ops::add(heads_->loss(labelled, truth, memory), heads_->loss(unlabelled, samples(seen, rows, all - rows), memory));

@@ -17,8 +17,9 @@ struct DataSettings {
   /// first (in the data set's order: its list's, else by name), spread (evenly), seeded; block: train.seed says which block
   /// of patients, whom data.labelled then counts (datasets/split.h)
   std::string labelled_pick = "first";
-  std::string test = "0";        ///< patients kept for the test, beside the data set's own: a count, a fraction or ids
-  std::string validation = "0";  ///< patients kept for validation
+  std::string test =
+      "0";  ///< patients with a label kept for the test, beside the data set's own: a count, a fraction or ids
+  std::string validation = "0";  ///< patients with a label kept for validation, likewise
   /// cross-validation, "0/5": of five parts of the patients with a label this one is for validation, instead of
   /// data.validation (datasets/split.h); "" none
   std::string fold;

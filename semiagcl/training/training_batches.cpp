@@ -26,7 +26,9 @@ datasets::BatchSpec batch_spec(const RunSettings& s, const Phase& phase, std::in
   spec.weak.turn = s.augment.turn, spec.weak.scale = s.augment.scale, spec.weak.elastic = s.augment.elastic;
   spec.weak.free_share = s.augment.place_share;
   spec.foreground_share = s.augment.foreground;
-  spec.strong = s.augment.colour ? datasets::StrongSpec::colours() : datasets::StrongSpec::volumes();
+  // Values brought to [0, 1] have a deviation of about a fifth, others are taken for z-scored.
+  const bool from_0_to_1 = s.data.normalise == "min_max" || s.data.normalise == "unit";
+  spec.strong = s.augment.colour ? datasets::StrongSpec::colours() : datasets::StrongSpec::volumes(from_0_to_1 ? 0.2 : 1);
   if (s.augment.strong == "full") spec.strong = spec.strong.full();
   spec.strong_labelled = s.augment.strong_labelled;
   spec.paste_box = phase.paste || s.augment.copy_paste == "always" ? s.mix.box : 0;

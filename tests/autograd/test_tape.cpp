@@ -113,6 +113,10 @@ TEST(Tape, FreezesParametersWhileItHoldsRecords) {
   x.value_for_update();  // nothing recorded yet
   const Variable y = ops::scale(x, 2);
   EXPECT_TRUE(throws<UsageError>([&] { x.value_for_update(); }, "may not change while the tape holds 1 records"));
+  {
+    const autograd::NoGrad off, further_off;  // the tape waits, and its records with it
+    EXPECT_TRUE(throws<UsageError>([&] { x.value_for_update(); }, "may not change while the tape holds 1 records"));
+  }
   tape.backward(y);
   EXPECT_NO_THROW(x.value_for_update());
 }

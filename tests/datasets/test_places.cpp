@@ -44,7 +44,14 @@ bool has(const Remarks& remarks, const std::string& part) {
 TEST(Places, AHeaderWithoutCodesSaysNothing) {
   const Image image = decode_nifti(unplaced(), "a.nii");
   EXPECT_FALSE(image.geometry.placed);
-  EXPECT_TRUE(image.geometry.measured);
+  EXPECT_FALSE(image.geometry.measured);  // every size is 1, of no unit
+  const auto sized = [](double size, double unit) {
+    return nifti_with([&](NiftiFields& f, const NiftiVersion& v) {
+      f.set(v.sform, 0, 0), f.set(v.qform, 0, 0), f.set(v.pixdim, 1, size), f.set(v.units, 0, unit);
+    });
+  };
+  EXPECT_TRUE(decode_nifti(sized(0.5, 0), "a.nii").geometry.measured);
+  EXPECT_TRUE(decode_nifti(sized(1, 2), "a.nii").geometry.measured);
   EXPECT_TRUE(image.remarks.empty());
   // A mask of it says no more, and one that says where it lies is accepted, as is the reverse.
   const Tensor mask = Tensor::full({2, 3, 4}, 1, engine::Dtype::u8);

@@ -132,13 +132,25 @@ TEST(Split, ListsOfIds) {
 
 TEST(Split, UnlabelledCasesAreUsedAndNeverTested) {
   const Split s = make_split(made_up(10, 1, 5), {.test = 2, .labelled = 1.0});
-  EXPECT_EQ(s.test, (Names{"c08"}));  // c09 has no label
-  EXPECT_EQ(s.unlabelled, (Names{"c04"}));
+  EXPECT_EQ(s.test, (Names{"c07", "c08"}));
+  EXPECT_EQ(s.unlabelled, (Names{"c04", "c09"}));
+  EXPECT_EQ(make_split(made_up(10, 1, 5), {.test = 0.25, .labelled = 1.0}).test, s.test)
+      << "a share is of those with a label";
+}
+
+TEST(Split, EveryTakesAsManyAsAskedFor) {
+  for (int patients = 2; patients <= 40; ++patients)
+    for (int n = 1; n < patients; ++n) {
+      const Split s = make_split(made_up(patients), {.pick = SplitRule::Pick::every, .test = n, .labelled = 1.0});
+      ASSERT_EQ(s.test.size(), std::size_t(n)) << patients;
+      ASSERT_EQ(s.labelled.size(), std::size_t(patients - n));
+    }
+  EXPECT_EQ(make_split(made_up(9), {.pick = SplitRule::Pick::every, .test = 3}).test, (Names{"c00", "c03", "c06"}));
 }
 
 TEST(SplitMalformed, Refusals) {
   const Dataset d = made_up(6, 2);
-  expect_error([&] { make_split(d, {.test = 3}); }, {"3 test patients", "3 are left"});
+  expect_error([&] { make_split(d, {.test = 3}); }, {"3 test patients", "3 with a label are left"});
   expect_error([&] { make_split(d, {.labelled = 7}); }, {"7 labelled", "has 6"});
   expect_error([&] { make_split(d, {.labelled = 0}); }, {"0 labelled"});
   expect_error([&] { make_split(d, {.test = -1}); }, {"-1"});

@@ -125,6 +125,25 @@ std::vector<ConvGeometry> sweep() {
       geometry(1, 16, 16, {{4, 10, 10}}, cube(3), cube(1), cube(2)),
       geometry(1, 3, 2, {{1, 1, 600}}, {{1, 1, 3}}, cube(1), {{0, 0, 1}}),
       geometry(1, 16, 16, {{1, 3, 1200}}, {{1, 3, 3}}, cube(1), {{0, 1, 1}}),
+      // padding beyond the kernel, or other than half of it
+      geometry(4, 16, 16, {{4, 32, 32}}, flat(3), cube(1), {{2, 1, 1}}),
+      geometry(2, 16, 16, {{4, 20, 20}}, cube(3), cube(1), {{4, 1, 1}}),
+      geometry(2, 16, 16, {{5, 24, 24}}, flat(3), cube(1), cube(1)),
+      geometry(1, 16, 16, {{6, 24, 24}}, cube(3), cube(1), {{0, 1, 1}}),
+      geometry(1, 16, 16, {{6, 24, 24}}, cube(3), cube(1), {{2, 0, 2}}),
+      // kernels of other depths, up to Winograd's limit and beyond
+      geometry(2, 16, 24, {{5, 22, 23}}, {{2, 3, 3}}, cube(1), cube(1)),
+      geometry(1, 16, 16, {{9, 20, 20}}, {{5, 3, 3}}, cube(1), {{2, 1, 1}}),
+      geometry(1, 16, 16, {{9, 20, 20}}, {{8, 3, 3}}, cube(1), {{4, 1, 1}}),
+      geometry(1, 16, 16, {{9, 20, 20}}, {{9, 3, 3}}, cube(1), {{4, 1, 1}}),
+      geometry(2, 16, 16, {{7, 6, 9}}, {{3, 1, 1}}, cube(1), {{1, 0, 0}}),
+      same3(1, 36, 40, {{4, 20, 20}}),  // channels that are rounded up to Winograd's
+      // sums in several chunks, with and without whole vectors; rows wider than a block
+      geometry(1, 256, 3, {{3, 5, 6}}, cube(3), cube(1), cube(1)),
+      geometry(1, 256, 20, {{3, 5, 6}}, cube(3), cube(1), cube(1)),
+      geometry(1, 3, 5, {{1, 3, 1900}}, flat(3), cube(1), {{0, 1, 1}}),
+      geometry(1, 2, 6, {{1, 6, 1900}}, {{1, 4, 4}}, {{1, 2, 2}}, {{0, 1, 1}}),
+      point(2, 16, 2, {{8, 12, 14}}),
   };
   for (std::int64_t k = 1; k <= 5; ++k)
     for (std::int64_t s = 1; s <= 3; ++s)
@@ -269,7 +288,9 @@ struct ByDefinition {
 TEST_F(ConvCpu, LargeLayersAgreeAtSampledElements) {
   for (const ConvGeometry& g :
        {same3(2, 256, 256, {{5, 7, 6}}), same3(1, 128, 128, {{6, 14, 10}}), same2(3, 256, 256, 16, 16),
-        same2(2, 64, 64, 64, 60), same3(1, 16, 16, {{20, 56, 40}}), same3(1, 8, 8, {{20, 56, 40}}), same2(2, 16, 8, 64, 60),
+        same3(1, 64, 64, {{16, 28, 20}}), same3(1, 128, 128, {{20, 14, 10}}), same3(1, 256, 256, {{2, 32, 32}}),
+        same3(2, 96, 160, {{8, 20, 20}}), same3(5, 256, 256, {{5, 7, 6}}), same2(2, 64, 64, 64, 60),
+        same3(1, 16, 16, {{20, 56, 40}}), same3(1, 8, 8, {{20, 56, 40}}), same2(2, 16, 8, 64, 60),
         halve3(1, 128, 256, {{6, 14, 10}})}) {
     const Case c(g);
     ByDefinition exact(c, false), terms(c, true);
@@ -284,6 +305,26 @@ TEST_F(ConvCpu, LargeLayersAgreeAtSampledElements) {
       engine::set_threads(3);
       EXPECT_TRUE(equal_bits(fast, c.run(pass, false, Dtype::f32))) << describe(g, pass, false);
     }
+  }
+}
+
+/// No images, no voxels, no channels: nothing, or what a sum of nothing is.
+TEST(ConvByHand, OfNothing) {
+  const ConvGeometry some = geometry(1, 4, 8, {{2, 4, 4}}, cube(3), cube(1), cube(1));
+  for (int empty = 0; empty < 4; ++empty) {
+    ConvGeometry g = some;
+    (empty == 0 ? g.N : empty == 1 ? g.C : empty == 2 ? g.O : g.in[0]) = 0;
+    const auto results = [&](Dtype dtype) {
+      const Tensor x = Tensor::full(activations(g.N, g.in, g.C), 2, dtype), w = Tensor::full(weights(g), 3, dtype),
+                   dy = Tensor::full(activations(g.N, g.out, g.O), 1, dtype), b = Tensor::full({g.O}, 7, dtype);
+      Tensor y = Tensor::full(dy.shape(), -1, dtype), dx = Tensor::full(x.shape(), -1, dtype),
+             dw = Tensor::full(w.shape(), -1, dtype);
+      conv_forward(g, x, w, b, y);
+      conv_backward_data(g, w, dy, Tensor(), dx);
+      conv_backward_weight(g, x, dy, dw);
+      return std::vector<std::vector<double>>{y.to_doubles(), dx.to_doubles(), dw.to_doubles()};
+    };
+    EXPECT_EQ(results(Dtype::f32), results(Dtype::f64)) << empty;
   }
 }
 

@@ -54,6 +54,19 @@ Tensor by_definition(const Tensor& a, const Tensor& b, Metric metric) {
 }
 
 // All shapes around the block sizes of the fast kernels, and vectors as long as a patch of a volume.
+TEST(PairwiseDistance, OfNoPoints) {
+  for (const Dtype dtype : {Dtype::f32, Dtype::f64})
+    for (const auto& [n, m] : {std::pair(4, 0), {0, 4}}) {
+      Variable a = Variable::parameter(Tensor::full({1, n, 5}, 1, dtype)),
+               b = Variable::parameter(Tensor::full({1, m, 5}, 1, dtype));
+      Tape tape;
+      const Variable d = ops::pairwise_distance(a, b, Metric::squared_l2);
+      tape.backward(d, Tensor::full(d.shape(), 1, dtype));
+      EXPECT_EQ(a.grad().to_doubles(), std::vector<double>(std::size_t(5 * n), 0.0));
+      EXPECT_EQ(b.grad().to_doubles(), std::vector<double>(std::size_t(5 * m), 0.0));
+    }
+}
+
 TEST(PairwiseDistance, EveryShapeAgreesWithTheDefinition) {
   for (const Metric metric : {Metric::squared_l2, Metric::l1})
     for (const auto& [n, m, length] : std::vector<std::array<std::int64_t, 3>>{{1, 1, 1},

@@ -95,6 +95,17 @@ TEST(Updates, NothingChangesWhereClosed) {
     }
 }
 
+TEST(Updates, ACallThatThrewLeavesNothingForTheNext) {
+  const auto slot = [](double p, Dtype of_m) {
+    return ops::AdamSlot{Tensor::full({4}, p), Tensor::full({4}, 1), Tensor::zeros({4}, of_m), Tensor::zeros({4})};
+  };
+  const ops::AdamSlot good = slot(1, Dtype::f32), bad = slot(1, Dtype::f64), next = slot(1, Dtype::f32);
+  EXPECT_THROW(ops::backend(engine::Device::cpu()).adam({}, adam_rates(0.5, 1), {}, {good, bad}), engine::Error);
+  ops::backend(engine::Device::cpu()).adam({}, adam_rates(0.5, 1), {}, {next});
+  EXPECT_EQ(good.p.to_doubles(), std::vector<double>(4, 1.0));
+  EXPECT_NEAR(next.p.to_doubles()[0], 0.5, 1e-6);
+}
+
 TEST(Updates, ManySlotsOfAllSizesAndAnyNumberOfThreads) {
   const int before = engine::threads();
   const std::vector<std::int64_t> sizes{1, 16, 31, 4097, 100000, 0};

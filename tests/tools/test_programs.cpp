@@ -4,6 +4,7 @@
 
 #include "datasets/formats/nifti.h"
 #include "datasets/formats/png.h"
+#include "datasets/phantom.h"
 #include "layers/segmenter.h"
 #include "layers/weights.h"
 #include "tests/tools/tools_support.h"
@@ -12,6 +13,7 @@
 
 // The programs as a user meets them: exit codes, messages, files.
 using namespace sagcl;
+namespace fs = std::filesystem;
 using tests::box;
 using tests::contains;
 using tests::Folders;
@@ -191,6 +193,37 @@ TEST(Evaluate, MillimetresComeFromTheReference) {
   ASSERT_EQ(run("sagcl-eval", {"--pred", f("pred"), "--ref", f("ref"), "--json", f("mm.json"), "--unit", "mm"}).code, 0);
   ASSERT_EQ(run("sagcl-eval", {"--pred", f("pred"), "--ref", f("ref"), "--json", f("v.json")}).code, 0);
   EXPECT_DOUBLE_EQ(tools::read_evaluation(f("mm.json")).mean[0].hd95, 2 * tools::read_evaluation(f("v.json")).mean[0].hd95);
+}
+
+TEST(Evaluate, MillimetresAreNotMadeUp) {
+  Folders f;
+  for (const char* side : {"pred", "ref"}) {
+    fs::create_directories(f(side + std::string("3d")));
+    datasets::write_png(f(side) + "/a.png", plane(box({1, 16, 16}, {0, 3, 4}, {1, 9, 12})));
+    datasets::write_nifti(f(side + std::string("3d")) + "/a.nii.gz", box({4, 4, 8}, {1, 1, 1}, {3, 3, 3}),
+                          {});  // of an array
+  }
+  for (const char* kind : {"", "3d"}) {
+    const tests::Outcome o =
+        run("sagcl-eval", {"--pred", f("pred" + std::string(kind)), "--ref", f("ref" + std::string(kind)), "--unit", "mm"});
+    EXPECT_EQ(o.code, 65);
+    EXPECT_TRUE(contains(o.err, "case a: its files do not say how large a voxel is, so distances in mm are unknown"))
+        << o.err;
+  }
+}
+
+/// Masks of validation cases, as for choosing post-processing, of data that have a test part: no test mask is asked for.
+TEST(Evaluate, MasksOfValidationCasesDoNotCallForTheTest) {
+  Folders f;
+  datasets::write_phantoms(f("data"), {.extents = {{1, 32, 32}}, .seed = 3}, 4, 0, 2);
+  fs::copy_file(f("data") + "/labelsTr/phantom_003.nii.gz", f("pred") + "/phantom_003.nii.gz");
+  const tests::Outcome o =
+      run("sagcl-eval", {"--pred", f("pred"), "--ref", f("data"), "--choose-post-processing", f("post.json")});
+  EXPECT_EQ(o.code, 0) << o.err;
+  EXPECT_TRUE(contains(o.err, "none of its 2 test cases is predicted")) << o.err;
+  fs::copy_file(f("data") + "/labelsTs/phantom_004.nii.gz", f("pred") + "/phantom_004.nii.gz");
+  EXPECT_TRUE(
+      contains(run("sagcl-eval", {"--pred", f("pred"), "--ref", f("data")}).err, "no prediction for 1 of 2 test cases"));
 }
 
 TEST(Evaluate, NamesWhatIsMissingOrDoesNotMatch) {

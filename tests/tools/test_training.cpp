@@ -175,6 +175,12 @@ TEST_F(Training, starts_from_the_weights_of_a_run_or_of_pytorch) {
 }
 
 /// A V-Net that halves D twice takes crops of 12 planes, and its checkpoint knows it: masks, ONNX, resume.
+TEST_F(Training, without_test_cases_the_last_network_is_validated) {
+  ASSERT_EQ(shell(command("v", "--set data.test=0 --set data.validation=1", "supervised")), 0) << errors();
+  EXPECT_NE(errors().find("validation Dice of the student 0."), std::string::npos) << errors();
+  EXPECT_NE(engine::read_file(folder_ / "v/metrics.jsonl").find("\"validation\""), std::string::npos);
+}
+
 TEST_F(Training, an_axis_may_be_halved_less) {
   const std::string thin = "--set network.halvings=[2,4,4] --set train.patch=12,32,32 --set method.embedding=patch ";
   ASSERT_EQ(shell(command("run", thin + "--stop-after 6")), 130) << errors();

@@ -67,6 +67,14 @@ Tensor annotated_part(const Tensor& mask, const Tensor& reference) {
 
 }  // namespace
 
+void require_voxel_size(const Evaluation& e, const std::string& id, bool measured) {
+  engine::require<engine::DataError>(
+      measured || e.unit != "mm",
+      "case {}: its files do not say how large a voxel is, so distances in mm are unknown: take voxels (--unit voxel, in a "
+      "training evaluation.millimetres = false)",
+      id);
+}
+
 void add_case(Evaluation& e, const std::string& id, const Tensor& prediction, const Tensor& reference,
               const std::array<double, 3>& spacing) {
   engine::require(prediction.shape() == reference.shape(), "case {}: the prediction has extents {}, the reference {}", id,

@@ -42,6 +42,9 @@ struct Evaluation {
   std::vector<std::size_t> by_dice() const;  ///< all positions, worst first
 };
 
+/// DataError, with the remedy, where distances are in mm and the files of the case do not say how large a voxel is.
+void require_voxel_size(const Evaluation& evaluation, const std::string& id, bool measured);
+
 /// Compares class k = 1 .. K of two masks, u8 [D, H, W]; voxels that are datasets::not_annotated in the reference are
 /// background in both. `spacing` along D, H, W is used where evaluation.unit is "mm".
 /// ShapeError if the extents differ.

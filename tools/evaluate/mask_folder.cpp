@@ -33,6 +33,7 @@ MaskPairs match_dataset(const fs::path& predictions, const fs::path& folder, con
   auto files = image_files(predictions);
   MaskPairs masks{{}, data.classes, {}, data.labels};
   std::vector<std::string> no_prediction;
+  std::size_t of_test = 0;
   for (const auto* part : {&data.test, &data.validation, &data.cases})
     for (const datasets::Case& one : *part) {
       if (!one.has_label()) continue;
@@ -43,8 +44,12 @@ MaskPairs match_dataset(const fs::path& predictions, const fs::path& folder, con
       }
       masks.pairs.push_back({one.id, found->second, one.label, one.axes});
       files.erase(found);
+      of_test += part == &data.test;
     }
-  require<DataError>(no_prediction.empty(), "{}: no prediction for {} of {} test cases ({}); predict them",
+  if (of_test == 0 && !no_prediction.empty() && !masks.pairs.empty())
+    say(fmt::format("note: {} cases outside the test part of {} are compared; none of its {} test cases is predicted",
+                    masks.pairs.size(), folder.string(), data.test.size()));
+  require<DataError>(of_test == 0 || no_prediction.empty(), "{}: no prediction for {} of {} test cases ({}); predict them",
                      predictions.string(), no_prediction.size(), data.test.size(), some_of(no_prediction));
   require<DataError>(files.empty() && !masks.pairs.empty(),
                      "{}: {} predictions are of no labelled case of {}{}; give the folder of one run's masks",
@@ -168,7 +173,7 @@ LoadedPair load_pair(const MaskPairs& masks, const MaskPair& pair, std::int64_t 
     return label.classes;
   };
   return {classes_of(std::move(prediction), pair.prediction, masks.prediction, "--pred-map"),
-          classes_of(std::move(reference), pair.reference, masks.reference, "--map"), place.spacing};
+          classes_of(std::move(reference), pair.reference, masks.reference, "--map"), place.spacing, place.measured};
 }
 
 }  // namespace sagcl::tools

@@ -39,7 +39,7 @@ struct MaskRules {
 
 /// Pairs the masks of two folders by name. DataError that lists what has no partner and says what to do, MissingInput
 /// if a folder has no masks at all. `references` may be a data set in a known layout: then its labels of these names count,
-/// all of its test part or, without one, those that were predicted; its label rule and class names are used, unless a map
+/// all of its test part as soon as one of it was predicted; its label rule and class names are used, unless a map
 /// says otherwise.
 MaskPairs match_masks(const std::filesystem::path& predictions, const std::filesystem::path& references,
                       const MaskRules& rules);
@@ -54,10 +54,11 @@ std::int64_t count_classes(const MaskPairs& masks);
 void settle_rules(MaskPairs& masks, const MaskRules& rules, std::int64_t classes);
 
 /// Two masks of one place, u8 [D, H, W] with classes below `classes` (the reference's may be not_annotated), and the voxel
-/// size of the reference along D, H, W.
+/// size of the reference along D, H, W, if its file says it.
 struct LoadedPair {
   Tensor prediction, reference;
   std::array<double, 3> spacing = {1, 1, 1};
+  bool measured = false;
 };
 
 /// Reads and checks a pair. DataError if extents differ, the masks lie elsewhere in the patient, or values are not classes;

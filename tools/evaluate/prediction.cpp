@@ -109,7 +109,7 @@ CasePrediction predict_case(Ensemble& ensemble, const datasets::Case& one, datas
   const engine::Shape shape = image.voxels.shape();
   const datasets::Geometry geometry = image.geometry;
   const std::int64_t classes = std::int64_t(ensemble.first().classes.size());
-  const bool plane = !geometry.measured && shape[0] == 1;
+  const bool plane = !geometry.measured && geometry.nifti_header.empty() && shape[0] == 1;
   std::optional<datasets::PlaneFile> probabilities;
   if (files.probabilities) {
     make_folder(files.folder / "probabilities");

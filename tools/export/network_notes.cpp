@@ -11,9 +11,11 @@ std::string rule_of(const datasets::Normalisation& how) {
   switch (how.rule) {
     case datasets::Normalisation::none: return "x";
     case datasets::Normalisation::z_score:
-      return "(x - mean) / (deviation + 1e-8), of each image and channel, deviation over n";
+      return "(x - mean) / (deviation + 1e-8), of each channel of the whole image or volume, before it is resampled; "
+             "deviation over n";
     case datasets::Normalisation::unit: return "x / white, white being 255, or 65535 in images of 16 bits";
-    case datasets::Normalisation::min_max: return "(x - min) / (max - min), of each image and channel";
+    case datasets::Normalisation::min_max:
+      return "(x - min) / (max - min), of each channel of the whole image or volume, before it is resampled";
     case datasets::Normalisation::window:
       return fmt::format("(min(max(x, {}), {}) - {}) / {}", how.low, how.high, how.mean, how.deviation);
   }

@@ -43,6 +43,15 @@ bool has_sides(const std::vector<std::string>& classes) {
   return named("left") && named("right");
 }
 
+/// The axis W, H or D that leads from one side of the patient to the other; 0 where a network of planes does not see it or
+/// the images do not agree. Images that do not say how they lie are taken to lie as usual.
+char side_to_side(const DataFacts& f, bool flat) {
+  const std::string code = f.orientations.common();
+  if (code.empty()) return f.orientations.differ() ? '\0' : 'W';
+  const std::size_t axis = code.find_first_of("LR");
+  return axis == 2 && flat ? '\0' : "WHD"[axis];
+}
+
 /// Why the values should be Hounsfield units or such; empty: they should not. Several channels would need a window each.
 std::string why_hounsfield(const DataFacts& f) {
   if (f.channels != 1) return "";
@@ -227,12 +236,15 @@ std::vector<PlanLine> plan_of_data(const DataFacts& f, PatchSize size, std::int6
   line("train.learning_rate", "1e-3", "ten times that of the long recipes, for few steps");
   line("train.poly_power", "0.9", "falls to 0 at the end");
   const bool sides = has_sides(f.classes), placeless = grid.flat && !f.measured;
+  const char side = side_to_side(f, grid.flat);
   std::vector<std::string> flips;
-  if (!sides) flips = placeless ? std::vector<std::string>{"\"H\"", "\"W\""} : std::vector<std::string>{"\"W\""};
+  if (!sides && placeless) flips = {"\"H\"", "\"W\""};
+  else if (!sides && side) flips = {fmt::format("\"{}\"", side)};
   line("augment.flip", list(flips),
-       sides              ? "a mirror would exchange the left and the right class"
-       : flips.size() > 1 ? "images without a place in the patient: no direction is known to matter"
-                          : "left and right; up, down, front and back look different in a patient");
+       sides       ? "a mirror would exchange the left and the right class"
+       : placeless ? "images without a place in the patient: no direction is known to matter"
+       : !side     ? "no axis that can be mirrored is known to lead from left to right in all images"
+                   : "left and right; up, down, front and back look different in a patient");
   const bool quarters = placeless && patch[1] == patch[2];
   line("augment.rotate", quarters ? "true" : "false", "quarter turns: for images without an up and down alone");
   if (quarters) {

@@ -47,6 +47,7 @@ int evaluate(const Options& o) {
     tools::Progress progress({.label = "compare", .total = std::int64_t(masks.pairs.size())});
     for (const auto& pair : masks.pairs) {
       const tools::LoadedPair both = tools::load_pair(masks, pair, classes);
+      tools::require_voxel_size(result, pair.id, both.measured);
       tools::add_case(result, pair.id, both.prediction, both.reference, both.spacing);
       if (!o.choose.empty()) choice.add(both.prediction, both.reference);
       progress.update(std::int64_t(result.cases.size()));

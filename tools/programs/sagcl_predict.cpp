@@ -152,7 +152,9 @@ void settle_existing(const Options& o, const tools::ResultFiles& files, const to
                                         : "--device cpu needs less");
 }
 
+/// "none" changes nothing, so it is what a choice of post-processing needs.
 tools::PostProcessing post_processing(const Options& o, const tools::TrainedNetwork& trained) {
+  if (o.post_processing == "none") return {};
   tools::require_file(o.post_processing, "--post-processing");
   tools::PostProcessing p = tools::read_post_processing(o.post_processing);
   const std::vector<std::string> names(trained.classes.begin() + 1, trained.classes.end());
@@ -322,7 +324,7 @@ int main(int argc, char** argv) {
                  "augment.flip; none (default: the run's evaluation.mirror)")
       ->type_name("AXES");
   app.add_option("--post-processing", o.post_processing,
-                 "what sagcl-eval --choose-post-processing wrote, instead of evaluation.largest_component")
+                 "what sagcl-eval --choose-post-processing wrote, or none, instead of evaluation.largest_component")
       ->type_name("FILE");
   app.add_option("--device", o.device, "auto, cpu, cuda or cuda:N")->capture_default_str();
   app.add_option("--precision", o.precision, "of convolutions: auto (a GPU: tf32, the CPU: fp32), fp32, tf32 or bf16")

@@ -50,7 +50,7 @@ std::string recipe(const datasets::Dataset& data, const RunSettings& s) {
   std::string rule = fmt::format("threshold {} instances {} ignored {}", data.labels.threshold, data.labels.instances,
                                  data.labels.ignored.value_or(-1));
   for (const auto& [stored, k] : data.labels.map) rule += fmt::format(" {}:{}", stored, k);
-  return fmt::format("sagcl case 1; normalise {} {}; spacing {}; resize {} {}; channels {}; classes {}; labels {}",
+  return fmt::format("sagcl case 2; normalise {} {}; spacing {}; resize {} {}; channels {}; classes {}; labels {}",
                      s.data.normalise, fmt::join(s.data.window, " "), fmt::join(s.data.spacing, " "), s.data.resize,
                      s.data.resize_order, data.channels, data.n_classes(), rule);
 }
@@ -92,6 +92,11 @@ void CaseReader::require_room(std::size_t bytes) const {
 
 Sample CaseReader::made(const std::string& id, bool with_label) const {
   Sample sample = std::move(datasets::load_samples(data_, {id}, normalisation_, with_label).front());
+  const bool resampled = std::any_of(s_.data.spacing.begin(), s_.data.spacing.end(), [](double mm) { return mm > 0; });
+  require<engine::DataError>(!resampled || sample.geometry.measured,
+                             "case {}: its files do not say how large a voxel is, so it cannot be brought to data.spacing = "
+                             "[{}] mm; leave data.spacing out, or convert the images to NIfTI with their voxel sizes",
+                             id, fmt::join(s_.data.spacing, ", "));
   sample.image = semiagcl::resized_image(sample.image, s_.data, sample.geometry.spacing);
   if (sample.label.defined()) sample.label = semiagcl::resized_label(sample.label, s_.data, sample.geometry.spacing);
   return sample;

@@ -122,6 +122,7 @@ Trial try_evaluation(Sample sample, const RunSettings& s, const HeldOut& held_ou
     sample = trial_part(std::move(sample), s, network.flat());
     Trial trial{sample, held_out.predict(network, sample)};
     Evaluation evaluation = held_out.evaluation();
+    require_voxel_size(evaluation, sample.id, sample.geometry.measured);
     add_case(evaluation, sample.id, trial.prediction, sample.label, sample.geometry.spacing);
     summarise(evaluation);
     return trial;

@@ -152,7 +152,7 @@ void RunWriter::checkpoint(std::int64_t step, const engine::TensorFile& content)
 std::filesystem::path RunWriter::prediction(const datasets::Sample& sample, const engine::Tensor& mask,
                                             const datasets::Dataset& dataset) {
   const std::string base = (folder_ / "predictions" / sample.id).string();
-  if (sample.geometry.measured || mask.shape()[0] > 1) {
+  if (sample.geometry.measured || !sample.geometry.nifti_header.empty() || mask.shape()[0] > 1) {
     datasets::write_nifti(base + ".nii.gz", mask, sample.geometry);
     return base + ".nii.gz";
   }

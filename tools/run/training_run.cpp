@@ -255,12 +255,15 @@ std::vector<ValidationPoint> TrainingSession::measure(const std::string& cases, 
   return points;
 }
 
-/// Predictions and figures on the test cases, and Dice of both networks on them and on validation cases; false if a signal
-/// came.
+/// Dice of both networks on the validation cases; then predictions and figures on the test cases; false if a signal came.
 bool TrainingSession::finish() {
   const auto& ids = data_.split.test;
+  for (const ValidationPoint& p : measure("validation", data_.split.validation))
+    say(fmt::format("validation Dice of the {} {:.4f}", p.network, p.dice));
+  if (stop_signal()) return false;
   if (ids.empty()) {
-    say("no test cases were set aside (data.test = 0), so nothing is evaluated");
+    say(fmt::format("no test cases were set aside (data.test = {}){}", options_.settings.data.test,
+                    data_.split.validation.empty() ? ", nor any for validation: nothing is evaluated" : ""));
     return true;
   }
   Evaluation evaluation = held_out_.evaluation();
@@ -268,6 +271,7 @@ bool TrainingSession::finish() {
   std::int64_t done = 0;
   const bool whole = held_out_.run(trainer_.evaluated(), ids, [&](const Sample& sample, const Tensor& prediction) {
     writer_->prediction(sample, prediction, data_.dataset);
+    require_voxel_size(evaluation, sample.id, sample.geometry.measured);
     add_case(evaluation, sample.id, prediction, sample.label, sample.geometry.spacing);
     progress.update(++done);
   });
@@ -275,7 +279,6 @@ bool TrainingSession::finish() {
   if (!whole) return false;
   summarise(evaluation);
   write_evaluation(options_.out / "evaluation.json", evaluation);
-  measure("validation", data_.split.validation);
   measure("test", ids);
   fmt::print("{}", to_text(evaluation));
   std::fflush(stdout);

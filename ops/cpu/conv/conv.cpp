@@ -126,8 +126,21 @@ void backward_weight(const ConvGeometry& g, const float* x, const float* dy, flo
 
 }  // namespace
 
+namespace {
+
+bool any_empty(const Tensor& a, const Tensor& b) { return a.size() == 0 || b.size() == 0; }
+
+/// The result of a sum of no terms: the bias, or 0.
+void fill_with_bias(const Tensor& b, Tensor& y) {
+  const std::int64_t channels = y.shape()[4];
+  for (std::int64_t i = 0; i < y.size(); ++i) y.data<float>()[i] = b.defined() ? b.data<float>()[i % channels] : 0;
+}
+
+}  // namespace
+
 void CpuBackend::conv_forward(const ConvGeometry& g, const Tensor& x, const Tensor& w, const Tensor& b, Tensor& y) {
   if (!by_definition(x)) {
+    if (any_empty(x, w)) return fill_with_bias(b, y);
     if (path() == Path::onednn)
       return onednn_forward(g, x.data<float>(), w.data<float>(), data_or_null<float>(b), y.data<float>());
     return forward(simplified(g), x.data<float>(), w.data<float>(), data_or_null<float>(b), y.data<float>());
@@ -140,6 +153,7 @@ void CpuBackend::conv_forward(const ConvGeometry& g, const Tensor& x, const Tens
 
 void CpuBackend::conv_backward_data(const ConvGeometry& g, const Tensor& w, const Tensor& dy, const Tensor& b, Tensor& dx) {
   if (!by_definition(dy)) {
+    if (any_empty(dy, w)) return fill_with_bias(b, dx);
     if (path() == Path::onednn)
       return onednn_backward_data(g, w.data<float>(), dy.data<float>(), data_or_null<float>(b), dx.data<float>());
     const ConvGeometry s = simplified(g);
@@ -154,6 +168,7 @@ void CpuBackend::conv_backward_data(const ConvGeometry& g, const Tensor& w, cons
 
 void CpuBackend::conv_backward_weight(const ConvGeometry& g, const Tensor& x, const Tensor& dy, Tensor& dw) {
   if (!by_definition(x)) {
+    if (any_empty(x, dy)) return fill_with_bias({}, dw);
     if (path() == Path::onednn) return onednn_backward_weight(g, x.data<float>(), dy.data<float>(), dw.data<float>());
     return backward_weight(simplified(g), x.data<float>(), dy.data<float>(), dw.data<float>());
   }

@@ -74,7 +74,7 @@ void compute(const Pass& t, const WinogradColumn& c, float* scratch) {
       in.image = t.source + (c.image * p.source_planes + ready) * in.height * in.width * C;
       for (std::int64_t r = 0; r < c.rows; ++r) {
         in.row = (c.row0 + r) * p.m + phase.source_first[1];
-        in.transformed = scratch + (ready + p.depth) % p.slots * slot_floats + r * p.tile_columns * C;
+        in.transformed = scratch + (ready - p.first) % p.slots * slot_floats + r * p.tile_columns * C;
         p.transforms->input(in);
       }
     }
@@ -84,7 +84,7 @@ void compute(const Pass& t, const WinogradColumn& c, float* scratch) {
         for (std::int64_t tap = 0; tap < p.depth; ++tap) {
           const std::int64_t s = q + p.first + tap;
           if (s < 0 || s >= p.source_planes) continue;
-          const float* a = scratch + (s + p.depth) % p.slots * slot_floats + component * p.component_in;
+          const float* a = scratch + (s - p.first) % p.slots * slot_floats + component * p.component_in;
           // The rows of the next plane to be transformed are fetched meanwhile, a part with every component.
           const float* next =
               t.source + (((c.image * p.source_planes + std::min(ready + q - plane, p.source_planes - 1)) * in.height +

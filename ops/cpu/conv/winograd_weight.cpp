@@ -63,7 +63,7 @@ void add_column(const Pass& t, const WinogradColumn& c, float* sums, float* scra
   const WinogradPlan& p = t.p;
   const ConvGeometry& g = t.g;
   float* const gradients = scratch + p.slots * t.slot_floats();
-  const auto slot = [&](std::int64_t plane) { return scratch + (plane + p.depth) % p.slots * t.slot_floats(); };
+  const auto slot = [&](std::int64_t plane) { return scratch + (plane - p.first) % p.slots * t.slot_floats(); };
   const std::int64_t part = c.rows * p.m * g.out[2] * g.C / p.components, first_pixel = c.row0 * p.m * g.in[2];
   std::int64_t ready = c.plane0 + p.first;
   for (std::int64_t plane = c.plane0; plane < c.plane1; plane += p.step) {

@@ -1,5 +1,6 @@
 #include "tools/plan/plan.h"
 
+#include "datasets/orientation.h"
 #include "datasets/phantom.h"
 #include "tests/tools/tools_support.h"
 #include "tools/plan/fit.h"
@@ -178,6 +179,25 @@ TEST(Plan, VoxelsOfDifferentSizesAreBroughtToTheirMedian) {
   EXPECT_EQ(value(plan(f), "data.spacing"), "[2, 1, 1]");
   f.measured = false;  // nobody knows
   EXPECT_EQ(value(plan(f), "data.spacing"), "");
+}
+
+/// The mirror is between left and right, whichever axis that is.
+TEST(Plan, MirrorsTheSidesOfThePatient) {
+  const auto flip = [](const std::vector<std::string>& codes) {
+    tools::DataFacts f = volumes();
+    for (const std::string& code : codes) {
+      engine::Tensor voxels = engine::Tensor::zeros({2, 2, 2});
+      datasets::Geometry g;
+      g.placed = true;
+      (void)datasets::reoriented(voxels, g, code);
+      f.orientations.add("case of " + code, g);
+    }
+    return value(plan(f), "augment.flip");
+  };
+  EXPECT_EQ(flip({"LPS"}), "[\"W\"]");
+  EXPECT_EQ(flip({"ARS"}), "[\"H\"]");
+  EXPECT_EQ(flip({"PIR"}), "[\"D\"]");
+  EXPECT_EQ(flip({"RAS", "PIR"}), "[]");
 }
 
 TEST(Plan, WhatTheImagesAndNamesSay) {
