@@ -86,7 +86,8 @@ GradcheckResult gradcheck(const std::function<Variable(const std::vector<Variabl
                                                                   : std::vector<double>(std::size_t(inputs[k].size()), 0.0);
     const std::vector<double> at = inputs[k].to_doubles();
     double scale = 1e-3;
-    for (double g : analytic) scale = std::max(scale, std::abs(g));
+    for (double g : analytic)
+      if (std::isfinite(g)) scale = std::max(scale, std::abs(g));
     const std::int64_t n = inputs[k].size(), probes = std::min(n, options.most_elements);
     for (std::int64_t j = 0; j < probes; ++j) {
       const std::size_t e = std::size_t(j * n / probes);
@@ -100,8 +101,9 @@ GradcheckResult gradcheck(const std::function<Variable(const std::vector<Variabl
       double numeric = five_points(value_at, at[e], step), error = std::abs(analytic[e] - numeric) / scale;
       if (!(error <= options.tolerance) && is_kink(value_at, at[e], step, analytic[e], options.tolerance * scale))
         ++result.kinks, numeric = analytic[e], error = 0;
+      if (!std::isfinite(error)) error = std::numeric_limits<double>::infinity();  // a NaN must not be forgotten
       ++result.elements;
-      if (!(error <= result.worst)) {
+      if (error > result.worst) {
         result.worst = error, result.input = int(k), result.element = std::int64_t(e), result.at = at[e];
         result.analytic = analytic[e], result.numeric = numeric;
       }

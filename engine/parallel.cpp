@@ -1,11 +1,16 @@
 #include "engine/parallel.h"
 
+#include <fmt/format.h>
+
 #include <atomic>
 #include <condition_variable>
+#include <cstdio>
 #include <exception>
 #include <memory>
 #include <mutex>
+#include <system_error>
 #include <thread>
+#include <vector>
 
 #include "engine/error.h"
 
@@ -47,12 +52,28 @@ struct Job {
   }
 };
 
-/// Threads that sleep until there is a job, after a short spin. Never joined: they hold nothing and end with the process.
+/// Threads that sleep until there is a job, after a short spin.
 class Pool {
  public:
+  /// With as many threads as the system starts, if it starts one: the results do not depend on their number.
   explicit Pool(int workers) {
-    for (int i = 0; i < workers; ++i) std::thread([this] { serve(); }).detach();
+    for (int i = 0; i < workers; ++i) try {
+        threads_.emplace_back([this] { serve(); });
+      } catch (const std::system_error&) {
+        if (i == 0) throw;
+        fmt::print(stderr, "sagcl: the system starts {} of {} threads; the work goes on with these\n", i + 1, workers + 1);
+        return;
+      }
   }
+  ~Pool() {
+    {
+      std::lock_guard lock(mutex_);
+      ended_ = true, ++generation_;
+    }
+    wake_.notify_all();
+    for (std::thread& t : threads_) t.join();
+  }
+  Pool(const Pool&) = delete;
 
   void run(std::int64_t parts, const std::function<void(std::int64_t)>& part) {
     auto job = std::make_shared<Job>();
@@ -81,6 +102,7 @@ class Pool {
       {
         std::unique_lock lock(mutex_);
         wake_.wait(lock, [&] { return generation_.load() != seen; });
+        if (ended_) return;
         seen = generation_;
         job = job_;
       }
@@ -92,6 +114,8 @@ class Pool {
   std::condition_variable wake_;
   std::shared_ptr<Job> job_;
   std::atomic<std::uint64_t> generation_{0};
+  bool ended_ = false;
+  std::vector<std::thread> threads_;
 };
 
 std::atomic<int>& setting() {
@@ -99,13 +123,24 @@ std::atomic<int>& setting() {
   return n;
 }
 
+const std::thread::id first_thread = std::this_thread::get_id();
+
+/// A thread's pool ends with it. That of the first thread is left alone: it ends with the process, whose way out is not to
+/// wait for anybody.
+struct OwnPool {
+  std::unique_ptr<Pool> pool;
+  int workers = -1;
+  ~OwnPool() {
+    if (std::this_thread::get_id() == first_thread) (void)pool.release();
+  }
+};
+
 /// One pool for each caller that works in parallel: the training thread and the one that prepares batches do not wait for
-/// each other. Pools live as long as the process.
+/// each other.
 Pool& pool(int workers) {
-  thread_local Pool* mine = nullptr;
-  thread_local int size = -1;
-  if (size != workers) mine = new Pool(workers), size = workers;
-  return *mine;
+  thread_local OwnPool mine;
+  if (mine.workers != workers) mine.pool = std::make_unique<Pool>(workers), mine.workers = workers;
+  return *mine.pool;
 }
 
 }  // namespace

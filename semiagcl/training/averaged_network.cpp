@@ -27,6 +27,7 @@ void AveragedNetwork::begin(layers::Segmenter& student) {
 
 AveragedNetwork::Output AveragedNetwork::predict(const Tensor& weak, engine::Generator& random, layers::Stages* stages) {
   const autograd::NoGrad no_grad;
+  const autograd::Scope scope("teacher");
   const layers::Pass pass{.training = true, .dropout = dropout_, .random = &random, .stages = stages};
   const layers::Segmentation out = network_->forward(Variable(weak), pass);
   const Output seen{ops::softmax(out.logits).value(), out.bottleneck.value()};
@@ -37,6 +38,7 @@ AveragedNetwork::Output AveragedNetwork::predict(const Tensor& weak, engine::Gen
 
 Tensor AveragedNetwork::sample(const Tensor& weak, engine::Generator& random, layers::Stages* stages) {
   const autograd::NoGrad no_grad;
+  const autograd::Scope scope("teacher");
   const layers::Pass pass{.training = true, .update_statistics = false, .random = &random, .stages = stages};
   return ops::softmax(network_->forward(Variable(weak), pass).logits).value();
 }

@@ -96,7 +96,10 @@ class FirstNonFinite final : public autograd::Observer {
       text += fmt::format("voxel ({}, {}, {}) of {}x{}x{} in the crop of ", row / shape[2], row % shape[2], voxel % shape[3],
                           shape[1], shape[2], shape[3]);
     }
-    return text + "case " + batch_.ids[std::size_t(sample)];
+    text += "case " + batch_.ids[std::size_t(sample)];
+    if (shape[0] == labelled && labelled == all - labelled && labelled != all)
+      text += fmt::format(", or {} if these are the unlabelled samples", batch_.ids[std::size_t(sample + labelled)]);
+    return text;
   }
 
   const datasets::Batch& batch_;

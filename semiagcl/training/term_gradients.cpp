@@ -36,7 +36,7 @@ double TermGradients::Layer::joint_norm(std::size_t n) const {
   double sum = 0;
   for (std::size_t a = 0; a < n; ++a)
     for (std::size_t b = 0; b < n; ++b) sum += product(a, b);
-  return std::sqrt(std::max(0.0, sum));
+  return sum < 0 ? 0 : std::sqrt(sum);  // NaN stays
 }
 
 double TermGradients::Layer::cosine(std::size_t a, std::size_t b) const {

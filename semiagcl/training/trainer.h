@@ -70,7 +70,8 @@ class Trainer {
 
   /// Of every trained parameter, how the gradient of that step's loss, or shard's, compares with difference quotients, all
   /// in f64: the trainer converts itself for it, and can do nothing else afterwards.
-  std::vector<CheckedParameter> check_gradients(const autograd::GradcheckOptions& options);
+  std::vector<CheckedParameter> check_gradients(const autograd::GradcheckOptions& options,
+                                                const std::function<bool(const std::string& parameter)>& wanted);
 
   /// What the steps since the last call did; waits for the device. Where a loss was not finite, this, advance() or
   /// checkpoint(), whichever looks first, throws engine::NonFiniteError naming the operation that first produced NaN or

@@ -51,7 +51,8 @@ TensorWatch Trainer::watch(const std::vector<std::string>& patterns) {
   return all;
 }
 
-std::vector<CheckedParameter> Trainer::check_gradients(const autograd::GradcheckOptions& options) {
+std::vector<CheckedParameter> Trainer::check_gradients(const autograd::GradcheckOptions& options,
+                                                       const std::function<bool(const std::string& parameter)>& wanted) {
   std::vector<CheckedParameter> all;
   if (finished()) begin_phase();
   for (const auto& [name, module] : modules()) layers::convert_to(*module, engine::Dtype::f64);
@@ -59,7 +60,7 @@ std::vector<CheckedParameter> Trainer::check_gradients(const autograd::Gradcheck
   look([&](datasets::Batch batch, const auto& random, const auto& restore) {
     for (Tensor datasets::Batch::*part : {&datasets::Batch::weak, &datasets::Batch::strong, &datasets::Batch::distance})
       if (Tensor& t = batch.*part; t.defined()) t = t.to(engine::Dtype::f64);
-    all = work_->check_gradients(batch, random, options, restore);
+    all = work_->check_gradients(batch, random, options, wanted, restore);
   });
   return all;
 }

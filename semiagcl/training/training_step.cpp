@@ -135,9 +135,11 @@ layers::NamedGradients TrainingStep::observe(const datasets::Batch& shard, const
 
 std::vector<CheckedParameter> TrainingStep::check_gradients(const datasets::Batch& shard, const engine::Generator& random,
                                                             const autograd::GradcheckOptions& options,
+                                                            const std::function<bool(const std::string& parameter)>& wanted,
                                                             const std::function<void()>& restore) {
   std::vector<CheckedParameter> all;
   for (const auto& [name, p] : optimisers_.parameters()) {
+    if (!wanted(name)) continue;
     const Variable own = *p;
     const auto loss = [&, p = p](const std::vector<Variable>& moved) {
       *p = moved[0];

@@ -62,10 +62,11 @@ class TrainingStep {
   layers::NamedGradients observe(const datasets::Batch& shard, const engine::Generator& random,
                                  autograd::Observer& observer);
 
-  /// Of every parameter, how its gradient by the tape compares with difference quotients of the loss. Everything must be in
-  /// f64. Running statistics move, which `restore` is to put back behind each forward pass.
+  /// Of every parameter that is wanted, how its gradient by the tape compares with difference quotients of the loss.
+  /// Everything must be in f64. Running statistics move, which `restore` is to put back behind each forward pass.
   std::vector<CheckedParameter> check_gradients(const datasets::Batch& shard, const engine::Generator& random,
                                                 const autograd::GradcheckOptions& options,
+                                                const std::function<bool(const std::string& parameter)>& wanted,
                                                 const std::function<void()>& restore);
 
   // --- where a loss was not finite ------------------------------------------------------------------------------------

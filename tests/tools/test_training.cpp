@@ -210,6 +210,15 @@ TEST_F(Training, the_precision_is_recorded_and_stays) {
   EXPECT_NE(errors().find("train.precision: \"fp32\" | \"bf16\""), std::string::npos) << errors();
 }
 
+TEST_F(Training, files_beside_the_checkpoints_are_left_alone) {
+  ASSERT_EQ(shell(command("kept", "--stop-after 4 ")), 130) << errors();
+  const path folder = folder_ / "kept/checkpoints", own = folder / "student-best.safetensors";
+  std::filesystem::copy_file(folder / "step-0000002.safetensors", own);
+  ASSERT_EQ(shell(command("kept", "--resume")), 0) << errors();
+  EXPECT_NE(errors().find("step-0000004.safetensors at step 4"), std::string::npos) << errors();
+  EXPECT_TRUE(std::filesystem::exists(own));
+}
+
 TEST_F(Training, a_broken_newest_checkpoint_gives_way_to_the_one_before) {
   ASSERT_EQ(shell(command("parts", "--stop-after 5")), 130) << errors();
   const path newest = folder_ / "parts/checkpoints/step-0000005.safetensors";

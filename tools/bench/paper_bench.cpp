@@ -25,7 +25,8 @@ namespace {
 
 bool is_over(const PlannedRun& run) {
   const std::string state = read_status(run.folder).state;
-  return state == "finished" || state == "failed";
+  return state == "failed" ||
+         (state == "finished" && fs::exists(run.folder / "split.json") && missing_results(run.folder).empty());
 }
 
 /// The settings that sagcl-train makes of a run's command: the preset, the flags, then every --set.
@@ -121,6 +122,8 @@ void PaperSession::take_folder(std::size_t index) {
 std::int64_t PaperSession::take_what_is_there() {
   std::int64_t there = 0, known = 0;
   const RunOutcomes elsewhere = read_outcomes(bench_.known);
+  if (const fs::path records = bench_.out / "runs.jsonl"; fs::exists(records))
+    (void)read_outcomes({records});  // or it fails now
   for (std::size_t i = 0; i < plan_.runs.size(); ++i) {
     if (is_over(plan_.runs[i])) take_folder(i), ++there;
     else if (const auto found = elsewhere.find(key(i)); found != elsewhere.end())
@@ -186,7 +189,7 @@ void PaperSession::write() const {
   const fs::path records = bench_.out / "runs.jsonl";
   RunOutcomes over = fs::exists(records) ? read_outcomes({records}) : RunOutcomes();  // of rows not asked for now, too
   for (std::size_t i = 0; i < results_.size(); ++i)
-    if (results_[i]) over[key(i)] = *results_[i];
+    if (results_[i] && (results_[i]->figures || !over.count(key(i)))) over[key(i)] = *results_[i];
   engine::write_file_atomically(records, to_lines(over));
 }
 

@@ -50,7 +50,7 @@ std::string printed_cells(const TableHead& head, const RowResult& r) {
 
 std::string figure_rows(const TableHead& head, const std::vector<RowResult>& results) {
   std::string text = fmt::format(
-      "Mean ± standard deviation over seeds; Dice and Jaccard in per cent, distances in {}s; last iteration, mean over\n"
+      "Mean ± standard deviation over seeds; Dice and Jaccard in per cent, distances in {}; last iteration, mean over\n"
       "foreground classes and test cases. *difference*: Dice minus that of supervised training with copy-paste, of the "
       "same\n"
       "seeds. *gap recovered*: (method − supervised) / (all labels − supervised), supervised training being the better of "
@@ -64,7 +64,7 @@ std::string figure_rows(const TableHead& head, const std::vector<RowResult>& res
       "| "
       "Jaccard | HD95 | ASD |\n"
       "|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|\n",
-      head.unit);
+      head.unit == "mm" ? "mm" : "voxels");
   for (const RowResult& r : results) {
     const std::vector<double> dice = column(r, &Figures::dice), jaccard = column(r, &Figures::jaccard);
     const std::string impossible = !dice.empty() && !jaccard_fits_dice(mean(dice), mean(jaccard)) ? " (!)" : "";

@@ -103,9 +103,9 @@ datasets::Image read_case(const Ensemble& ensemble, const datasets::Case& one, s
   return image;
 }
 
-CasePrediction predict_case(Ensemble& ensemble, const datasets::Case& one, datasets::Image image, engine::Device device,
-                            const ResultFiles& files, const PredictionExtras& extras,
-                            const std::function<void(std::int64_t done, std::int64_t total)>& progress) {
+std::filesystem::path predict_case(Ensemble& ensemble, const datasets::Case& one, datasets::Image image,
+                                   engine::Device device, const ResultFiles& files, const PredictionExtras& extras,
+                                   const std::function<void(std::int64_t done, std::int64_t total)>& progress) {
   const engine::Shape shape = image.voxels.shape();
   const datasets::Geometry geometry = image.geometry;
   const std::int64_t classes = std::int64_t(ensemble.first().classes.size());
@@ -126,9 +126,10 @@ CasePrediction predict_case(Ensemble& ensemble, const datasets::Case& one, datas
   if (extras.post_processing) mask = extras.post_processing->apply(std::move(mask));
   else if (ensemble.first().settings.evaluation.largest_component)
     mask = semiagcl::largest_components(std::move(mask), classes);
+  if (extras.expected_dice) extras.expected_dice(one, dice.per_class());
   if (probabilities) probabilities->commit();
   write_mask(files.mask(one.id, plane), mask, geometry, plane);
-  return {files.mask(one.id, plane), extras.expected_dice ? dice.per_class() : std::vector<double>()};
+  return files.mask(one.id, plane);
 }
 
 }  // namespace sagcl::tools

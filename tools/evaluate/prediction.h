@@ -30,7 +30,8 @@ struct ResultFiles {
 
 /// What is asked for beside masks and probabilities.
 struct PredictionExtras {
-  bool expected_dice = false;
+  /// Called before the mask is written, with ExpectedDice::per_class; empty: that is not worked out.
+  std::function<void(const datasets::Case& one, const std::vector<double>& per_class)> expected_dice = {};
   std::optional<PostProcessing> post_processing;  ///< instead of the runs' evaluation.largest_component
 };
 
@@ -41,16 +42,11 @@ std::vector<std::string> notes_on_prediction(const semiagcl::RunSettings& settin
 /// Reads a case as the file has it. DataError as datasets::load_image, and for a plane where the networks segment volumes.
 datasets::Image read_case(const Ensemble& ensemble, const datasets::Case& one, std::optional<float> replace_nan);
 
-struct CasePrediction {
-  std::filesystem::path mask;         ///< its file
-  std::vector<double> expected_dice;  ///< as ExpectedDice::per_class; empty unless it was asked for
-};
-
-/// Segments an image of read_case and writes the mask, and the class probabilities where they are asked for: f32,
-/// uncompressed, some planes at a time, as they were before components were chosen. The mask comes last.
+/// Segments an image of read_case and writes the mask, whose file is returned, and the class probabilities where they are
+/// asked for: f32, uncompressed, some planes at a time, as they were before components were chosen. The mask comes last.
 /// `progress` hears how much is done and may throw to stop: then nothing was written. DataError as Ensemble::predict.
-CasePrediction predict_case(Ensemble& ensemble, const datasets::Case& one, datasets::Image image, engine::Device device,
-                            const ResultFiles& files, const PredictionExtras& extras,
-                            const std::function<void(std::int64_t done, std::int64_t total)>& progress = {});
+std::filesystem::path predict_case(Ensemble& ensemble, const datasets::Case& one, datasets::Image image,
+                                   engine::Device device, const ResultFiles& files, const PredictionExtras& extras,
+                                   const std::function<void(std::int64_t done, std::int64_t total)>& progress = {});
 
 }  // namespace sagcl::tools

@@ -111,6 +111,7 @@ class Report {
   void hashes(const RunRecord& x, const RunRecord& y) {
     if (x.hashes.empty() || y.hashes.empty()) return;
     std::size_t both = 0;
+    std::int64_t last_equal = 0;  // before step 1 both have the same weights, or the batches differ, too
     for (const HashPoint& p : x.hashes) {
       const auto q = std::find_if(y.hashes.begin(), y.hashes.end(), [&](const HashPoint& o) { return o.step == p.step; });
       if (q == y.hashes.end()) continue;
@@ -120,10 +121,18 @@ class Report {
         const auto found = std::find_if(q->hashes.begin(), q->hashes.end(), [&](const auto& h) { return h.first == name; });
         if (found == q->hashes.end() || found->second != hash) other.push_back(name);
       }
-      if (other.empty()) continue;
+      if (other.empty()) {
+        last_equal = p.step;
+        continue;
+      }
       made.equal = false;
       json["hashes"] = {{"step", p.step}, {"differ", other}};
       const std::string& first = other.front();
+      if (last_equal != p.step - 1 && !first.starts_with("batch"))
+        return say(
+            fmt::format("Hashes: of the steps that both wrote down, {} is the first where {} of {} tensors differ: {}. "
+                        "It began at some step from {} on; debug.hashes = 1 from there says what.",
+                        p.step, other.size(), p.hashes.size(), datasets::some_of(other), last_equal + 1));
       const char* why = first.starts_with("batch")      ? "the data, their augmentation or the seed"
                         : first.starts_with("gradient") ? "equal batches, so the arithmetic of forward or backward"
                                                         : "equal batches and gradients, so the update of the weights";
@@ -188,13 +197,14 @@ TensorDifference difference(const std::string& name, const Tensor& a, const Tens
   double size = 0, apart = 0;
   for (std::size_t i = 0; i < x.size(); ++i) {
     const std::uint64_t ulp = steps_between(x[i], y[i], a.dtype());
-    size += x[i] * x[i];
+    if (std::isfinite(x[i])) size += x[i] * x[i];
     if (ulp == 0) continue;
     if (d.differ++ == 0) d.first = std::int64_t(i), d.a = x[i], d.b = y[i];
     d.ulp = std::max(d.ulp, ulp);
-    if (const double by = std::abs(x[i] - y[i]); std::isfinite(by)) d.largest = std::max(d.largest, by), apart += by * by;
+    const double by = std::abs(x[i] - y[i]), far = std::isfinite(by) ? by : std::numeric_limits<double>::infinity();
+    d.largest = std::max(d.largest, far), apart += far * far;
   }
-  d.relative = apart == 0 ? 0 : std::sqrt(apart / size);
+  d.relative = apart == 0 ? 0 : size == 0 ? std::numeric_limits<double>::infinity() : std::sqrt(apart / size);
   return d;
 }
 

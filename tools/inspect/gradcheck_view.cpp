@@ -20,10 +20,12 @@ bool fits(const std::string& name, const std::string& only) {
   return only.empty() || ::fnmatch(only.c_str(), name.c_str(), 0) == 0;
 }
 
-std::vector<CheckedGradient> check_trainer(semiagcl::Trainer& trainer, const std::string& about, std::int64_t elements) {
+/// Of the parameters whose names fit.
+std::vector<CheckedGradient> check_trainer(semiagcl::Trainer& trainer, const std::string& about, const std::string& only,
+                                           std::int64_t elements) {
   std::vector<CheckedGradient> all;
-  for (auto& [name, result] :
-       trainer.check_gradients({.step = 1e-6, .tolerance = step_tolerance, .most_elements = elements}))
+  for (auto& [name, result] : trainer.check_gradients({.step = 1e-6, .tolerance = step_tolerance, .most_elements = elements},
+                                                      [&](const std::string& parameter) { return fits(parameter, only); }))
     all.push_back({about + ": " + name, step_tolerance, std::move(result)});
   return all;
 }
@@ -63,8 +65,8 @@ std::vector<CheckedGradient> check_cases(const std::string& kind, const std::vec
   return all;
 }
 
-std::vector<CheckedGradient> check_step(InspectedStep& subject, std::int64_t elements) {
-  return check_trainer(subject.trainer(), fmt::format("step {}", subject.step()), elements);
+std::vector<CheckedGradient> check_step(InspectedStep& subject, const std::string& only, std::int64_t elements) {
+  return check_trainer(subject.trainer(), fmt::format("step {}", subject.step()), only, elements);
 }
 
 std::vector<CheckedGradient> check_methods(const std::string& only, std::int64_t elements) {
@@ -84,7 +86,7 @@ std::vector<CheckedGradient> check_methods(const std::string& only, std::int64_t
     semiagcl::Trainer trainer(settings, data, {});
     while (trainer.steps_done() < settings.train.steps - 1) trainer.advance();
     trainer.reports();
-    for (CheckedGradient& one : check_trainer(trainer, std::string("method ") + method.name, elements))
+    for (CheckedGradient& one : check_trainer(trainer, std::string("method ") + method.name, "", elements))
       all.push_back(std::move(one));
   }
   return all;

@@ -21,7 +21,7 @@ std::vector<CheckedGradient> check_cases(const std::string& kind, const std::vec
                                          const std::string& only, std::int64_t elements);
 
 /// Of the loss of the step that `subject` stands before, by parameter; `elements` of each.
-std::vector<CheckedGradient> check_step(InspectedStep& subject, std::int64_t elements);
+std::vector<CheckedGradient> check_step(InspectedStep& subject, const std::string& only, std::int64_t elements);
 
 /// Of the loss of every method, or of those whose names fit `only`: the last of some steps on phantoms. Methods that
 /// cannot be checked so are left out, with the reason.

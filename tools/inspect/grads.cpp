@@ -37,6 +37,7 @@ std::vector<double> whole_gradient(const semiagcl::GradientsOfTerms& all, std::s
 void count(LayerState& layer, const std::vector<double>& gradient) {
   for (const double g : gradient) {
     if (g == 0) ++layer.zeros;
+    else if (!std::isfinite(g)) ++layer.not_finite;
     else ++layer.decades[std::size_t(std::clamp(int(std::floor(std::log10(std::abs(g)))) - lowest_decade, 0, decades - 1))];
   }
 }

@@ -12,6 +12,7 @@ struct LayerState {
   double norm = 0;                   ///< ‖w‖
   double update = 0;                 ///< ‖Δw‖ / ‖w‖ of the step; NaN where none was taken or the weights are 0
   std::int64_t zeros = 0;            ///< weights whose gradient is exactly 0
+  std::int64_t not_finite = 0;       ///< weights whose gradient is NaN or infinite
   bool reached = false;              ///< some term has a gradient here
   std::int64_t units = 0, dead = 0;  ///< output channels; those where the whole gradient is exactly 0
   std::vector<std::int64_t> decades = {};  ///< how many |g| lie in [10^k, 10^(k+1)), k from lowest_decade

@@ -62,7 +62,10 @@ std::string layers_table(const GradientReport& r) {
                    fmt::format("|g|, 1e{} … 1e{}", lowest_decade, lowest_decade + decades)});
   for (const LayerState& l : r.layers)
     table.row({l.name, fmt::format("{}", l.weights), scientific(l.norm), scientific(l.update), fmt::format("{}", l.zeros),
-               l.units ? fmt::format("{} of {}", l.dead, l.units) : "-", l.reached ? histogram(l.decades) : "no gradient"});
+               l.units ? fmt::format("{} of {}", l.dead, l.units) : "-",
+               l.not_finite ? fmt::format("{} NaN or infinite", l.not_finite)
+               : l.reached  ? histogram(l.decades)
+                            : "no gradient"});
   return table.text();
 }
 
@@ -110,6 +113,7 @@ std::string gradient_json(const GradientReport& r) {
                                {"norm", l.norm},
                                {"update_ratio", number(l.update)},
                                {"zero_gradients", l.zeros},
+                               {"not_finite", l.not_finite},
                                {"reached", l.reached},
                                {"units", l.units},
                                {"dead_units", l.dead},

@@ -77,8 +77,10 @@ InspectedStep::InspectedStep(const InspectedStepSpec& spec)
 
 std::string InspectedStep::text() const {
   const semiagcl::Phases& phases = trainer_.phases();
-  return fmt::format("step {} of {}, phase {} ({})", step(), settings_.train.steps,
-                     phases[phases.at(trainer_.steps_done())].name, source_.empty() ? "from the beginning" : source_);
+  const std::int64_t shards = settings_.train.shards;
+  return fmt::format("step {} of {}, phase {} ({}){}", step(), settings_.train.steps,
+                     phases[phases.at(trainer_.steps_done())].name, source_.empty() ? "from the beginning" : source_,
+                     shards == 1 ? "" : fmt::format(", the first of its {} shards", shards));
 }
 
 }  // namespace sagcl::tools

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <tuple>
+#include <utility>
 
 #include "tools/programs/json_text.h"
 #include "tools/programs/program.h"
@@ -11,6 +13,7 @@
 #include "tools/programs/signals.h"
 #include "tools/programs/text_table.h"
 #include "tools/run/run_folder.h"
+#include "tools/run/run_state.h"
 
 namespace sagcl::tools {
 
@@ -50,10 +53,20 @@ int replay_step(const InspectedStepSpec& spec, bool json) {
 int search_non_finite(InspectedStepSpec spec) {
   const std::int64_t last = std::exchange(spec.step, 0);
   spec.set.push_back("debug.check=finite");
+  if (last > 0 && !spec.run.empty() && spec.checkpoint.empty()) {  // from the checkpoint before it, or the beginning
+    if (const std::optional<Checkpoint> from = newest_checkpoint_before(spec.run, last)) spec.checkpoint = from->file;
+    else spec.step = 1;
+  }
   InspectedStep subject(spec);
   semiagcl::Trainer& trainer = subject.trainer();
   const std::int64_t end = last > 0 ? last : subject.settings().train.steps;
   say(subject.text());
+  const std::int64_t first = trainer.steps_done() + 1;
+  engine::require<engine::UsageError>(
+      first <= end,
+      "nan: the run goes on at step {}, so there is no step to look at up to {}; --step N begins at the "
+      "checkpoint before N, and a checkpoint before the end is kept by evaluation.checkpoint_every",
+      first, end);
   Progress progress({.label = "search", .total = end, .start = trainer.steps_done()});
   while (trainer.steps_done() < end) {
     leave_if_asked();
@@ -61,7 +74,7 @@ int search_non_finite(InspectedStepSpec spec) {
     progress.update(trainer.steps_done(), fmt::format("loss {:.4f}", trainer.reports().back().values.loss));
   }
   progress.finish();
-  fmt::print("Loss and gradients of all steps to {} are finite.\n", trainer.steps_done());
+  fmt::print("Loss and gradients of the steps {} to {} are finite.\n", first, trainer.steps_done());
   return exit_ok;
 }
 

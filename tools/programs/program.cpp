@@ -172,16 +172,23 @@ void be_silent() {
   if (!std::freopen("/dev/null", "w", stdout)) engine::fail<engine::IoError>("/dev/null cannot be opened");
 }
 
+void put(std::FILE* out, const std::string& text) {
+  if (std::fwrite(text.data(), 1, text.size(), out) == text.size()) std::fflush(out);
+}
+
 void print_error(const std::string& program, const std::string& message) {
   const bool colour = use_colour(stderr);
-  fmt::print(stderr, "{}: {}error:{} {}\n", program, colour ? "\033[31;1m" : "", colour ? "\033[0m" : "",
-             datasets::printable_lines(message));
+  put(stderr, fmt::format("{}: {}error:{} {}\n", program, colour ? "\033[31;1m" : "", colour ? "\033[0m" : "",
+                          datasets::printable_lines(message)));
 }
 
 void say(const std::string& message) {
-  if (silent) return;
-  fmt::print(stderr, "{}\n", datasets::printable_lines(message));
-  std::fflush(stderr);
+  if (!silent) put(stderr, datasets::printable_lines(message) + "\n");
+}
+
+void print_result(const std::string& text) {
+  const bool whole = std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0;
+  engine::require<engine::IoError>(whole, "the results could not be written to standard output");
 }
 
 void say_next(const std::string& command) { say("next: " + command); }

@@ -43,6 +43,11 @@ int run_program(CLI::App& app, int argc, char** argv, const std::string& example
 /// True if colours may be used on this stream: a terminal, NO_COLOR unset, TERM not "dumb"; FORCE_COLOR overrides.
 bool use_colour(std::FILE* stream);
 
+/// Writes and forgets: what cannot be told (a full disk, a reader that has gone) must not end what is done.
+void put(std::FILE* out, const std::string& text);
+/// To standard output, at once; IoError if that cannot be.
+void print_result(const std::string& text);
+
 /// A message for the person at the terminal: one line on stderr. Results go to stdout.
 void say(const std::string& message);
 

@@ -79,11 +79,10 @@ void Progress::print() {
     std::size_t seen = 0, end = 0;
     for (const std::size_t limit = columns(out_) - 1; end < text.size(); ++end)
       if ((text[end] & 0xC0) != 0x80 && ++seen > limit) break;
-    fmt::print(out_, "\r{}\033[K", text.substr(0, end));
+    put(out_, "\r" + text.substr(0, end) + "\033[K");
   } else {
-    fmt::print(out_, "{}\n", line(false));
+    put(out_, line(false) + "\n");
   }
-  std::fflush(out_);
   printed_at_ = Clock::now(), printed_step_ = done_, pending_ = false;
 }
 
@@ -95,18 +94,15 @@ void Progress::update(std::int64_t done, const std::string& detail, double part)
 }
 
 void Progress::message(const std::string& text) {
-  if (terminal_) fmt::print(out_, "\r\033[K");
-  fmt::print(out_, "{}\n", datasets::printable_lines(text));
+  put(out_, (terminal_ ? "\r\033[K" : "") + datasets::printable_lines(text) + "\n");
   if (terminal_ && (done_ > spec_.start || part_ > 0)) print();
-  std::fflush(out_);
 }
 
 void Progress::finish() {
   if (finished_) return;
   finished_ = true;
   if (pending_) print();
-  if (terminal_ && (done_ > spec_.start || part_ > 0)) fmt::print(out_, "\n");
-  std::fflush(out_);
+  if (terminal_ && (done_ > spec_.start || part_ > 0)) put(out_, "\n");
 }
 
 }  // namespace sagcl::tools

@@ -179,6 +179,7 @@ void choose_jobs(const Options& o, tools::PaperBench& bench) {
   if (threads == 0 && bench.jobs > 0) threads = std::max(1, cores / int(bench.jobs));
   if (threads == 0) threads = bench.size == "cpu" && !gpu ? 1 : cores;
   if (bench.jobs == 0) bench.jobs = gpu ? 1 : std::size_t(std::max(1, cores / threads));
+  setenv("SAGCL_PROCESSES_HERE", std::to_string(bench.jobs).c_str(), 1);  // they share the memory
   bench.arguments.insert(bench.arguments.end(), {"--device", o.device, "--threads", std::to_string(threads)});
 }
 

@@ -117,7 +117,7 @@ int gradcheck(const Options& o) {
   if (wanted("method")) add(tools::check_methods(o.only, o.elements));
   if (o.what == "step") {
     tools::InspectedStep subject(o.subject);
-    add(tools::check_step(subject, o.elements));
+    add(tools::check_step(subject, o.only, o.elements));
   }
   engine::require<engine::UsageError>(!all.empty(), "gradcheck {}: nothing fits --only {}", o.what, o.only);
   fmt::print("{}", o.json ? tools::gradcheck_json(all) : tools::gradcheck_text(all));

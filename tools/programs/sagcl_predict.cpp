@@ -174,7 +174,10 @@ class Predictions {
   Predictions(const Options& o, tools::Ensemble& ensemble, engine::Device device, const tools::ResultFiles& files,
               tools::ConfidenceFile* confidence)
       : o_(o), ensemble_(ensemble), device_(device), files_(files), confidence_(confidence) {
-    extras_.expected_dice = confidence != nullptr;
+    if (confidence)  // before the mask: a line without a mask is done again, a mask without a line is not
+      extras_.expected_dice = [confidence](const datasets::Case& one, const std::vector<double>& dice) {
+        confidence->set({one.id, one.patient, dice}), confidence->write();
+      };
     if (!o.post_processing.empty()) extras_.post_processing = post_processing(o, ensemble.first());
   }
 
@@ -199,11 +202,8 @@ class Predictions {
         datasets::Image image = tools::read_case(ensemble_, one, o_.replace_nan);
         read = true;
         for (const std::string& remark : image.remarks) progress.message(remark);
-        const tools::CasePrediction prediction =
-            tools::predict_case(ensemble_, one, std::move(image), device_, files_, extras_, tell);
-        if (confidence_) confidence_->set({one.id, one.patient, prediction.expected_dice}), confidence_->write();
-        fmt::print("{}\n", prediction.mask.string());
-        std::fflush(stdout);
+        const fs::path mask = tools::predict_case(ensemble_, one, std::move(image), device_, files_, extras_, tell);
+        tools::print_result(mask.string() + "\n");
       } catch (const engine::IoError& e) {
         if (read) throw;
         failed(e.what());
@@ -262,7 +262,8 @@ int predict(const Options& o) {
   tools::catch_signals();
   const engine::Sparing sparing(engine::allocator(engine::Device::cpu()));  // volumes of many sizes, one after the other
   const char* const goes_on =
-      "stopped; the masks that were written are whole. The same command with --skip-existing goes on";
+      o.overwrite ? "stopped; the masks that were written are whole. The same command replaces all of them again"
+                  : "stopped; the masks that were written are whole. The same command with --skip-existing goes on";
   std::vector<std::string> failures;
   try {
     failures = Predictions(o, ensemble, device.device, files, asked).run(input.cases);

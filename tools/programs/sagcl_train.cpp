@@ -141,7 +141,9 @@ int run(const Flags& f, const std::string& command, engine::Communicator& ranks)
   if (f.threads > 0) engine::set_threads(f.threads);
   else tools::share_cores(ranks);
   const bool plans = state == tools::RunState::none && f.preset.empty() && f.config.empty() && !f.data.empty();
-  engine::require<UsageError>(f.time.empty() || plans,
+  if (!f.time.empty() && state != tools::RunState::none)
+    tools::say("note: the plan of this run stands; --time is for a new one");
+  engine::require<UsageError>(f.time.empty() || plans || state != tools::RunState::none,
                               "--time is for a plan, which is made without --preset and --config for a new run; say "
                               "--set train.steps=N");
   const std::string plan = plans && !f.print_config ? planned(f, ranks) : "";

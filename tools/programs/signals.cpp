@@ -21,6 +21,7 @@ void catch_signals() {
   std::memset(&action, 0, sizeof action);
   action.sa_handler = note;
   for (int signal : {SIGINT, SIGTERM, SIGUSR1}) sigaction(signal, &action, nullptr);
+  std::signal(SIGPIPE, SIG_IGN);  // `| tee log` goes with the same Ctrl-C, before what is done has been saved
 }
 
 int stop_signal() { return received; }

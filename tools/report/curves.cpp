@@ -111,7 +111,7 @@ Chart loss_chart(const RunRecord& run) {
 /// Where the method begins behind its warm-up.
 std::vector<std::pair<double, std::string>> marks_of(const RunRecord& run) {
   const std::int64_t warm_up = semiagcl::warm_up_steps(run.settings.train.steps, run.settings.method);
-  if (warm_up <= 0 || warm_up >= run.steps()) return {};
+  if (warm_up <= 0 || warm_up >= run.steps() || run.settings.train.method == "supervised") return {};
   return {{double(warm_up), "method starts"}};
 }
 

@@ -15,6 +15,7 @@
 #include "tools/programs/program.h"
 #include "tools/programs/progress.h"
 #include "tools/programs/signals.h"
+#include "tools/run/processes.h"
 
 namespace sagcl::tools {
 
@@ -32,7 +33,7 @@ std::size_t budget(const RunSettings& s) {
   if (s.data.cache == "never") return std::numeric_limits<std::size_t>::max();
   if (s.data.cache != "auto") return 0;
   if (s.data.memory > 0) return std::size_t(s.data.memory * double(1 << 30));
-  return engine::runtime(engine::Device::cpu()).room().free / 2;
+  return engine::runtime(engine::Device::cpu()).room().free / 2 / std::size_t(processes_here());
 }
 
 std::filesystem::path cache_folder(const RunSettings& s) {

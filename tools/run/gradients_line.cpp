@@ -1,3 +1,4 @@
+#include <cmath>
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 
@@ -33,7 +34,10 @@ GradientPoint gradient_point(const std::string& line, const std::string& where) 
     GradientPoint point{json.at("step"), {json.at("terms").get<std::vector<std::string>>(), {}}};
     const std::size_t n = point.gradients.terms.size();
     const auto names = json.at("layers").get<std::vector<std::string>>();
-    const auto products = json.at("products").get<std::vector<std::vector<double>>>();
+    std::vector<std::vector<double>> products;
+    for (const Json& of_layer : json.at("products"))
+      for (products.emplace_back(); const Json& v : of_layer)
+        products.back().push_back(v.is_null() ? std::nan("") : v.get<double>());  // JSON has no NaN
     if (products.size() != names.size()) throw std::out_of_range("as many products as layers are needed");
     for (std::size_t i = 0; i < names.size(); ++i) {
       semiagcl::TermGradients::Layer& layer = point.gradients.layers.emplace_back();

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdlib>
 #include <thread>
 
 #include "engine/parallel.h"
@@ -12,9 +13,21 @@
 
 namespace sagcl::tools {
 
+namespace {
+
+int ranks_here = 1;
+
+}  // namespace
+
+int processes_here() {
+  const char* beside = std::getenv("SAGCL_PROCESSES_HERE");
+  return ranks_here * std::max(1, beside ? std::atoi(beside) : 1);
+}
+
 int run_in_processes(const std::string& program, const std::function<int(engine::Communicator&)>& body) {
   const std::unique_ptr<engine::Communicator> ranks = engine::connect();
   if (!ranks) return body(engine::alone());
+  ranks_here = ranks->local_size();
   if (ranks->rank() > 0) be_silent();
   try {
     return body(*ranks);

@@ -11,6 +11,10 @@ namespace sagcl::tools {
 /// prints; but a failure is told by the process it happens in, and ends all of them with its exit code.
 int run_in_processes(const std::string& program, const std::function<int(engine::Communicator&)>& body);
 
+/// How many share this machine's memory: those started together, times SAGCL_PROCESSES_HERE, which sagcl-bench sets for the
+/// runs that it starts side by side.
+int processes_here();
+
 /// This process's device: "auto" and "cuda" give every process of a machine a GPU of its own. UsageError if some processes
 /// would train on GPUs and others not.
 engine::DeviceChoice device_of_process(const std::string& wanted, const std::string& precision, engine::Communicator& ranks);

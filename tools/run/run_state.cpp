@@ -5,6 +5,7 @@
 #include <tuple>
 
 #include "datasets/split.h"
+#include "datasets/text.h"
 #include "engine/files/read_file.h"
 #include "semiagcl/training/checkpoint.h"
 #include "tools/programs/program.h"
@@ -33,12 +34,19 @@ RunStatus read_status(const fs::path& run) {
   return status;
 }
 
+std::int64_t step_of_checkpoint(const fs::path& file) {
+  const std::string name = file.filename().string(), begin = "step-", end = ".safetensors";
+  if (!name.starts_with(begin) || !name.ends_with(end) || name.size() <= begin.size() + end.size()) return -1;
+  return datasets::number_in<std::int64_t>(name.substr(begin.size(), name.size() - begin.size() - end.size())).value_or(-1);
+}
+
 std::vector<fs::path> checkpoint_files(const fs::path& run) {
   std::vector<fs::path> files;
   std::error_code missing;
   for (const auto& entry : fs::directory_iterator(run / "checkpoints", missing))
-    if (entry.path().extension() == ".safetensors") files.push_back(entry.path());
-  std::sort(files.rbegin(), files.rend());  // step-0000600 after step-0000500
+    if (step_of_checkpoint(entry.path()) >= 0) files.push_back(entry.path());
+  std::sort(files.begin(), files.end(),
+            [](const fs::path& a, const fs::path& b) { return step_of_checkpoint(a) > step_of_checkpoint(b); });
   return files;
 }
 

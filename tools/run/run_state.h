@@ -36,7 +36,10 @@ RunStatus read_status(const std::filesystem::path& run);
 /// Results that a finished run should hold and does not, by file name: evaluation.json, predictions of test cases.
 std::vector<std::string> missing_results(const std::filesystem::path& run);
 
-/// The checkpoints of a run folder, the newest first.
+/// 600 of step-0000600.safetensors; -1 of any other name.
+std::int64_t step_of_checkpoint(const std::filesystem::path& file);
+
+/// The checkpoints of a run folder, the newest first. Other files beside them are nobody's business.
 std::vector<std::filesystem::path> checkpoint_files(const std::filesystem::path& run);
 
 /// The newest readable checkpoint; unreadable ones are named on stderr and passed over. DataError if there is none.

@@ -146,7 +146,7 @@ void RunWriter::checkpoint(std::int64_t step, const engine::TensorFile& content)
   std::error_code ignored;  // an old checkpoint that cannot be removed only takes space
   std::int64_t kept = 0;
   for (const auto& other : checkpoint_files(folder_))  // the newest first
-    if (other > file || ++kept > checkpoints_kept) std::filesystem::remove(other, ignored);
+    if (step_of_checkpoint(other) > step || ++kept > checkpoints_kept) std::filesystem::remove(other, ignored);
 }
 
 std::filesystem::path RunWriter::prediction(const datasets::Sample& sample, const engine::Tensor& mask,

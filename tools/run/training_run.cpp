@@ -162,6 +162,8 @@ void TrainingSession::begin() {
   if (trial_) std::filesystem::remove(writer_->prediction(trial_->sample, trial_->prediction, data_.dataset));
   trial_.reset();
   if (goes_on()) {
+    seconds_ = read_status(options_.out).seconds;
+    writer_->status("running", trainer_.steps_done(), seconds_, "");  // from now on it is not what it was
     writer_->go_on(trainer_.attempt(), trainer_.steps_done());
   } else {
     datasets::write_split(options_.out / "split.json", data_.dataset, data_.split);
@@ -169,7 +171,6 @@ void TrainingSession::begin() {
   }
   record_changes();
   if (!goes_on()) return;
-  seconds_ = read_status(options_.out).seconds;
   const std::int64_t step = trainer_.steps_done(), every = options_.settings.evaluation.every;
   if (every > 0 && step > 0 && step % every == 0 && !trainer_.finished()) measure("validation", data_.split.validation);
   writer_->summaries();
@@ -280,8 +281,7 @@ bool TrainingSession::finish() {
   summarise(evaluation);
   write_evaluation(options_.out / "evaluation.json", evaluation);
   measure("test", ids);
-  fmt::print("{}", to_text(evaluation));
-  std::fflush(stdout);
+  put(stdout, to_text(evaluation));  // it is in the run, too
   return !stop_signal();
 }
 
@@ -355,8 +355,10 @@ int TrainingSession::run() {
   } catch (const engine::NonFiniteError& e) {
     if (writer_) {
       for (const StepReport& report : trainer_.reports()) writer_->train(report);  // those before it
-      writer_->summaries();
       writer_->status("failed", trainer_.steps_done(), seconds_, e.what());
+      try {
+        writer_->summaries();
+      } catch (const std::exception& other) { say(fmt::format("warning: {}", other.what())); }  // the first error counts
     }
     throw;
   }

@@ -86,6 +86,10 @@ TEST(RunFolder, LinesAboutGradientsReadBack) {
   ASSERT_EQ(point.gradients.layers.size(), 2u);
   EXPECT_EQ(point.gradients.layers[0].products, g.layers[0].products);
   EXPECT_EQ(point.gradients.layers[1].products, g.layers[1].products);
+  g.layers[0].products[1] = g.layers[0].products[2] = std::nan("");  // a gradient that is none
+  const auto with_nan = tools::gradient_point(tools::gradients_line({5, g}), "metrics.jsonl:1").gradients.layers[0];
+  EXPECT_TRUE(std::isnan(with_nan.products[1]) && with_nan.products[3] == 9);
+  EXPECT_TRUE(std::isnan(with_nan.joint_norm(2)));
   for (const char* bad : {R"({"step":5,"terms":["a"],"layers":["x"],"products":[]})",
                           R"({"step":5,"terms":["a"],"layers":["x"],"products":[[1,2]]})", R"({"step":5})"})
     try {

@@ -1,3 +1,5 @@
+#include <cmath>
+
 #include "engine/devices/allocator.h"
 #include "engine/devices/device_registry.h"
 #include "engine/operation_name.h"
@@ -24,6 +26,27 @@ Variable square(const Variable& v, double factor) {
                           [x, factor](Tensor dy) -> autograd::Gradients {
                             return {ops::scale(ops::multiply(Variable(x), Variable(dy)), factor).value()};
                           });
+}
+
+/// x² whose gradient of the first element is `bad`.
+Variable square_with_a_bad_gradient(const Variable& v, double bad) {
+  const Tensor& x = v.value();
+  return autograd::record("planted_square", {v}, ops::square(Variable(x)).value(),
+                          [x, bad](Tensor dy) -> autograd::Gradients {
+                            Tensor dx = ops::scale(ops::multiply(Variable(x), Variable(dy)), 2).value();
+                            dx.data<double>()[0] = bad;
+                            return {dx};
+                          });
+}
+
+TEST(PlantedBugs, AGradientThatIsNotFiniteIsNotForgotten) {
+  for (const double bad : {std::nan(""), double(INFINITY)}) {
+    const auto result =
+        autograd::gradcheck([bad](const std::vector<Variable>& v) { return square_with_a_bad_gradient(v[0], bad); },
+                            {Tensor::of<double>({3}, {1, 2, 3})}, {});
+    EXPECT_FALSE(result.passed) << bad;
+    EXPECT_EQ(result.element, 0);
+  }
 }
 
 TEST(PlantedBugs, AWrongGradientIsNamed) {

@@ -30,13 +30,20 @@ TEST_F(Inspect, NanNamesWhereItBegan) {
   trained("mean-teacher");
   const Outcome healthy = inspect({"nan", at("run"), "--step", "8"});
   EXPECT_EQ(healthy.code, 0) << healthy.err;
-  EXPECT_TRUE(contains(healthy.out, "all steps to 8 are finite"));
+  EXPECT_TRUE(contains(healthy.out, "to 8 are finite"));
 
   ASSERT_EQ(train("bad", {"--method", "supervised", "--set", "train.learning_rate=1e30"}).code, 76);
   const Outcome o = inspect({"nan", at("bad")});
   EXPECT_EQ(o.code, 76);
   for (const char* part : {"not finite", "operation ", "record ", "it was given", "case"})
     EXPECT_TRUE(contains(o.err, part));
+}
+
+TEST_F(Inspect, NanDoesNotSayThatWhatItHasNotSeenIsFinite) {
+  trained("supervised");
+  const Outcome o = inspect({"nan", at("run")});  // finished: nothing is left to look at
+  EXPECT_EQ(o.code, 2) << o.out;
+  EXPECT_TRUE(contains(o.err, "there is no step to look at")) << o.err;
 }
 
 TEST_F(Inspect, ChecksOfAStepPass) {
@@ -91,6 +98,14 @@ TEST_F(Inspect, HashesSayWhetherDataOrArithmeticDiffer) {
   EXPECT_TRUE(contains(compared("seed"), "1 is the first where"));
   EXPECT_TRUE(contains(compared("seed"), "batch/weak"));
   EXPECT_TRUE(contains(compared("rate"), "It is equal batches and gradients, so the update of the weights."));
+}
+
+TEST(Compare, ANaNIsTheLargestDifference) {
+  const engine::Tensor a = engine::Tensor::of<float>({3}, {1, 2, 3}),
+                       b = engine::Tensor::of<float>({3}, {1, std::nanf(""), 3});
+  EXPECT_TRUE(std::isinf(tools::difference("t", a, b).relative));
+  EXPECT_TRUE(std::isinf(tools::difference("t", b, a).relative));
+  EXPECT_EQ(tools::difference("t", a, a).relative, 0);
 }
 
 TEST(Compare, CountsTheNumbersBetween) {
