@@ -2,7 +2,7 @@
 
 #include "engine/devices/buffer.h"
 #include "engine/devices/precision.h"
-#include "ops/cuda/conv_engines.h"
+#include "ops/cuda/cudnn/conv_engines.h"
 #include "ops/cuda/runtime/stream.h"
 
 namespace sagcl::ops::cuda {

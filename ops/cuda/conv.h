@@ -3,7 +3,7 @@
 #include "ops/conv_geometry.h"
 
 /// Convolution on the GPU, channels-last; the functions and shapes of ops/backend.h. f32 in the precision that
-/// engine::precision() names, by the fastest deterministic engine (conv_engines.h); f64 by definition
+/// engine::precision() names, by the fastest deterministic engine (cudnn/conv_engines.h); f64 by definition
 /// (ops/kernels/conv_reference.inl).
 namespace sagcl::ops::cuda {
 

@@ -4,10 +4,10 @@
 
 #include "engine/devices/device_registry.h"
 #include "ops/cuda/conv.h"
+#include "ops/cuda/cudnn/tf32_split.cuh"
 #include "ops/cuda/fours.cuh"
 #include "ops/cuda/launch_cuda.cuh"
-#include "ops/cuda/scratch.h"
-#include "ops/cuda/tf32_split.cuh"
+#include "ops/cuda/runtime/scratch.h"
 #include "ops/kernels/conv_reference.inl"
 
 namespace sagcl::ops::cuda {

@@ -1,7 +1,7 @@
 #include "ops/cuda/cuda_backend.cuh"
 #include "ops/cuda/fours.cuh"
 #include "ops/cuda/norm_kernels.cuh"
-#include "ops/cuda/scratch.h"
+#include "ops/cuda/runtime/scratch.h"
 
 namespace sagcl::ops::cuda {
 namespace {

@@ -2,8 +2,8 @@
 #include <cusolverDn.h>
 
 #include "ops/cuda/matmul.hpp"
+#include "ops/cuda/runtime/scratch.h"
 #include "ops/cuda/runtime/stream.h"
-#include "ops/cuda/scratch.h"
 
 /// cuSOLVER and cuBLAS for both floating-point types, column-major as they are.
 namespace sagcl::ops::cuda {

@@ -90,7 +90,7 @@ TEST_F(DescribedGpu, Fp32HasTheFallbacksEnginesToo) {
   }
 }
 
-/// fp32 as three products in TF32: three times the terms of the sum (ops/cuda/tf32_split.cuh).
+/// fp32 as three products in TF32: three times the terms of the sum (ops/cuda/cudnn/tf32_split.cuh).
 TEST_F(DescribedGpu, StackedOperandsHavePlans) {
   for (const tests::NetworkShape& shape : tests::network_shapes())
     for (const Pass pass : {Pass::forward, Pass::data, Pass::weight}) {

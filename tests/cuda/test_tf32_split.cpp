@@ -8,7 +8,7 @@
 #include "ops/kernels/conv_reference.inl"
 #include "tests/cuda/emulator.h"
 
-#include "ops/cuda/tf32_split.cuh"
+#include "ops/cuda/cudnn/tf32_split.cuh"
 
 namespace sagcl::ops::cuda {
 namespace {

@@ -1,4 +1,4 @@
-#include "ops/cuda/conv_engines.h"
+#include "ops/cuda/cudnn/conv_engines.h"
 
 #include <algorithm>
 #include <cstdlib>
@@ -12,9 +12,9 @@
 #include "ops/cuda/conv.h"
 #include "ops/cuda/conv_weight.h"
 #include "ops/cuda/cudnn/plan_file.h"
+#include "ops/cuda/cudnn/tf32_split.cuh"
+#include "ops/cuda/runtime/scratch.h"
 #include "ops/cuda/runtime/stream.h"
-#include "ops/cuda/scratch.h"
-#include "ops/cuda/tf32_split.cuh"
 
 namespace sagcl::ops::cuda {
 namespace {
