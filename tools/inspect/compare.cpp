@@ -117,10 +117,9 @@ class Report {
       if (q == y.hashes.end()) continue;
       ++both;
       std::vector<std::string> other;
-      for (const auto& [name, hash] : p.hashes) {
-        const auto found = std::find_if(q->hashes.begin(), q->hashes.end(), [&](const auto& h) { return h.first == name; });
-        if (found == q->hashes.end() || found->second != hash) other.push_back(name);
-      }
+      for (const auto& one : p.hashes)
+        if (std::none_of(q->hashes.begin(), q->hashes.end(), [&](const auto& h) { return h == one; }))
+          other.push_back(one.first);
       if (other.empty()) {
         last_equal = p.step;
         continue;

@@ -9,6 +9,7 @@
 #include <cstdlib>
 
 #include "datasets/text.h"
+#include "tools/programs/program.h"
 
 namespace sagcl::tools {
 
