@@ -13,7 +13,6 @@ namespace sagcl::tests {
 namespace {
 
 using namespace sagcl::datasets;
-using engine::Shape;
 
 Tensor volume(float first = 0) {
   Tensor t = Tensor::full({2, 3, 4}, 1);
