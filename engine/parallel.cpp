@@ -1,7 +1,5 @@
 #include "engine/parallel.h"
 
-#include <fmt/format.h>
-
 #include <atomic>
 #include <condition_variable>
 #include <cstdio>
@@ -61,7 +59,7 @@ class Pool {
         threads_.emplace_back([this] { serve(); });
       } catch (const std::system_error&) {
         if (i == 0) throw;
-        fmt::print(stderr, "sagcl: the system starts {} of {} threads; the work goes on with these\n", i + 1, workers + 1);
+        std::fprintf(stderr, "sagcl: the system starts %d of %d threads; the work goes on with these\n", i + 1, workers + 1);
         return;
       }
   }

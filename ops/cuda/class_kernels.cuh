@@ -138,7 +138,6 @@ inline unsigned cross_entropy_blocks(std::int64_t packs) {
   return unsigned(wanted < most ? wanted : most);
 }
 
-/// Blocks that have written their part; the last one sets it back to 0. Work of one stream never overlaps.
 __device__ unsigned cross_entropy_finished = 0;
 
 __device__ inline void add_over_block(double (&shared)[2][block_threads]) {
@@ -158,7 +157,6 @@ __global__ void __launch_bounds__(block_threads, 4)
                          float* loss, float* count) {
   constexpr std::uint32_t batch = C == 3 ? 2 : 4;  // packs whose reads are under way together
   __shared__ double shared[2][block_threads];
-  __shared__ bool last;
   const int thread = int(threadIdx.x);
   const std::uint32_t step = gridDim.x * block_threads;
   double total = 0;
@@ -196,13 +194,8 @@ __global__ void __launch_bounds__(block_threads, 4)
   if (thread == 0) {
     partial[blockIdx.x] = shared[0][0];
     partial[gridDim.x + blockIdx.x] = shared[1][0];
-    __threadfence();
-    last = atomicInc(&cross_entropy_finished, gridDim.x - 1) == gridDim.x - 1;
-    __threadfence();
   }
-  __syncthreads();
-  if (!last) return;
-  __threadfence();
+  if (!is_last_block(cross_entropy_finished)) return;
   double sum = 0, rows = 0;
   for (unsigned b = threadIdx.x; b < gridDim.x; b += block_threads) sum += partial[b], rows += partial[gridDim.x + b];
   shared[0][thread] = sum, shared[1][thread] = rows;

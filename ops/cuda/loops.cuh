@@ -22,6 +22,18 @@ struct Divisor {
   }
 };
 
+/// True for all threads of the block that comes here last, which then sees what every block wrote before. `finished` counts
+/// the blocks of the launch that runs and is 0 again behind it; work of one stream never overlaps.
+__device__ inline bool is_last_block(unsigned& finished) {
+  __shared__ bool last;
+  __threadfence();
+  __syncthreads();
+  if (threadIdx.x == 0) last = atomicInc(&finished, gridDim.x - 1) == gridDim.x - 1;
+  __syncthreads();
+  __threadfence();
+  return last;
+}
+
 /// A thread takes one element; the loop, which is not worth registers for unrolling, is for more than 2^31 of them.
 template <class F>
 __global__ void __launch_bounds__(block_threads) each_kernel(std::int64_t n, F f) {

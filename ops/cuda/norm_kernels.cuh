@@ -3,6 +3,8 @@
 // activation and its mask inside. x is [outer, rows, C] as in ops/kernels/norm.inl; C is divisible by 4, f32.
 #include <cstdint>
 
+#include "ops/cuda/loops.cuh"
+
 namespace sagcl::ops::cuda {
 
 constexpr int norm_threads = 256;
@@ -205,7 +207,6 @@ __global__ void __launch_bounds__(norm_threads)
 }
 
 constexpr int join_threads = 128;
-/// Blocks that have joined their sums; the last one sets it back to 0. Work of one stream never overlaps.
 __device__ unsigned norm_sums_finished = 0;
 
 /// What the sums over x̂ lead to: dγ, dβ [C], and pull [{mean(γ g), mean(γ g x̂)} over the set, outer, C], which dx needs;
@@ -215,7 +216,6 @@ __global__ void __launch_bounds__(join_threads)
     join_norm_sums_kernel(NormPlan p, NormChannels channels, bool fixed, const double* partial, double* sums, float* pull,
                           float* dgamma, float* dbeta) {
   __shared__ double shared[2][join_threads];
-  __shared__ bool last;
   const int t = int(threadIdx.x);
   const std::int64_t cells = p.outer * p.C, own = blockIdx.x / p.C, channel = blockIdx.x % p.C;
   for (int s = 0; s < 2; ++s) {
@@ -229,15 +229,8 @@ __global__ void __launch_bounds__(join_threads)
     if (t < step) shared[0][t] += shared[0][t + step], shared[1][t] += shared[1][t + step];
     __syncthreads();
   }
-  if (t == 0) {
-    sums[blockIdx.x] = shared[0][0], sums[cells + blockIdx.x] = shared[1][0];
-    __threadfence();
-    last = atomicInc(&norm_sums_finished, gridDim.x - 1) == gridDim.x - 1;
-    __threadfence();
-  }
-  __syncthreads();
-  if (!last) return;
-  __threadfence();
+  if (t == 0) sums[blockIdx.x] = shared[0][0], sums[cells + blockIdx.x] = shared[1][0];
+  if (!is_last_block(norm_sums_finished)) return;
   const double count = double(p.rows) * channels.channels;
   for (std::int64_t cell = t; cell < cells; cell += join_threads) {
     const std::int64_t o = cell / p.C, first = cell % p.C / channels.channels * channels.channels;

@@ -17,8 +17,8 @@ struct DataSettings {
   /// first (in the data set's order: its list's, else by name), spread (evenly), seeded; block: train.seed says which block
   /// of patients, whom data.labelled then counts (datasets/split.h)
   std::string labelled_pick = "first";
-  std::string test =
-      "0";  ///< patients with a label kept for the test, beside the data set's own: a count, a fraction or ids
+  /// patients with a label that are kept for the test, beside the data set's own: a count, a fraction or ids
+  std::string test = "0";
   std::string validation = "0";  ///< patients with a label kept for validation, likewise
   /// cross-validation, "0/5": of five parts of the patients with a label this one is for validation, instead of
   /// data.validation (datasets/split.h); "" none

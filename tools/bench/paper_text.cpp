@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "tools/evaluate/evaluation.h"
 #include "tools/programs/text_table.h"
 #include "tools/report/chart.h"
 
@@ -64,7 +65,7 @@ std::string figure_rows(const TableHead& head, const std::vector<RowResult>& res
       "| "
       "Jaccard | HD95 | ASD |\n"
       "|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|\n",
-      head.unit == "mm" ? "mm" : "voxels");
+      units(head.unit));
   for (const RowResult& r : results) {
     const std::vector<double> dice = column(r, &Figures::dice), jaccard = column(r, &Figures::jaccard);
     const std::string impossible = !dice.empty() && !jaccard_fits_dice(mean(dice), mean(jaccard)) ? " (!)" : "";

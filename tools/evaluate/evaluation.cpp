@@ -67,6 +67,8 @@ Tensor annotated_part(const Tensor& mask, const Tensor& reference) {
 
 }  // namespace
 
+std::string units(const std::string& unit) { return unit == "mm" ? unit : unit + "s"; }
+
 void require_voxel_size(const Evaluation& e, const std::string& id, bool measured) {
   engine::require<engine::DataError>(
       measured || e.unit != "mm",
@@ -130,8 +132,7 @@ std::string to_text(const Evaluation& e) {
     row(k == 0 ? fmt::format("mean of {}", e.cases.size()) : "", e.classes[k], e.mean[k],
         e.in_no_mask(k) ? "in no mask: not in the mean" : "");
   if (e.mean.size() > 1) row("", "all classes", e.foreground_mean, "");
-  return table.text() +
-         fmt::format("distances in {}; empty predictions: {}\n", e.unit == "mm" ? "mm" : "voxels", e.empty_predictions);
+  return table.text() + fmt::format("distances in {}; empty predictions: {}\n", units(e.unit), e.empty_predictions);
 }
 
 }  // namespace sagcl::tools

@@ -24,6 +24,8 @@ struct CaseResult {
   double foreground_dice() const;    ///< mean over the classes
 };
 
+std::string units(const std::string& unit);  ///< "mm", or "voxels" of "voxel"
+
 /// What evaluation.json holds. Means of Dice and Jaccard are over all cases: an empty prediction counts as 0, both masks
 /// empty as 1; but a class that no mask of any case holds does not count in the mean of all classes. Means of distances are
 /// over the cases that have one (a 0 would reward an empty prediction); the number of empty predictions is always printed

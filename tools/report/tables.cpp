@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "tools/evaluate/evaluation.h"
 #include "tools/evaluate/label_gap.h"
 #include "tools/programs/progress.h"
 #include "tools/programs/text_table.h"
@@ -118,7 +119,7 @@ std::string cases_section(const Evaluation& e) {
   std::string out = fmt::format(
       "<section><h2>All {} test cases</h2><p class=\"quiet\">Dice and Jaccard in per cent, distances in {}; "
       "worst first. Empty predictions: {}.</p><div class=\"scroll\"><table><thead><tr><th rowspan=\"2\">case</th>",
-      e.cases.size(), e.unit == "mm" ? "mm" : "voxels", e.empty_predictions);
+      e.cases.size(), units(e.unit), e.empty_predictions);
   if (e.classes.size() > 1) out += "<th rowspan=\"2\">mean Dice</th>";
   for (const auto& c : e.classes) out += "<th colspan=\"5\" class=\"group\">" + escaped(c) + "</th>";
   out += "</tr><tr>";

@@ -200,15 +200,14 @@ class Exactness {
 Choice choose(Plans& plans, const PlanRequest& request, const Operands& o, const std::string& key) {
   if (const std::string known = plans.file.find(key); !known.empty())
     if (const std::vector<Choice> found = candidates(plans, request, known); !found.empty()) return found.front();
-  if (!plans.file.is_kept()) {  // nothing is timed
-    const std::vector<Choice> found = plain_candidates(plans, request, own_serves(request) ? own_name : "", 1);
-    return found.empty() ? Choice() : found.front();
-  }
-  const std::vector<Choice> found = candidates(plans, request);
+  const bool timed = plans.file.is_kept();
+  const std::vector<Choice> found =
+      timed ? candidates(plans, request) : plain_candidates(plans, request, own_serves(request) ? own_name : "", 1);
   if (found.empty()) {
     fmt::print(stderr, "sagcl: cuDNN has no engine for {}; the slow reference kernel is used\n", key);
     return {};
   }
+  if (!timed) return found.front();
   std::vector<std::string> engines;
   for (const Choice& choice : found) engines.push_back(choice.plan.engine);
   std::optional<Exactness> exactness;  // from the first fp32 engine that runs
@@ -217,10 +216,12 @@ Choice choose(Plans& plans, const PlanRequest& request, const Operands& o, const
     if (split && !exactness) return {Timing::refused};
     const Timing took = time_call([&] { execute(plans, found[i], request, o); }, shortest);
     try {
-      if (took.outcome == Timing::ran && split && !exactness->holds()) return {Timing::refused};
+      if (split) return took.outcome == Timing::ran && exactness->holds() ? took : Timing{Timing::refused};
       if (took.outcome == Timing::ran && !exactness && found.back().split) exactness.emplace(request, o);
-    } catch (const engine::OutOfMemory&) {}                                            // then fp32 engines alone
-    return split && took.outcome == Timing::no_room ? Timing{Timing::refused} : took;  // it is no loss to do without
+    } catch (const engine::OutOfMemory&) {  // no room to compare: then fp32 engines alone
+      if (split) return {Timing::refused};
+    }
+    return took;
   });
   return *std::find_if(found.begin(), found.end(), [&](const Choice& choice) { return choice.plan.engine == settled; });
 }
