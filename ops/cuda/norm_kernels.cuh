@@ -149,7 +149,7 @@ struct Channels4 {
 };
 
 /// y = act(γ x̂ + β)
-__global__ void __launch_bounds__(norm_threads)
+__global__ void __launch_bounds__(norm_threads, 4)
     norm_apply_kernel(NormPlan p, NormChannels channels, float slope, const float4* x, float4* y) {
   const int t = int(threadIdx.x), lane = t % p.lanes, row = t / p.lanes;
   const std::int64_t o = blockIdx.x / p.chunks, chunk = blockIdx.x % p.chunks;
@@ -161,9 +161,10 @@ __global__ void __launch_bounds__(norm_threads)
   const std::int64_t base = o * p.rows * p.lanes + lane;
 #pragma unroll 4
   for (std::int64_t r = begin + row; r < end; r += p.height) {
-    const float4 v = x[base + r * p.lanes];
-    y[base + r * p.lanes] = float4{k.activated(v.x, 0, slope), k.activated(v.y, 1, slope), k.activated(v.z, 2, slope),
-                                   k.activated(v.w, 3, slope)};
+    const std::int64_t i = base + r * p.lanes;
+    const float4 v = x[i];
+    y[i] = float4{k.activated(v.x, 0, slope), k.activated(v.y, 1, slope), k.activated(v.z, 2, slope),
+                  k.activated(v.w, 3, slope)};
   }
 }
 
