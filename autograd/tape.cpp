@@ -32,7 +32,7 @@ double bytes(const Tensor& t) { return t.defined() ? double(t.bytes()) : 0; }
 
 Variable Variable::parameter(Tensor value) {
   Variable v(std::move(value));
-  v.slot_ = std::make_shared<GradSlot>(GradSlot{v.shape(), {}});
+  v.slot_ = std::make_shared<GradSlot>(GradSlot{v.shape(), v.value().dtype(), {}});
   return v;
 }
 
@@ -123,7 +123,8 @@ struct Recorder {
       observer->after_forward(step, out.value());
     }
     if (!any) return out;
-    out.slot_ = entry.output = std::make_shared<GradSlot>(GradSlot{out.shape(), {}, tape.generation_, position});
+    out.slot_ = entry.output =
+        std::make_shared<GradSlot>(GradSlot{out.shape(), out.value().dtype(), {}, tape.generation_, position});
     if (recipe && tape.options_.recompute) out.recipe_ = std::make_shared<const Recipe>(std::move(recipe));
     tape.records_.push_back(std::move(entry));
     return out;
@@ -187,6 +188,7 @@ void Tape::walk(const Record& record, std::int64_t position, Tensor dy) {
     Tensor& g = gradients[i];
     engine::require(g.defined() && g.shape() == slot.shape, "gradient {} should have shape {}, got {}", i, slot.shape,
                     g.defined() ? g.shape() : Shape{});
+    require<engine::DtypeError>(g.dtype() == slot.dtype, "gradient {} should be {}, got {}", i, slot.dtype, g.dtype());
     if (!slot.grad.defined()) {
       slot.grad = std::move(g);
       continue;

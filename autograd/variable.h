@@ -27,10 +27,11 @@ class Saved {
   std::shared_ptr<const Recipe> recipe_;
 };
 
-/// Where the gradient of one value is collected. It knows the value's shape but does not keep the value: an operation
+/// Where the gradient of one value is collected, of the value's shape and dtype. It does not keep the value: an operation
 /// saves only what its backward names.
 struct GradSlot {
   Shape shape;
+  engine::Dtype dtype;
   Tensor grad;                            ///< undefined until something is delivered
   std::uint64_t tape = 0;                 ///< generation of the tape that recorded the value; 0 for a parameter
   std::int64_t record = 0;                ///< its position on that tape

@@ -1,7 +1,9 @@
 #include "layers/segmenter.h"
 
+#include "engine/devices/precision.h"
 #include "layers/unet.h"
 #include "layers/vnet.h"
+#include "ops/arithmetic.h"
 
 namespace sagcl::layers {
 namespace {
@@ -11,6 +13,18 @@ namespace {
 }
 
 }  // namespace
+
+Variable narrowed(const Variable& x) {
+  const bool bf16 = engine::precision() == engine::Precision::bf16 && x.value().dtype() == engine::Dtype::f32;
+  return bf16 ? ops::convert(x, engine::Dtype::bf16) : x;
+}
+
+Variable widened(const Variable& x) { return ops::convert(x, computed_in(x.value().dtype())); }
+
+std::vector<Variable> widened(std::vector<Variable> all) {
+  for (Variable& x : all) x = widened(x);
+  return all;
+}
 
 engine::Extents SegmenterSpec::step(std::size_t level) const {
   engine::Extents step;

@@ -22,6 +22,12 @@ struct Stages {
   Variable features;              ///< what the head sees: the last of the decoder, after its dropout if it has one
 };
 
+/// Activations as the layers of a network hand them on: f32 becomes bf16 under engine::Precision::bf16.
+Variable narrowed(const Variable& x);
+/// And as everybody else sees them: bf16 becomes f32.
+Variable widened(const Variable& x);
+std::vector<Variable> widened(std::vector<Variable> all);
+
 /// How a decoder doubles extents.
 enum class Upsampling { transposed, linear, nearest };
 

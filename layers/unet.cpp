@@ -70,13 +70,14 @@ Variable UNetDecoder::up(std::size_t l, const Variable& x) const {
 }
 
 Variable UNetDecoder::forward(std::vector<Variable> encoder, const Pass& pass) {
-  Variable h = std::move(encoder.back());
+  Variable h = narrowed(encoder.back());
   for (std::size_t l = 0; l < 4; ++l) {
     encoder.pop_back();
     const autograd::Scope scope(fmt::format("up{}", l + 1));
-    h = blocks_[l]->forward(ops::concat({encoder.back(), up(l, h)}, -1), pass);
-    if (pass.stages) pass.stages->decoder.push_back(h);
+    h = blocks_[l]->forward(ops::concat({narrowed(encoder.back()), up(l, h)}, -1), pass);
+    if (pass.stages) pass.stages->decoder.push_back(widened(h));
   }
+  h = widened(h);
   if (pass.stages) pass.stages->features = h;
   const autograd::Scope scope("head");
   return head_->forward(h);
@@ -102,16 +103,16 @@ std::vector<Variable> UNet::encode_all(const Variable& x, const Pass& pass) {
   std::vector<Variable> levels;
   for (std::size_t l = 0; l < 5; ++l) {
     const autograd::Scope scope(fmt::format("enc{}", l));
-    Variable in = l == 0 ? x : levels.back();
+    Variable in = l == 0 ? narrowed(x) : levels.back();
     if (const engine::Extents step = l == 0 ? engine::Extents{{1, 1, 1}} : step_in_plane(spec_, l - 1); step.volume() > 1)
       in = ops::max_pool(in, {.window = step, .stride = step});
     levels.push_back(encoder_[l]->forward(in, pass));
   }
-  if (pass.stages) pass.stages->encoder = levels;
+  if (pass.stages) pass.stages->encoder = widened(levels);
   return levels;
 }
 
-Variable UNet::encode(const Variable& x, const Pass& pass) { return encode_all(x, pass).back(); }
+Variable UNet::encode(const Variable& x, const Pass& pass) { return widened(encode_all(x, pass).back()); }
 
 Segmentation UNet::forward(const Variable& x, const Pass& pass) {
   const engine::Shape& s = x.shape();
@@ -120,7 +121,7 @@ Segmentation UNet::forward(const Variable& x, const Pass& pass) {
                   "U-Net needs [N, 1, H, W, C] with H, W divisible by {}x{}, got {}; pad or choose another patch", by[1],
                   by[2], s);
   std::vector<Variable> levels = encode_all(x, pass);
-  const Variable bottleneck = levels.back();
+  const Variable bottleneck = widened(levels.back());
   return {decoder_->forward(std::move(levels), pass), bottleneck};
 }
 

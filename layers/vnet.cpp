@@ -63,7 +63,7 @@ VNetDecoder::VNetDecoder(const SegmenterSpec& spec, Upsampling upsampling, engin
 }
 
 Variable VNetDecoder::forward(std::vector<Variable> encoder, const Pass& pass) {
-  Variable h = drop(encoder.back(), dropout, /*whole_channels=*/true, pass);
+  Variable h = drop(narrowed(encoder.back()), dropout, /*whole_channels=*/true, pass);
   for (std::size_t l = 0; l < 4; ++l) {
     encoder.pop_back();
     if (upsampling_ != Upsampling::transposed) {
@@ -73,11 +73,11 @@ Variable VNetDecoder::forward(std::vector<Variable> encoder, const Pass& pass) {
                           .interpolation =
                               upsampling_ == Upsampling::linear ? ops::Interpolation::linear : ops::Interpolation::nearest});
     }
-    h = run_block(6 + l, blocks_[l], ops::add(run_unit(fmt::format("up{}", l + 5), *ups_[l], h, pass), encoder.back()),
-                  pass);
-    if (pass.stages) pass.stages->decoder.push_back(h);
+    h = ops::add(run_unit(fmt::format("up{}", l + 5), *ups_[l], h, pass), narrowed(encoder.back()));
+    h = run_block(6 + l, blocks_[l], h, pass);
+    if (pass.stages) pass.stages->decoder.push_back(widened(h));
   }
-  h = drop(h, dropout, /*whole_channels=*/true, pass);
+  h = widened(drop(h, dropout, /*whole_channels=*/true, pass));
   if (pass.stages) pass.stages->features = h;
   const autograd::Scope scope("head");
   return head_->forward(h);
@@ -108,23 +108,24 @@ VNet::VNet(const SegmenterSpec& spec, engine::Generator& random) : Segmenter(spe
 }
 
 std::vector<Variable> VNet::encode_all(const Variable& x, const Pass& pass) {
-  std::vector<Variable> levels{run_block(1, blocks_[0], x, pass)};
+  std::vector<Variable> levels{run_block(1, blocks_[0], narrowed(x), pass)};
   for (std::size_t l = 1; l < 5; ++l)
     levels.push_back(run_block(l + 1, blocks_[l], run_down(l, *downs_[l - 1], levels.back(), pass), pass));
-  if (pass.stages) pass.stages->encoder = levels;
+  if (pass.stages) pass.stages->encoder = widened(levels);
   return levels;
 }
 
 Variable VNet::encode(const Variable& x, const Pass& pass) {
-  Variable h = run_block(1, blocks_[0], x, pass);  // patches need not come back up, so any size the strides allow will do
+  Variable h =
+      run_block(1, blocks_[0], narrowed(x), pass);  // patches need not come back up, so any size the strides allow will do
   for (std::size_t l = 1; l < 5; ++l) h = run_block(l + 1, blocks_[l], run_down(l, *downs_[l - 1], h, pass), pass);
-  return h;
+  return widened(h);
 }
 
 Segmentation VNet::forward(const Variable& x, const Pass& pass) {
   check_extents(x.shape());
   std::vector<Variable> levels = encode_all(x, pass);
-  const Variable bottleneck = levels.back();
+  const Variable bottleneck = widened(levels.back());
   return {decoder_->forward(std::move(levels), pass), bottleneck};
 }
 

@@ -116,6 +116,7 @@ void VNet::stream(std::int64_t depth, const PlaneSource& volume, const LogitSink
   if (depth * plane[0] <= 2 * streamed_floats || !first.value().device().is_cpu())
     return logits(forward(volume(0, depth), {}).logits);
   check_extents(first.shape().with(1, depth));
+  const PlaneSource planes = [&](std::int64_t begin, std::int64_t count) { return narrowed(volume(begin, count)); };
   for (std::size_t l = 0; l < 4; ++l) {
     const engine::Extents step = spec_.step(l);
     plane[l + 1] = 2 * plane[l] / (step[1] * step[2]), depths[l + 1] = depths[l] / step[0];
@@ -125,12 +126,12 @@ void VNet::stream(std::int64_t depth, const PlaneSource& volume, const LogitSink
     for (auto unit = block.rbegin(); unit != block.rend(); ++unit) next = unit_stage(**unit, depths[level], std::move(next));
     return next;
   };
-  Next next = [&](Variable x) { logits(decoder_->head_->forward(x)); };
+  Next next = [&](Variable x) { logits(decoder_->head_->forward(widened(x))); };
   std::array<std::shared_ptr<Skips>, 4> skips;
   for (std::size_t l = 0; l < 4; ++l) {
     skips[l] = std::make_shared<Skips>();
     const TakeSkips take =
-        l == 0 ? made_again(*blocks_[0][0], depth, volume) : [s = skips[l]](std::int64_t count) { return s->take(count); };
+        l == 0 ? made_again(*blocks_[0][0], depth, planes) : [s = skips[l]](std::int64_t count) { return s->take(count); };
     next = up_stage(*decoder_->ups_[3 - l], spec_.step(l)[0], at_once(l), take,
                     units(decoder_->blocks_[3 - l], l, std::move(next)));
   }
@@ -148,7 +149,7 @@ void VNet::stream(std::int64_t depth, const PlaneSource& volume, const LogitSink
   // The first time one plane more, which the first stage is behind: then it hands on even numbers, which are halved at once.
   const std::int64_t n = std::max<std::int64_t>(at_once(0) / 2 * 2, 2);
   for (std::int64_t d = 0, end = std::min(n + 1, depth); d < depth; d = end, end = std::min(end + n, depth))
-    next(volume(d, end - d));
+    next(planes(d, end - d));
 }
 
 }  // namespace sagcl::layers

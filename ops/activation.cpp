@@ -15,7 +15,8 @@ namespace {
 Variable activate(const char* op, Unary f, double a, const Variable& x) {
   const engine::OperationName name(op);
   checks::defined(op, "x", x);
-  checks::floating(op, x.value());
+  const bool by_sign = f == Unary::relu || f == Unary::leaky_relu;  // of y, which no rounding changes
+  (by_sign ? checks::activation : checks::floating)(op, x.value());
   Tensor y = Tensor::empty_like(x.value());
   backend(y.device()).unary(f, a, x.value(), y);
   return record(op, {x}, y, [f, a, y](Tensor dy) -> Gradients {

@@ -13,10 +13,11 @@ using autograd::Saved;
 
 namespace {
 
-void check(const char* op, const Variable& a, const Variable& b) {
+void check(const char* op, const Variable& a, const Variable& b,
+           void (*kind)(const char*, const Tensor&) = checks::floating) {
   checks::defined(op, "a", a);
   checks::defined(op, "b", b);
-  checks::floating(op, a.value());
+  kind(op, a.value());
   checks::same_shape(op, "a", a.value(), "b", b.value());
   checks::same_kind(op, "a", a.value(), "b", b.value());
 }
@@ -55,7 +56,7 @@ autograd::Recipe again(Binary f, const Variable& a, const Variable& b) {
 
 Variable add(const Variable& a, const Variable& b) {
   const engine::OperationName name("add");
-  check("add", a, b);
+  check("add", a, b, checks::activation);
   return record(
       "add", {a, b}, compute(Binary::add, a.value(), b.value()),
       [](Tensor dy) -> Gradients {
@@ -128,6 +129,24 @@ Variable add_scalar(const Variable& x, double term) {
   Tensor y = Tensor::empty_like(x.value());
   backend(y.device()).add_scalar(x.value(), term, y);
   return record("add_scalar", {x}, y, [](Tensor dy) -> Gradients { return {std::move(dy)}; });
+}
+
+Tensor converted(const Tensor& x, engine::Dtype dtype) {
+  if (x.dtype() == dtype) return x;
+  Tensor y = Tensor::empty(x.shape(), dtype, x.device());
+  backend(x.device()).convert(x, y);
+  return y;
+}
+
+Variable convert(const Variable& x, engine::Dtype dtype) {
+  const engine::OperationName name("convert");
+  checks::defined("convert", "x", x);
+  checks::activation("convert", x.value());
+  if (x.value().dtype() == dtype) return x;
+  return record(
+      "convert", {x}, converted(x.value(), dtype),
+      [from = x.value().dtype()](Tensor dy) -> Gradients { return {converted(dy, from)}; },
+      [x = x.saved(), dtype] { return converted(x.get(), dtype); });
 }
 
 Variable exp(const Variable& x) {

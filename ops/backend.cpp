@@ -2,6 +2,7 @@
 
 #include "engine/devices/per_device.h"
 #include "ops/cpu/cpu_backend.h"
+#include "ops/kernels/shared_backend.inl"
 
 namespace sagcl::ops {
 namespace {
@@ -15,7 +16,7 @@ engine::PerDevice<Backend>& registry() {
 
 Backend& backend(engine::Device device) {
   if (device.is_cpu()) {
-    static cpu::CpuBackend built_in;
+    static WidenedWithConvolutions<cpu::CpuBackend> built_in;
     return built_in;
   }
   Backend* found = registry().find(device);

@@ -1,7 +1,9 @@
 #pragma once
 // The device contract: everything a device must be able to compute, stated once for all devices. The operations check
 // shapes, dtypes and devices and allocate results; kernels assume. All tensors are dense, row-major, channels-last.
-// "f32/f64" everywhere unless said; a kernel that a device lacks does not compile.
+// "f32/f64" everywhere unless said; a kernel that a device lacks does not compile. [bf16]: activations and their gradients
+// (x, y, dx, dy, a, b of binary) may be bf16, all of them; weights, their gradients, statistics and sums are then f32. The
+// arithmetic is that of f32, rounded once at the end (ops/kernels/shared_backend.inl).
 #include "engine/random.h"
 #include "engine/tensor.h"
 #include "ops/conv_geometry.h"
@@ -87,10 +89,10 @@ class Backend {
   // nothing.
 
   // --- element by element -------------------------------------------------------------------------------------------
-  virtual void unary(Unary f, double a, const Tensor& x, Tensor& y) = 0;
-  /// dx = dy f'(x), from x and y = f(x). dx may be dy. At 0: relu 0, leaky_relu slope.
+  virtual void unary(Unary f, double a, const Tensor& x, Tensor& y) = 0;  ///< [bf16]
+  /// dx = dy f'(x), from x and y = f(x). dx may be dy. At 0: relu 0, leaky_relu slope. [bf16]
   virtual void unary_backward(Unary f, double a, const Tensor& x, const Tensor& y, const Tensor& dy, Tensor& dx) = 0;
-  virtual void binary(Binary f, const Tensor& a, const Tensor& b, Tensor& y) = 0;  ///< y may be a or b
+  virtual void binary(Binary f, const Tensor& a, const Tensor& b, Tensor& y) = 0;  ///< y may be a or b. [bf16]
   /// y = α x + β z; z may be undefined, y may be x or z
   virtual void scale_add(double alpha, const Tensor& x, double beta, const Tensor& z, Tensor& y) = 0;
   virtual void add_scalar(const Tensor& x, double c, Tensor& y) = 0;  ///< y may be x
@@ -99,14 +101,12 @@ class Backend {
   virtual void scale_by(const Tensor& factor, const Tensor& x, Tensor& y) = 0;  ///< y = factor x; y may be x
   /// gate = 0 where an element of x is NaN or infinite, else unchanged
   virtual void close_unless_finite(const Tensor& x, Tensor& gate) = 0;
-  /// y u8 [2 n]: the n values of x (f32) in bf16, rounded to the nearest, to even at the middle; a NaN stays one
-  virtual void to_bf16(const Tensor& x, Tensor& y) = 0;
-  virtual void from_bf16(const Tensor& x, Tensor& y) = 0;  ///< back: x u8 [2 n], y f32 of n values
-  /// x [N, .., C]; its own backward; y may be x
+  virtual void convert(const Tensor& x, Tensor& y) = 0;  ///< y = x; x and y f32, f64 or bf16 (engine/bf16.h)
+  /// x [N, .., C]; its own backward; y may be x. [bf16]
   virtual void dropout(const DropoutSpec& spec, const Tensor& x, Tensor& y) = 0;
 
   // --- sums ---------------------------------------------------------------------------------------------------------
-  virtual void sum(const Tensor& x, const Axes& v, double scale, Tensor& y) = 0;     ///< y[o,i] = scale Σ_r x[o,r,i]
+  virtual void sum(const Tensor& x, const Axes& v, double scale, Tensor& y) = 0;  ///< y[o,i] = scale Σ_r x[o,r,i]. [bf16]
   virtual void expand(const Tensor& y, const Axes& v, double scale, Tensor& x) = 0;  ///< x[o,r,i] = scale y[o,i]
 
   // --- softmax over the last axis -----------------------------------------------------------------------------------
@@ -118,14 +118,14 @@ class Backend {
   // --- products -----------------------------------------------------------------------------------------------------
   virtual void matmul(const MatmulGeometry& g, const Tensor& a, const Tensor& b, Tensor& y) = 0;
 
-  // --- convolution: w [O, kernel, C]. A transposed convolution is conv_backward_data as its forward ------------------
+  // --- convolution [bf16]: w [O, kernel, C]. A transposed convolution is conv_backward_data as its forward -----------
   /// b [O] or undefined
   virtual void conv_forward(const ConvGeometry& g, const Tensor& x, const Tensor& w, const Tensor& b, Tensor& y) = 0;
   /// b [C] is added; or undefined
   virtual void conv_backward_data(const ConvGeometry& g, const Tensor& w, const Tensor& dy, const Tensor& b, Tensor& dx) = 0;
   virtual void conv_backward_weight(const ConvGeometry& g, const Tensor& x, const Tensor& dy, Tensor& dw) = 0;
 
-  // --- pooling and resizing -----------------------------------------------------------------------------------------
+  // --- pooling and resizing [bf16] ----------------------------------------------------------------------------------
   /// index (u8, like y): position inside the window of the maximum, the first of equals in row-major order; windows of at
   /// most 255 voxels.
   virtual void max_pool(const PoolGeometry& g, const Tensor& x, Tensor& y, Tensor& index) = 0;
@@ -135,7 +135,7 @@ class Backend {
   virtual void resize(const ResizeGeometry& g, const Tensor& x, Tensor& y) = 0;
   virtual void resize_backward(const ResizeGeometry& g, const Tensor& dy, Tensor& dx) = 0;
 
-  // --- normalisation, fused with the activation that follows ----------------------------------------------------------
+  // --- normalisation [bf16], fused with the activation that follows -------------------------------------------------
   /// mean and biased variance of each set, by two passes or Welford (never Σx² - (Σx)²).
   virtual void norm_statistics(const NormGeometry& g, const Tensor& x, Tensor& mean, Tensor& variance) = 0;
   /// y = act(γ[c] (x - mean) / sqrt(variance + eps) + β[c]); y may be x.

@@ -17,6 +17,11 @@ inline void floating(const char* op, const Tensor& t) {
                               "{}: needs f32 or f64, got {} of shape {}", op, t.dtype(), t.shape());
 }
 
+/// What may be stored in half of the bits between the layers of a network.
+inline void activation(const char* op, const Tensor& t) {
+  if (t.dtype() != engine::Dtype::bf16) floating(op, t);
+}
+
 /// Both live on one device and have one dtype.
 inline void same_kind(const char* op, const char* a_name, const Tensor& a, const char* b_name, const Tensor& b) {
   require<engine::DtypeError>(a.dtype() == b.dtype(), "{}: {} is {} and {} is {}; convert one with to(dtype)", op, a_name,
@@ -34,12 +39,21 @@ inline void rank(const char* op, const char* name, const Tensor& t, int wanted, 
   require(t.shape().rank() == wanted, "{}: {} should be {}, got shape {}", op, name, axes, t.shape());
 }
 
-/// [n] for n channels, of x's dtype and device.
+/// On the device of activations x, in the dtype that they are computed in.
+inline void parameter_of(const char* op, const Tensor& x, const char* name, const Tensor& p) {
+  require<engine::DtypeError>(p.dtype() == engine::computed_in(x.dtype()),
+                              "{}: x is {} and {} is {}, not {}; convert one with to(dtype)", op, x.dtype(), name, p.dtype(),
+                              engine::computed_in(x.dtype()));
+  require<engine::DeviceError>(x.device() == p.device(), "{}: x is on {} and {} is on {}; move one with to(device)", op,
+                               x.device(), name, p.device());
+}
+
+/// [n] for n channels of activations x.
 inline void per_channel(const char* op, const char* name, const Variable& v, const Tensor& x, std::int64_t n) {
   defined(op, name, v);
   require(v.shape() == autograd::Shape{n}, "{}: {} should have one value per channel, [{}], got shape {}; x is {}", op, name,
           n, v.shape(), x.shape());
-  same_kind(op, "x", x, name, v.value());
+  parameter_of(op, x, name, v.value());
 }
 
 /// A valid axis of a tensor, counted from the front.

@@ -20,16 +20,16 @@ void check(const char* op, const Variable& x, const Variable& w, const Variable&
            int y_channels, const char* weight_axes) {
   checks::defined(op, "x", x);
   checks::defined(op, "w", w);
-  checks::floating(op, x.value());
+  checks::activation(op, x.value());
   checks::rank(op, "x", x.value(), 5, "[N, D, H, W, C]");
   checks::rank(op, "w", w.value(), 5, weight_axes);
-  checks::same_kind(op, "x", x.value(), "w", w.value());
+  checks::parameter_of(op, x.value(), "w", w.value());
   engine::require(x.shape()[4] == w.shape()[x_channels], "{}: x {} has {} channels, w {} expects {}", op, x.shape(),
                   x.shape()[4], w.shape(), w.shape()[x_channels]);
   if (b.defined()) {
     engine::require(b.shape() == Shape{w.shape()[y_channels]}, "{}: b should be [{}] for w {}, got shape {}", op,
                     w.shape()[y_channels], w.shape(), b.shape());
-    checks::same_kind(op, "x", x.value(), "b", b.value());
+    checks::parameter_of(op, x.value(), "b", b.value());
   }
   for (int a = 0; a < 3; ++a)
     engine::require(spec.stride[a] >= 1 && spec.padding[a] >= 0 && w.shape()[a + 1] >= 1,
@@ -54,8 +54,9 @@ struct Product {
 Tensor bias_gradient(const Tensor& dy, const ConvSpec& spec) {
   const engine::Range range("bias gradient");
   const std::int64_t channels = dy.shape()[4];
-  if (spec.norm_follows) return Tensor::zeros({channels}, dy.dtype(), dy.device());
-  Tensor db = Tensor::empty({channels}, dy.dtype(), dy.device());
+  const engine::Dtype dtype = computed_in(dy.dtype());
+  if (spec.norm_follows) return Tensor::zeros({channels}, dtype, dy.device());
+  Tensor db = Tensor::empty({channels}, dtype, dy.device());
   backend(dy.device()).sum(dy, {1, channels ? dy.size() / channels : 0, channels}, 1, db);
   return db;
 }
@@ -78,24 +79,24 @@ Variable conv(const Variable& x, const Variable& w, const Variable& b, const Con
   backend(y.device()).conv_forward(g, x.value(), w.value(), b.value(), y);
   count_work(g);
 
-  return record({"conv", spec}, {x, w, b}, y,
-                [g, spec, x = recording(w) ? x.saved_activation() : Saved(), w = recording(x) ? w.value() : Tensor(),
-                 w_shape = w.shape(), want_db = recording(b)](Tensor dy) -> Gradients {
-                  Backend& device = backend(dy.device());
-                  Tensor dx, dw, db;
-                  if (want_db) db = bias_gradient(dy, spec);
-                  if (x.defined()) {
-                    const Tensor again = x.get();
-                    const Product product("weight gradient", g);
-                    device.conv_backward_weight(g, again, dy, dw = Tensor::empty(w_shape, dy.dtype(), dy.device()));
-                  }
-                  if (w.defined()) {
-                    const Product product("data gradient", g);
-                    device.conv_backward_data(g, w, dy, {},
-                                              dx = Tensor::empty(shape(g.N, g.in, g.C), dy.dtype(), dy.device()));
-                  }
-                  return {dx, dw, db};
-                });
+  return record(
+      {"conv", spec}, {x, w, b}, y,
+      [g, spec, x = recording(w) ? x.saved_activation() : Saved(), w = recording(x) ? w.value() : Tensor(),
+       w_shape = w.shape(), want_db = recording(b)](Tensor dy) -> Gradients {
+        Backend& device = backend(dy.device());
+        Tensor dx, dw, db;
+        if (want_db) db = bias_gradient(dy, spec);
+        if (x.defined()) {
+          const Tensor again = x.get();
+          const Product product("weight gradient", g);
+          device.conv_backward_weight(g, again, dy, dw = Tensor::empty(w_shape, computed_in(dy.dtype()), dy.device()));
+        }
+        if (w.defined()) {
+          const Product product("data gradient", g);
+          device.conv_backward_data(g, w, dy, {}, dx = Tensor::empty(shape(g.N, g.in, g.C), dy.dtype(), dy.device()));
+        }
+        return {dx, dw, db};
+      });
 }
 
 Variable conv_transposed(const Variable& x, const Variable& w, const Variable& b, const ConvSpec& spec) {
@@ -124,7 +125,8 @@ Variable conv_transposed(const Variable& x, const Variable& w, const Variable& b
                   if (x.defined()) {
                     const Tensor again = x.get();
                     const Product product("weight gradient", g);
-                    device.conv_backward_weight(g, dy, again, dw = Tensor::empty(w_shape, dy.dtype(), dy.device()));
+                    device.conv_backward_weight(g, dy, again,
+                                                dw = Tensor::empty(w_shape, computed_in(dy.dtype()), dy.device()));
                   }
                   if (w.defined()) {
                     const Product product("data gradient", g);

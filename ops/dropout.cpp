@@ -20,7 +20,7 @@ Tensor masked(const DropoutSpec& spec, const Tensor& x, Tensor y) {
 Variable compute(const char* op, const Variable& x, const DropoutSpec& spec) {
   const engine::OperationName name(op);
   checks::defined(op, "x", x);
-  checks::floating(op, x.value());
+  checks::activation(op, x.value());
   engine::require<engine::UsageError>(spec.p >= 0 && spec.p < 1, "{}: p must lie in [0, 1), got {}", op, spec.p);
   engine::require(!spec.per_channel || (x.shape().rank() >= 2 && x.value().size() > 0),
                   "{}: x should be [N, .., C] and not empty, got shape {}", op, x.shape());

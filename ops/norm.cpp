@@ -15,7 +15,7 @@ namespace {
 /// Sizes of x [N, .., C]; every image and channel for itself until the caller says otherwise.
 NormGeometry geometry(const char* op, const Variable& x, const Variable& gamma, const Variable& beta) {
   checks::defined(op, "x", x);
-  checks::floating(op, x.value());
+  checks::activation(op, x.value());
   engine::require(x.shape().rank() >= 2 && x.shape().rank() <= 5 && x.value().size() > 0,
                   "{}: x should be [N, .., C] with 2 to 5 axes and at least one element, got shape {}", op, x.shape());
   NormGeometry g;
@@ -61,7 +61,8 @@ Variable normalise(const char* op, const NormGeometry& g, const NormSpec& spec, 
 /// Statistics of this batch, then the rest.
 Variable with_own_statistics(const char* op, const NormGeometry& g, const NormSpec& spec, const Variable& x,
                              const Variable& gamma, const Variable& beta, RunningStatistics* running) {
-  Tensor mean = Tensor::empty({g.sets()}, x.value().dtype(), x.value().device()), variance = Tensor::empty_like(mean);
+  Tensor mean = Tensor::empty({g.sets()}, computed_in(x.value().dtype()), x.value().device()),
+         variance = Tensor::empty_like(mean);
   Backend& device = backend(x.value().device());
   device.norm_statistics(g, x.value(), mean, variance);
   if (running && spec.momentum != 0) {

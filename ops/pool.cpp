@@ -16,7 +16,7 @@ namespace {
 
 PoolGeometry geometry(const char* op, const Variable& x, const PoolSpec& spec) {
   checks::defined(op, "x", x);
-  checks::floating(op, x.value());
+  checks::activation(op, x.value());
   checks::rank(op, "x", x.value(), 5, "[N, D, H, W, C]");
   PoolGeometry g{x.shape()[0], x.shape()[4], {}, {}, spec.window, spec.stride};
   for (int a = 0; a < 3; ++a) {

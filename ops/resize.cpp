@@ -13,7 +13,7 @@ using autograd::Tensor;
 Variable resize(const Variable& x, const ResizeSpec& spec) {
   const engine::OperationName name("resize");
   checks::defined("resize", "x", x);
-  checks::floating("resize", x.value());
+  checks::activation("resize", x.value());
   checks::rank("resize", "x", x.value(), 5, "[N, D, H, W, C]");
   ResizeGeometry g{x.shape()[0],      x.shape()[4], {}, spec.out, spec.interpolation == Interpolation::linear,
                    spec.align_corners};

@@ -1,6 +1,6 @@
 #include "ops/storage.h"
 
-#include "ops/backend.h"
+#include "ops/arithmetic.h"
 
 namespace sagcl::ops {
 
@@ -9,13 +9,8 @@ std::function<autograd::Recipe(const Tensor&)> storage(const std::string& name) 
   if (name == "f32") return {};
   return [](const Tensor& x) -> autograd::Recipe {
     if (x.dtype() != engine::Dtype::f32) return {};
-    Tensor half = Tensor::empty({2 * x.size()}, engine::Dtype::u8, x.device());
-    backend(x.device()).to_bf16(x, half);
-    return [half, shape = x.shape()] {
-      Tensor y = Tensor::empty(shape, engine::Dtype::f32, half.device());
-      backend(y.device()).from_bf16(half, y);
-      return y;
-    };
+    const Tensor half = converted(x, engine::Dtype::bf16);
+    return [half] { return converted(half, engine::Dtype::f32); };
   };
 }
 

@@ -27,7 +27,7 @@ foreach(floor ${floors})
   endforeach()
 endforeach()
 # What computes an operation has the name of its header. These serve several.
-set(serve_several activation backend class_kernels conv_kernels conv_reference conv_weight cpu_backend exponential jacobi_kernels
+set(serve_several activation backend class_kernels conv_reference cpu_backend exponential jacobi_kernels
     kernels launch_cpu loops norm_kernels packs quantiles radix_select resize_kernels shared_backend slots)
 file(GLOB files ${ROOT}/ops/kernels/*.inl ${ROOT}/ops/cpu/*.cpp ${ROOT}/ops/cuda/*.cu ${ROOT}/ops/cuda/*.cpp)
 foreach(file ${files})

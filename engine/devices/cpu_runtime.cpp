@@ -52,11 +52,11 @@ class CpuRuntime final : public DeviceRuntime {
   }
   void synchronize() override {}
   void add_into(void* sum, const void* term, Dtype dtype, std::int64_t n) override {
-    visit_float(dtype, [&]<class T>(Type<T>) {
+    visit_real(dtype, [&]<class T>(Type<T>) {
       T* y = static_cast<T*>(sum);
       const T* x = static_cast<const T*>(term);
       parallel_ranges(n, 1 << 16, [&](std::int64_t begin, std::int64_t end) {
-        for (std::int64_t i = begin; i < end; ++i) y[i] += x[i];
+        for (std::int64_t i = begin; i < end; ++i) y[i] = T(y[i] + x[i]);
       });
     });
   }

@@ -55,12 +55,12 @@ DeviceChoice on_gpu(int index, const PluginAnswer& answer, const std::string& pr
 DeviceChoice on_cpu(const std::string& reason, const std::string& precision) {
   const Precision p = precision == "auto" ? Precision::fp32 : precision_from(precision);
   require<UsageError>(
-      p == Precision::fp32,
+      p != Precision::tf32,
       "precision {} needs a GPU, and the device is cpu ({}): CPU arithmetic is fp32, it has no units that multiply "
       "rounded operands faster. Choose --precision fp32 or auto, or --device cuda",
       precision, reason);
   set_precision(p);
-  return {Device::cpu(), p, "cpu: " + reason};
+  return {Device::cpu(), p, "cpu: " + reason + (p == Precision::bf16 ? ", activations in bf16, arithmetic in fp32" : "")};
 }
 
 }  // namespace

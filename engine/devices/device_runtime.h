@@ -53,7 +53,7 @@ class DeviceRuntime : public MemorySource {
   virtual void zero(void* memory, std::size_t bytes) = 0;
   virtual void fill(void* memory, double value, Dtype dtype, std::int64_t n) = 0;
   virtual void synchronize() = 0;
-  virtual void add_into(void* sum, const void* term, Dtype dtype, std::int64_t n) = 0;  ///< sum += term, f32 or f64
+  virtual void add_into(void* sum, const void* term, Dtype dtype, std::int64_t n) = 0;  ///< sum += term, f32, f64 or bf16
   virtual CopyQueue* copy_queue() { return nullptr; }  ///< nullptr where copies cannot run beside the work
   /// Calls `work` and keeps what it asks of the device instead of doing it; copies from or to the host are a BackendError
   /// then. nullptr, and `work` is not called, where the device cannot.

@@ -6,7 +6,7 @@ namespace sagcl::engine {
 class Communicator;
 
 /// Raised whenever the layout of Tensor, Backend or DeviceRuntime changes: a plugin of another build is refused.
-inline constexpr int plugin_version = 5;
+inline constexpr int plugin_version = 6;
 
 /// What a plugin answers: whether the device can be used now, and what it is or why not.
 struct PluginAnswer {

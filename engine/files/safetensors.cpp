@@ -47,13 +47,6 @@ float widen_half(std::uint16_t h) {
   return h & 0x8000 ? -magnitude : magnitude;
 }
 
-float widen_bfloat(std::uint16_t h) {
-  const std::uint32_t bits = std::uint32_t(h) << 16;
-  float value;
-  std::memcpy(&value, &bits, 4);
-  return value;
-}
-
 /// What is to be read, and who keeps it if tensors may lie in it.
 struct Source {
   std::string_view bytes;
@@ -86,7 +79,7 @@ Tensor read_tensor(const std::string& dtype, const Shape& shape, const char* p, 
   if (dtype == "F64") return converted<double, double>(shape, p, [](double v) { return v; });
   if (dtype == "F32") return converted<float, float>(shape, p, [](float v) { return v; });
   if (dtype == "F16") return converted<std::uint16_t, float>(shape, p, widen_half);
-  if (dtype == "BF16") return converted<std::uint16_t, float>(shape, p, widen_bfloat);
+  if (dtype == "BF16") return converted<bf16, float>(shape, p, [](bf16 v) { return float(v); });
   if (dtype == "I32") return converted<std::int32_t, std::int32_t>(shape, p, [](std::int32_t v) { return v; });
   if (dtype == "I64")
     return converted<std::int64_t, std::int32_t>(shape, p, [&](std::int64_t v) {
@@ -141,9 +134,11 @@ const char* stored_name(Dtype d) {
   switch (d) {
     case Dtype::f32: return "F32";
     case Dtype::f64: return "F64";
+    case Dtype::bf16: return "BF16";  // comes back as f32
     case Dtype::i32: return "I32";
-    default: return "U8";
+    case Dtype::u8: return "U8";
   }
+  return "";
 }
 
 TensorFile parse(const Source& source) {

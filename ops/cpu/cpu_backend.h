@@ -7,7 +7,7 @@ namespace sagcl::ops::cpu {
 /// The CPU: the shared kernels, faster forms of some of them, our own convolutions and products, and libraries for
 /// decompositions. A function stands in the file of its operation (softmax.cpp, ...). Where its faster form does not apply,
 /// which depends on dtype and sizes alone, it begins by handing over to the shared kernel. Results never depend on threads.
-class CpuBackend final : public SharedBackend<CpuLaunch> {
+class CpuBackend : public SharedBackend<CpuLaunch> {
   using Shared = SharedBackend<CpuLaunch>;
 
  public:

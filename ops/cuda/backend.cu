@@ -1,6 +1,6 @@
 #include "ops/cuda/backend.h"
 
-#include "ops/cuda/conv.h"
+#include "ops/cuda/conv/conv.h"
 #include "ops/cuda/cuda_backend.cuh"
 #include "ops/cuda/matmul.hpp"
 
@@ -9,13 +9,16 @@ namespace sagcl::ops::cuda {
 // What is written for the host compiler.
 void CudaBackend::matmul(const MatmulGeometry& g, const Tensor& a, const Tensor& b, Tensor& y) { cuda::matmul(g, a, b, y); }
 void CudaBackend::conv_forward(const ConvGeometry& g, const Tensor& x, const Tensor& w, const Tensor& b, Tensor& y) {
-  cuda::conv_forward(g, x, w, b, y);
+  if (is_bf16(x) && bf16_forward(g, x, w, b, y)) return;
+  narrow(y, [&](Tensor& to) { cuda::conv_forward(g, wide(x), w, b, to); });
 }
 void CudaBackend::conv_backward_data(const ConvGeometry& g, const Tensor& w, const Tensor& dy, const Tensor& b, Tensor& dx) {
-  cuda::conv_backward_data(g, w, dy, b, dx);
+  if (is_bf16(dy) && bf16_backward_data(g, w, dy, b, dx)) return;
+  narrow(dx, [&](Tensor& to) { cuda::conv_backward_data(g, w, wide(dy), b, to); });
 }
 void CudaBackend::conv_backward_weight(const ConvGeometry& g, const Tensor& x, const Tensor& dy, Tensor& dw) {
-  cuda::conv_backward_weight(g, x, dy, dw);
+  if (is_bf16(x) && bf16_backward_weight(g, x, dy, dw)) return;
+  cuda::conv_backward_weight(g, wide(x), wide(dy), dw);
 }
 
 Backend& gpu_backend() {

@@ -7,8 +7,8 @@ namespace sagcl::ops::cuda {
 /// The GPU: the shared kernels, cuDNN's convolutions, cuBLAS, cuSOLVER, and kernels of our own where the shared body would
 /// leave memory bandwidth or launches unused. A function stands in the file of its operation (softmax.cu, ...). Where its
 /// own kernel does not serve, which depends on dtype and sizes alone, it hands over to the shared one.
-class CudaBackend final : public SharedBackend<CudaLaunch> {
-  using Shared = SharedBackend<CudaLaunch>;
+class CudaBackend final : public Widened<SharedBackend<CudaLaunch>> {
+  using Shared = Widened<SharedBackend<CudaLaunch>>;
 
  public:
   void matmul(const MatmulGeometry& g, const Tensor& a, const Tensor& b, Tensor& y) override;
@@ -18,6 +18,8 @@ class CudaBackend final : public SharedBackend<CudaLaunch> {
   void nuclear_norm(const NuclearNormSpec& spec, const Tensor& a, Tensor& value, Tensor& subgradient) override;
   void svd(const Tensor& a, Tensor& u, Tensor& s, Tensor& vt) override;
 
+  void binary(Binary f, const Tensor& a, const Tensor& b, Tensor& y) override;
+  void convert(const Tensor& x, Tensor& y) override;
   void norm_statistics(const NormGeometry& g, const Tensor& x, Tensor& mean, Tensor& variance) override;
   void norm_apply(const NormOperands& n, Tensor& y) override;
   void norm_backward(const NormOperands& n, bool fixed, const Tensor& dy, Tensor& dx, Tensor& dgamma,

@@ -6,11 +6,12 @@ namespace sagcl::ops::cuda {
 namespace {
 
 /// One call of Philox gives the four words of four elements.
+template <class V>
 struct ElementDropout {
   engine::RandomKey key;
   float p, factor;
-  const float4* x;
-  float4* y;
+  const V* x;
+  V* y;
   __device__ void operator()(std::int64_t i) const {
     const engine::RandomKey k = key.now();
     const engine::Words w = engine::philox(
@@ -30,12 +31,13 @@ struct DrawChannels {
 };
 
 /// Row r of one image, four channels.
+template <class V>
 struct ChannelDropout {
   float factor;
   std::int64_t lanes;
   const uchar4* keep;
-  const float4* x;
-  float4* y;
+  const V* x;
+  V* y;
   __device__ void operator()(std::int64_t r, std::int64_t lane) const {
     const uchar4 k = keep[lane];
     const float4 v = x[r * lanes + lane];
@@ -48,18 +50,21 @@ struct ChannelDropout {
 
 void CudaBackend::dropout(const DropoutSpec& spec, const Tensor& x, Tensor& y) {
   const std::int64_t images = x.shape()[0], C = x.shape().back(), each = images ? x.size() / images : 0;
-  if (x.dtype() != engine::Dtype::f32 || x.size() % 4 != 0 || (spec.per_channel && C % 4 != 0))
-    return Shared::dropout(spec, x, y);
+  if (!is_f32_or_bf16(x) || x.size() % 4 != 0 || (spec.per_channel && C % 4 != 0)) return Shared::dropout(spec, x, y);
   const float factor = float(1 / (1 - spec.p));
-  if (!spec.per_channel)
-    return CudaLaunch::for_each(x.size() / 4, ElementDropout{spec.key, float(spec.p), factor, fours(x), fours(y)});
-  const engine::Buffer keep(device(), std::size_t(images * C));
-  auto* flags = static_cast<std::uint8_t*>(keep.data());
-  CudaLaunch::for_each(images * C, DrawChannels{spec.key, float(spec.p), flags});
-  for (std::int64_t n = 0; n < images; ++n)
-    CudaLaunch::for_rows(each / C, C / 4,
-                         ChannelDropout{factor, C / 4, reinterpret_cast<const uchar4*>(flags + n * C),
-                                        fours(x) + n * each / 4, fours(y) + n * each / 4});
+  visit_fours(x, [&](auto type) {
+    using V = typename decltype(type)::type;
+    if (!spec.per_channel)
+      return CudaLaunch::for_each(x.size() / 4,
+                                  ElementDropout<V>{spec.key, float(spec.p), factor, fours<V>(x), fours<V>(y)});
+    const engine::Buffer keep(device(), std::size_t(images * C));
+    auto* flags = static_cast<std::uint8_t*>(keep.data());
+    CudaLaunch::for_each(images * C, DrawChannels{spec.key, float(spec.p), flags});
+    for (std::int64_t n = 0; n < images; ++n)
+      CudaLaunch::for_rows(each / C, C / 4,
+                           ChannelDropout<V>{factor, C / 4, reinterpret_cast<const uchar4*>(flags + n * C),
+                                             fours<V>(x) + n * each / 4, fours<V>(y) + n * each / 4});
+  });
 }
 
 }  // namespace sagcl::ops::cuda

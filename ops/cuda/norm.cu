@@ -16,9 +16,9 @@ NormChannels channels_of(const NormOperands& n) {
           n.beta.data<float>()};
 }
 
-/// f32, channels in fours and at most 1024.
+/// Channels in fours and at most 1024.
 bool is_fast(const NormGeometry& g, const Tensor& x) {
-  return x.dtype() == engine::Dtype::f32 && g.C % 4 == 0 && g.C <= 4 * norm_threads && outer_of(g) <= 4096;
+  return is_f32_or_bf16(x) && g.C % 4 == 0 && g.C <= 4 * norm_threads && outer_of(g) <= 4096;
 }
 
 }  // namespace
@@ -28,7 +28,9 @@ void CudaBackend::norm_statistics(const NormGeometry& g, const Tensor& x, Tensor
   const NormPlan plan = plan_of(g);
   const engine::Buffer partial(device(), std::size_t(plan.outer * plan.chunks * plan.C) * sizeof(Moments));
   Moments* moments = static_cast<Moments*>(partial.data());
-  moments_kernel<<<grid_of(plan), norm_threads, 0, stream()>>>(plan, fours(x), moments);
+  visit_fours(x, [&](auto type) {
+    moments_kernel<<<grid_of(plan), norm_threads, 0, stream()>>>(plan, fours<typename decltype(type)::type>(x), moments);
+  });
   check_launch("norm_statistics");
   join_moments_kernel<<<unsigned(g.sets()), norm_threads, 0, stream()>>>(plan.chunks, g.C, g.channels, moments,
                                                                          mean.data<float>(), variance.data<float>());
@@ -39,8 +41,11 @@ void CudaBackend::norm_apply(const NormOperands& n, Tensor& y) {
   const auto& [g, act, eps, x, mean, variance, gamma, beta] = n;
   if (!is_fast(g, x)) return Shared::norm_apply(n, y);
   const NormPlan plan = plan_of(g);
-  norm_apply_kernel<<<grid_of(plan), norm_threads, 0, stream()>>>(plan, channels_of(n), float(act.slope), fours(x),
-                                                                  fours(y));
+  visit_fours(x, [&](auto type) {
+    using V = typename decltype(type)::type;
+    norm_apply_kernel<<<grid_of(plan), norm_threads, 0, stream()>>>(plan, channels_of(n), float(n.act.slope), fours<V>(n.x),
+                                                                    fours<V>(y));
+  });
   check_launch("norm_apply");
 }
 
@@ -53,14 +58,20 @@ void CudaBackend::norm_backward(const NormOperands& n, bool fixed, const Tensor&
   const std::int64_t cells = plan.outer * plan.C;
   const Scratch<double> partial(2 * cells * plan.chunks), sums(2 * cells);
   const Scratch<float> pull(2 * cells);
-  norm_sums_kernel<<<grid_of(plan), norm_threads, 0, stream()>>>(plan, channels, float(act.slope), fours(x), fours(dy),
-                                                                 partial.data());
+  visit_fours(x, [&](auto type) {
+    using V = typename decltype(type)::type;
+    norm_sums_kernel<<<grid_of(plan), norm_threads, 0, stream()>>>(plan, channels, float(n.act.slope), fours<V>(n.x),
+                                                                   fours<V>(dy), partial.data());
+  });
   check_launch("norm_backward, sums");
   join_norm_sums_kernel<<<unsigned(cells), join_threads, 0, stream()>>>(
       plan, channels, fixed, partial.data(), sums.data(), pull.data(), dgamma.data<float>(), dbeta.data<float>());
   check_launch("norm_backward, joining sums");
-  norm_input_kernel<<<grid_of(plan), norm_threads, 0, stream()>>>(plan, channels, float(act.slope), pull.data(), fours(x),
-                                                                  fours(dy), fours(dx));
+  visit_fours(x, [&](auto type) {
+    using V = typename decltype(type)::type;
+    norm_input_kernel<<<grid_of(plan), norm_threads, 0, stream()>>>(plan, channels, float(n.act.slope), pull.data(),
+                                                                    fours<V>(n.x), fours<V>(dy), fours<V>(dx));
+  });
   check_launch("norm_backward, input");
 }
 

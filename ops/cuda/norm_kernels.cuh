@@ -1,8 +1,10 @@
 #pragma once
-// Kernels of normalisation that run at the speed of the memory: 16 bytes per access, one pass for the statistics, the
-// activation and its mask inside. x is [outer, rows, C] as in ops/kernels/norm.inl; C is divisible by 4, f32.
+// Kernels of normalisation that run at the speed of the memory: four channels per access, one pass for the statistics, the
+// activation and its mask inside. x is [outer, rows, C] as in ops/kernels/norm.inl; C is divisible by 4. V is what four
+// channels are in memory: float4, or Bf16x4.
 #include <cstdint>
 
+#include "ops/cuda/bf16x4.cuh"
 #include "ops/cuda/loops.cuh"
 
 namespace sagcl::ops::cuda {
@@ -38,12 +40,13 @@ struct Moments {
 
 /// partial[o, chunk, C]: the moments of each channel over the chunk. A thread takes 8 rows at a time: their mean and squared
 /// deviations are formed in registers by two passes, then joined to what it has.
-__global__ void __launch_bounds__(norm_threads) moments_kernel(NormPlan p, const float4* x, Moments* partial) {
+template <class V>
+__global__ void __launch_bounds__(norm_threads) moments_kernel(NormPlan p, const V* x, Moments* partial) {
   __shared__ Moments shared[norm_threads * 4];
   const int t = int(threadIdx.x), lane = t % p.lanes, y = t / p.lanes;
   const std::int64_t o = blockIdx.x / p.chunks, chunk = blockIdx.x % p.chunks;
   const std::int64_t begin = chunk * p.rows_each, end = begin + p.rows_each < p.rows ? begin + p.rows_each : p.rows;
-  const float4* column = x + o * p.rows * p.lanes + lane;
+  const V* column = x + o * p.rows * p.lanes + lane;
   Moments sum[4];
   if (y < p.height)
     for (std::int64_t r = begin + y; r < end; r += 8 * p.height) {
@@ -53,7 +56,7 @@ __global__ void __launch_bounds__(norm_threads) moments_kernel(NormPlan p, const
       for (int k = 0; k < 8; ++k) {
         const std::int64_t row = r + k * p.height;
         const bool inside = row < end;
-        const float4 q = inside ? column[row * p.lanes] : float4{0, 0, 0, 0};
+        const float4 q = inside ? float4(column[row * p.lanes]) : float4{0, 0, 0, 0};
         v[k][0] = q.x, v[k][1] = q.y, v[k][2] = q.z, v[k][3] = q.w;
         n += inside;
       }
@@ -149,8 +152,9 @@ struct Channels4 {
 };
 
 /// y = act(γ x̂ + β)
+template <class V>
 __global__ void __launch_bounds__(norm_threads, 4)
-    norm_apply_kernel(NormPlan p, NormChannels channels, float slope, const float4* x, float4* y) {
+    norm_apply_kernel(NormPlan p, NormChannels channels, float slope, const V* x, V* y) {
   const int t = int(threadIdx.x), lane = t % p.lanes, row = t / p.lanes;
   const std::int64_t o = blockIdx.x / p.chunks, chunk = blockIdx.x % p.chunks;
   __shared__ Inverses inverses;
@@ -169,8 +173,9 @@ __global__ void __launch_bounds__(norm_threads, 4)
 }
 
 /// partial[{Σ g, Σ g x̂}, o, chunk, C]
+template <class V>
 __global__ void __launch_bounds__(norm_threads)
-    norm_sums_kernel(NormPlan p, NormChannels channels, float slope, const float4* x, const float4* dy, double* partial) {
+    norm_sums_kernel(NormPlan p, NormChannels channels, float slope, const V* x, const V* dy, double* partial) {
   __shared__ float shared[2][norm_threads * 4];
   const int t = int(threadIdx.x), lane = t % p.lanes, y = t / p.lanes;
   const std::int64_t o = blockIdx.x / p.chunks, chunk = blockIdx.x % p.chunks;
@@ -250,9 +255,9 @@ __global__ void __launch_bounds__(join_threads)
 }
 
 /// dx = (γ g - mean(γ g) - x̂ mean(γ g x̂)) / sqrt(variance + eps)
+template <class V>
 __global__ void __launch_bounds__(norm_threads)
-    norm_input_kernel(NormPlan p, NormChannels channels, float slope, const float* pulls, const float4* x, const float4* dy,
-                      float4* dx) {
+    norm_input_kernel(NormPlan p, NormChannels channels, float slope, const float* pulls, const V* x, const V* dy, V* dx) {
   const int t = int(threadIdx.x), lane = t % p.lanes, row = t / p.lanes;
   const std::int64_t o = blockIdx.x / p.chunks, chunk = blockIdx.x % p.chunks;
   __shared__ Inverses inverses;

@@ -52,10 +52,11 @@ __device__ void take(float v, int tap, float& best, unsigned char& where) {
   if (tap == 0 || v > best || (v != v && best == best)) best = v, where = static_cast<unsigned char>(tap);
 }
 
+template <class V>
 struct TiledMaxPool {
   Tiling t;
-  const float4* x;
-  float4* y;
+  const V* x;
+  V* y;
   uchar4* index;
   __device__ void operator()(std::int64_t r, std::int64_t lane) const {
     float4 best = {0, 0, 0, 0};
@@ -72,11 +73,12 @@ struct TiledMaxPool {
   }
 };
 
+template <class V>
 struct TiledMaxPoolBackward {
   Tiling t;
   const uchar4* index;
-  const float4* dy;
-  float4* dx;
+  const V* dy;
+  V* dx;
   __device__ void operator()(std::int64_t r, std::int64_t lane) const {
     const float4 d = dy[r * t.lanes + lane];
     const uchar4 k = index[r * t.lanes + lane];
@@ -90,15 +92,21 @@ struct TiledMaxPoolBackward {
 
 void CudaBackend::max_pool(const PoolGeometry& g, const Tensor& x, Tensor& y, Tensor& index) {
   if (!in_fours(g.C, x, g.N * g.in.volume()) || !Tiling::fits(g)) return Shared::max_pool(g, x, y, index);
-  CudaLaunch::for_rows(g.N * g.out.volume(), g.C / 4,
-                       TiledMaxPool{Tiling(g), fours(x), fours(y), reinterpret_cast<uchar4*>(index.data<std::uint8_t>())});
+  visit_fours(x, [&](auto type) {
+    using V = typename decltype(type)::type;
+    auto* positions = reinterpret_cast<uchar4*>(index.data<std::uint8_t>());
+    CudaLaunch::for_rows(g.N * g.out.volume(), g.C / 4, TiledMaxPool<V>{Tiling(g), fours<V>(x), fours<V>(y), positions});
+  });
 }
 
 void CudaBackend::max_pool_backward(const PoolGeometry& g, const Tensor& index, const Tensor& dy, Tensor& dx) {
   if (!in_fours(g.C, dx, g.N * g.in.volume()) || !Tiling::fits(g)) return Shared::max_pool_backward(g, index, dy, dx);
-  CudaLaunch::for_rows(
-      g.N * g.out.volume(), g.C / 4,
-      TiledMaxPoolBackward{Tiling(g), reinterpret_cast<const uchar4*>(index.data<std::uint8_t>()), fours(dy), fours(dx)});
+  visit_fours(dx, [&](auto type) {
+    using V = typename decltype(type)::type;
+    const auto* positions = reinterpret_cast<const uchar4*>(index.data<std::uint8_t>());
+    CudaLaunch::for_rows(g.N * g.out.volume(), g.C / 4,
+                         TiledMaxPoolBackward<V>{Tiling(g), positions, fours<V>(dy), fours<V>(dx)});
+  });
 }
 
 }  // namespace sagcl::ops::cuda

@@ -49,6 +49,7 @@ __global__ void __launch_bounds__(128)
 }  // namespace
 
 void CudaBackend::sum(const Tensor& x, const Axes& v, double scale, Tensor& y) {
+  if (x.dtype() == engine::Dtype::bf16) return sum(wide(x), v, scale, y);
   if (x.dtype() != engine::Dtype::f32 || v.outer != 1 || v.inner % 4 != 0 || v.inner > 4 * block_threads || v.reduced < 64)
     return Shared::sum(x, v, scale, y);
   const int lanes = int(v.inner / 4), height = block_threads / lanes;

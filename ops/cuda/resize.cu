@@ -10,8 +10,11 @@ void CudaBackend::resize(const ResizeGeometry& g, const Tensor& x, Tensor& y) {
   if (!in_fours(g.C, x, g.N * std::max(g.in.volume(), g.out.volume()))) return Shared::resize(g, x, y);
   if (y.size() == 0) return;
   const ResizePlan plan = ResizePlan::forward(g);
-  if (g.in[0] == 1) resize_kernel<2><<<unsigned(plan.blocks), resize_threads, 0, stream()>>>(plan, fours(x), fours(y));
-  else resize_kernel<4><<<unsigned(plan.blocks), resize_threads, 0, stream()>>>(plan, fours(x), fours(y));
+  visit_fours(x, [&](auto type) {
+    using V = typename decltype(type)::type;
+    const auto kernel = g.in[0] == 1 ? resize_kernel<2, V> : resize_kernel<4, V>;
+    kernel<<<unsigned(plan.blocks), resize_threads, 0, stream()>>>(plan, fours<V>(x), fours<V>(y));
+  });
   check_launch("resize");
 }
 
@@ -20,7 +23,10 @@ void CudaBackend::resize_backward(const ResizeGeometry& g, const Tensor& dy, Ten
     return Shared::resize_backward(g, dy, dx);
   if (dx.size() == 0) return;
   const ResizePlan plan = ResizePlan::backward(g);
-  resize_backward_kernel<<<unsigned(plan.blocks), resize_threads, 0, stream()>>>(plan, fours(dy), fours(dx));
+  visit_fours(dx, [&](auto type) {
+    using V = typename decltype(type)::type;
+    resize_backward_kernel<<<unsigned(plan.blocks), resize_threads, 0, stream()>>>(plan, fours<V>(dy), fours<V>(dx));
+  });
   check_launch("resize_backward");
 }
 

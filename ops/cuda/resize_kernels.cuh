@@ -1,6 +1,7 @@
 #pragma once
 // Resizing four channels at a time. What a block needs of the weights it computes once, by the functions of
 // ops/kernels/resize.inl, into registers and shared memory; the passes over the image divide nothing.
+#include "ops/cuda/bf16x4.cuh"
 #include "ops/cuda/loops.cuh"
 #include "ops/kernels/resize.inl"
 
@@ -91,9 +92,9 @@ __device__ RowReads<reads> row_reads(const ResizePlan& p, std::uint32_t row) {
 }
 
 /// y from x. A thread keeps its column and with it the voxels it reads of a row.
-template <int reads>
+template <int reads, class V>
 __global__ void __launch_bounds__(resize_threads)
-    resize_kernel(const __grid_constant__ ResizePlan p, const float4* __restrict__ x, float4* __restrict__ y) {
+    resize_kernel(const __grid_constant__ ResizePlan p, const V* __restrict__ x, V* __restrict__ y) {
   __shared__ RowReads<reads> rows[resize_band];
   const int t = int(threadIdx.x), band = int(blockIdx.x) / p.chunks,
             column = (int(blockIdx.x) - band * p.chunks) * p.width + t;
@@ -103,8 +104,8 @@ __global__ void __launch_bounds__(resize_threads)
   if (t >= p.width || column >= p.columns) return;
   const int voxel = int(p.by_lanes.divide(std::uint32_t(column))), lane = column - voxel * p.lanes;
   const FloatTap tap = float_tap(p.axes[2], voxel);
-  const float4 *low = x + tap.low * p.lanes + lane, *high = x + tap.high * p.lanes + lane;
-  float4* out = y + std::int64_t(first) * p.columns + column;
+  const V *low = x + tap.low * p.lanes + lane, *high = x + tap.high * p.lanes + lane;
+  V* out = y + std::int64_t(first) * p.columns + column;
 #pragma unroll 2
   for (int k = 0; k < count; ++k) {
     const RowReads<reads> row = rows[k];
@@ -146,8 +147,9 @@ __device__ inline Readers readers_of(const kernels::ResizeAxis& a, int q, int mo
 
 /// dx from dy. A thread keeps its column of dx and walks over the rows of dy: what a row brings along slices and columns
 /// goes to the two rows of dx that it reads, which are written once the walk has passed them.
+template <class V>
 __global__ void __launch_bounds__(resize_threads, 8)
-    resize_backward_kernel(const __grid_constant__ ResizePlan p, const float4* __restrict__ dy, float4* __restrict__ dx) {
+    resize_backward_kernel(const __grid_constant__ ResizePlan p, const V* __restrict__ dy, V* __restrict__ dx) {
   __shared__ float across[most_across], through[most_through];
   __shared__ FloatTap taps[rows_at_once];
   const kernels::ResizeAxis &d = p.axes[0], &h = p.axes[1], &w = p.axes[2];
@@ -168,8 +170,8 @@ __global__ void __launch_bounds__(resize_threads, 8)
   const Readers of_voxel = active ? readers_of(w, voxel, most, across + (voxel - leftmost) * most) : Readers{0, 0, across},
                 of_slice = readers_of(d, z, most_slices, through);
   const int row = int(w.out) * p.lanes, lane = column - voxel * p.lanes;
-  const float4* from = dy + (n * d.out + of_slice.first) * h.out * row + of_voxel.first * p.lanes + lane;
-  float4* to = dx + (std::int64_t(slice) * p.rows) * p.columns + column;
+  const V* from = dy + (n * d.out + of_slice.first) * h.out * row + of_voxel.first * p.lanes + lane;
+  V* to = dx + (std::int64_t(slice) * p.rows) * p.columns + column;
   float4 here = {0, 0, 0, 0}, next = {0, 0, 0, 0};  // of rows q and q + 1
   int q = begin - 1;
   const auto step = [&] {
@@ -192,7 +194,7 @@ __global__ void __launch_bounds__(resize_threads, 8)
       while (q < tap.low) step();
       float4 sum = {0, 0, 0, 0};
       for (int s = 0; s < of_slice.count; ++s) {
-        const float4* v = from + (s * int(h.out) + o + i) * row;
+        const V* v = from + (s * int(h.out) + o + i) * row;
         const float weight = of_slice.share[s];
 #pragma unroll 4
         for (int k = 0; k < of_voxel.count; ++k) add(sum, weight * of_voxel.share[k], v[k * p.lanes]);

@@ -1,7 +1,6 @@
 #pragma once
 // Element by element: y[i] depends on x[i] alone.
 #include <cmath>
-#include <cstring>
 
 #include "ops/backend.h"
 #include "ops/kernels/radix_select.inl"
@@ -230,34 +229,22 @@ void add_scalar(const Tensor& x, double c, Tensor& y) {
   });
 }
 
-/// The upper half of a float's bits, which has its exponent and 7 bits of its fraction.
-struct ToBf16 {
-  const float* x;
-  std::uint16_t* y;
-  SAGCL_BOTH void operator()(std::int64_t i) const {
-    std::uint32_t bits = 0;
-    std::memcpy(&bits, &x[i], sizeof bits);
-    const std::uint32_t rounded = bits + 0x7fffu + ((bits >> 16) & 1u);  // half of the last place, less a bit at even ones
-    const bool nan = (bits & 0x7fffffffu) > 0x7f800000u;
-    y[i] = std::uint16_t((nan ? bits | 0x400000u : rounded) >> 16);
-  }
-};
-struct FromBf16 {
-  const std::uint16_t* x;
-  float* y;
-  SAGCL_BOTH void operator()(std::int64_t i) const {
-    const std::uint32_t bits = std::uint32_t(x[i]) << 16;
-    std::memcpy(&y[i], &bits, sizeof bits);
-  }
+template <class From, class To>
+struct Convert {
+  const From* x;
+  To* y;
+  SAGCL_BOTH void operator()(std::int64_t i) const { y[i] = To(x[i]); }
 };
 
 template <class Launch>
-void to_bf16(const Tensor& x, Tensor& y) {
-  Launch::for_each(x.size(), ToBf16{x.data<float>(), reinterpret_cast<std::uint16_t*>(y.data<std::uint8_t>())});
-}
-template <class Launch>
-void from_bf16(const Tensor& x, Tensor& y) {
-  Launch::for_each(y.size(), FromBf16{reinterpret_cast<const std::uint16_t*>(x.data<std::uint8_t>()), y.data<float>()});
+void convert(const Tensor& x, Tensor& y) {
+  engine::visit_real(x.dtype(), [&](auto from) {
+    using From = typename decltype(from)::type;
+    engine::visit_real(y.dtype(), [&](auto to) {
+      using To = typename decltype(to)::type;
+      Launch::for_each(x.size(), Convert<From, To>{x.template data<From>(), y.template data<To>()});
+    });
+  });
 }
 
 template <class T>

@@ -12,6 +12,7 @@ template <class F>
 void visit_width(engine::Dtype d, F&& f) {
   switch (engine::bytes_of(d)) {
     case 1: return f(engine::Type<std::uint8_t>());
+    case 2: return f(engine::Type<std::uint16_t>());
     case 4: return f(engine::Type<std::uint32_t>());
     default: return f(engine::Type<std::uint64_t>());
   }

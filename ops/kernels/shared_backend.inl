@@ -33,8 +33,7 @@ class SharedBackend : public Backend {
   void close_unless_finite(const Tensor& x, Tensor& gate) override { kernels::close_unless_finite<Launch>(x, gate); }
   void add_scalar(const Tensor& x, double c, Tensor& y) override { kernels::add_scalar<Launch>(x, c, y); }
   void clamp(const Tensor& x, double low, double high, Tensor& y) override { kernels::clamp<Launch>(x, low, high, y); }
-  void to_bf16(const Tensor& x, Tensor& y) override { kernels::to_bf16<Launch>(x, y); }
-  void from_bf16(const Tensor& x, Tensor& y) override { kernels::from_bf16<Launch>(x, y); }
+  void convert(const Tensor& x, Tensor& y) override { kernels::convert<Launch>(x, y); }
   void dropout(const DropoutSpec& spec, const Tensor& x, Tensor& y) override { kernels::dropout<Launch>(spec, x, y); }
   void sum(const Tensor& x, const Axes& v, double scale, Tensor& y) override { kernels::sum<Launch>(x, v, scale, y); }
   void expand(const Tensor& y, const Axes& v, double scale, Tensor& x) override { kernels::expand<Launch>(y, v, scale, x); }
@@ -152,6 +151,93 @@ class SharedBackend : public Backend {
   void average(const Tensor& alpha, const Tensor& gate,
                const std::vector<std::pair<Tensor, Tensor>>& teacher_student) override {
     kernels::average<Launch>(alpha, gate, teacher_student);
+  }
+};
+
+/// A backend whose functions, but for convolutions, also take activations in bf16, where the contract says so: widened to
+/// f32, computed by Base, rounded. This is what they mean on every device; a device may do the same in one pass.
+template <class Base>
+class Widened : public Base {
+ public:
+  void unary(Unary f, double a, const Tensor& x, Tensor& y) override {
+    narrow(y, [&](Tensor& to) { Base::unary(f, a, wide(x), to); });
+  }
+  void unary_backward(Unary f, double a, const Tensor& x, const Tensor& y, const Tensor& dy, Tensor& dx) override {
+    narrow(dx, [&](Tensor& to) { Base::unary_backward(f, a, wide(x), wide(y), wide(dy), to); });
+  }
+  void binary(Binary f, const Tensor& a, const Tensor& b, Tensor& y) override {
+    narrow(y, [&](Tensor& to) { Base::binary(f, wide(a), wide(b), to); });
+  }
+  void dropout(const DropoutSpec& spec, const Tensor& x, Tensor& y) override {
+    narrow(y, [&](Tensor& to) { Base::dropout(spec, wide(x), to); });
+  }
+  void sum(const Tensor& x, const Axes& v, double scale, Tensor& y) override {
+    narrow(y, [&](Tensor& to) { Base::sum(wide(x), v, scale, to); });
+  }
+  void max_pool(const PoolGeometry& g, const Tensor& x, Tensor& y, Tensor& index) override {
+    narrow(y, [&](Tensor& to) { Base::max_pool(g, wide(x), to, index); });
+  }
+  void max_pool_backward(const PoolGeometry& g, const Tensor& index, const Tensor& dy, Tensor& dx) override {
+    narrow(dx, [&](Tensor& to) { Base::max_pool_backward(g, index, wide(dy), to); });
+  }
+  void average_pool(const PoolGeometry& g, const Tensor& x, Tensor& y) override {
+    narrow(y, [&](Tensor& to) { Base::average_pool(g, wide(x), to); });
+  }
+  void average_pool_backward(const PoolGeometry& g, const Tensor& dy, Tensor& dx) override {
+    narrow(dx, [&](Tensor& to) { Base::average_pool_backward(g, wide(dy), to); });
+  }
+  void resize(const ResizeGeometry& g, const Tensor& x, Tensor& y) override {
+    narrow(y, [&](Tensor& to) { Base::resize(g, wide(x), to); });
+  }
+  void resize_backward(const ResizeGeometry& g, const Tensor& dy, Tensor& dx) override {
+    narrow(dx, [&](Tensor& to) { Base::resize_backward(g, wide(dy), to); });
+  }
+  void norm_statistics(const NormGeometry& g, const Tensor& x, Tensor& mean, Tensor& variance) override {
+    Base::norm_statistics(g, wide(x), mean, variance);
+  }
+  void norm_apply(const NormOperands& n, Tensor& y) override {
+    const Tensor x = wide(n.x);
+    narrow(y, [&](Tensor& to) { Base::norm_apply({n.g, n.act, n.eps, x, n.mean, n.variance, n.gamma, n.beta}, to); });
+  }
+  void norm_backward(const NormOperands& n, bool fixed, const Tensor& dy, Tensor& dx, Tensor& dgamma,
+                     Tensor& dbeta) override {
+    const Tensor x = wide(n.x);
+    const NormOperands operands{n.g, n.act, n.eps, x, n.mean, n.variance, n.gamma, n.beta};
+    narrow(dx, [&](Tensor& to) { Base::norm_backward(operands, fixed, wide(dy), to, dgamma, dbeta); });
+  }
+
+ protected:
+  static bool is_bf16(const Tensor& t) { return t.dtype() == engine::Dtype::bf16; }
+
+  Tensor wide(const Tensor& x) {
+    if (!is_bf16(x)) return x;
+    Tensor y = Tensor::empty(x.shape(), engine::Dtype::f32, x.device());
+    this->convert(x, y);
+    return y;
+  }
+
+  /// f(y), or f of an f32 tensor which is rounded into y.
+  template <class F>
+  void narrow(Tensor& y, F f) {
+    if (!is_bf16(y)) return f(y);
+    Tensor computed = Tensor::empty(y.shape(), engine::Dtype::f32, y.device());
+    f(computed);
+    this->convert(computed, y);
+  }
+};
+
+/// The same with convolutions.
+template <class Base>
+class WidenedWithConvolutions : public Widened<Base> {
+ public:
+  void conv_forward(const ConvGeometry& g, const Tensor& x, const Tensor& w, const Tensor& b, Tensor& y) override {
+    this->narrow(y, [&](Tensor& to) { Base::conv_forward(g, this->wide(x), w, b, to); });
+  }
+  void conv_backward_data(const ConvGeometry& g, const Tensor& w, const Tensor& dy, const Tensor& b, Tensor& dx) override {
+    this->narrow(dx, [&](Tensor& to) { Base::conv_backward_data(g, w, this->wide(dy), b, to); });
+  }
+  void conv_backward_weight(const ConvGeometry& g, const Tensor& x, const Tensor& dy, Tensor& dw) override {
+    Base::conv_backward_weight(g, this->wide(x), this->wide(dy), dw);
   }
 };
 

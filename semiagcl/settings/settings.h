@@ -61,7 +61,7 @@ struct TrainSettings {
   double poly_power = 0.9;         ///< learning rate x (1 - t / T)^power after the warm-up; 0 is constant
   std::int64_t decay_every = 0;    ///< learning rate x 0.1 every so many steps; 0 never
   std::int64_t ease_in = 0;        ///< steps over which the learning rate of a fresh optimiser rises linearly
-  std::string precision = "auto";  ///< of convolutions: fp32, tf32, bf16; auto is tf32 on a GPU, fp32 on the CPU
+  std::string precision = "auto";  ///< fp32, tf32, bf16 (activations too); auto is tf32 on a GPU, fp32 on the CPU
   std::string storage = "f32";     ///< of activations until their backward: f32, or bf16 in half the bits
   /// outputs of norms in the backward pass: always (less memory), never (less time), or auto: never on a GPU that has room
   std::string recompute = "auto";

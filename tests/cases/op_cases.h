@@ -51,10 +51,16 @@ struct OpResult {
   std::vector<Tensor> gradients;  ///< zeros where nothing was delivered
 };
 OpResult evaluate(const OpCase& c, const std::vector<Tensor>& inputs);
+/// The same for that dy rounded to a type first.
+OpResult evaluate(const OpCase& c, const std::vector<Tensor>& inputs, Dtype dy_rounded_to);
+
+/// How many of its inputs, the first ones, may be bf16, the others then f32; 0 where none may.
+std::size_t activations_of(const OpCase& c);
 
 /// Constants for use inside `f`, on the same device as `like`.
 Tensor labels_like(const Tensor& like, const Shape& shape, const std::vector<std::int32_t>& values);
-Tensor constant_like(const Tensor& like, const Shape& shape, const std::vector<double>& values);  ///< of like's dtype
+Tensor constant_like(const Tensor& like, const Shape& shape,
+                     const std::vector<double>& values);  ///< of the dtype that like is computed in
 
 /// All cases. One function per family of files adds its own.
 const std::vector<OpCase>& op_cases();

@@ -48,7 +48,10 @@ TEST(Fallback, TheCpuComputesInFp32Alone) {
   set_precision(Precision::bf16);
   EXPECT_EQ(resolve_device("cpu").precision, Precision::fp32);
   EXPECT_EQ(precision(), Precision::fp32);
-  for (const char* wanted : {"tf32", "bf16", "fp16"}) EXPECT_THROW(resolve_device("cpu", wanted), UsageError) << wanted;
+  for (const char* wanted : {"tf32", "fp16"}) EXPECT_THROW(resolve_device("cpu", wanted), UsageError) << wanted;
+  EXPECT_NE(resolve_device("cpu", "bf16").text.find("activations in bf16, arithmetic in fp32"), std::string::npos);
+  EXPECT_EQ(precision(), Precision::bf16);
+  set_precision(Precision::fp32);
 }
 
 /// Opened by hand, past the probe for a driver: every symbol is found, and the entry answers instead of failing.

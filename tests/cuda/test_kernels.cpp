@@ -2,6 +2,7 @@
 #include <cmath>
 #include <limits>
 
+#include "engine/place.h"
 #include "tests/cuda/kernel_test.h"
 
 #include "ops/cuda/norm_kernels.cuh"
@@ -95,6 +96,56 @@ TEST(EmulatedKernels, NormStatistics) {
         }
     }
   }
+}
+
+std::vector<engine::bf16> rounded(const std::vector<float>& x) {
+  std::vector<engine::bf16> y;
+  for (float v : x) y.push_back(engine::bf16(v));
+  return y;
+}
+
+std::vector<std::uint16_t> bits(const std::vector<engine::bf16>& x) {
+  std::vector<std::uint16_t> all;
+  for (engine::bf16 v : x) all.push_back(v.bits);
+  return all;
+}
+
+/// Statistics, value and gradients of activations in bf16 are those of the same values in f32, rounded once.
+TEST(EmulatedKernels, NormsInBf16AreThoseOfF32Rounded) {
+  const std::int64_t rows = 515, C = 20;
+  const std::vector<engine::bf16> x16 = rounded(noise(rows * C, 1, "x")), dy16 = rounded(noise(rows * C, 0, "dy"));
+  const std::vector<float> x(x16.begin(), x16.end()), dy(dy16.begin(), dy16.end()), gamma = noise(C, 0, "gamma"),
+                                                                                    beta = noise(C, 0, "beta");
+  const NormPlan plan(1, rows, C);
+  struct Results {
+    std::vector<Moments> moments;
+    std::vector<float> mean, variance, pull;
+    std::vector<double> sums;
+  };
+  const auto run = [&]<class V, class T>(const std::vector<T>& in, const std::vector<T>& slope_of_loss, engine::Type<V>,
+                                         std::vector<T>& y, std::vector<T>& dx) {
+    Results r{std::vector<Moments>(std::size_t(plan.chunks * C)), std::vector<float>(std::size_t(C)),
+              std::vector<float>(std::size_t(C)), noise(2 * C, 0, "pull"),
+              std::vector<double>(std::size_t(2 * plan.chunks * C))};
+    const auto *xs = reinterpret_cast<const V*>(in.data()), *ds = reinterpret_cast<const V*>(slope_of_loss.data());
+    launch(plan.chunks, Order::forward, [&] { moments_kernel(plan, xs, r.moments.data()); });
+    launch(C, Order::forward,
+           [&] { join_moments_kernel(plan.chunks, C, 1, r.moments.data(), r.mean.data(), r.variance.data()); });
+    const NormChannels given{int(C), 1, 1e-3, r.mean.data(), r.variance.data(), gamma.data(), beta.data()};
+    launch(plan.chunks, Order::forward, [&] { norm_apply_kernel(plan, given, 0.1f, xs, reinterpret_cast<V*>(y.data())); });
+    launch(plan.chunks, Order::forward, [&] { norm_sums_kernel(plan, given, 0.1f, xs, ds, r.sums.data()); });
+    launch(plan.chunks, Order::forward,
+           [&] { norm_input_kernel(plan, given, 0.1f, r.pull.data(), xs, ds, reinterpret_cast<V*>(dx.data())); });
+    return r;
+  };
+  std::vector<float> y(x.size()), dx(x.size());
+  std::vector<engine::bf16> y16(x.size()), dx16(x.size());
+  const Results whole = run(x, dy, engine::Type<float4>(), y, dx), half = run(x16, dy16, engine::Type<Bf16x4>(), y16, dx16);
+  EXPECT_EQ(half.mean, whole.mean);
+  EXPECT_EQ(half.variance, whole.variance);
+  EXPECT_EQ(half.sums, whole.sums);
+  EXPECT_EQ(bits(y16), bits(rounded(y)));
+  EXPECT_EQ(bits(dx16), bits(rounded(dx)));
 }
 
 /// y and all gradients of a norm with LeakyReLU, whose sets are channels over all rows, or groups of channels of an image.

@@ -87,6 +87,31 @@ TEST(EmulatedKernels, ResizeInFours) {
       EXPECT_EQ(ours, first_y);
       EXPECT_EQ(ours_dx, first_dx);
     }
+    // Activations in bf16: the same of their values, rounded once.
+    const auto rounded = [](const std::vector<float>& v) {
+      std::vector<engine::bf16> all;
+      for (float f : v) all.push_back(engine::bf16(f));
+      return all;
+    };
+    const auto in_type = [&]<class V, class T>(engine::Type<V>, const std::vector<T>& from, const std::vector<T>& back) {
+      std::vector<T> to(large), to_dx(small);
+      const auto fours = [](const std::vector<T>& v) { return reinterpret_cast<const V*>(v.data()); };
+      const auto run = [](int n, const auto& kernel) {
+        emulator::Block::current().launch(unsigned(n), resize_threads, Order::forward, kernel);
+      };
+      run(forward.blocks, [&] {
+        if (g.in[0] == 1) resize_kernel<2>(forward, fours(from), reinterpret_cast<V*>(to.data()));
+        else resize_kernel<4>(forward, fours(from), reinterpret_cast<V*>(to.data()));
+      });
+      run(backward.blocks, [&] { resize_backward_kernel(backward, fours(back), reinterpret_cast<V*>(to_dx.data())); });
+      to.insert(to.end(), to_dx.begin(), to_dx.end());
+      return to;
+    };
+    const std::vector<engine::bf16> x16 = rounded(x), dy16 = rounded(dy), half = in_type(engine::Type<Bf16x4>(), x16, dy16),
+                                    whole =
+                                        rounded(in_type(engine::Type<float4>(), std::vector<float>(x16.begin(), x16.end()),
+                                                        std::vector<float>(dy16.begin(), dy16.end())));
+    for (std::size_t i = 0; i < half.size(); ++i) ASSERT_EQ(half[i].bits, whole[i].bits) << c.C << " " << i;
     for (std::size_t i = 0; i < large; ++i) ASSERT_NEAR(first_y[i], y[i], 1e-5) << c.C << " " << i;
     const double readers = double(large) / double(small) + 1;
     for (std::size_t i = 0; i < small; ++i) ASSERT_NEAR(first_dx[i], dx[i], 2e-6 * readers + 1e-5) << c.C << " " << i;

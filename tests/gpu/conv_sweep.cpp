@@ -2,6 +2,7 @@
 
 #include "engine/devices/precision.h"
 #include "engine/random.h"
+#include "ops/arithmetic.h"
 #include "tests/gpu/gpu_check.h"
 #include "tests/support/network_shapes.h"
 
@@ -20,7 +21,7 @@ Tensor noise(const engine::Shape& shape, const char* name, Device device) {
   return Tensor::of(shape, values).to(device);
 }
 
-/// The three results of one convolution, in the dtype of its operands.
+/// The three results of one convolution; y and dx in the dtype of the activations, dw in that of the weights.
 struct Passes {
   Tensor y, dx, dw;
   Passes(const ConvGeometry& g, const Tensor& x, const Tensor& w, const Tensor& b, const Tensor& dy)
@@ -86,13 +87,15 @@ int conv_sweep(const Options& options) {
       if (options.small && precision != Precision::tf32) continue;
       if (!options.precision.empty() && options.precision != engine::to_string(precision)) continue;
       engine::set_precision(precision);
-      const Passes ours(g, x, w, b, dy);
+      const bool narrow = precision == Precision::bf16;
+      const Tensor in = narrow ? ops::converted(x, Dtype::bf16) : x, slope = narrow ? ops::converted(dy, Dtype::bf16) : dy;
+      const Passes ours(g, in, w, b, slope);
       const double y = relative_error(ours.y, exact.y), dx = relative_error(ours.dx, exact.dx),
                    dw = relative_error(ours.dw, exact.dw);
       // A weight gradient by three products in TF32 may be as far from an fp32 engine as that is from f64.
       const bool ok = y <= limit && dx <= limit && dw <= (precision == Precision::fp32 ? 2 * limit : limit);
       failures += !ok;
-      const double ms = options.small ? 0 : time_ms(options.device, 5, [&] { Passes(g, x, w, b, dy); });
+      const double ms = options.small ? 0 : time_ms(options.device, 5, [&] { Passes(g, in, w, b, slope); });
       report(options, "conv", shape.name,
              fmt::format(
                  "\"precision\": \"{}\", \"y\": {:.1e}, \"dx\": {:.1e}, \"dw\": {:.1e}, \"passes_ms\": {:.3f}, \"ok\": {}",

@@ -286,7 +286,8 @@ int main(int argc, char** argv) {
   for (CLI::App* sub : {ops_command, step_command, method_command}) {
     sub->add_option("--threads", o.threads, "CPU threads (default: all)")->check(CLI::Range(1, 1024));
     sub->add_option("--device", o.device, "auto, cpu, cuda or cuda:N")->capture_default_str();
-    sub->add_option("--precision", o.precision, "of convolutions: auto, fp32, tf32 or bf16")->capture_default_str();
+    sub->add_option("--precision", o.precision, "of convolutions: auto, fp32, tf32 or bf16 (and activations)")
+        ->capture_default_str();
     sub->add_option("--json", o.json, "also write the figures to this file")->type_name("FILE");
   }
   return tools::run_program(

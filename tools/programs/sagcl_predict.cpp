@@ -328,7 +328,8 @@ int main(int argc, char** argv) {
                  "what sagcl-eval --choose-post-processing wrote, or none, instead of evaluation.largest_component")
       ->type_name("FILE");
   app.add_option("--device", o.device, "auto, cpu, cuda or cuda:N")->capture_default_str();
-  app.add_option("--precision", o.precision, "of convolutions: auto (a GPU: tf32, the CPU: fp32), fp32, tf32 or bf16")
+  app.add_option("--precision", o.precision,
+                 "of convolutions: auto (a GPU: tf32, the CPU: fp32), fp32, tf32 or bf16 (and activations)")
       ->capture_default_str();
   app.add_option("--threads", o.threads, "CPU threads (default: all)")->check(CLI::Range(1, 1024));
   return tools::run_program(

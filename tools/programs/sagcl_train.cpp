@@ -201,7 +201,8 @@ int main(int argc, char** argv) {
   app.add_option("--seed", f.seed, "of weights, crops, augmentation and dropout");
   app.add_option("--set", f.set, "one setting, key=value; may be repeated")->allow_extra_args(false);
   app.add_option("--device", f.device, "auto, cpu, cuda or cuda:N")->capture_default_str();
-  app.add_option("--precision", f.precision, "of convolutions: auto (a GPU: tf32, the CPU: fp32), fp32, tf32 or bf16");
+  app.add_option("--precision", f.precision,
+                 "of convolutions: auto (a GPU: tf32, the CPU: fp32), fp32, tf32 or bf16 (and activations)");
   app.add_option("--threads", f.threads, "CPU threads (default: all)")->check(CLI::Range(1, 1024));
   app.add_option("--stop-after", f.stop_after, "save and leave after so many steps, to be continued with --resume");
   app.add_flag("--resume", f.resume,

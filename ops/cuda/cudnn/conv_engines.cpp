@@ -9,8 +9,8 @@
 #include <unordered_map>
 
 #include "engine/devices/device_registry.h"
-#include "ops/cuda/conv.h"
-#include "ops/cuda/conv_weight.h"
+#include "ops/cuda/conv/conv.h"
+#include "ops/cuda/conv/conv_weight.h"
 #include "ops/cuda/cudnn/plan_file.h"
 #include "ops/cuda/cudnn/tf32_split.cuh"
 #include "ops/cuda/runtime/scratch.h"
@@ -34,7 +34,6 @@ struct Plans {
   cudnnHandle_t handle = nullptr;
   PlanFile file;
   std::unordered_map<std::string, Choice> ready;
-  std::unordered_map<std::string, bool> faster;  // second_is_faster()
 
   static Plans& get() {
     static Plans& plans = *new Plans;  // never destroyed: at the end of the program the driver may be gone first
@@ -242,20 +241,6 @@ bool run(const PlanRequest& request, const Operands& o) {
   if (!found->second.own && !found->second.plan.plan) return false;
   execute(plans, found->second, request, o);
   return true;
-}
-
-bool second_is_faster(const std::string& key, const std::function<void()>& first, const std::function<void()>& second) {
-  Plans& plans = Plans::get();
-  if (!plans.file.is_kept()) return true;
-  auto found = plans.faster.find(key);
-  if (found == plans.faster.end()) {
-    std::string known = plans.file.find(key);
-    if (known.empty())
-      known = plans.file.settle(key, {"first", "second"},
-                                [&](std::size_t i, float shortest) { return time_call(i == 0 ? first : second, shortest); });
-    found = plans.faster.emplace(key, known == "second").first;
-  }
-  return found->second;
 }
 
 }  // namespace sagcl::ops::cuda

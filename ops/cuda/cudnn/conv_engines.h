@@ -1,7 +1,4 @@
 #pragma once
-#include <functional>
-#include <string>
-
 #include "ops/cuda/cudnn/cudnn_plans.hpp"
 
 /// Who computes a convolution: cuDNN's engines, our weight gradient, and for fp32 both with operands split into TF32 parts
@@ -16,8 +13,5 @@ struct Operands {
 
 /// False where nobody serves the request. BackendError while work is recorded and the request is new.
 bool run(const PlanRequest& request, const Operands& operands);
-
-/// Which of two ways takes less time, found out once for a key and kept as above; true without a file.
-bool second_is_faster(const std::string& key, const std::function<void()>& first, const std::function<void()>& second);
 
 }  // namespace sagcl::ops::cuda

@@ -93,7 +93,7 @@ template <class T>
 struct AddInto {
   T* sum;
   const T* term;
-  __device__ void operator()(std::int64_t i) const { sum[i] += term[i]; }
+  __device__ void operator()(std::int64_t i) const { sum[i] = T(sum[i] + term[i]); }
 };
 
 template <class T>
@@ -113,7 +113,7 @@ void CudaRuntime::fill(void* memory, double value, engine::Dtype dtype, std::int
 }
 
 void CudaRuntime::add_into(void* sum, const void* term, engine::Dtype dtype, std::int64_t n) {
-  engine::visit_float(dtype, [&](auto type) {
+  engine::visit_real(dtype, [&](auto type) {
     using T = typename decltype(type)::type;
     CudaLaunch::for_each(n, AddInto<T>{static_cast<T*>(sum), static_cast<const T*>(term)});
   });

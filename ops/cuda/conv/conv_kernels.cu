@@ -1,9 +1,8 @@
-#include <cuda_bf16.h>
 
 #include <cmath>
 
 #include "engine/devices/device_registry.h"
-#include "ops/cuda/conv.h"
+#include "ops/cuda/conv/conv.h"
 #include "ops/cuda/cudnn/tf32_split.cuh"
 #include "ops/cuda/fours.cuh"
 #include "ops/cuda/launch_cuda.cuh"
@@ -29,53 +28,23 @@ struct FlipWeights {
   }
 };
 
-/// Four values per call: 16 bytes on the wide side.
-struct ToBf16 {
-  const float* from;
-  __nv_bfloat16* to;
-  std::int64_t n;
-  __device__ void operator()(std::int64_t i) const {
-    if (4 * i + 3 < n) {
-      const float4 v = reinterpret_cast<const float4*>(from)[i];
-      reinterpret_cast<__nv_bfloat162*>(to)[2 * i] = __floats2bfloat162_rn(v.x, v.y);
-      reinterpret_cast<__nv_bfloat162*>(to)[2 * i + 1] = __floats2bfloat162_rn(v.z, v.w);
-    } else {
-      for (std::int64_t k = 4 * i; k < n; ++k) to[k] = __float2bfloat16_rn(from[k]);
-    }
-  }
-};
-
-struct FromBf16 {
-  const __nv_bfloat16* from;
-  float* to;
-  std::int64_t n;
-  __device__ void operator()(std::int64_t i) const {
-    if (4 * i + 3 < n) {
-      const __nv_bfloat162 a = reinterpret_cast<const __nv_bfloat162*>(from)[2 * i],
-                           b = reinterpret_cast<const __nv_bfloat162*>(from)[2 * i + 1];
-      reinterpret_cast<float4*>(to)[i] = make_float4(__low2float(a), __high2float(a), __low2float(b), __high2float(b));
-    } else {
-      for (std::int64_t k = 4 * i; k < n; ++k) to[k] = __bfloat162float(from[k]);
-    }
-  }
-};
-
+template <class V>
 struct AddBias {
   std::int64_t lanes;
   const float4* b;
-  float4* y;
+  V* y;
   __device__ void operator()(std::int64_t r, std::int64_t lane) const {
-    float4& v = y[r * lanes + lane];
-    const float4 k = b[lane];
-    v = float4{v.x + k.x, v.y + k.y, v.z + k.z, v.w + k.w};
+    const float4 v = y[r * lanes + lane], k = b[lane];
+    y[r * lanes + lane] = float4{v.x + k.x, v.y + k.y, v.z + k.z, v.w + k.w};
   }
 };
 
+template <class T>
 struct AddBiasSingly {
   std::int64_t columns;
   const float* b;
-  float* y;
-  __device__ void operator()(std::int64_t r, std::int64_t c) const { y[r * columns + c] += b[c]; }
+  T* y;
+  __device__ void operator()(std::int64_t r, std::int64_t c) const { y[r * columns + c] = T(y[r * columns + c] + b[c]); }
 };
 
 struct Difference {
@@ -118,18 +87,17 @@ void flip_weights(const ConvGeometry& g, const Tensor& w, Tensor& flipped) {
   CudaLaunch::for_each(w.size(), FlipWeights{g.O, g.kernel.volume(), g.C, w.data<float>(), flipped.data<float>()});
 }
 
-void to_bf16(const float* from, void* to, std::int64_t n) {
-  CudaLaunch::for_each((n + 3) / 4, ToBf16{from, static_cast<__nv_bfloat16*>(to), n});
-}
-
-void from_bf16(const void* from, float* to, std::int64_t n) {
-  CudaLaunch::for_each((n + 3) / 4, FromBf16{static_cast<const __nv_bfloat16*>(from), to, n});
-}
-
 void add_bias(const Tensor& b, Tensor& y) {
   const std::int64_t C = b.size();
-  if (C % 4 == 0) CudaLaunch::for_rows(y.size() / C, C / 4, AddBias{C / 4, fours(b), fours(y)});
-  else CudaLaunch::for_rows(y.size() / C, C, AddBiasSingly{C, b.data<float>(), y.data<float>()});
+  if (C % 4 == 0)
+    return visit_fours(y, [&](auto type) {
+      using V = typename decltype(type)::type;
+      CudaLaunch::for_rows(y.size() / C, C / 4, AddBias<V>{C / 4, fours(b), fours<V>(y)});
+    });
+  engine::visit_real(y.dtype(), [&](auto type) {
+    using T = typename decltype(type)::type;
+    CudaLaunch::for_rows(y.size() / C, C, AddBiasSingly<T>{C, b.data<float>(), y.data<T>()});
+  });
 }
 
 void split_tf32(const float* x, std::int64_t n, std::int64_t columns, Parts parts, float* y) {

@@ -1,4 +1,4 @@
-#include "ops/cuda/conv_weight.h"
+#include "ops/cuda/conv/conv_weight.h"
 
 #include "engine/devices/buffer.h"
 #include "ops/cuda/launch_cuda.cuh"

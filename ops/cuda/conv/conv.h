@@ -2,8 +2,8 @@
 #include "engine/tensor.h"
 #include "ops/conv_geometry.h"
 
-/// Convolution on the GPU, channels-last; the functions and shapes of ops/backend.h. f32 in the precision that
-/// engine::precision() names, by the fastest deterministic engine (cudnn/conv_engines.h); f64 by definition
+/// Convolution on the GPU, channels-last; the functions and shapes of ops/backend.h, by the fastest deterministic engine
+/// (cudnn/conv_engines.h). f32 in the precision that engine::precision() names, under bf16 in TF32; f64 by definition
 /// (ops/kernels/conv_reference.inl).
 namespace sagcl::ops::cuda {
 
@@ -17,6 +17,12 @@ void conv_forward(const ConvGeometry& g, const Tensor& x, const Tensor& w, const
 void conv_backward_data(const ConvGeometry& g, const Tensor& w, const Tensor& dy, const Tensor& b, Tensor& dx);
 void conv_backward_weight(const ConvGeometry& g, const Tensor& x, const Tensor& dy, Tensor& dw);
 
+// --- activations x, y, dy, dx in bf16, as they are; false, and nothing is done, where cuDNN has no engine for that -------
+
+bool bf16_forward(const ConvGeometry& g, const Tensor& x, const Tensor& w, const Tensor& b, Tensor& y);
+bool bf16_backward_data(const ConvGeometry& g, const Tensor& w, const Tensor& dy, const Tensor& b, Tensor& dx);
+bool bf16_backward_weight(const ConvGeometry& g, const Tensor& x, const Tensor& dy, Tensor& dw);
+
 // --- kernels of our own (conv_kernels.cu) -------------------------------------------------------------------------
 
 /// By definition, f32 or f64; pointers as the pass needs them.
@@ -25,11 +31,8 @@ void reference_data(const ConvGeometry& g, const Tensor& w, const Tensor& dy, co
 void reference_weight(const ConvGeometry& g, const Tensor& x, const Tensor& dy, Tensor& dw);
 /// flipped [C, kernel, O] = w [O, kernel, C] with both channel axes exchanged and the kernel turned round, f32.
 void flip_weights(const ConvGeometry& g, const Tensor& w, Tensor& flipped);
-/// y[r, c] += b[c], f32.
+/// y[r, c] += b[c]; y f32 or bf16, b f32.
 void add_bias(const Tensor& b, Tensor& y);
-/// n values to and from bf16, rounded to nearest even.
-void to_bf16(const float* from, void* to, std::int64_t n);
-void from_bf16(const void* from, float* to, std::int64_t n);
 /// x, n values in rows of `columns`, split for products on tensor cores: y [rows, 3, columns] (tf32_split.cuh).
 void split_tf32(const float* x, std::int64_t n, std::int64_t columns, Parts parts, float* y);
 /// ||a - b|| / ||b|| of n values each; waits for the GPU.
