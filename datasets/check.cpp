@@ -3,11 +3,13 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <set>
 
 #include "datasets/affine.h"
+#include "datasets/case_remarks.h"
 #include "datasets/load.h"
 #include "datasets/orientation.h"
-#include "datasets/sha256.h"
+#include "datasets/text.h"
 
 namespace sagcl::datasets {
 
@@ -15,25 +17,27 @@ namespace {
 
 constexpr double right_angles = 1e-3;  // cosine between voxel axes that is still rounding
 
-std::string_view bytes_of(const Tensor& t) { return {static_cast<const char*>(t.bytes_begin()), t.bytes()}; }
-
 /// Collects what one case after another shows.
 class Inspector {
  public:
   Inspector(const Dataset& data, DatasetReport& report, const SeenCase& seen) : data_(data), report_(report), seen_(seen) {
     report_.voxels_per_class.assign(data.classes.size(), 0);
+    holders_.resize(data.classes.size());
   }
 
-  void inspect(const Case& one) {
+  /// `learnt`: of the cases for training and validation, not the test's.
+  void inspect(const Case& one, bool learnt) {
     try {
       const Image image = load_image(one, data_.channels);
       inspect_image(one, image);
       Label label;
-      if (one.has_label()) {
-        label = load_label(one, image, data_.labels, data_.n_classes());
-        inspect_label(one, label);
-      }
-      if (seen_) seen_(one, image, label.classes);
+      if (one.has_label()) try {
+          label = load_label(one, image, data_.labels, data_.n_classes());
+        } catch (const engine::DataError& e) { fatal(one.id, e.what()); }
+      const bool has_classes = label.classes.defined();
+      remark(one, image, has_classes ? &label : nullptr);
+      if (has_classes) count_classes(one, label, learnt);
+      if (seen_ && has_classes == one.has_label()) seen_(one, image, label.classes);
     } catch (const engine::DataError& e) { fatal(one.id, e.what()); }
   }
 
@@ -55,13 +59,11 @@ class Inspector {
   }
 
   void summarise() {
-    for (std::size_t c = 0; c < data_.classes.size(); ++c)
-      if (report_.voxels_per_class[c] == 0)
-        warn("",
-             fmt::format("class {} ({}) occurs in no label; correct the class list or the label map", c, data_.classes[c]));
+    if (annotated_ > 0) summarise_classes();
     for (std::size_t a = 0; a < 3; ++a)
       if (report_.coarsest[a] > 2 * report_.finest[a])
-        warn("", fmt::format("voxels are between {:.3g} and {:.3g} mm along {}; resample the cases to one size",
+        warn("", fmt::format("voxels are between {:.3g} and {:.3g} mm along {}; a plan brings them to one size, other "
+                             "settings only by data.spacing",
                              report_.finest[a], report_.coarsest[a], "zyx"[a]));
     if (orientations_.differ()) warn("", orientations_.warning());
   }
@@ -71,12 +73,6 @@ class Inspector {
   void warn(const std::string& id, std::string text) { report_.problems.push_back({false, id, std::move(text)}); }
 
   void inspect_image(const Case& one, const Image& image) {
-    const auto [low, high] =
-        std::minmax_element(image.voxels.data<float>(), image.voxels.data<float>() + image.voxels.size());
-    if (*low == *high) warn(one.id, fmt::format("{}: every voxel is {}; leave the case out", one.images[0].string(), *low));
-    const auto [twin, fresh] = images_.emplace(sha256(bytes_of(image.voxels)), one.id);
-    if (!fresh) warn(one.id, fmt::format("has the same image as {}; remove one of them", twin->second));
-    for (const std::string& text : image.remarks) warn(one.id, text);
     if (image.geometry.placed) inspect_shear(one, image.geometry);
     orientations_.add(one.id, image.geometry);
     if (first_) white_ = image.white, first_file_ = one.images[0].string();
@@ -85,14 +81,16 @@ class Inspector {
       warn(one.id, fmt::format("{} has {} bits per pixel, {} has {}; save all alike", one.images[0].string(),
                                image.white > 255 ? 16 : 8, first_file_, white_ > 255 ? 16 : 8));
     }
+    const Geometry& g = image.geometry;
     for (std::size_t a = 0; a < 3; ++a) {
       const std::int64_t extent = image.voxels.shape()[int(a)];
-      const double spacing = image.geometry.spacing[a];
       report_.smallest[a] = first_ ? extent : std::min(report_.smallest[a], extent);
       report_.largest[a] = first_ ? extent : std::max(report_.largest[a], extent);
-      report_.finest[a] = first_ ? spacing : std::min(report_.finest[a], spacing);
-      report_.coarsest[a] = first_ ? spacing : std::max(report_.coarsest[a], spacing);
+      if (!g.measured) continue;
+      report_.finest[a] = report_.measured ? std::min(report_.finest[a], g.spacing[a]) : g.spacing[a];
+      report_.coarsest[a] = std::max(report_.coarsest[a], g.spacing[a]);
     }
+    report_.measured = report_.measured || g.measured;
     first_ = false;
   }
 
@@ -106,21 +104,40 @@ class Inspector {
               one.images[0].string(), std::asin(std::min(shear, 1.0)) * 180 / std::acos(-1.0)));
   }
 
-  void inspect_label(const Case& one, const Label& label) {
-    for (const std::string& text : label.remarks) warn(one.id, text);
+  void remark(const Case& one, const Image& image, const Label* label) {
+    for (const std::string& text : remarks_of(one, image, label)) warn(one.id, text);
+    if (const std::string text = twins_.add(one.id, digest_of(image)); !text.empty()) warn(one.id, text);
+  }
+
+  void count_classes(const Case& one, const Label& label, bool learnt) {
     std::vector<std::int64_t> counts(256, 0);
     for (std::int64_t i = 0; i < label.classes.size(); ++i) ++counts[label.classes.data<std::uint8_t>()[i]];
-    for (std::size_t k = 0; k < report_.voxels_per_class.size(); ++k) report_.voxels_per_class[k] += counts[k];
-    if (counts[not_annotated] == label.classes.size())
-      warn(one.id, fmt::format("{}: no voxel is annotated, so nothing is learnt from the label", one.label.string()));
-    else if (counts[0] + counts[not_annotated] == label.classes.size())
-      warn(one.id, fmt::format("{}: the label is all background; check that it belongs to this case", one.label.string()));
+    for (std::size_t k = 0; k < report_.voxels_per_class.size(); ++k) {
+      report_.voxels_per_class[k] += counts[k], annotated_ += counts[k];
+      if (learnt && counts[k] > 0) holders_[k][one.patient].push_back(one.id);
+    }
+    if (learnt) patients_.insert(one.patient);
+  }
+
+  /// Classes that are nowhere, and those of which only one part of a split can have any.
+  void summarise_classes() {
+    for (std::size_t k = 0; k < data_.classes.size(); ++k)
+      if (report_.voxels_per_class[k] == 0)
+        warn("",
+             fmt::format("class {} ({}) occurs in no label; correct the class list or the label map", k, data_.classes[k]));
+      else if (holders_[k].size() == 1 && patients_.size() > 1)
+        warn("", fmt::format("class {} ({}) occurs in one patient alone ({}), so validation or training will lack it; label "
+                             "it in more patients, or merge it with another class by a label map",
+                             k, data_.classes[k], some_of(holders_[k].begin()->second)));
   }
 
   const Dataset& data_;
   DatasetReport& report_;
   const SeenCase& seen_;
-  std::map<std::string, std::string> images_;  // hash -> case
+  TwinImages twins_;
+  std::vector<std::map<std::string, std::vector<std::string>>> holders_;  // of each class: patient -> cases
+  std::set<std::string> patients_;                                        // with a label that is learnt from
+  std::int64_t annotated_ = 0;
   Orientations orientations_;
   bool first_ = true, mixed_depths_ = false;
   double white_ = 255;  // of the first image
@@ -139,7 +156,7 @@ DatasetReport check_dataset(const Dataset& data, const SeenCase& seen) {
   Inspector inspector(data, report, seen);
   for (const std::vector<Case>* part : {&data.cases, &data.validation, &data.test})
     for (const Case& one : *part) {
-      inspector.inspect(one);
+      inspector.inspect(one, part != &data.test);
       ++(part == &data.test ? report.test : report.cases);
       report.labelled += part != &data.test && one.has_label();
     }
@@ -154,8 +171,13 @@ DatasetReport check_folder(const std::filesystem::path& folder, const std::optio
   DatasetReport report;
   try {
     report = check_dataset(open_dataset(folder, {labels, &complaints}), seen);
+    if (complaints.empty() && report.labelled == 0)
+      complaints.push_back(fmt::format("{}: holds {} and 0 labels for training, so nothing can be learnt; add labels",
+                                       folder.string(), counted(report.cases, "image")));
   } catch (const engine::DataError& e) { complaints.push_back(e.what()); }
-  for (std::string& text : complaints) report.problems.insert(report.problems.begin(), {true, "", std::move(text)});
+  std::vector<Problem> first;
+  for (std::string& text : complaints) first.push_back({true, "", std::move(text)});
+  report.problems.insert(report.problems.begin(), first.begin(), first.end());
   return report;
 }
 

@@ -21,7 +21,8 @@ struct DatasetReport {
   std::int64_t cases = 0, labelled = 0, test = 0;
   std::vector<std::int64_t> voxels_per_class;                             ///< over all labels that could be read
   std::array<std::int64_t, 3> smallest = {0, 0, 0}, largest = {0, 0, 0};  ///< extents D, H, W
-  std::array<double, 3> finest = {0, 0, 0}, coarsest = {0, 0, 0};         ///< millimetres between voxels along D, H, W
+  bool measured = false;                                                  ///< some files say how large a voxel is
+  std::array<double, 3> finest = {0, 0, 0}, coarsest = {0, 0, 0};         ///< of these: millimetres along D, H, W
   bool usable() const;                                                    ///< no fatal problem
 };
 
@@ -30,12 +31,12 @@ using SeenCase = std::function<void(const Case&, const Image&, const Tensor& cla
 
 /// Reads every image and label and collects all mistakes instead of stopping at the first. Fatal: everything load_image and
 /// load_label refuse, patients in more than one part, and voxel axes that are not at right angles (distances along them
-/// would be wrong, and ITK refuses such files). Further constant images, the same image under two names, labels that are all
-/// background, classes that occur in no label, voxel sizes that differ more than twofold between cases, pixel depths that
-/// differ, the data set's warnings and what was remarked of each file. `seen` is called for each case that was read.
+/// would be wrong, and ITK refuses such files). Further what remarks_of and TwinImages say (case_remarks.h), classes that
+/// occur in no label or in one patient alone, voxel sizes that differ more than twofold between cases, pixel depths that
+/// differ, and the data set's warnings. `seen` is called for each case that was read.
 DatasetReport check_dataset(const Dataset& data, const SeenCase& seen = {});
 
-/// Opens a folder and checks it; what open_dataset complains of is fatal. DataError only if nothing can be understood.
+/// Opens a folder and checks it; what open_dataset complains of is fatal, and so is a data set without any label.
 DatasetReport check_folder(const std::filesystem::path& folder, const std::optional<LabelRule>& labels,
                            const SeenCase& seen = {});
 

@@ -5,6 +5,7 @@
 #include "datasets/affine.h"
 #include "datasets/formats/json_file.inl"
 #include "datasets/formats/nifti.h"
+#include "datasets/layouts/patient_names.h"
 #include "datasets/load.h"
 #include "datasets/orientation.h"
 #include "engine/files/atomic_file.h"
@@ -25,19 +26,22 @@ Tensor channel_of(const Tensor& voxels, std::int64_t channel) {
 
 void write_case(const Case& one, const Dataset& data, const path& images, const path& labels, const ConvertOptions& options,
                 const ConvertedCase& done) {
-  Image image = load_image(one, data.channels, options.replace_nan);
+  const bool turn = !options.orientation.empty();
+  Image image = load_image(one, data.channels, options.replace_nan, Reader::data_set, turn);
   Tensor classes;
+  std::string changes;
   if (one.has_label()) {
-    classes = load_label(one, image, data.labels, data.n_classes()).classes;
+    const Label label = load_label(one, image, data.labels, data.n_classes(), turn);
+    classes = label.classes;
+    changes = fmt::format("{}", fmt::join(label.remarks, "; "));
     std::replace(classes.data<std::uint8_t>(), classes.data<std::uint8_t>() + classes.size(), not_annotated,
                  std::uint8_t(data.n_classes()));
   }
   Geometry& g = image.geometry;
-  std::string changes;
   if (options.fix_affine && g.placed && shear_of(g.affine) > 1e-6) {
     const Affine straight = without_shear(g.affine, image.voxels.shape());
-    changes = fmt::format("axes turned to right angles, corners moved by up to {:.3g} mm",
-                          corner_distance(g.affine, straight, image.voxels.shape()));
+    changes += fmt::format("{}axes turned to right angles, corners moved by up to {:.3g} mm", changes.empty() ? "" : "; ",
+                           corner_distance(g.affine, straight, image.voxels.shape()));
     g.affine = straight;
     g.nifti_header.clear();
   }
@@ -77,7 +81,7 @@ Json notes_of(const Dataset& data) {
   if (data.labels.ignored) labels["ignore"] = data.classes.size();
   for (const std::vector<Case>* part : {&data.cases, &data.validation, &data.test})
     for (const Case& one : *part)
-      if (one.patient != one.id) patients[one.id] = one.patient;
+      if (one.patient != one.id || !bids_subject(one.id).empty()) patients[one.id] = one.patient;
   for (const Case& one : data.validation) validation.push_back(one.id);
   const auto labelled = [](const std::vector<Case>& cases) {
     return std::count_if(cases.begin(), cases.end(), [](const Case& one) { return one.has_label(); });

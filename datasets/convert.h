@@ -10,7 +10,9 @@ namespace sagcl::datasets {
 struct ConvertOptions {
   bool fix_affine = false;                ///< axes that are not at right angles become so (affine.h, without_shear)
   std::optional<float> replace_nan = {};  ///< instead of voxels that are NaN or infinite
-  std::string orientation = {};           ///< that voxels are turned to (orientation.h), "RAS"; empty: they stay
+  /// That voxels are turned to (orientation.h), "RAS"; empty: they stay. Files of a case that lie otherwise in one place, as
+  /// a label whose image was turned without it, are turned each by its own header.
+  std::string orientation = {};
 };
 
 /// What converting changed in a case; empty if nothing but the format.

@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <set>
 #include <string_view>
 
+#include "datasets/label_remedy.h"
 #include "datasets/text.h"
 
 namespace sagcl::datasets {
@@ -17,14 +19,7 @@ using engine::UsageError;
 
 namespace {
 
-constexpr std::size_t listed = 8;  // offending values named in an error
-constexpr double rounding = 0.01;  // of a whole number that a header's scaling turned into a real one
 constexpr const char* forms = "write 0:0,255:1 (value:class), cut:128, or instances";
-
-bool whole(double v) { return v == std::floor(v) && std::abs(v) <= 1e9; }
-
-/// A value as it is stored: no digits that only a double has.
-std::string shown(double v) { return whole(v) ? std::to_string(std::int64_t(v)) : fmt::format("{}", float(v)); }
 
 /// f(value, begin, end) for every run of equal values; labels are mostly such.
 template <class F>
@@ -48,7 +43,7 @@ bool only_rounded(const std::map<double, std::int64_t>& counts) {
   std::set<double> numbers;
   return std::all_of(counts.begin(), counts.end(), [&](const auto& entry) {
     const double number = std::round(entry.first);
-    return std::abs(entry.first - number) < rounding && numbers.insert(number).second;
+    return std::abs(entry.first - number) < label_rounding && numbers.insert(number).second;
   });
 }
 
@@ -56,20 +51,10 @@ std::string list(const std::map<double, std::int64_t>& wrong) {
   std::string text;
   std::size_t n = 0;
   for (const auto& [value, count] : wrong) {
-    if (++n > listed) return text + " and others";
-    text += fmt::format("{}{} ({} times)", text.empty() ? "" : ", ", shown(value), count);
+    if (++n > listed_values) return text + " and others";
+    text += fmt::format("{}{} ({} times)", text.empty() ? "" : ", ", shown_value(value), count);
   }
   return text;
-}
-
-std::string remedy(const std::map<double, std::int64_t>& counts, std::int64_t classes, const char* option) {
-  const std::string rule = proposed_rule(counts, classes);
-  if (rule.empty()) return "which class does each value mean? With a rule such as 0:0,5:1 " + how_to_give("RULE", option);
-  const char* reason = rule.starts_with("cut")
-                           ? "it looks like a resampled mask or like probabilities, which can be cut in the middle"
-                       : rule == "instances" ? "it looks like one number per instance"
-                                             : "it looks like a mask of two values";
-  return fmt::format("{}; {}", reason, how_to_give(rule, option));
 }
 
 /// What a rule makes of single values.
@@ -92,11 +77,12 @@ class Classifier {
   /// The class, or -1.
   std::int64_t operator()(double stored) const {
     if (std::isnan(stored)) return -1;
-    if (rule_.ignored && std::round(stored) == double(*rule_.ignored) && std::abs(stored - std::round(stored)) < rounding)
+    if (rule_.ignored && std::round(stored) == double(*rule_.ignored) &&
+        std::abs(stored - std::round(stored)) < label_rounding)
       return not_annotated;
     const double v = meant(stored);
     if (rule_.threshold != 0) return by_appearance_ && v < 0 ? -1 : v >= rule_.threshold ? 1 : 0;
-    if (!whole(v)) return -1;
+    if (!is_whole(v)) return -1;
     if (rule_.instances) return v > 0 ? 1 : v == 0 ? 0 : -1;
     if (rule_.map.empty()) return std::int64_t(v) < classes_ ? std::int64_t(v) : -1;
     const auto found = rule_.map.find(std::int64_t(v));
@@ -105,13 +91,21 @@ class Classifier {
 
   bool rounded() const { return rounded_; }
 
+  /// The values a remedy is sought for: whole where they only were rounded, without the ignored one.
+  std::map<double, std::int64_t> plain(const std::map<double, std::int64_t>& counts) const {
+    std::map<double, std::int64_t> values;
+    for (const auto& [stored, count] : counts)
+      if ((*this)(stored) != not_annotated) values[rounded_ ? std::round(stored) : stored] += count;
+    return values;
+  }
+
  private:
   bool all_mapped(const std::map<double, std::int64_t>& counts, bool shown) const {
     return std::all_of(counts.begin(), counts.end(), [&](const auto& entry) {
       const double stored = entry.first;
       const bool there = !shown || (stored >= 0 && stored < double(shown_.size()));
       const double v = shown && there ? shown_[std::size_t(stored)] : stored;
-      return there && whole(v) && rule_.map.count(std::int64_t(v)) > 0;
+      return there && is_whole(v) && rule_.map.count(std::int64_t(v)) > 0;
     });
   }
 
@@ -120,6 +114,41 @@ class Classifier {
   std::int64_t classes_;
   bool rounded_, by_appearance_ = false;
 };
+
+/// What is no class in a label.
+struct Outside {
+  std::map<double, std::int64_t> values;  // with their counts; no more than are listed_values
+  std::int64_t count = 0, first = -1, not_a_number = 0;
+};
+
+/// The classes of all voxels into `to`, unless it is null.
+Outside classify_all(const Tensor& values, const Classifier& classify, std::uint8_t* to) {
+  Outside outside;
+  for_each_run(values, [&](double v, std::int64_t begin, std::int64_t end) {
+    const std::int64_t number = classify(v);
+    if (number >= 0 && to) std::fill(to + begin, to + end, std::uint8_t(number));
+    if (std::isnan(v)) ++outside.not_a_number;
+    if (number >= 0) return;
+    if (outside.count == 0) outside.first = begin;
+    outside.count += end - begin;
+    if (!std::isnan(v) && (outside.values.size() <= listed_values || outside.values.count(v)))
+      outside.values[v] += end - begin;
+  });
+  return outside;
+}
+
+/// `what`: that they have, as in "values outside the 2 classes 0 to 1".
+void require_classes(const Outside& outside, const Tensor& values, const std::string& name, const std::string& what,
+                     const std::function<std::string()>& to_do) {
+  require<DataError>(outside.not_a_number == 0,
+                     "{}: the label has {} voxels that are not a number; write it again as integers", name,
+                     outside.not_a_number);
+  if (outside.count == 0) return;
+  const engine::Shape& s = values.shape();
+  fail<DataError>("{}: {} of {} label voxels have {}: {}; the first at x {}, y {}, z {}; {}", name, outside.count,
+                  values.size(), what, list(outside.values), outside.first % s[2], outside.first / s[2] % s[1],
+                  outside.first / s[2] / s[1], to_do());
+}
 
 /// A mask of two values that both lie below the threshold would become all background without a word.
 void require_threshold_fits(const LabelRule& rule, const Classifier& classify, const std::map<double, std::int64_t>& counts,
@@ -132,7 +161,7 @@ void require_threshold_fits(const LabelRule& rule, const Classifier& classify, c
   require<DataError>(
       !two_values || largest <= 0 || largest >= rule.threshold,
       "{}: holds {}{} alone, none of which reaches the threshold {}, so that everything would be background; {}", name,
-      meant.size() == 2 ? "0 and " : "", largest, rule.threshold, remedy(counts, 2, option));
+      meant.size() == 2 ? "0 and " : "", largest, rule.threshold, label_remedy(counts, 2, false, option));
 }
 
 }  // namespace
@@ -179,39 +208,12 @@ LabelRule parse_label_rule(const std::string& text) {
   return rule;
 }
 
-std::string how_to_give(const std::string& rule, const char* option) {
-  if (option) return fmt::format("say so with {} {}, or repair the file", option, rule);
-  return fmt::format(
-      "say so with --set data.label_map={0} (sagcl-train), --label-map {0} (sagcl-data) or \"label_map\": \"{0}\" "
-      "in dataset.json, or repair the file",
-      rule);
-}
-
 std::map<double, std::int64_t> count_values(const Tensor& values, std::size_t most) {
   std::map<double, std::int64_t> counts;
   for_each_run(values, [&](double v, std::int64_t begin, std::int64_t end) {
     if (!std::isnan(v) && (counts.size() < most || counts.count(v))) counts[v] += end - begin;
   });
   return counts;
-}
-
-std::string proposed_rule(const std::map<double, std::int64_t>& counts, std::int64_t classes) {
-  if (counts.empty() || classes != 2 || counts.begin()->first < 0) return "";
-  const auto& [largest, of_largest] = *counts.rbegin();
-  const bool zero = counts.begin()->first == 0,
-             all_whole = std::all_of(counts.begin(), counts.end(), [](const auto&c) { return whole(c.first); });
-  if (all_whole && largest > 0 && (counts.size() == 1 || (counts.size() == 2 && zero)))
-    return fmt::format("0:0,{}:1", std::int64_t(largest));
-  std::int64_t between = 0, ends = of_largest;
-  for (const auto& [value, count] : counts)
-    if (value == 0) ends += count;
-    else if (value != largest) between += count;
-  // Resampling blurs edges only: most voxels keep one of the two values. Whole numbers up to 255 were white before.
-  const bool blurred = between < ends && (!all_whole || largest == 255 || largest == 65535);
-  const bool probabilities = !all_whole && largest <= 1 + rounding;
-  if (probabilities) return "cut:0.5";
-  if (blurred && largest > 0) return fmt::format("cut:{}", all_whole ? std::ceil(largest / 2) : largest / 2);
-  return all_whole ? "instances" : "";
 }
 
 Tensor apply_rule(const LabelRule& rule, const StoredLabel& stored, std::int64_t classes, const std::string& name,
@@ -223,26 +225,30 @@ Tensor apply_rule(const LabelRule& rule, const StoredLabel& stored, std::int64_t
   require_threshold_fits(rule, classify, counts, name, option);
   Tensor out = Tensor::empty(values.shape(), Dtype::u8);
   std::uint8_t* to = out.data<std::uint8_t>();
-  std::map<double, std::int64_t> wrong;
-  std::int64_t wrong_count = 0, not_a_number = 0;
-  for_each_run(values, [&](double v, std::int64_t begin, std::int64_t end) {
-    const std::int64_t number = classify(v);
-    if (number >= 0) std::fill(to + begin, to + end, std::uint8_t(number));
-    else wrong_count += end - begin;
-    if (std::isnan(v)) ++not_a_number;
-    else if (number < 0 && (wrong.size() <= listed || wrong.count(v))) wrong[v] += end - begin;
-  });
-  require<DataError>(not_a_number == 0, "{}: the label has {} voxels that are not a number; write it again as integers",
-                     name, not_a_number);
-  if (wrong_count > 0)
-    fail<DataError>("{}: {} of {} label voxels have values outside the {} classes 0 to {}: {}; {}", name, wrong_count,
-                    values.size(), classes, classes - 1, list(wrong), remedy(counts, classes, option));
+  require_classes(classify_all(values, classify, to), values, name,
+                  fmt::format("values outside the {} classes 0 to {}", classes, classes - 1),
+                  [&] { return label_remedy(classify.plain(counts), classes, !rule.map.empty(), option); });
   if (remarks && classify.rounded())
     for (const auto& [value, count] : counts)
-      if (!whole(value))
-        remarks->push_back(fmt::format("the label's value {} is taken as {}: the header's scaling rounds", shown(value),
-                                       std::round(value)));
+      if (!is_whole(value))
+        remarks->push_back(fmt::format("the label's value {} is taken as {}: the header's scaling rounds",
+                                       shown_value(value), std::round(value)));
   return out;
+}
+
+std::int64_t highest_class(const StoredLabel& stored, std::optional<std::int64_t> ignored, std::int64_t classes,
+                           const std::string& name) {
+  LabelRule identity;
+  identity.ignored = ignored;
+  const std::map<double, std::int64_t> counts = count_values(stored.values);
+  const Classifier classify(identity, stored, classes, counts);
+  require_classes(classify_all(stored.values, classify, nullptr), stored.values, name,
+                  fmt::format("values that are no class (without a dataset.json whole numbers 0 to {} are)", classes - 1),
+                  [&] { return label_remedy(classify.plain(counts), 0, false, nullptr); });
+  std::int64_t highest = 0;
+  for (const auto& [value, count] : counts)
+    if (const std::int64_t number = classify(value); number != not_annotated) highest = std::max(highest, number);
+  return highest;
 }
 
 }  // namespace sagcl::datasets

@@ -39,19 +39,16 @@ struct StoredLabel {
 /// Applies the rule to stored values and gives u8 of the same shape; `not_annotated` for the rule's ignored value. A
 /// threshold cuts what is shown; a map that knows the shown values but not the stored ones reads those. Values that differ
 /// from whole numbers by less than 0.01, each number by one amount, are these numbers: a header's scaling rounds so; this is
-/// remarked. A value that is no class is a DataError that lists the offending values, how often each occurs, and the rule
-/// that accepts them; so is a mask of two values that both lie below the threshold. `option` is where the program at hand
+/// remarked. A value that is no class is a DataError that lists the offending values, how often each occurs, where the first
+/// lies, and the remedy; so is a mask of two values that both lie below the threshold. `option` is where the program at hand
 /// takes a rule from.
 Tensor apply_rule(const LabelRule& rule, const StoredLabel& stored, std::int64_t classes, const std::string& name,
                   Remarks* remarks = nullptr, const char* option = nullptr);
 
-/// The rule that would accept these stored values (with their counts) as `classes` classes: 0 and one other value are
-/// background and foreground; values that fade between 0 and a largest one are a resampled mask or probabilities, to be cut
-/// in the middle; many whole numbers are instances. Empty if none of these fits.
-std::string proposed_rule(const std::map<double, std::int64_t>& counts, std::int64_t classes);
-
-/// How a rule is given: with `option`, or without one to each program that reads data sets.
-std::string how_to_give(const std::string& rule, const char* option = nullptr);
+/// The largest class of a label whose values are the classes, where nothing says how many there are. DataError as apply_rule
+/// for values that are not whole numbers from 0 to `classes` - 1.
+std::int64_t highest_class(const StoredLabel& stored, std::optional<std::int64_t> ignored, std::int64_t classes,
+                           const std::string& name);
 
 /// How often each value occurs; NaN is left out. At most `most` different values are told apart.
 std::map<double, std::int64_t> count_values(const Tensor& values, std::size_t most = 100000);

@@ -13,7 +13,6 @@ namespace sagcl::datasets {
 
 using engine::Extents;
 using engine::require;
-using engine::Shape;
 
 namespace {
 
@@ -76,12 +75,30 @@ void check_orientation(const std::string& code, const std::string& option) {
                               option, code);
 }
 
+std::pair<Shape, Geometry> place_reoriented(const Shape& s, const Geometry& g, const std::string& code) {
+  const Turn turn = turn_between(orientation_of(g.affine), code);
+  const auto extent = [&](std::size_t axis) { return s[2 - int(axis)]; };  // of x, y, z
+  Affine m = g.affine;
+  Shape shape = s;
+  for (std::size_t t = 0; t < 3; ++t) {
+    const std::size_t source = std::size_t(turn.from[t]);
+    shape = shape.with(2 - int(t), extent(source));
+    for (std::size_t row = 0; row < 3; ++row) {
+      const double column = g.affine[4 * row + source];
+      m[4 * row + t] = turn.mirrored[t] ? -column : column;
+      if (turn.mirrored[t]) m[4 * row + 3] += column * double(extent(source) - 1);
+    }
+  }
+  Geometry place = g;
+  place.affine = m, place.spacing = spacing_of(m), place.other.reset(), place.nifti_header.clear();
+  return {shape, place};
+}
+
 Tensor reoriented(const Tensor& voxels, Geometry& g, const std::string& code) {
   const Turn turn = turn_between(orientation_of(g.affine), code);
   const Shape& s = voxels.shape();
-  const auto extent = [&](int axis) { return s[2 - axis]; };  // of x, y, z
-  const Extents size{{s[0], s[1], s[2]}}, out{{extent(turn.from[2]), extent(turn.from[1]), extent(turn.from[0])}};
-  Shape shape = s.with(0, out[0]).with(1, out[1]).with(2, out[2]);
+  auto [shape, place] = place_reoriented(s, g, code);
+  const Extents size{{s[0], s[1], s[2]}}, out{{shape[0], shape[1], shape[2]}};
   Tensor result = Tensor::empty(shape, voxels.dtype());
   const std::size_t bytes = voxels.bytes() / std::size_t(std::max<std::int64_t>(size.volume(), 1));
   const char* const from = static_cast<const char*>(voxels.bytes_begin());
@@ -95,16 +112,7 @@ Tensor reoriented(const Tensor& voxels, Geometry& g, const std::string& code) {
     }
     std::memcpy(to, from + std::size_t(engine::join(0, here, size)) * bytes, bytes);
   }
-  Affine m = g.affine;
-  for (std::size_t t = 0; t < 3; ++t) {
-    const std::size_t source = std::size_t(turn.from[t]);
-    for (std::size_t row = 0; row < 3; ++row) {
-      const double column = g.affine[4 * row + source];
-      m[4 * row + t] = turn.mirrored[t] ? -column : column;
-      if (turn.mirrored[t]) m[4 * row + 3] += column * double(extent(int(source)) - 1);
-    }
-  }
-  g.affine = m, g.spacing = spacing_of(m), g.other.reset(), g.nifti_header.clear();
+  g = std::move(place);
   return result;
 }
 

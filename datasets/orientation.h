@@ -1,6 +1,7 @@
 #pragma once
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "datasets/volume.h"
@@ -8,6 +9,8 @@
 /// How the axes of the voxels lie in the patient. A network sees axes, not patients: images that lie otherwise than those it
 /// learnt from are turned images to it.
 namespace sagcl::datasets {
+
+using engine::Shape;
 
 /// "RAS" if the axes x, y, z (W, H, D) grow to the patient's right, to the front and to the head; else letters of R or L, A
 /// or P, S or I in the axes' order. Of oblique axes the nearest directions.
@@ -19,6 +22,9 @@ void check_orientation(const std::string& code, const std::string& option);
 /// Voxels, [D, H, W] or [D, H, W, C] of any type, with their axes exchanged and mirrored so that they lie as `code` says; no
 /// value changes. The affine of the geometry follows, and its header is forgotten, since it is another's now.
 Tensor reoriented(const Tensor& voxels, Geometry& geometry, const std::string& code);
+
+/// Extents [D, H, W, ...] and geometry that `reoriented` gives a volume of this shape.
+std::pair<Shape, Geometry> place_reoriented(const Shape& shape, const Geometry& geometry, const std::string& code);
 
 /// Which cases lie how, of those that say where they lie.
 class Orientations {

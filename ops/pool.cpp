@@ -8,7 +8,6 @@ namespace sagcl::ops {
 
 using autograd::Gradients;
 using autograd::record;
-using autograd::recording;
 using autograd::Shape;
 using autograd::Tensor;
 

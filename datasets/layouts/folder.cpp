@@ -23,6 +23,15 @@ std::string ending_of(const fs::path& file) {
   return lower(ending);
 }
 
+/// What to do with files of an ending that is not read.
+std::string remedy_for(const std::string& ending) {
+  if (ending == ".dcm" || ending == ".ima") return "write NIfTI files of them with dcm2niix";
+  std::string text = "convert images to one of " + format_names();
+  if (ending == ".jpg" || ending == ".jpeg")
+    text += "; JPEG changes the values of masks: make them anew, or convert them to .png and give the rule cut:128";
+  return text;
+}
+
 void add(ImageFolder& in, const fs::path& file) {
   const std::string name = file.filename().string(), stem = case_name(file);
   if (is_litter(name)) return;
@@ -53,12 +62,14 @@ std::vector<std::string> ImageFolder::passed_over() const {
   for (const auto& [ending, names] : others) {
     const char *one = names.size() == 1 ? "is" : "are", *plural = names.size() == 1 ? "" : "s";
     if (ending == "/")
-      texts.push_back(fmt::format("{}: {} folder{} {} passed over ({}); files are looked for directly here", folder.string(),
-                                  names.size(), plural, one, some_of(names)));
+      texts.push_back(
+          fmt::format("{}: {} folder{} {} passed over ({}); files are looked for directly here: move images up and "
+                      "name each by its case",
+                      folder.string(), names.size(), plural, one, some_of(names)));
     else
-      texts.push_back(fmt::format("{}: {} file{} {} passed over ({}): {} is not read; convert images to one of {}",
-                                  folder.string(), names.size(), plural, one, some_of(names),
-                                  ending.empty() ? "a name without ending" : ending, format_names()));
+      texts.push_back(fmt::format("{}: {} file{} {} passed over ({}): {} is not read; {}", folder.string(), names.size(),
+                                  plural, one, some_of(names), ending.empty() ? "a name without ending" : ending,
+                                  remedy_for(ending)));
   }
   return texts;
 }

@@ -4,14 +4,13 @@
 
 #include "datasets/formats/formats.h"
 #include "datasets/layouts/layout_kinds.h"
+#include "datasets/layouts/patient_names.h"
 #include "datasets/text.h"
 
 // The layout of nnU-Net and the Medical Segmentation Decathlon: imagesTr, labelsTr, imagesUn, imagesTs, labelsTs,
 // dataset.json.
 namespace sagcl::datasets {
 
-using engine::DataError;
-using engine::require;
 using std::filesystem::path;
 
 namespace {
@@ -32,6 +31,15 @@ bool uses_channel_suffix(const Files& images, const Files& labels, std::int64_t 
   const std::int64_t each = channels.empty() ? 0 : channels.begin()->second;
   return by_label || (complete && (named_channels == 0 || each == named_channels) &&
                       std::all_of(channels.begin(), channels.end(), [&](const auto& c) { return c.second == each; }));
+}
+
+/// How many files most cases have; the larger number of two that are as frequent.
+std::int64_t most_frequent_files(const std::vector<Case>& cases) {
+  std::map<std::size_t, std::int64_t> counts;
+  for (const Case& one : cases) ++counts[one.images.size()];
+  const auto most =
+      std::max_element(counts.begin(), counts.end(), [](const auto& a, const auto& b) { return a.second <= b.second; });
+  return most == counts.end() ? 1 : std::int64_t(most->first);
 }
 
 /// The parts of a data set as they are put together.
@@ -75,34 +83,69 @@ class Collector {
     return taken;
   }
 
+  /// Cases whose channel files are not those of most cases, all in one complaint; they are left out, unless none remained.
+  void complain_of_channels(Dataset& d) const {
+    const std::int64_t most = most_frequent_files(d.cases);
+    std::vector<std::string> wrong;
+    std::set<std::string> ids;
+    for (const std::vector<Case>* part : {&d.cases, &d.validation, &d.test})
+      for (const Case& one : *part) {
+        const std::int64_t n = complain_.images_for() > 0 ? std::int64_t(one.images.size()) : most;
+        if (const std::string text = wrong_channels(one, n); !text.empty())
+          wrong.push_back(fmt::format("{} {}", one.id, text)), ids.insert(one.id);
+      }
+    if (wrong.empty()) return;
+    complain_(
+        "{}: channel files are missing or too many in {} ({}); channels are numbered from _0000 without gaps, alike in "
+        "every case: add the missing files, or take the case away",
+        folder_.string(), counted(std::int64_t(wrong.size()), "case"), some_of(wrong, most_named));
+    if (std::all_of(d.cases.begin(), d.cases.end(), [&](const Case& one) { return ids.count(one.id) > 0; })) return;
+    for (std::vector<Case>* part : {&d.cases, &d.validation, &d.test})
+      std::erase_if(*part, [&](const Case& one) { return ids.count(one.id) > 0; });
+  }
+
   void complain_of_masks() const {
     for (const auto& [images, masks] : masks_left_) complain_of_masks_left(masks, folder_ / images, complain_);
   }
 
  private:
   /// Case id -> its image files in channel order.
-  std::map<std::string, std::vector<path>> group_channels(const Files& images) const {
+  std::map<std::string, std::vector<path>> group_channels(const Files& images) {
     std::map<std::string, std::vector<path>> cases;
+    std::vector<std::string> bare;             // without a suffix
     for (const auto& [stem, file] : images) {  // sorted, so channels arrive in order
-      if (suffixed_ && !channel_in(stem))
-        complain_("{}: lacks the channel suffix (_0000) that the other images have; rename it", file.string());
-      if (!suffixed_ || !channel_in(stem)) {
-        cases[stem] = {file};
-        continue;
-      }
-      auto& channels = cases[without_channel(stem)];
-      require<DataError>(std::stoul(stem.substr(stem.size() - 4)) == channels.size(),
-                         "{}: channel {} of this case is missing, channels are numbered from _0000 without gaps",
-                         file.string(), channels.size());
-      channels.push_back(file);
+      const std::optional<std::int64_t> channel = suffixed_ ? channel_in(stem) : std::nullopt;
+      if (suffixed_ && !channel) bare.push_back(printable(file.filename().string()));
+      const std::string id = channel ? without_channel(stem) : stem;
+      cases[id].push_back(file);
+      if (channel) numbers_[id].insert(*channel);
     }
+    if (!bare.empty())
+      complain_("{}: {} of {} lack the channel suffix (_0000) that the other images have; rename them ({})",
+                images.begin()->second.parent_path().string(), bare.size(), counted(std::int64_t(images.size()), "image"),
+                some_of(bare, most_named));
     return cases;
   }
 
-  /// Who a case belongs to: "patients" of dataset.json names it, else the id up to "patient_until".
+  /// Channels that a case has otherwise than the `n` that it should: "lacks _0001"; empty if none.
+  std::string wrong_channels(const Case& one, std::int64_t n) const {
+    const auto found = numbers_.find(one.id);
+    if (found == numbers_.end()) return "";
+    std::vector<std::string> lacking, more;
+    for (std::int64_t c = 0; c < n; ++c)
+      if (!found->second.count(c)) lacking.push_back(fmt::format("_{:04}", c));
+    for (const std::int64_t c : found->second)
+      if (c >= n) more.push_back(fmt::format("_{:04}", c));
+    if (!lacking.empty()) return "lacks " + some_of(lacking);
+    return more.empty() ? "" : "has " + some_of(more) + ", too";
+  }
+
+  /// Who a case belongs to: "patients" of dataset.json names it, else the id up to "patient_until", else BIDS names do.
   std::string patient_of(const std::string& id) const {
     if (const auto named = notes_.patients.find(id); named != notes_.patients.end()) return named->second;
-    return notes_.patient_until.empty() ? id : id.substr(0, id.find(notes_.patient_until));
+    if (!notes_.patient_until.empty()) return id.substr(0, id.find(notes_.patient_until));
+    const std::string subject = bids_subject(id);
+    return subject.empty() ? id : subject;
   }
 
   /// A listed path; some lists are written with the back-slashes of Windows.
@@ -128,7 +171,7 @@ class Collector {
       const bool by_id = one.id == stem && files[0].parent_path() == one.images[0].parent_path();
       return by_id || std::find(one.images.begin(), one.images.end(), files[0]) != one.images.end();
     });
-    if (found != cases.end()) {
+    if (found != cases.end() && (files.size() == 1 || found->images == files)) {
       Case one = std::move(*found);
       cases.erase(found);
       return one;
@@ -138,34 +181,21 @@ class Collector {
         complain_of_missing(file);
         return {};
       }
-    return {stem, patient_of(stem), files, {}};
+    const std::string id = found != cases.end() ? found->id : stem;
+    std::erase_if(cases, [&](const Case& one) {  // of single files, which the list puts together
+      return std::find(files.begin(), files.end(), one.images[0]) != files.end();
+    });
+    return {id, patient_of(id), files, {}};
   }
 
   const path& folder_;
   const DatasetNotes& notes_;
   const std::string& notes_name_;
   const Complaints& complain_;
-  std::map<std::string, Files> masks_left_;  // by folder of images
+  std::map<std::string, Files> masks_left_;                // by folder of images
+  std::map<std::string, std::set<std::int64_t>> numbers_;  // of the channels that a case has; where files are suffixed
   bool suffixed_ = false;
 };
-
-/// "patient001_frame01" and "patient001_frame12" -> "_frame", if most cases share what stands before such a text with
-/// another.
-std::string likely_patient_until(const std::vector<Case>& cases) {
-  for (const char* text : {"_frame", "_ED", "_ES", "_time", "_visit", "_ses-", "_tp", "_t", "_slice", "_z", "-IM"}) {
-    std::map<std::string, std::int64_t> patients;
-    std::int64_t together = 0;
-    for (const Case& one : cases)
-      if (const std::size_t at = one.id.rfind(text); at != std::string::npos && at > 0) {
-        const std::string rest = one.id.substr(at + std::string_view(text).size());
-        if (std::all_of(rest.begin(), rest.end(), [](unsigned char c) { return std::isdigit(c) || c == '-'; }))
-          ++patients[one.id.substr(0, at)];
-      }
-    for (const auto& [patient, count] : patients) together += count > 1 ? count : 0;
-    if (2 * together > std::int64_t(cases.size())) return text;
-  }
-  return "";
-}
 
 /// What dataset.json says beside what there is.
 void compare(const DatasetNotes& notes, const std::string& name, const Dataset& d, const Complaints& complain) {
@@ -175,12 +205,7 @@ void compare(const DatasetNotes& notes, const std::string& name, const Dataset& 
   if (notes.labelled != 0 && notes.labelled != labelled)
     complain.warn("{}: 'numTraining' is {}, but there are {} labelled cases; the copy may be incomplete", name,
                   notes.labelled, labelled);
-  if (notes.patients.empty() && notes.patient_until.empty())
-    if (const std::string until = likely_patient_until(d.cases); !until.empty())
-      complain.warn(
-          "cases such as {} look like several images of one patient, but each counts as a patient of its own, so that "
-          "one may be trained on and another tested; say \"patient_until\": \"{}\" in {}",
-          d.cases.front().id, until, name);
+  if (notes.patients.empty() && notes.patient_until.empty()) remark_patients(d, name, complain);
 }
 
 bool is_decathlon(const path& folder) { return present(folder / "imagesTr"); }
@@ -213,6 +238,7 @@ void open_decathlon(const path& folder, const Complaints& complain, Dataset& d) 
   for (Case& one : collect.pairs_of("imagesUn", "")) d.cases.push_back(std::move(one));
   d.test = collect.pairs_of("imagesTs", "labelsTs");
   collect.complain_of_masks();
+  collect.complain_of_channels(d);
   const auto held_out = std::stable_partition(d.cases.begin(), d.cases.end(), [&](const Case& one) {
     return std::find(notes.validation.begin(), notes.validation.end(), one.id) == notes.validation.end();
   });

@@ -85,9 +85,15 @@ std::vector<Case> pair_files(const path& images, const path& labels, const Compl
 }
 
 void complain_of_masks_left(const std::map<std::string, path>& left, const path& images, const Complaints& complain) {
-  for (const auto& [name, mask] : left)
-    complain("{}: a label without an image in {} ({} such labels); add the image or remove the label", mask.string(),
-             images.string(), left.size());
+  if (left.empty()) return;
+  const path& first = left.begin()->second;
+  std::vector<std::string> names;
+  for (const auto& [name, mask] : left) names.push_back(printable(mask.filename().string()));
+  if (left.size() == 1)
+    complain("{}: a label without an image in {}; add the image or remove the label", first.string(), images.string());
+  else
+    complain("{}: {} labels without an image in {} ({}); add the images or remove the labels", first.parent_path().string(),
+             left.size(), images.string(), some_of(names, most_named));
 }
 
 void warn_of_unlisted(const std::vector<std::string>& names, const path& where, const Complaints& complain) {

@@ -25,6 +25,7 @@ class Complaints {
   void of_label(fmt::format_string<Values...> text, Values&&... values) const {
     if (images_for_ == 0) (*this)(text, std::forward<Values>(values)...);
   }
+  bool collects() const { return mistakes_ != nullptr; }   ///< opening goes on after a mistake
   std::int64_t images_for() const { return images_for_; }  ///< OpenOptions::images_for
   template <class... Values>
   void warn(fmt::format_string<Values...> text, Values&&... values) const {
@@ -46,6 +47,8 @@ struct Layout {
 };
 extern const Layout decathlon_layout, list_layout, atrium_layout, cardiac_layout, slices_layout, tiles_layout, pairs_layout;
 
+inline constexpr std::size_t most_named = 10;  ///< cases that one complaint lists
+
 bool present(const std::filesystem::path& p);
 
 /// Case name -> file, for the images directly in a folder; empty if there is no such folder. Mistakes are complained of, and
@@ -64,7 +67,7 @@ std::vector<std::string> read_list(const std::filesystem::path& file, const Comp
 std::vector<Case> pair_files(const std::filesystem::path& images, const std::filesystem::path& labels,
                              const Complaints& complain, bool parts = false);
 
-/// Masks that no image has taken.
+/// Masks that no image has taken, in one complaint.
 void complain_of_masks_left(const std::map<std::string, std::filesystem::path>& left, const std::filesystem::path& images,
                             const Complaints& complain);
 

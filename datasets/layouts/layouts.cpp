@@ -27,15 +27,35 @@ const Layout* layout_at(const path& folder) {
   return nullptr;
 }
 
+/// Cases of another number of files than the first are left out, all in one complaint.
+void check_files(Dataset& d, const Complaints& complain) {
+  const std::size_t files = d.cases.front().images.size();
+  std::vector<std::string> others;
+  for (const Case& one : d.cases)
+    if (one.images.size() != files) others.push_back(fmt::format("{} has {}", one.id, one.images.size()));
+  if (others.empty()) return;
+  complain("{}: case {} has {}, {}; give every case the same channels", d.folder.string(), d.cases.front().id,
+           counted(std::int64_t(files), "channel file"), some_of(others, most_named));
+  std::erase_if(d.cases, [&](const Case& one) { return one.images.size() != files; });
+}
+
+/// Of the first image that can be read; the checker goes on after one that cannot.
+std::int64_t channels_in_files(const Dataset& d, const Complaints& complain) {
+  for (const Case& one : d.cases) try {
+      return read_image(one.images[0], 0, one.axes).voxels.shape()[3];
+    } catch (const DataError&) {
+      if (!complain.collects() || &one == &d.cases.back()) throw;
+    }
+  return 1;
+}
+
 /// Of every image: as many as a case has files, or as the first file has. PNG images are read in colour if one of them is in
 /// colour, or dataset.json names three channels.
-std::int64_t channels_of(const Dataset& d, const Complaints& complain) {
+std::int64_t channels_of(Dataset& d, const Complaints& complain) {
+  check_files(d, complain);
   const Case& first = d.cases.front();
-  for (const Case& one : d.cases)
-    require<DataError>(one.images.size() == first.images.size(), "{}: case {} has {} channel files, case {} has {}",
-                       one.images[0].string(), one.id, one.images.size(), first.id, first.images.size());
   if (first.images.size() > 1) return std::int64_t(first.images.size());
-  if (!is_png(first.images[0])) return read_image(first.images[0], 0, first.axes).voxels.shape()[3];
+  if (!is_png(first.images[0])) return channels_in_files(d, complain);
   const path *grey = nullptr, *colour = nullptr;
   for (const Case& one : d.cases)
     if (is_png(one.images[0])) (read_png_info(one.images[0]).is_grey() ? grey : colour) = &one.images[0];
@@ -45,28 +65,39 @@ std::int64_t channels_of(const Dataset& d, const Complaints& complain) {
   return colour || d.channel_names.size() == 3 ? 3 : 1;
 }
 
-/// Names for the classes when dataset.json does not give them: from the rule, or by looking at every label.
-std::vector<std::string> find_classes(const Dataset& d) {
+/// Why labels show no class.
+[[noreturn]] void fail_without_classes(const Dataset& d, const std::vector<std::string>& unread) {
+  const auto labelled = std::count_if(d.cases.begin(), d.cases.end(), [](const Case& one) { return one.has_label(); });
+  const std::string notes = (d.folder / "dataset.json").string();
+  if (!unread.empty())
+    engine::fail<DataError>(
+        "{}{}", unread.front(),
+        unread.size() > 1 ? fmt::format("; so it is with {} of {} labels", unread.size(), labelled) : "");
+  require<DataError>(labelled > 0,
+                     "{}: holds {} and 0 labels, so that nothing says what the classes are; put labels, each named as its "
+                     "image, into {}",
+                     d.folder.string(), counted(std::int64_t(d.cases.size()), "image"), (d.folder / "labelsTr").string());
+  engine::fail<DataError>(
+      "{}: {} hold background alone, so that nothing says what the classes are; check that they belong to "
+      "these images, or name the classes in {}",
+      d.folder.string(), counted(labelled, "label"), notes);
+}
+
+/// Names for the classes when dataset.json does not give them: from the rule, or by looking at every label. The checker goes
+/// on after a label that cannot be understood, and comes back to it.
+std::vector<std::string> find_classes(const Dataset& d, const Complaints& complain) {
   std::int64_t highest = std::max<std::int64_t>(d.labels.classes() - 1, 0);
+  std::vector<std::string> unread;
   if (highest == 0)
-    for (const Case& one : d.cases) {
-      if (!one.has_label()) continue;
-      std::map<double, std::int64_t> counts = count_values(read_label(one.label, one.axes).values);
-      if (d.labels.ignored) counts.erase(double(*d.labels.ignored));
-      if (counts.empty()) continue;
-      const double low = counts.begin()->first, high = counts.rbegin()->first;
-      const bool classes =
-          std::all_of(counts.begin(), counts.end(), [](const auto& c) { return c.first == std::floor(c.first); });
-      const std::string rule = proposed_rule(counts, 2);
-      require<DataError>(
-          classes && low >= 0 && high < double(max_found_classes),
-          "{}: has {} label values from {} to {}; without a dataset.json the values must be classes 0 to {}; {}",
-          one.label.string(), counts.size(), low, high, max_found_classes - 1,
-          how_to_give(rule.empty() ? "0:0,VALUE:1" : rule));
-      highest = std::max(highest, std::int64_t(high));
-    }
-  require<DataError>(highest >= 1, "{}: no class besides the background was found; name the classes in {}",
-                     d.folder.string(), (d.folder / "dataset.json").string());
+    for (const Case& one : d.cases) try {
+        if (!one.has_label()) continue;
+        const StoredLabel stored = read_label(one.label, one.axes);
+        highest = std::max(highest, highest_class(stored, d.labels.ignored, max_found_classes, one.label.string()));
+      } catch (const DataError& e) {
+        if (!complain.collects()) throw;
+        unread.push_back(e.what());
+      }
+  if (highest < 1) fail_without_classes(d, unread);
   std::vector<std::string> names = {"background"};
   for (std::int64_t c = 1; c <= highest; ++c) names.push_back(fmt::format("class {}", c));
   return names;
@@ -109,6 +140,28 @@ std::string what_lies_in(const path& folder) {
   return text;
 }
 
+/// All that a folder says.
+void fill(Dataset& d, const Layout& layout, const Complaints& complain, const OpenOptions& options) {
+  const path& folder = d.folder;
+  layout.open(folder, complain, d);
+  if (options.labels) {
+    const auto ignored = d.labels.ignored;  // of dataset.json: a rule cannot say it
+    d.labels = *options.labels;
+    d.labels.ignored = ignored;
+    if (d.labels.classes() != 0 && d.labels.classes() != d.n_classes()) d.classes.clear();  // the names are of other classes
+  }
+  check_names(d, complain);
+  const bool enough = !d.cases.empty() || (options.images_for > 0 && !(d.test.empty() && d.validation.empty()));
+  require<DataError>(enough, "{}: holds no image ({}) for training",
+                     (folder / (&layout == &decathlon_layout ? "imagesTr" : "")).string(), format_names());
+  if (options.images_for > 0) return;
+  if (d.channels == 0) d.channels = channels_of(d, complain);
+  if (!d.channel_names.empty() && std::int64_t(d.channel_names.size()) != d.channels)
+    complain("{}: names {} channels, the images have {}; add the missing files, or correct the names",
+             (folder / "dataset.json").string(), d.channel_names.size(), d.channels);
+  if (d.classes.empty()) d.classes = find_classes(d, complain);
+}
+
 }  // namespace
 
 bool is_dataset(const path& folder) { return layout_at(folder) != nullptr; }
@@ -132,23 +185,14 @@ Dataset open_dataset(const path& folder, const OpenOptions& options) {
   const path whole = std::filesystem::absolute(folder).lexically_normal();
   d.name = printable((whole.has_filename() ? whole : whole.parent_path()).filename().string());  // also of "DIR/"
   if (d.name.empty()) d.name = "data set";
-  layout->open(folder, complain, d);
-  if (options.labels) {
-    const auto ignored = d.labels.ignored;  // of dataset.json: a rule cannot say it
-    d.labels = *options.labels;
-    d.labels.ignored = ignored;
-    if (d.labels.classes() != 0 && d.labels.classes() != d.n_classes()) d.classes.clear();  // the names are of other classes
+  try {
+    fill(d, *layout, complain, options);
+  } catch (const engine::IoError&) { throw; } catch (const engine::MissingInput&) {
+    throw;
+  } catch (const DataError& e) {  // what was passed over is often the cause
+    if (d.warnings.empty()) throw;
+    engine::fail<DataError>("{}\n  {}", e.what(), fmt::join(d.warnings, "\n  "));
   }
-  check_names(d, complain);
-  const bool enough = !d.cases.empty() || (options.images_for > 0 && !(d.test.empty() && d.validation.empty()));
-  require<DataError>(enough, "{}: holds no image ({}) for training",
-                     (folder / (layout == &decathlon_layout ? "imagesTr" : "")).string(), format_names());
-  if (options.images_for > 0) return d;
-  if (d.channels == 0) d.channels = channels_of(d, complain);
-  if (!d.channel_names.empty() && std::int64_t(d.channel_names.size()) != d.channels)
-    complain("{}: names {} channels, the images have {}; add the missing files, or correct the names",
-             (folder / "dataset.json").string(), d.channel_names.size(), d.channels);
-  if (d.classes.empty()) d.classes = find_classes(d);
   return d;
 }
 

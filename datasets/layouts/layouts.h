@@ -45,7 +45,8 @@ struct OpenOptions {
 ///   of image and label; then these are the labelled cases, whatever their files are called; nnU-Net 1 leaves _0000 out
 ///   there), and our own "label_map" ({"255": 1} or "0:0,255:1", "cut:128", "instances"), "label_threshold" (128),
 ///   "patient_until" (the patient is the id up to this text), "patients" ({case: patient}) and "validation" (ids held out,
-///   or pairs as in "training"). Without "labels" the number of classes is found by reading every label.
+///   or pairs as in "training"). Without these two the patient of a name of BIDS, sub-XX[_ses-YY][_key-value ...][_suffix],
+///   is sub-XX. Without "labels" the number of classes is found by reading every label.
 /// * LA 2018: <case>/lgemri.nrrd with laendo.nrrd, or <case>/mri_norm2.h5 (x, y, z) with train.list and test.list.
 /// * ACDC: patientXXX folders (or training and testing with such) with Info.cfg, ..._frameNN and ..._frameNN_gt; the 4D
 ///   series is left out. Both frames of a patient belong together.
@@ -58,7 +59,7 @@ struct OpenOptions {
 /// "-IM".
 ///
 /// DataError if the folder cannot be read, holds none of these, lacks a file that it lists, or has images or labels without
-/// partner; the text names the file and says what to do.
+/// partner; the text names the file, says what to do, and lists the warnings: what was passed over is often the cause.
 Dataset open_dataset(const std::filesystem::path& folder, const OpenOptions& options = {});
 
 /// True if a folder is in one of the layouts.

@@ -28,9 +28,9 @@ Draw uniform(double low, double high) {
 
 Draw distinct(double gap) {
   return [=](const Shape& shape, engine::Generator& random) {
-    const std::int64_t n = shape.size();
+    const std::int64_t n = shape.size(), middle = n / 2;
     std::vector<double> values;
-    for (std::int64_t place : random.permutation(n)) values.push_back(as_float((double(place - n / 2) + 0.5) * gap));
+    for (std::int64_t place : random.permutation(n)) values.push_back(as_float((double(place - middle) + 0.5) * gap));
     return values;
   };
 }

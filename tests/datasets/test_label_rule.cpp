@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "datasets/label_remedy.h"
 #include "datasets/label_rule.h"
 #include "tests/datasets/scratch.h"
 
@@ -70,7 +71,7 @@ TEST(LabelRule, ProposalsCanBeFollowed) {
       {reals({0, 0, 0, 3.5f, 7, 7, 7, 3.4f}), "cut:3.5", {0, 0, 0, 1, 1, 1, 1, 0}},  // largest value 7
       {wholes({0, 0, 0, 127, 128, 255, 255}), "cut:128", {0, 0, 0, 0, 1, 1, 1}},     // anti-aliased
       {wholes({0, 255, 255}), "0:0,255:1", {0, 1, 1}},
-      {wholes({0, 3, 9, 700}), "instances", {0, 1, 1, 1}},
+      {wholes({0, 3, 9, 20, 21, 22, 23, 24, 25, 26, 700}), "instances", {0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1}},
   };
   for (const auto& c : cases) {
     SCOPED_TRACE(c.rule);
@@ -78,6 +79,38 @@ TEST(LabelRule, ProposalsCanBeFollowed) {
     expect_error([&] { classes_of("", c.stored); }, {"x: ", "data.label_map=" + c.rule, "--label-map " + c.rule});
     EXPECT_EQ(classes_of(c.rule, c.stored), c.classes);
   }
+}
+
+/// No rule is proposed that makes one class of several.
+TEST(LabelRule, ProposalsDestroyNoClass) {
+  std::vector<float> organs(100, 1), fewer;
+  organs.resize(200, 2), organs.resize(300, 0);
+  fewer = organs;
+  organs[0] = 0.4f;
+  expect_error([&] { classes_of("", reals(organs), 3); },
+               {"x: 1 of 300 label voxels", "0.4 (1 times); the first at x 0, y 0, z 0", "nearest neighbour"});
+  EXPECT_EQ(proposed_rule(count_values(reals(organs).values), 2), "");
+  EXPECT_EQ(proposed_rule(count_values(reals(fewer).values), 2), "");
+  expect_error([&] { classes_of("", reals(fewer)); }, {"the first at x 100", "more classes than the 2 that are named",
+                                                       "name them all in \"labels\" of dataset.json"});
+  const StoredLabel grey = wholes({0, 127, 127, 255}), negative = wholes({-1, 0, 1});
+  expect_error([&] { classes_of("", grey); }, {"each is a class of its own", "--label-map 0:0,127:1,255:2"});
+  expect_error([&] { classes_of("", negative, 3); }, {"-1 (1 times)", "--label-map 0:0,-1:0,1:1,2:2"});
+  EXPECT_EQ(classes_of("0:0,-1:0,1:1,2:2", negative, 3), (std::vector<double>{0, 0, 1}));
+  StoredLabel places = wholes({0, 0, 0, 0, 0, 7, 0, 0});
+  places.values = places.values.reshape({2, 2, 2});
+  expect_error([&] { classes_of("0:0,1:1", places); }, {"the first at x 1, y 0, z 1"});
+}
+
+/// Where nothing says how many classes there are.
+TEST(LabelRule, TheHighestClassOfALabel) {
+  const auto highest = [](const StoredLabel& stored) { return highest_class(stored, 3, 64, "x"); };
+  EXPECT_EQ(highest(wholes({0, 2, 1, 3})), 2);  // 3 marks what nobody annotated
+  EXPECT_EQ(highest(reals({0, 1.000015f, 2})), 2);
+  EXPECT_EQ(highest(wholes({0, 0})), 0);
+  expect_error([&] { highest(wholes({0, 255})); }, {"no class", "0 to 63", "255 (1 times)", "0:0,255:1"});
+  expect_error([&] { highest(wholes({-1, 0, 1})); }, {"0:0,-1:0,1:1"});
+  expect_error([&] { highest(reals({0, NAN})); }, {"1 voxels that are not a number"});
 }
 
 TEST(LabelRule, Forms) {

@@ -92,6 +92,31 @@ TEST(Orientation, OfCasesIsToldTheMostFrequentFirst) {
   EXPECT_EQ(all.text(), "RAS in 4 cases, LPI in c1 and c2");
 }
 
+/// A label that was left as it was when its image was turned: the same place, other axes.
+TEST(Orientation, AnImageTurnedWithoutItsLabel) {
+  for (const char* code : {"LPS", "PIR"}) {  // of the same extents, and of others
+    Scratch s;
+    std::filesystem::create_directories(s / "old/imagesTr"), std::filesystem::create_directories(s / "old/labelsTr");
+    const Tensor classes = Tensor::of<std::uint8_t>({2, 2, 3}, {0, 1, 2, 0, 0, 1, 2, 2, 1, 0, 0, 1});
+    Geometry g = geometry_of("RAS");
+    write_nifti(s / "old/labelsTr/a.nii.gz", classes, g);
+    const Tensor there = reoriented(classes.to(engine::Dtype::f32), g, code);
+    write_nifti(s / "old/imagesTr/a.nii.gz", there, g);
+    put(s / "old/dataset.json", R"({"labels": {"background": 0, "a": 1, "b": 2}})");
+    const Dataset old = open_dataset(s / "old");
+    expect_error([&] { load_label(old.cases[0], load_image(old.cases[0], 1), old.labels, 3); },
+                 {"a.nii.gz: fills the same place as", "grow to RAS and those to " + std::string(code),
+                  "convert DIR --to NEW --orientation RAS"});
+    std::string changes;
+    convert_dataset(old, s / "new", {.orientation = "RAS"}, [&](const Case&, const std::string& text) { changes = text; });
+    EXPECT_NE(changes.find("labelsTr/a.nii.gz: turned from RAS to " + std::string(code)), std::string::npos) << changes;
+    const Dataset data = open_dataset(s / "new");
+    const Image image = load_image(data.cases[0], 1);
+    EXPECT_EQ(image.voxels.to_doubles(), classes.to_doubles());
+    EXPECT_EQ(load_label(data.cases[0], image, data.labels, 3).classes.to_doubles(), classes.to_doubles());
+  }
+}
+
 TEST(Orientation, ConvertTurnsImagesWithTheirLabels) {
   Scratch s;
   const Tensor classes = Tensor::of<std::uint8_t>({2, 2, 3}, {0, 1, 2, 0, 0, 1, 2, 2, 1, 0, 0, 1});

@@ -145,7 +145,14 @@ TEST(Places, ChannelsOfACaseMustLieTogether) {
       [&] {
         load_image({"x", "x", {s / "a.nii", s / "b.nii"}, {}}, 2);
       },
-      {"b.nii", "voxels away from", "a.nii", "another channel of case x", "resample"});
+      {"b.nii: fills the same place as", "a.nii", "grow to LAS and those to RAS", "convert DIR --to NEW --orientation"});
+  EXPECT_EQ(load_image({"x", "x", {s / "a.nii", s / "b.nii"}, {}}, 2, {}, Reader::data_set, true).voxels.to_doubles()[7], 0);
+  put(s / "b.nii", nifti_with([](NiftiFields& f, const NiftiVersion& v) { f.set(v.srow, 3, 10), f.set(v.qform, 0, 0); }));
+  expect_error(
+      [&] {
+        load_image({"x", "x", {s / "a.nii", s / "b.nii"}, {}}, 2);
+      },
+      {"b.nii", "3 voxels away from", "a.nii", "another channel of case x", "resample"});
 }
 
 /// The checker tells what readers remark.

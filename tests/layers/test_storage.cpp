@@ -80,7 +80,7 @@ TEST_P(StorageOf, LayersThatHandOnBf16DifferByItsRoundingEverywhere) {
   EXPECT_NEAR(half.loss.item(), whole.loss.item(), 0.005 * whole.loss.item());
   EXPECT_LT(half.held, whole.held * 3 / 5);
   EXPECT_GT(difference(half, whole), 0);
-  // On noise, and in V-Net with eight values to a statistic in the deepest stage. PyTorch's autocast differs by 0.06 and 0.75.
+  // On noise, in V-Net with eight values to a statistic in the deepest stage. PyTorch's autocast differs by 0.06 and 0.75.
   EXPECT_LT(difference(half, whole), GetParam() == std::string("unet") ? 0.2 : 0.9);
   Step near_loss = whole;
   std::erase_if(near_loss.gradients, [](const auto& g) { return !g.first.starts_with("head"); });

@@ -100,6 +100,15 @@ datasets::Image read_case(const Ensemble& ensemble, const datasets::Case& one, s
                     "turned image to the network; expect a worse mask, or turn it first (sagcl-data "
                     "convert, --orientation {})",
                     one.images[0].string(), orientation, trained.orientation, trained.orientation));
+  const semiagcl::DataSettings& data = trained.settings.data;
+  if (data.normalise == "window" && data.window.front() < 0) {  // as CT, whose fat and air lie below 0
+    const float* begin = image.voxels.data<float>();
+    if (const float lowest = *std::min_element(begin, begin + image.voxels.size()); lowest >= 0)
+      image.remarks.push_back(fmt::format(
+          "{}: warning: its lowest value is {}, and training looked at {} to {} (data.window); if this is CT, it "
+          "is stored with an offset (1024?): expect a bad mask, or bring it to Hounsfield units",
+          one.images[0].string(), lowest, data.window[0], data.window[1]));
+  }
   return image;
 }
 

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 
+#include "datasets/case_remarks.h"
 #include "datasets/load.h"
 #include "engine/parallel.h"
 #include "tools/programs/progress.h"
@@ -83,6 +85,8 @@ struct Look {
   bool whole_numbers = true;
   std::vector<double> voxels;  // per class
   std::vector<float> values = {};
+  datasets::Remarks remarks = {};
+  std::string digest = {};
 };
 
 Look look(const datasets::Dataset& data, const Case& one, bool with_label) {
@@ -93,8 +97,14 @@ Look look(const datasets::Dataset& data, const Case& one, bool with_label) {
     l.lowest = std::min(l.lowest, double(x[i])), l.highest = std::max(l.highest, double(x[i]));
     l.whole_numbers = l.whole_numbers && x[i] == std::floor(x[i]);
   }
-  if (!with_label) return l;
-  const Tensor label = datasets::load_label(one, image, data.labels, data.n_classes()).classes;
+  l.digest = datasets::digest_of(image);
+  if (!with_label) {
+    l.remarks = datasets::remarks_of(one, image);
+    return l;
+  }
+  const datasets::Label read = datasets::load_label(one, image, data.labels, data.n_classes());
+  l.remarks = datasets::remarks_of(one, image, &read);
+  const Tensor& label = read.classes;
   for (std::int64_t i = 0; i < label.size(); ++i) {
     const std::uint8_t k = label.data<std::uint8_t>()[i];
     if (k == datasets::not_annotated) continue;
@@ -115,6 +125,8 @@ class Looking {
 
   void add(const std::string& id, const Look& l) {
     extents_.add(std::array{l.shape[0], l.shape[1], l.shape[2]}), spacings_.add(l.geometry.spacing);
+    facts_.grids.push_back({{{l.shape[0], l.shape[1], l.shape[2]}}, l.geometry.spacing});
+    (l.lowest < -500 ? facts_.far_below_0 : facts_.not_so).push_back(id);
     facts_.measured = facts_.measured && l.geometry.measured;
     facts_.orientations.add(id, l.geometry);
     facts_.lowest = std::min(facts_.lowest, l.lowest), facts_.highest = std::max(facts_.highest, l.highest);
@@ -122,6 +134,9 @@ class Looking {
     for (std::size_t k = 0; k < l.voxels.size(); ++k) facts_.share[k] += l.voxels[k];
     annotated_ += l.annotated;
     for (const float v : l.values) foreground_.add(v);
+    for (const std::string& text : l.remarks) facts_.remarks.push_back(fmt::format("case {}: {}", id, text));
+    if (const std::string text = twins_.add(id, l.digest); !text.empty())
+      facts_.remarks.push_back(fmt::format("case {}: {}", id, text));
   }
 
   DataFacts facts() {
@@ -138,6 +153,7 @@ class Looking {
   Columns<std::int64_t> extents_;
   Columns<double> spacings_;
   Thinned foreground_;
+  datasets::TwinImages twins_;
   double annotated_ = 0;
 };
 
@@ -162,16 +178,28 @@ DataFacts look_at(const datasets::Dataset& data, const datasets::Split& split) {
   DataFacts facts = looking.facts();
   facts.labelled = std::int64_t(split.labelled.size()), facts.unlabelled = std::int64_t(split.unlabelled.size());
   facts.test = std::int64_t(split.test.size());
+  std::set<std::string> patients;
+  for (const auto* ids : {&split.labelled, &split.unlabelled})
+    for (const std::string& id : *ids) patients.insert(datasets::find_case(data, id).patient);
+  facts.patients = std::int64_t(patients.size());
   return facts;
+}
+
+Extents median_extents_at(const DataFacts& f, const datasets::Spacing& spacing) {
+  Columns<std::int64_t> extents;
+  for (const DataFacts::Grid& grid : f.grids) extents.add(datasets::extents_at(grid.extents, grid.spacing, spacing));
+  Extents median, least, most;
+  extents.summarise(median, least, most);
+  return median;
 }
 
 std::vector<std::string> sentences(const DataFacts& f) {
   const auto mm = [](const datasets::Spacing& s) { return fmt::format("{:.3g} x {:.3g} x {:.3g}", s[0], s[1], s[2]); };
   std::vector<std::string> all = {
-      fmt::format("{} labelled, {} unlabelled and {} test cases; {} channel{}{}, classes {}", f.labelled, f.unlabelled,
-                  f.test, f.channels, f.channels == 1 ? "" : "s",
-                  f.channel_names.empty() ? "" : fmt::format(" ({})", fmt::join(f.channel_names, ", ")),
-                  fmt::join(f.classes, ", ")),
+      fmt::format(
+          "{} labelled and {} unlabelled cases of {} patient{}, {} test cases; {} channel{}{}, classes {}", f.labelled,
+          f.unlabelled, f.patients, f.patients == 1 ? "" : "s", f.test, f.channels, f.channels == 1 ? "" : "s",
+          f.channel_names.empty() ? "" : fmt::format(" ({})", fmt::join(f.channel_names, ", ")), fmt::join(f.classes, ", ")),
       fmt::format("extents D x H x W: median {}, from {} to {}", engine::to_string(f.extents), engine::to_string(f.smallest),
                   engine::to_string(f.largest)),
       f.measured ? fmt::format("voxels in mm: median {}, from {} to {}", mm(f.spacing), mm(f.finest), mm(f.coarsest))
@@ -184,6 +212,10 @@ std::vector<std::string> sentences(const DataFacts& f) {
   for (std::size_t k = 1; k < f.share.size(); ++k)
     shares += fmt::format("{}{} {:.3g} %", shares.empty() ? "" : ", ", f.classes[k], 100 * f.share[k]);
   all.push_back("of the annotated voxels: " + shares);
+  constexpr std::size_t most = 10;
+  for (std::size_t i = 0; i < std::min(most, f.remarks.size()); ++i) all.push_back("warning: " + f.remarks[i]);
+  if (f.remarks.size() > most)
+    all.push_back(fmt::format("and {} more warnings: sagcl-data check lists them", f.remarks.size() - most));
   return all;
 }
 

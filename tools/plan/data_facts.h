@@ -13,23 +13,35 @@ namespace sagcl::tools {
 /// Of the training part alone: nothing that is held out is looked at. Intensities are those of the first channel.
 struct DataFacts {
   std::int64_t labelled = 0, unlabelled = 0, test = 0;  ///< cases
+  std::int64_t patients = 0;                            ///< of the training part
   std::int64_t channels = 1;
   std::vector<std::string> channel_names;  ///< as dataset.json says; empty where it does not
   std::vector<std::string> classes;
   bool measured = false;                                       ///< every image says how large its voxels are
   engine::Extents extents, smallest, largest;                  ///< median, least and most along D, H, W
   datasets::Spacing spacing = {}, finest = {}, coarsest = {};  ///< likewise, in millimetres
-  datasets::Orientations orientations;                         ///< of the images that say where they lie
-  double lowest = 0, highest = 0;                              ///< of all voxels
-  bool whole_numbers = true;                                   ///< every voxel is one
+  /// Of every case.
+  struct Grid {
+    engine::Extents extents;
+    datasets::Spacing spacing;
+  };
+  std::vector<Grid> grids;
+  datasets::Orientations orientations;                     ///< of the images that say where they lie
+  double lowest = 0, highest = 0;                          ///< of all voxels
+  bool whole_numbers = true;                               ///< every voxel is one
+  std::vector<std::string> far_below_0 = {}, not_so = {};  ///< cases with a voxel below -500, and those without
   /// In the labelled voxels of the labelled cases: all classes but the background.
   double low = 0, high = 0, mean = 0, deviation = 0;  ///< 0.5 and 99.5 per cent, mean, standard deviation
   std::vector<double> share;                          ///< of the annotated voxels, by class
+  std::vector<std::string> remarks = {};              ///< what somebody should know about cases, "case c07: …"
 };
 
 /// Reads every image of the training part, and the labels of its labelled cases. Throws what load_image and load_label
 /// throw; Stopped if a signal asked to stop.
 DataFacts look_at(const datasets::Dataset& data, const datasets::Split& split);
+
+/// The median along each axis of what the cases' extents are when their voxels lie `spacing` apart.
+engine::Extents median_extents_at(const DataFacts& facts, const datasets::Spacing& spacing);
 
 /// What was seen, in sentences.
 std::vector<std::string> sentences(const DataFacts& facts);

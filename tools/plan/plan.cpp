@@ -52,13 +52,33 @@ char side_to_side(const DataFacts& f, bool flat) {
   return axis == 2 && flat ? '\0' : "WHD"[axis];
 }
 
+/// As datasets without a dataset.json name it.
+bool unnamed_channel(const std::string& name) { return name.empty() || name.starts_with("channel"); }
+
 /// Why the values should be Hounsfield units or such; empty: they should not. Several channels would need a window each.
 std::string why_hounsfield(const DataFacts& f) {
-  if (f.channels != 1) return "";
+  if (f.channels != 1 || (!f.far_below_0.empty() && !f.not_so.empty())) return "";
   const std::string name = datasets::lower(f.channel_names.empty() ? "" : f.channel_names[0]);
   if (name == "ct") return "dataset.json says CT: Hounsfield units or such";
-  const bool unnamed = name.empty() || name.starts_with("channel");
-  return unnamed && f.lowest < -500 && f.whole_numbers ? "whole numbers far below 0 look like Hounsfield units" : "";
+  return unnamed_channel(name) && f.lowest < -500 ? "values far below 0 look like Hounsfield units" : "";
+}
+
+/// Why they are brought to mean 0 and deviation 1, and what to do if that is wrong.
+std::string why_z_score(const DataFacts& f) {
+  const std::string name = datasets::lower(f.channel_names.empty() ? "" : f.channel_names[0]);
+  if (f.channels == 1 && !f.far_below_0.empty() && !f.not_so.empty() && (name == "ct" || unnamed_channel(name))) {
+    const bool few_high = f.not_so.size() <= f.far_below_0.size();
+    const std::vector<std::string>& fewer = few_high ? f.not_so : f.far_below_0;
+    return fmt::format(
+        "of each image: {} of {} have {} value below -500 ({}{}), the others {}: if this is CT, an offset (1024?) differs; "
+        "bring all to Hounsfield units",
+        fewer.size(), f.grids.size(), few_high ? "no" : "a", fewer.front(), fewer.size() > 1 ? ", ..." : "",
+        few_high ? "have" : "have none");
+  }
+  const std::string ct = f.channels == 1 && unnamed_channel(name)
+                             ? "; if this is CT, say so: \"channel_names\": {\"0\": \"CT\"} in dataset.json"
+                             : "";
+  return "of each image: brightness differs from one to the next" + ct;
 }
 
 /// What volumes are cut along and how far apart their voxels will lie.
@@ -72,22 +92,23 @@ struct Grid {
   std::int64_t resized = 0;  // side of the squares that planes are made; 0: they stay
 
   Grid(const DataFacts& f, PatchSize size) : extents(f.extents) {
+    const bool resampled = f.measured && differ(f);
+    if (resampled) extents = median_extents_at(f, f.spacing);
     const double in_plane = std::max(f.spacing[1], f.spacing[2]), ratio = f.measured ? f.spacing[0] / in_plane : 1;
-    const bool thick = !f.measured && f.extents[0] * thick_slices <= std::min(f.extents[1], f.extents[2]);
-    flat = f.largest[0] == 1 || ((ratio >= anisotropic || thick) && f.extents[0] <= few_planes);
+    const bool thick = !f.measured && extents[0] * thick_slices <= std::min(extents[1], extents[2]);
+    flat = f.largest[0] == 1 || ((ratio >= anisotropic || thick) && extents[0] <= few_planes);
     why_flat = f.largest[0] == 1 ? "the images are planes"
                : flat && thick   ? fmt::format(
                                        "{} planes of {}x{} pixels must be thick slices, though no file says so: each "
                                          "for itself",
-                                       f.extents[0], f.extents[1], f.extents[2])
+                                       extents[0], extents[1], extents[2])
                : flat ? fmt::format("{} planes of {:.3g} mm, {:.1f} times as far apart as pixels: each for itself",
-                                    f.extents[0], f.spacing[0], ratio)
+                                    extents[0], f.spacing[0], ratio)
                       : "volumes";
     if (flat && size == PatchSize::tiny && std::min(extents[1], extents[2]) > small_plane) {
       resized = extents[1] = extents[2] = small_plane;
-    } else if (f.measured && differ(f)) {
+    } else if (resampled) {
       for (std::size_t a = flat ? 1 : 0; a < 3; ++a) spacing[a] = std::round(1000 * f.spacing[a]) / 1000;
-      extents = datasets::extents_at(f.extents, f.spacing, spacing);
     }
     if (!flat) halve(f);
   }
@@ -98,9 +119,11 @@ struct Grid {
     for (int a = 0; a < 3; ++a) {
       const double coarser = f.measured ? std::round(std::log2(f.spacing[std::size_t(a)] / finest)) : 0;
       halvings[a] -= std::clamp<std::int64_t>(std::int64_t(coarser), 0, most_halvings);
+      uneven = uneven || coarser > 0;
       while (halvings[a] > 0 && stride(a) > extents[a]) --halvings[a];
     }
   }
+  bool uneven = false;  // voxels are not about cubes
   std::int64_t stride(int a) const { return flat && a == 0 ? 1 : std::int64_t(1) << halvings[a]; }
   bool halves_all_alike() const { return halvings == Extents{{most_halvings, most_halvings, most_halvings}}; }
   /// By more than a twentieth.
@@ -213,12 +236,15 @@ std::vector<PlanLine> plan_of_data(const DataFacts& f, PatchSize size, std::int6
     line("data.normalise", quoted("window"), why + ", the same in every image");
     line("data.window", fmt::format("[{:.6g}, {:.6g}, {:.6g}, {:.6g}]", f.low, f.high, f.mean, f.deviation),
          "0.5 and 99.5 per cent, mean and deviation of the labelled voxels: what is looked for, in detail");
-  } else line("data.normalise", quoted("z_score"), "of each image: brightness differs from one to the next");
+  } else line("data.normalise", quoted("z_score"), why_z_score(f));
   line("network.name", quoted(grid.flat ? "unet" : "vnet"), grid.why_flat);
   if (!grid.halves_all_alike())
     line("network.halvings", list(grid.halvings),
-         fmt::format("of the network's four steps D, H, W: voxels of {:.3g} x {:.3g} x {:.3g} mm, {} of them, become cubes",
-                     f.spacing[0], f.spacing[1], f.spacing[2], engine::to_string(grid.extents)));
+         grid.uneven ? fmt::format("of the network's four steps D, H, W: voxels of {:.3g} x {:.3g} x {:.3g} mm, {} of them, "
+                                   "become cubes",
+                                   f.spacing[0], f.spacing[1], f.spacing[2], engine::to_string(grid.extents))
+                     : fmt::format("of the network's four steps D, H, W: {} voxels can be halved no more",
+                                   engine::to_string(grid.extents)));
   const Extents patch = patch_of(grid, most_voxels(size, grid.flat));
   line("train.patch", list(patch),
        fmt::format(
@@ -241,17 +267,19 @@ std::vector<PlanLine> plan_of_data(const DataFacts& f, PatchSize size, std::int6
   if (!sides && placeless) flips = {"\"H\"", "\"W\""};
   else if (!sides && side) flips = {fmt::format("\"{}\"", side)};
   line("augment.flip", list(flips),
-       sides       ? "a mirror would exchange the left and the right class"
-       : placeless ? "images without a place in the patient: no direction is known to matter"
-       : !side     ? "no axis that can be mirrored is known to lead from left to right in all images"
-                   : "left and right; up, down, front and back look different in a patient");
+       sides                             ? "a mirror would exchange the left and the right class"
+       : placeless                       ? "images without a place in the patient: no direction is known to matter"
+       : !side                           ? "no axis that can be mirrored is known to lead from left to right in all images"
+       : f.orientations.common().empty() ? "left and right, if the images lie as usual: no file says how; the rest of a "
+                                           "patient is not alike on both sides"
+                                         : "left and right; up, down, front and back look different in a patient");
   const bool quarters = placeless && patch[1] == patch[2];
   line("augment.rotate", quarters ? "true" : "false", "quarter turns: for images without an up and down alone");
   if (quarters) {
     line("augment.turn", "0",
          "free turns, scaling and elastic deformation on top of quarter turns cost such images a point "
          "(docs/experiments.md)");
-  } else if (grid.flat || grid.halves_all_alike()) {
+  } else if (grid.flat || !grid.uneven) {
     line("augment.turn", "20",
          "degrees at most; with scale and elastic 2.9 Dice points on the mean of four trials (docs/experiments.md)");
     line("augment.scale", "1.2", ""), line("augment.elastic", "0.2", "");

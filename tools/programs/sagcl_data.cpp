@@ -6,6 +6,7 @@
 #include "datasets/convert.h"
 #include "datasets/split.h"
 #include "engine/files/atomic_file.h"
+#include "engine/parallel.h"
 #include "tools/plan/plan.h"
 #include "tools/programs/program.h"
 #include "tools/report/html.h"
@@ -18,10 +19,11 @@ using namespace sagcl;
 namespace {
 
 struct Options {
+  int threads = 0;
   std::string folder, label_map, pictures, to, out, replace_nan;
   bool fix_affine = false;
   std::string orientation;
-  semiagcl::RunSettings settings;  // of split
+  semiagcl::RunSettings settings;  // of split, and the fold of plan
   tools::PlanWishes wishes;        // of plan
   std::string time = "20m";
 };
@@ -72,8 +74,9 @@ std::string range(const std::array<std::int64_t, 3>& low, const std::array<std::
 void print_summary(const datasets::DatasetReport& r) {
   fmt::print("cases     {} for training and validation ({} labelled), {} for test\n", r.cases, r.labelled, r.test);
   fmt::print("extents   {} (z, y, x)\n", range(r.smallest, r.largest));
-  fmt::print("voxels    {:.4g} x {:.4g} x {:.4g} to {:.4g} x {:.4g} x {:.4g} mm\n", r.finest[0], r.finest[1], r.finest[2],
-             r.coarsest[0], r.coarsest[1], r.coarsest[2]);
+  if (r.measured)
+    fmt::print("voxels    {:.4g} x {:.4g} x {:.4g} to {:.4g} x {:.4g} x {:.4g} mm\n", r.finest[0], r.finest[1], r.finest[2],
+               r.coarsest[0], r.coarsest[1], r.coarsest[2]);
 }
 
 int check(const Options& o) {
@@ -153,6 +156,8 @@ int plan(const Options& o) {
   tools::PlanWishes wishes = o.wishes;
   wishes.folder = o.folder, wishes.minutes = tools::minutes_of(o.time);
   if (!o.label_map.empty()) wishes.set.push_back("data.label_map=" + o.label_map);
+  if (!o.settings.data.fold.empty()) wishes.set.push_back("data.fold=" + o.settings.data.fold);
+  if (o.threads > 0) engine::set_threads(o.threads);
   fmt::print("{}", to_toml(tools::make_plan(wishes)));
   tools::say_next(fmt::format("sagcl-train --config plan.toml --data {} --out RUN, with this in plan.toml",
                               tools::shell_quoted(o.folder)));
@@ -207,6 +212,9 @@ int main(int argc, char** argv) {
   p->add_option("--time", o.time, "what the training may take, 90s, 30m or 2h")->capture_default_str();
   p->add_option("--labelled,--labeled", o.wishes.labelled, "labelled training cases: a count, a share, or ids a,b,c")
       ->capture_default_str();
+  p->add_option("--fold", o.settings.data.fold, "0/5 to 4/5: as sagcl-train will have it");
+  p->add_option("--threads", o.threads, "CPU threads that steps are measured with (default: all)")
+      ->check(CLI::Range(1, 1024));
   p->add_option("--device", o.wishes.device, "auto, cpu, cuda or cuda:N")->capture_default_str();
   p->add_option("--set", o.wishes.set, "one setting that the plan keeps, key=value; may be repeated")
       ->allow_extra_args(false);

@@ -33,6 +33,12 @@ std::string value(const std::vector<tools::PlanLine>& lines, const std::string& 
   return "";
 }
 
+std::string reason(const std::vector<tools::PlanLine>& lines, const std::string& key) {
+  for (const tools::PlanLine& line : lines)
+    if (line.key == key) return line.reason;
+  return "";
+}
+
 /// The lines, which must be settings that a run can have.
 std::vector<tools::PlanLine> plan(const tools::DataFacts& facts) {
   tools::Plan plan;
@@ -137,6 +143,7 @@ TEST(Plan, FewCoarsePlanesAreImages) {
   tools::DataFacts f = volumes();
   f.extents = {{10, 256, 216}}, f.largest = {{16, 428, 512}};
   f.spacing = {10, 1.4, 1.4}, f.finest = {5, 0.7, 0.7}, f.coarsest = {10, 1.9, 1.9};
+  f.grids = {{f.extents, f.spacing}};
   const auto lines = plan(f);
   EXPECT_EQ(value(lines, "network.name"), "\"unet\"");
   EXPECT_EQ(value(lines, "data.spacing"), "[0, 1.4, 1.4]");
@@ -176,9 +183,39 @@ TEST(Plan, VoxelsOfTheDeepestStageAreCubes) {
 TEST(Plan, VoxelsOfDifferentSizesAreBroughtToTheirMedian) {
   tools::DataFacts f = volumes();
   f.spacing = {2, 1, 1}, f.coarsest = {4, 1, 1};
+  f.grids = {{{{18, 51, 36}}, {2, 1, 1}}};
   EXPECT_EQ(value(plan(f), "data.spacing"), "[2, 1, 1]");
   f.measured = false;  // nobody knows
   EXPECT_EQ(value(plan(f), "data.spacing"), "");
+}
+
+/// Half of the volumes at 1 mm, half of them every fifth slice: seven planes of 5 mm are what all of them have then, not the
+/// 36 planes that are the median of what they have now.
+TEST(Plan, ExtentsAreThoseAtTheSpacingThatIsChosen) {
+  tools::DataFacts f = volumes();
+  f.extents = {{36, 50, 36}}, f.smallest = {{7, 40, 30}}, f.largest = {{36, 60, 40}};
+  f.spacing = {5, 1, 1}, f.coarsest = {5, 1, 1};
+  f.grids = {{{{36, 50, 36}}, {1, 1, 1}}, {{{7, 50, 36}}, {5, 1, 1}}};
+  const auto lines = plan(f);
+  EXPECT_EQ(value(lines, "network.name"), "\"unet\"");
+  EXPECT_EQ(reason(lines, "network.name"), "7 planes of 5 mm, 5.0 times as far apart as pixels: each for itself");
+  EXPECT_EQ(value(lines, "train.patch"), "[1, 48, 32]");
+}
+
+TEST(Plan, WhatMayBeCTIsAskedFor) {
+  tools::DataFacts f = volumes();
+  EXPECT_EQ(reason(plan(f), "data.normalise"),
+            "of each image: brightness differs from one to the next; if this is CT, say so: \"channel_names\": {\"0\": "
+            "\"CT\"} in dataset.json");
+  f.channel_names = {"T1"};
+  EXPECT_EQ(reason(plan(f), "data.normalise"), "of each image: brightness differs from one to the next");
+  f.channel_names = {"CT"}, f.lowest = -1024;
+  f.far_below_0 = {"c01", "c02", "c04"}, f.not_so = {"c03"}, f.grids.resize(4, {{{36, 50, 36}}, {1, 1, 1}});
+  EXPECT_EQ(value(plan(f), "data.normalise"), "\"z_score\"");
+  EXPECT_EQ(
+      reason(plan(f), "data.normalise"),
+      "of each image: 1 of 4 have no value below -500 (c03), the others have: if this is CT, an offset (1024?) differs; "
+      "bring all to Hounsfield units");
 }
 
 /// The mirror is between left and right, whichever axis that is.
@@ -219,8 +256,8 @@ TEST(Plan, WhatTheImagesAndNamesSay) {
   EXPECT_EQ(value(plan(ct), "data.window"), "[-80, 240, 60, 40]");
   ct.channel_names = {"MRI"};  // whatever the values are
   EXPECT_EQ(value(plan(ct), "data.normalise"), "\"z_score\"");
-  ct.channel_names = {}, ct.whole_numbers = false;  // no Hounsfield units
-  EXPECT_EQ(value(plan(ct), "data.normalise"), "\"z_score\"");
+  ct.channel_names = {}, ct.whole_numbers = false;  // resampled by somebody
+  EXPECT_EQ(value(plan(ct), "data.normalise"), "\"window\"");
   ct.channel_names = {"ct"}, ct.lowest = 0;  // shifted, or clipped
   EXPECT_EQ(value(plan(ct), "data.normalise"), "\"window\"");
   ct.channels = 2;
@@ -271,8 +308,9 @@ TEST(Plan, IsMadeShownAndTrained) {
   const auto shown = run("sagcl-data", {"plan", data, "--labelled", "4", "--time", "30m", "--device", "cpu", "--set",
                                         "network.width=2", "--set", "train.batch=2"});
   ASSERT_EQ(shown.code, 0) << shown.err;
-  for (const char* part : {"4 labelled, ", "patch = [32, 48, 32]", "# volumes", "width = 2", "steps = ", "labelled = \"4\"",
-                           "30 min 00 s for the training", "held back", " of memory free", "for 32x48x32 at 2"})
+  for (const char* part :
+       {"4 labelled and ", "patch = [32, 48, 32]", "# volumes", "width = 2", "steps = ", "labelled = \"4\"",
+        "30 min 00 s for the training", "held back", " of memory free", "for 32x48x32 at 2"})
     EXPECT_TRUE(contains(shown.out, part)) << part << "\n" << shown.out;
   std::ofstream(f("plan.toml")) << shown.out;
   const auto printed = run("sagcl-train", {"--config", f("plan.toml"), "--data", data, "--print-config"});
@@ -293,5 +331,5 @@ TEST(Plan, IsMadeShownAndTrained) {
   const auto divided = run("sagcl-train", {"--data", data, "--split", f("split.json"), "--dry-run", "--device", "cpu",
                                            "--set", "network.width=2", "--set", "train.steps=4"});
   ASSERT_EQ(divided.code, 0) << divided.err;
-  EXPECT_TRUE(contains(divided.err, "# 3 labelled, 5 unlabelled and 12 test cases"));
+  EXPECT_TRUE(contains(divided.err, "# 3 labelled and 5 unlabelled cases of 8 patients, 12 test cases"));
 }

@@ -40,6 +40,7 @@ struct Untrained {
   std::string blending = "mean";
   std::vector<std::string> flip = {"D", "H", "W"}, mirror = {};
   std::uint64_t seed = 1;
+  std::vector<double> window = {};  ///< of data.normalise = window; empty: z_score
 };
 
 /// A checkpoint of an untrained network of three classes, as sagcl-train writes them.
@@ -47,6 +48,7 @@ inline engine::TensorFile checkpoint(const Untrained& u) {
   semiagcl::RunSettings s;
   s.network.name = u.network, s.network.width = 2;
   s.train.patch = u.patch, s.augment.flip = u.flip;
+  if (!u.window.empty()) s.data.normalise = "window", s.data.window = u.window;
   s.evaluation.stride = u.stride, s.evaluation.blending = u.blending, s.evaluation.mirror = u.mirror;
   engine::Generator random(u.seed, "weights");
   const auto network = layers::make_segmenter(u.network, {.in_channels = u.channels, .classes = 3, .width = 2}, random);

@@ -341,3 +341,21 @@ TEST(Predict, LeavesNoHalfFileWhenItIsStopped) {
   EXPECT_EQ(predict(f, {"--probabilities", "--skip-existing"}, "timeout --preserve-status -s TERM 2").code, 143);
   EXPECT_EQ(files_in(f("masks")), (Names{"a.nii.gz", "probabilities/a.nii"}));
 }
+
+/// A CT that is stored from 0 on is another image to a network that was trained on Hounsfield units.
+TEST(Predict, AnImageWithAnOffsetIsNamed) {
+  Folders f;
+  write_checkpoint(f("c.safetensors"), {.network = "vnet", .window = {-120, 130, 20, 50}});
+  Tensor image = some_volume({16, 16, 16});
+  for (std::int64_t i = 0; i < image.size(); ++i)
+    image.data<float>()[i] = std::clamp(400 * image.data<float>()[i], -1000.0F, 900.0F);
+  datasets::write_nifti(f("pred") + "/ct.nii.gz", image, {});
+  const auto right = predict(f);
+  ASSERT_EQ(right.code, 0) << right.err;
+  EXPECT_FALSE(contains(right.err, "offset"));
+  for (std::int64_t i = 0; i < image.size(); ++i) image.data<float>()[i] += 1024;
+  datasets::write_nifti(f("pred") + "/ct.nii.gz", image, {});
+  const auto shifted = predict(f, {"--overwrite"});
+  EXPECT_EQ(shifted.code, 0) << shifted.err;
+  EXPECT_TRUE(contains(shifted.err, "ct.nii.gz: warning: its lowest value is 24, and training looked at -120 to 130"));
+}
