@@ -80,7 +80,9 @@ Settings settings_of(const Flags& f, tools::RunState state, const std::string& p
     by_hand = tools::apply_toml(s, engine::read_file(f.config), f.config);
   }
   if (!f.data.empty()) s.data.folder = full_path(f.data);
-  if (!f.weights.empty()) s.train.weights = full_path(f.weights);
+  if (!f.weights.empty())
+    s.train.weights =
+        full_path(std::filesystem::is_directory(f.weights) ? tools::read_checkpoint(f.weights).file.string() : f.weights);
   if (!f.method.empty()) s.train.method = f.method;
   if (!f.labelled.empty()) s.data.labelled = f.labelled;
   if (!f.fold.empty()) s.data.fold = f.fold;
@@ -191,7 +193,7 @@ int main(int argc, char** argv) {
   app.add_option("--out", f.out, "folder to write the run to");
   app.add_option("--split", f.split, "division of the data written by sagcl-data split (or a run's split.json)");
   app.add_option("--weights", f.weights,
-                 "start from the weights in this file: a run's checkpoint, or safetensors in PyTorch's order");
+                 "start from these weights: a run, its checkpoint, or safetensors in PyTorch's order");
   app.add_option("--method", f.method, "how to train (see --list-methods)");
   app.add_option("--labelled,--labeled", f.labelled, "labelled training cases: a count, a share, or ids a,b,c");
   app.add_option("--fold", f.fold,
