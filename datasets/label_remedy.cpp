@@ -38,7 +38,8 @@ std::string with_negatives(const std::map<double, std::int64_t>& counts, std::in
 std::string remedy_for_numbers(const std::map<double, std::int64_t>& counts, std::int64_t classes, bool mapped,
                                const char* option) {
   const double low = counts.begin()->first, high = counts.rbegin()->first;
-  if (!mapped && classes > 0 && low >= 0 && high < most_classes)
+  const bool gapless = high + 1 == double(counts.size()) || (low > 0 && high == double(counts.size()));
+  if (!mapped && classes > 0 && low >= 0 && high < most_classes && gapless)
     return fmt::format(
         "the label holds values up to {}, more classes than the {} that are named; name them all in \"labels\" of "
         "dataset.json (if they number instances of one class instead, give the rule instances)",

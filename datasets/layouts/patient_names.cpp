@@ -37,6 +37,18 @@ std::string likely_patient_until(const std::vector<Case>& cases) {
   return "";
 }
 
+/// What may follow a subject in BIDS: "_ses-1_acq-iso_T1w", entities as _key-value, then at most one suffix, a word.
+bool is_entities(std::string_view rest) {
+  while (!rest.empty()) {
+    rest.remove_prefix(1);  // '_'
+    const std::string_view part = rest.substr(0, rest.find('_'));
+    rest.remove_prefix(part.size());
+    if (part.empty() || std::isalpha(static_cast<unsigned char>(part[0])) == 0) return false;
+    if (part.find('-') == std::string_view::npos && !rest.empty()) return false;  // the suffix ends the name
+  }
+  return true;
+}
+
 /// Says whose images are together because of their names alone.
 void remark_subjects(const Dataset& d, const std::string& name, const Complaints& complain) {
   std::map<std::string, std::vector<std::string>> patients;  // by name of BIDS
@@ -62,7 +74,7 @@ std::string bids_subject(const std::string& id) {
   if (at == std::string::npos) return "";
   if (at > 0) ++at;
   const std::size_t end = std::min(id.find('_', at), id.size());
-  return end > at + key.size() ? id.substr(0, end) : "";
+  return end > at + key.size() && is_entities(std::string_view(id).substr(end)) ? id.substr(0, end) : "";
 }
 
 void remark_patients(const Dataset& d, const std::string& notes, const Complaints& complain) {

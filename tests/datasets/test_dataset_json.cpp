@@ -169,6 +169,8 @@ TEST(Patients, OfNamesOfBids) {
   for (const char* n : {"sub-01_ses-1_T1w", "sub-01_ses-2_T1w", "sub-02_ses-pre_acq-hi_T1w", "sub-02_ses-post_run-01_bold",
                         "sub-03", "other_4"})
     f.image(std::string("imagesTr/") + n + ".nii"), f.mask(std::string("labelsTr/") + n + ".nii");
+  for (const char* n : {"sub-acute_000", "sub-acute_001"})  // words and numbers, no entities
+    f.image(std::string("imagesTr/") + n + ".nii"), f.mask(std::string("labelsTr/") + n + ".nii");
   f.image("imagesUn/sub-03_ses-2.nii");
   f.json("{" + labels + "}");
   const Dataset d = f.open();
@@ -180,7 +182,9 @@ TEST(Patients, OfNamesOfBids) {
                                                           {"sub-02_ses-post_run-01_bold", "sub-02"},
                                                           {"sub-02_ses-pre_acq-hi_T1w", "sub-02"},
                                                           {"sub-03", "sub-03"},
-                                                          {"sub-03_ses-2", "sub-03"}}));
+                                                          {"sub-03_ses-2", "sub-03"},
+                                                          {"sub-acute_000", "sub-acute_000"},
+                                                          {"sub-acute_001", "sub-acute_001"}}));
   ASSERT_EQ(d.warnings.size(), 1u);
   EXPECT_TRUE(f.warned(d,
                        "6 cases belong to 3 patients by their names, as BIDS writes them (sub-XX): sub-01 has "

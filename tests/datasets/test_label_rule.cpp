@@ -93,6 +93,7 @@ TEST(LabelRule, ProposalsDestroyNoClass) {
   EXPECT_EQ(proposed_rule(count_values(reals(fewer).values), 2), "");
   expect_error([&] { classes_of("", reals(fewer)); }, {"the first at x 100", "more classes than the 2 that are named",
                                                        "name them all in \"labels\" of dataset.json"});
+  expect_error([&] { classes_of("", wholes({0, 1, 2, 4}), 4); }, {"4 (1 times)", "--label-map 0:0,1:1,2:2,4:3"});  // BraTS
   const StoredLabel grey = wholes({0, 127, 127, 255}), negative = wholes({-1, 0, 1});
   expect_error([&] { classes_of("", grey); }, {"each is a class of its own", "--label-map 0:0,127:1,255:2"});
   expect_error([&] { classes_of("", negative, 3); }, {"-1 (1 times)", "--label-map 0:0,-1:0,1:1,2:2"});

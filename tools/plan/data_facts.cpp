@@ -1,11 +1,13 @@
 #include "tools/plan/data_facts.h"
 
 #include <algorithm>
+#include <cctype>
 #include <cmath>
 #include <set>
 
 #include "datasets/case_remarks.h"
 #include "datasets/load.h"
+#include "datasets/text.h"
 #include "engine/parallel.h"
 #include "tools/programs/progress.h"
 #include "tools/programs/signals.h"
@@ -125,8 +127,7 @@ class Looking {
 
   void add(const std::string& id, const Look& l) {
     extents_.add(std::array{l.shape[0], l.shape[1], l.shape[2]}), spacings_.add(l.geometry.spacing);
-    facts_.grids.push_back({{{l.shape[0], l.shape[1], l.shape[2]}}, l.geometry.spacing});
-    (l.lowest < -500 ? facts_.far_below_0 : facts_.not_so).push_back(id);
+    facts_.cases.push_back({id, {{l.shape[0], l.shape[1], l.shape[2]}}, l.geometry.spacing, l.lowest, l.highest});
     facts_.measured = facts_.measured && l.geometry.measured;
     facts_.orientations.add(id, l.geometry);
     facts_.lowest = std::min(facts_.lowest, l.lowest), facts_.highest = std::max(facts_.highest, l.highest);
@@ -185,9 +186,38 @@ DataFacts look_at(const datasets::Dataset& data, const datasets::Split& split) {
   return facts;
 }
 
+bool is_ct(const DataFacts& f) {
+  if (f.channels != 1) return false;
+  const std::string name = datasets::lower(f.channel_names.empty() ? "" : f.channel_names[0]);
+  if (!name.empty() && !name.starts_with("channel")) {
+    std::string words = " " + name + " ";
+    std::replace_if(
+        words.begin(), words.end(), [](unsigned char c) { return std::isalnum(c) == 0; }, ' ');
+    return words.find(" ct ") != std::string::npos;
+  }
+  const auto reaching = std::count_if(f.cases.begin(), f.cases.end(), [](const DataFacts::One& one) {
+    return one.lowest >= -3100 && one.lowest <= -900 && one.highest > 100;
+  });
+  return 2 * std::size_t(reaching) > f.cases.size();
+}
+
+std::vector<std::string> not_in_hounsfield(const DataFacts& f) {
+  std::vector<std::string> all;
+  if (!is_ct(f)) return all;
+  for (const DataFacts::One& one : f.cases) {
+    const bool shifted = one.lowest >= 0 && one.highest > 800, scaled = one.highest - one.lowest <= 2;
+    if (shifted || scaled)
+      all.push_back(
+          fmt::format("case {}: its values lie from {:.6g} to {:.6g}, which are no Hounsfield units: {}; bring it "
+                      "to them",
+                      one.id, one.lowest, one.highest, shifted ? "an offset of 1024?" : "scaled?"));
+  }
+  return all;
+}
+
 Extents median_extents_at(const DataFacts& f, const datasets::Spacing& spacing) {
   Columns<std::int64_t> extents;
-  for (const DataFacts::Grid& grid : f.grids) extents.add(datasets::extents_at(grid.extents, grid.spacing, spacing));
+  for (const DataFacts::One& one : f.cases) extents.add(datasets::extents_at(one.extents, one.spacing, spacing));
   Extents median, least, most;
   extents.summarise(median, least, most);
   return median;
@@ -212,10 +242,12 @@ std::vector<std::string> sentences(const DataFacts& f) {
   for (std::size_t k = 1; k < f.share.size(); ++k)
     shares += fmt::format("{}{} {:.3g} %", shares.empty() ? "" : ", ", f.classes[k], 100 * f.share[k]);
   all.push_back("of the annotated voxels: " + shares);
+  std::vector<std::string> remarks = not_in_hounsfield(f);
+  remarks.insert(remarks.end(), f.remarks.begin(), f.remarks.end());
   constexpr std::size_t most = 10;
-  for (std::size_t i = 0; i < std::min(most, f.remarks.size()); ++i) all.push_back("warning: " + f.remarks[i]);
-  if (f.remarks.size() > most)
-    all.push_back(fmt::format("and {} more warnings: sagcl-data check lists them", f.remarks.size() - most));
+  for (std::size_t i = 0; i < std::min(most, remarks.size()); ++i) all.push_back("warning: " + remarks[i]);
+  if (remarks.size() > most)
+    all.push_back(fmt::format("and {} more warnings: sagcl-data check lists most", remarks.size() - most));
   return all;
 }
 

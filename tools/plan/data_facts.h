@@ -20,16 +20,16 @@ struct DataFacts {
   bool measured = false;                                       ///< every image says how large its voxels are
   engine::Extents extents, smallest, largest;                  ///< median, least and most along D, H, W
   datasets::Spacing spacing = {}, finest = {}, coarsest = {};  ///< likewise, in millimetres
-  /// Of every case.
-  struct Grid {
+  struct One {
+    std::string id;
     engine::Extents extents;
     datasets::Spacing spacing;
+    double lowest, highest;
   };
-  std::vector<Grid> grids;
-  datasets::Orientations orientations;                     ///< of the images that say where they lie
-  double lowest = 0, highest = 0;                          ///< of all voxels
-  bool whole_numbers = true;                               ///< every voxel is one
-  std::vector<std::string> far_below_0 = {}, not_so = {};  ///< cases with a voxel below -500, and those without
+  std::vector<One> cases = {};
+  datasets::Orientations orientations;  ///< of the images that say where they lie
+  double lowest = 0, highest = 0;       ///< of all voxels
+  bool whole_numbers = true;            ///< every voxel is one
   /// In the labelled voxels of the labelled cases: all classes but the background.
   double low = 0, high = 0, mean = 0, deviation = 0;  ///< 0.5 and 99.5 per cent, mean, standard deviation
   std::vector<double> share;                          ///< of the annotated voxels, by class
@@ -39,6 +39,12 @@ struct DataFacts {
 /// Reads every image of the training part, and the labels of its labelled cases. Throws what load_image and load_label
 /// throw; Stopped if a signal asked to stop.
 DataFacts look_at(const datasets::Dataset& data, const datasets::Split& split);
+
+/// CT: dataset.json names the channel so, or most images reach from the -1000 of air to above 100.
+bool is_ct(const DataFacts& facts);
+
+/// Of CT: a sentence for each case that is not in Hounsfield units, stored from 0 on or scaled.
+std::vector<std::string> not_in_hounsfield(const DataFacts& facts);
 
 /// The median along each axis of what the cases' extents are when their voxels lie `spacing` apart.
 engine::Extents median_extents_at(const DataFacts& facts, const datasets::Spacing& spacing);

@@ -52,33 +52,16 @@ char side_to_side(const DataFacts& f, bool flat) {
   return axis == 2 && flat ? '\0' : "WHD"[axis];
 }
 
-/// As datasets without a dataset.json name it.
-bool unnamed_channel(const std::string& name) { return name.empty() || name.starts_with("channel"); }
-
-/// Why the values should be Hounsfield units or such; empty: they should not. Several channels would need a window each.
-std::string why_hounsfield(const DataFacts& f) {
-  if (f.channels != 1 || (!f.far_below_0.empty() && !f.not_so.empty())) return "";
-  const std::string name = datasets::lower(f.channel_names.empty() ? "" : f.channel_names[0]);
-  if (name == "ct") return "dataset.json says CT: Hounsfield units or such";
-  return unnamed_channel(name) && f.lowest < -500 ? "values far below 0 look like Hounsfield units" : "";
-}
-
-/// Why they are brought to mean 0 and deviation 1, and what to do if that is wrong.
+/// Why the values are brought to mean 0 and deviation 1, and what to do if that is wrong.
 std::string why_z_score(const DataFacts& f) {
-  const std::string name = datasets::lower(f.channel_names.empty() ? "" : f.channel_names[0]);
-  if (f.channels == 1 && !f.far_below_0.empty() && !f.not_so.empty() && (name == "ct" || unnamed_channel(name))) {
-    const bool few_high = f.not_so.size() <= f.far_below_0.size();
-    const std::vector<std::string>& fewer = few_high ? f.not_so : f.far_below_0;
+  if (const std::size_t odd = not_in_hounsfield(f).size(); odd > 0)
     return fmt::format(
-        "of each image: {} of {} have {} value below -500 ({}{}), the others {}: if this is CT, an offset (1024?) differs; "
-        "bring all to Hounsfield units",
-        fewer.size(), f.grids.size(), few_high ? "no" : "a", fewer.front(), fewer.size() > 1 ? ", ..." : "",
-        few_high ? "have" : "have none");
-  }
-  const std::string ct = f.channels == 1 && unnamed_channel(name)
-                             ? "; if this is CT, say so: \"channel_names\": {\"0\": \"CT\"} in dataset.json"
-                             : "";
-  return "of each image: brightness differs from one to the next" + ct;
+        "of each image: CT, but {} of {} images are stored otherwise (above); in Hounsfield units all could "
+        "share a window",
+        odd, f.cases.size());
+  const bool unnamed = f.channel_names.empty() || datasets::lower(f.channel_names[0]).starts_with("channel");
+  const char* hint = "; if this is CT, say so: \"channel_names\": {\"0\": \"CT\"} in dataset.json";
+  return fmt::format("of each image: brightness differs from one to the next{}", f.channels == 1 && unnamed ? hint : "");
 }
 
 /// What volumes are cut along and how far apart their voxels will lie.
@@ -92,7 +75,7 @@ struct Grid {
   std::int64_t resized = 0;  // side of the squares that planes are made; 0: they stay
 
   Grid(const DataFacts& f, PatchSize size) : extents(f.extents) {
-    const bool resampled = f.measured && differ(f);
+    const bool resampled = f.measured && differ(f, 0);
     if (resampled) extents = median_extents_at(f, f.spacing);
     const double in_plane = std::max(f.spacing[1], f.spacing[2]), ratio = f.measured ? f.spacing[0] / in_plane : 1;
     const bool thick = !f.measured && extents[0] * thick_slices <= std::min(extents[1], extents[2]);
@@ -107,7 +90,7 @@ struct Grid {
                       : "volumes";
     if (flat && size == PatchSize::tiny && std::min(extents[1], extents[2]) > small_plane) {
       resized = extents[1] = extents[2] = small_plane;
-    } else if (resampled) {
+    } else if (f.measured && differ(f, flat ? 1 : 0)) {
       for (std::size_t a = flat ? 1 : 0; a < 3; ++a) spacing[a] = std::round(1000 * f.spacing[a]) / 1000;
     }
     if (!flat) halve(f);
@@ -127,8 +110,8 @@ struct Grid {
   std::int64_t stride(int a) const { return flat && a == 0 ? 1 : std::int64_t(1) << halvings[a]; }
   bool halves_all_alike() const { return halvings == Extents{{most_halvings, most_halvings, most_halvings}}; }
   /// By more than a twentieth.
-  static bool differ(const DataFacts& f) {
-    for (std::size_t a = 0; a < 3; ++a)
+  static bool differ(const DataFacts& f, std::size_t first_axis) {
+    for (std::size_t a = first_axis; a < 3; ++a)
       if (f.coarsest[a] > 1.05 * f.finest[a]) return true;
     return false;
   }
@@ -232,8 +215,8 @@ std::vector<PlanLine> plan_of_data(const DataFacts& f, PatchSize size, std::int6
          "pixels a side: in little time many steps on coarse images teach more than few on fine ones");
   if (f.channels == 3 && f.whole_numbers && f.lowest >= 0)
     line("data.normalise", quoted("unit"), "three channels of whole numbers: colours, black is 0 and white 1");
-  else if (const std::string why = why_hounsfield(f); !why.empty() && f.deviation > 0 && f.low < f.high) {
-    line("data.normalise", quoted("window"), why + ", the same in every image");
+  else if (is_ct(f) && not_in_hounsfield(f).empty() && f.deviation > 0 && f.low < f.high) {
+    line("data.normalise", quoted("window"), "CT: Hounsfield units or such, the same in every image");
     line("data.window", fmt::format("[{:.6g}, {:.6g}, {:.6g}, {:.6g}]", f.low, f.high, f.mean, f.deviation),
          "0.5 and 99.5 per cent, mean and deviation of the labelled voxels: what is looked for, in detail");
   } else line("data.normalise", quoted("z_score"), why_z_score(f));

@@ -80,15 +80,15 @@ Settings settings_of(const Flags& f, tools::RunState state, const std::string& p
     by_hand = tools::apply_toml(s, engine::read_file(f.config), f.config);
   }
   if (!f.data.empty()) s.data.folder = full_path(f.data);
-  if (!f.weights.empty())
-    s.train.weights =
-        full_path(std::filesystem::is_directory(f.weights) ? tools::read_checkpoint(f.weights).file.string() : f.weights);
+  if (!f.weights.empty()) s.train.weights = full_path(f.weights);
   if (!f.method.empty()) s.train.method = f.method;
   if (!f.labelled.empty()) s.data.labelled = f.labelled;
   if (!f.fold.empty()) s.data.fold = f.fold;
   if (!f.seed.empty()) tools::apply_assignment(s, "train.seed=" + f.seed);
   if (!f.precision.empty()) s.train.precision = f.precision;
   for (const std::string& assignment : f.set) by_hand.push_back(tools::apply_assignment(s, assignment));
+  if (std::filesystem::is_directory(s.train.weights))  // of a run
+    s.train.weights = full_path(tools::read_checkpoint(s.train.weights).file.string());
   if (state != tools::RunState::none) {
     const std::string changed = tools::differences(tools::with_what_may_change(before, s), s);
     engine::require<UsageError>(changed.empty(),

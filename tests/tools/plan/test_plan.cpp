@@ -143,7 +143,7 @@ TEST(Plan, FewCoarsePlanesAreImages) {
   tools::DataFacts f = volumes();
   f.extents = {{10, 256, 216}}, f.largest = {{16, 428, 512}};
   f.spacing = {10, 1.4, 1.4}, f.finest = {5, 0.7, 0.7}, f.coarsest = {10, 1.9, 1.9};
-  f.grids = {{f.extents, f.spacing}};
+  f.cases = {{"a", f.extents, f.spacing, 0, 1000}};
   const auto lines = plan(f);
   EXPECT_EQ(value(lines, "network.name"), "\"unet\"");
   EXPECT_EQ(value(lines, "data.spacing"), "[0, 1.4, 1.4]");
@@ -183,7 +183,7 @@ TEST(Plan, VoxelsOfTheDeepestStageAreCubes) {
 TEST(Plan, VoxelsOfDifferentSizesAreBroughtToTheirMedian) {
   tools::DataFacts f = volumes();
   f.spacing = {2, 1, 1}, f.coarsest = {4, 1, 1};
-  f.grids = {{{{18, 51, 36}}, {2, 1, 1}}};
+  f.cases = {{"a", {{18, 51, 36}}, {2, 1, 1}, 0, 1000}};
   EXPECT_EQ(value(plan(f), "data.spacing"), "[2, 1, 1]");
   f.measured = false;  // nobody knows
   EXPECT_EQ(value(plan(f), "data.spacing"), "");
@@ -195,7 +195,7 @@ TEST(Plan, ExtentsAreThoseAtTheSpacingThatIsChosen) {
   tools::DataFacts f = volumes();
   f.extents = {{36, 50, 36}}, f.smallest = {{7, 40, 30}}, f.largest = {{36, 60, 40}};
   f.spacing = {5, 1, 1}, f.coarsest = {5, 1, 1};
-  f.grids = {{{{36, 50, 36}}, {1, 1, 1}}, {{{7, 50, 36}}, {5, 1, 1}}};
+  f.cases = {{"a", {{36, 50, 36}}, {1, 1, 1}, 0, 1000}, {"b", {{7, 50, 36}}, {5, 1, 1}, 0, 1000}};
   const auto lines = plan(f);
   EXPECT_EQ(value(lines, "network.name"), "\"unet\"");
   EXPECT_EQ(reason(lines, "network.name"), "7 planes of 5 mm, 5.0 times as far apart as pixels: each for itself");
@@ -209,13 +209,26 @@ TEST(Plan, WhatMayBeCTIsAskedFor) {
             "\"CT\"} in dataset.json");
   f.channel_names = {"T1"};
   EXPECT_EQ(reason(plan(f), "data.normalise"), "of each image: brightness differs from one to the next");
-  f.channel_names = {"CT"}, f.lowest = -1024;
-  f.far_below_0 = {"c01", "c02", "c04"}, f.not_so = {"c03"}, f.grids.resize(4, {{{36, 50, 36}}, {1, 1, 1}});
+  f.channel_names = {"abdominal CT"};
+  const auto one = [](const char* id, double low, double high) {
+    return tools::DataFacts::One{id, {{36, 50, 36}}, {1, 1, 1}, low, high};
+  };
+  f.cases = {one("c01", -1024, 900), one("c02", -200, 300), one("c03", -1000, 1500)};  // one is clipped
+  EXPECT_EQ(value(plan(f), "data.normalise"), "\"window\"");
+  f.cases.push_back(one("c04", 0, 2400));
+  f.cases.push_back(one("c05", 0, 1));
   EXPECT_EQ(value(plan(f), "data.normalise"), "\"z_score\"");
   EXPECT_EQ(
       reason(plan(f), "data.normalise"),
-      "of each image: 1 of 4 have no value below -500 (c03), the others have: if this is CT, an offset (1024?) differs; "
-      "bring all to Hounsfield units");
+      "of each image: CT, but 2 of 5 images are stored otherwise (above); in Hounsfield units all could share a window");
+  const std::vector<std::string> said = tools::sentences(f);
+  EXPECT_NE(std::find(said.begin(), said.end(),
+                      "warning: case c04: its values lie from 0 to 2400, which are no Hounsfield units: an offset of 1024?; "
+                      "bring it to them"),
+            said.end());
+  EXPECT_NE(
+      std::find_if(said.begin(), said.end(), [](const auto& s) { return contains(s, "c05") && contains(s, "scaled?"); }),
+      said.end());
 }
 
 /// The mirror is between left and right, whichever axis that is.
@@ -251,6 +264,7 @@ TEST(Plan, WhatTheImagesAndNamesSay) {
   EXPECT_EQ(value(plan(f), "train.method"), "\"supervised\"");
   EXPECT_EQ(value(plan(f), "augment.copy_paste"), "\"always\"");
   tools::DataFacts ct = volumes();
+  ct.cases = {{"a", {{36, 50, 36}}, {1, 1, 1}, -1024, 900}};
   ct.lowest = -1024, ct.low = -80, ct.high = 240, ct.mean = 60, ct.deviation = 40;
   EXPECT_EQ(value(plan(ct), "data.normalise"), "\"window\"");
   EXPECT_EQ(value(plan(ct), "data.window"), "[-80, 240, 60, 40]");
@@ -258,7 +272,7 @@ TEST(Plan, WhatTheImagesAndNamesSay) {
   EXPECT_EQ(value(plan(ct), "data.normalise"), "\"z_score\"");
   ct.channel_names = {}, ct.whole_numbers = false;  // resampled by somebody
   EXPECT_EQ(value(plan(ct), "data.normalise"), "\"window\"");
-  ct.channel_names = {"ct"}, ct.lowest = 0;  // shifted, or clipped
+  ct.channel_names = {"ct"}, ct.cases[0].lowest = -200;  // clipped
   EXPECT_EQ(value(plan(ct), "data.normalise"), "\"window\"");
   ct.channels = 2;
   EXPECT_EQ(value(plan(ct), "data.normalise"), "\"z_score\"");
