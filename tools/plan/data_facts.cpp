@@ -186,11 +186,14 @@ DataFacts look_at(const datasets::Dataset& data, const datasets::Split& split) {
   return facts;
 }
 
+bool is_unnamed(const DataFacts& f) {
+  return f.channel_names.empty() || datasets::lower(f.channel_names[0]).starts_with("channel");
+}
+
 bool is_ct(const DataFacts& f) {
   if (f.channels != 1) return false;
-  const std::string name = datasets::lower(f.channel_names.empty() ? "" : f.channel_names[0]);
-  if (!name.empty() && !name.starts_with("channel")) {
-    std::string words = " " + name + " ";
+  if (!is_unnamed(f)) {
+    std::string words = " " + datasets::lower(f.channel_names[0]) + " ";
     std::replace_if(
         words.begin(), words.end(), [](unsigned char c) { return std::isalnum(c) == 0; }, ' ');
     return words.find(" ct ") != std::string::npos;
@@ -198,7 +201,7 @@ bool is_ct(const DataFacts& f) {
   const auto reaching = std::count_if(f.cases.begin(), f.cases.end(), [](const DataFacts::One& one) {
     return one.lowest >= -3100 && one.lowest <= -900 && one.highest > 100;
   });
-  return 2 * std::size_t(reaching) > f.cases.size();
+  return f.whole_numbers && 2 * std::size_t(reaching) > f.cases.size();
 }
 
 std::vector<std::string> not_in_hounsfield(const DataFacts& f) {

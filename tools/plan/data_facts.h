@@ -40,7 +40,11 @@ struct DataFacts {
 /// throw; Stopped if a signal asked to stop.
 DataFacts look_at(const datasets::Dataset& data, const datasets::Split& split);
 
-/// CT: dataset.json names the channel so, or most images reach from the -1000 of air to above 100.
+/// Nothing says what the first channel shows.
+bool is_unnamed(const DataFacts& facts);
+
+/// CT: dataset.json names the channel so, or names none and most images reach from the -1000 of air to above 100, in whole
+/// numbers.
 bool is_ct(const DataFacts& facts);
 
 /// Of CT: a sentence for each case that is not in Hounsfield units, stored from 0 on or scaled.

@@ -216,7 +216,10 @@ std::vector<PlanLine> plan_of_data(const DataFacts& f, PatchSize size, std::int6
   if (f.channels == 3 && f.whole_numbers && f.lowest >= 0)
     line("data.normalise", quoted("unit"), "three channels of whole numbers: colours, black is 0 and white 1");
   else if (is_ct(f) && not_in_hounsfield(f).empty() && f.deviation > 0 && f.low < f.high) {
-    line("data.normalise", quoted("window"), "CT: Hounsfield units or such, the same in every image");
+    line("data.normalise", quoted("window"),
+         f.channel_names.empty()
+             ? "whole numbers from the -1000 of air on look like Hounsfield units, the same in every image"
+             : "CT: Hounsfield units, the same in every image");
     line("data.window", fmt::format("[{:.6g}, {:.6g}, {:.6g}, {:.6g}]", f.low, f.high, f.mean, f.deviation),
          "0.5 and 99.5 per cent, mean and deviation of the labelled voxels: what is looked for, in detail");
   } else line("data.normalise", quoted("z_score"), why_z_score(f));

@@ -270,8 +270,8 @@ TEST(Plan, WhatTheImagesAndNamesSay) {
   EXPECT_EQ(value(plan(ct), "data.window"), "[-80, 240, 60, 40]");
   ct.channel_names = {"MRI"};  // whatever the values are
   EXPECT_EQ(value(plan(ct), "data.normalise"), "\"z_score\"");
-  ct.channel_names = {}, ct.whole_numbers = false;  // resampled by somebody
-  EXPECT_EQ(value(plan(ct), "data.normalise"), "\"window\"");
+  ct.channel_names = {}, ct.whole_numbers = false;  // no Hounsfield units, unless somebody says so
+  EXPECT_EQ(value(plan(ct), "data.normalise"), "\"z_score\"");
   ct.channel_names = {"ct"}, ct.cases[0].lowest = -200;  // clipped
   EXPECT_EQ(value(plan(ct), "data.normalise"), "\"window\"");
   ct.channels = 2;
