@@ -149,6 +149,8 @@ void Tape::backward(const Variable& y, Tensor dy) {
   require<UsageError>(y.slot_ && y.slot_->tape == generation_, "backward: the value of shape {} is not on this tape",
                       y.shape());
   engine::require(dy.shape() == y.shape(), "backward: the gradient has shape {}, the value {}", dy.shape(), y.shape());
+  require<engine::DtypeError>(dy.dtype() == y.value().dtype(), "backward: the gradient is {}, the value {}", dy.dtype(),
+                              y.value().dtype());
   walked_ = true;
   y.slot_->grad = std::move(dy);
   const std::int64_t total = std::int64_t(records_.size());

@@ -152,6 +152,7 @@ Variable convert(const Variable& x, engine::Dtype dtype) {
 Variable exp(const Variable& x) {
   const engine::OperationName name("exp");
   checks::defined("exp", "x", x);
+  checks::floating("exp", x.value());
   Tensor y = compute(Unary::exp, x.value());
   return record("exp", {x}, y, [y](Tensor dy) -> Gradients { return {through(Unary::exp, y, std::move(dy))}; });
 }
@@ -159,6 +160,7 @@ Variable exp(const Variable& x) {
 Variable log(const Variable& x) {
   const engine::OperationName name("log");
   checks::defined("log", "x", x);
+  checks::floating("log", x.value());
   return record("log", {x}, compute(Unary::log, x.value()),
                 [x = x.saved()](Tensor dy) -> Gradients { return {through(Unary::log, x.get(), std::move(dy))}; });
 }
@@ -166,6 +168,7 @@ Variable log(const Variable& x) {
 Variable sqrt(const Variable& x) {
   const engine::OperationName name("sqrt");
   checks::defined("sqrt", "x", x);
+  checks::floating("sqrt", x.value());
   Tensor y = compute(Unary::sqrt, x.value());
   return record("sqrt", {x}, y, [y](Tensor dy) -> Gradients { return {through(Unary::sqrt, y, std::move(dy))}; });
 }
@@ -173,6 +176,7 @@ Variable sqrt(const Variable& x) {
 Variable square(const Variable& x) {
   const engine::OperationName name("square");
   checks::defined("square", "x", x);
+  checks::floating("square", x.value());
   return record("square", {x}, compute(Unary::square, x.value()),
                 [x = x.saved()](Tensor dy) -> Gradients { return {through(Unary::square, x.get(), std::move(dy))}; });
 }

@@ -3,7 +3,7 @@
 // shapes, dtypes and devices and allocate results; kernels assume. All tensors are dense, row-major, channels-last.
 // "f32/f64" everywhere unless said; a kernel that a device lacks does not compile. [bf16]: activations and their gradients
 // (x, y, dx, dy, a, b of binary) may be bf16, all of them; weights, their gradients, statistics and sums are then f32. The
-// arithmetic is that of f32, rounded once at the end (ops/kernels/shared_backend.inl).
+// arithmetic is that of f32, with weights rounded to bf16, and rounded once at the end (ops/kernels/shared_backend.inl).
 #include "engine/random.h"
 #include "engine/tensor.h"
 #include "ops/conv_geometry.h"

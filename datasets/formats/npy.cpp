@@ -126,6 +126,7 @@ std::string npy_header(const Shape& shape, engine::Dtype dtype) {
   static constexpr std::pair<engine::Dtype, const char*> codes[] = {
       {engine::Dtype::f32, "f4"}, {engine::Dtype::f64, "f8"}, {engine::Dtype::i32, "i4"}, {engine::Dtype::u8, "u1"}};
   const auto code = std::find_if(std::begin(codes), std::end(codes), [&](const auto& c) { return c.first == dtype; });
+  require<engine::DtypeError>(code != std::end(codes), "a .npy file holds no {}", dtype);
   std::string extents;
   for (int a = 0; a < shape.rank(); ++a) extents += fmt::format("{}, ", shape[a]);
   std::string text = fmt::format("{{'descr': '{}{}', 'fortran_order': False, 'shape': ({}), }}",
@@ -137,7 +138,7 @@ std::string npy_header(const Shape& shape, engine::Dtype dtype) {
 }
 
 std::string encode_npy(const Tensor& array) {
-  const Tensor host = array.to(engine::Device::cpu());
+  const Tensor host = array.to(engine::Device::cpu()).to(computed_in(array.dtype()));  // NumPy has no bf16
   return npy_header(host.shape(), host.dtype()) + std::string(static_cast<const char*>(host.bytes_begin()), host.bytes());
 }
 

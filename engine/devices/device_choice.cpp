@@ -57,7 +57,7 @@ DeviceChoice on_cpu(const std::string& reason, const std::string& precision) {
   require<UsageError>(
       p != Precision::tf32,
       "precision {} needs a GPU, and the device is cpu ({}): CPU arithmetic is fp32, it has no units that multiply "
-      "rounded operands faster. Choose --precision fp32 or auto, or --device cuda",
+      "rounded operands faster. Choose --precision fp32, bf16 (slower here) or auto, or --device cuda",
       precision, reason);
   set_precision(p);
   return {Device::cpu(), p, "cpu: " + reason + (p == Precision::bf16 ? ", activations in bf16, arithmetic in fp32" : "")};

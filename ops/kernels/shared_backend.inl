@@ -171,9 +171,7 @@ class Widened : public Base {
   void dropout(const DropoutSpec& spec, const Tensor& x, Tensor& y) override {
     narrow(y, [&](Tensor& to) { Base::dropout(spec, wide(x), to); });
   }
-  void sum(const Tensor& x, const Axes& v, double scale, Tensor& y) override {
-    narrow(y, [&](Tensor& to) { Base::sum(wide(x), v, scale, to); });
-  }
+  void sum(const Tensor& x, const Axes& v, double scale, Tensor& y) override { Base::sum(wide(x), v, scale, y); }
   void max_pool(const PoolGeometry& g, const Tensor& x, Tensor& y, Tensor& index) override {
     narrow(y, [&](Tensor& to) { Base::max_pool(g, wide(x), to, index); });
   }
@@ -226,18 +224,27 @@ class Widened : public Base {
   }
 };
 
-/// The same with convolutions.
+/// The same with convolutions, which multiply activations in bf16 by weights that are rounded likewise.
 template <class Base>
 class WidenedWithConvolutions : public Widened<Base> {
  public:
   void conv_forward(const ConvGeometry& g, const Tensor& x, const Tensor& w, const Tensor& b, Tensor& y) override {
-    this->narrow(y, [&](Tensor& to) { Base::conv_forward(g, this->wide(x), w, b, to); });
+    this->narrow(y, [&](Tensor& to) { Base::conv_forward(g, this->wide(x), like(x, w), like(x, b), to); });
   }
   void conv_backward_data(const ConvGeometry& g, const Tensor& w, const Tensor& dy, const Tensor& b, Tensor& dx) override {
-    this->narrow(dx, [&](Tensor& to) { Base::conv_backward_data(g, w, this->wide(dy), b, to); });
+    this->narrow(dx, [&](Tensor& to) { Base::conv_backward_data(g, like(dy, w), this->wide(dy), like(dy, b), to); });
   }
   void conv_backward_weight(const ConvGeometry& g, const Tensor& x, const Tensor& dy, Tensor& dw) override {
     Base::conv_backward_weight(g, this->wide(x), this->wide(dy), dw);
+  }
+
+ private:
+  /// A weight as it is multiplied with such activations.
+  Tensor like(const Tensor& activations, const Tensor& weight) {
+    if (!this->is_bf16(activations) || !weight.defined()) return weight;
+    Tensor rounded = Tensor::empty(weight.shape(), engine::Dtype::bf16, weight.device());
+    this->convert(weight, rounded);
+    return this->wide(rounded);
   }
 };
 

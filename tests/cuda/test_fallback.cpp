@@ -44,7 +44,7 @@ TEST(Fallback, PrecisionNames) {
   EXPECT_THROW(precision_from("fp16"), UsageError);
 }
 
-TEST(Fallback, TheCpuComputesInFp32Alone) {
+TEST(Fallback, TheCpuHasNoTf32) {
   set_precision(Precision::bf16);
   EXPECT_EQ(resolve_device("cpu").precision, Precision::fp32);
   EXPECT_EQ(precision(), Precision::fp32);

@@ -8,6 +8,7 @@
 #include "datasets/formats/nrrd.h"
 #include "engine/files/read_file.h"
 #include "tests/datasets/scratch.h"
+#include "tests/support/golden.h"
 
 // NRRD, NumPy and HDF5 files as pynrrd, NumPy and h5py wrote and read them (make_reader_golden.py).
 namespace sagcl::tests {
@@ -192,6 +193,12 @@ TEST(NpyMalformed, EachMistakeIsNamed) {
   refused(npy("{'descr': '<f4', 'fortran_order': False, 'shape': (1, 2, 3, 4, 5), }", 480), {"(1, 2, 3, 4, 5)"});
   refused(std::string("\x93NUMPY\1\0\xff\xff{}", 12), {"does not fit"});
   expect_error([] { image_of_array(Tensor::zeros({5}), Axes::zyx, "x.npy"); }, {"array of", "two extents"});
+}
+
+/// NumPy has no bf16.
+TEST(Npy, ActivationsInBf16AreWrittenAsF32) {
+  const Tensor half = random_tensor({3, 5}, 1, engine::Dtype::f32).to(engine::Dtype::bf16);
+  EXPECT_TRUE(identical(decode_npy(encode_npy(half), "half"), half.to(engine::Dtype::f32)));
 }
 
 }  // namespace

@@ -109,7 +109,8 @@ std::size_t highest_rung(const std::vector<Rung>& rungs, double seconds, double 
 }
 
 Plan fit_to_machine(Plan plan, const DataFacts& facts, const PlanWishes& wishes) {
-  const engine::DeviceChoice choice = engine::resolve_device(wishes.device, "auto");
+  const engine::DeviceChoice choice =
+      engine::resolve_device(wishes.device, settings_with(plan.lines, wishes).train.precision);
   const double free = double(engine::runtime(choice.device).room().free), bytes = memory_share * free;
   plan.seen.push_back(fmt::format("machine: {}, {} threads, {} of memory free; {} for the training", choice.text,
                                   engine::threads(), size_text(std::size_t(free)), duration_text(60 * wishes.minutes)));

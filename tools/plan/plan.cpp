@@ -59,9 +59,9 @@ std::string why_z_score(const DataFacts& f) {
         "of each image: CT, but {} of {} images are stored otherwise (above); in Hounsfield units all could "
         "share a window",
         odd, f.cases.size());
-  const bool unnamed = f.channel_names.empty() || datasets::lower(f.channel_names[0]).starts_with("channel");
   const char* hint = "; if this is CT, say so: \"channel_names\": {\"0\": \"CT\"} in dataset.json";
-  return fmt::format("of each image: brightness differs from one to the next{}", f.channels == 1 && unnamed ? hint : "");
+  return fmt::format("of each image: brightness differs from one to the next{}",
+                     f.channels == 1 && is_unnamed(f) ? hint : "");
 }
 
 /// What volumes are cut along and how far apart their voxels will lie.

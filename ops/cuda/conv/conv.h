@@ -17,7 +17,7 @@ void conv_forward(const ConvGeometry& g, const Tensor& x, const Tensor& w, const
 void conv_backward_data(const ConvGeometry& g, const Tensor& w, const Tensor& dy, const Tensor& b, Tensor& dx);
 void conv_backward_weight(const ConvGeometry& g, const Tensor& x, const Tensor& dy, Tensor& dw);
 
-// --- activations x, y, dy, dx in bf16, as they are; false, and nothing is done, where cuDNN has no engine for that -------
+// --- activations x, y, dy, dx in bf16, as they are; false, and nothing is done, where that is not to be had ---------------
 
 bool bf16_forward(const ConvGeometry& g, const Tensor& x, const Tensor& w, const Tensor& b, Tensor& y);
 bool bf16_backward_data(const ConvGeometry& g, const Tensor& w, const Tensor& dy, const Tensor& b, Tensor& dx);

@@ -196,6 +196,11 @@ class Exactness {
   Scratch<float> expected_;
 };
 
+/// What is done where nobody serves a request.
+const char* instead(const PlanRequest& r) {
+  return r.precision == Precision::bf16 ? "it is widened and done in TF32" : "the slow reference kernel is used";
+}
+
 Choice choose(Plans& plans, const PlanRequest& request, const Operands& o, const std::string& key) {
   if (const std::string known = plans.file.find(key); !known.empty())
     if (const std::vector<Choice> found = candidates(plans, request, known); !found.empty()) return found.front();
@@ -203,14 +208,14 @@ Choice choose(Plans& plans, const PlanRequest& request, const Operands& o, const
   const std::vector<Choice> found =
       timed ? candidates(plans, request) : plain_candidates(plans, request, own_serves(request) ? own_name : "", 1);
   if (found.empty()) {
-    fmt::print(stderr, "sagcl: cuDNN has no engine for {}; the slow reference kernel is used\n", key);
+    fmt::print(stderr, "sagcl: cuDNN has no engine for {}; {}\n", key, instead(request));
     return {};
   }
   if (!timed) return found.front();
   std::vector<std::string> engines;
   for (const Choice& choice : found) engines.push_back(choice.plan.engine);
   std::optional<Exactness> exactness;  // from the first fp32 engine that runs
-  const std::string settled = plans.file.settle(key, engines, [&](std::size_t i, float shortest) -> Timing {
+  const auto time = [&](std::size_t i, float shortest) -> Timing {
     const bool split = found[i].split;
     if (split && !exactness) return {Timing::refused};
     const Timing took = time_call([&] { execute(plans, found[i], request, o); }, shortest);
@@ -221,7 +226,15 @@ Choice choose(Plans& plans, const PlanRequest& request, const Operands& o, const
       if (split) return {Timing::refused};
     }
     return took;
-  });
+  };
+  std::string settled;
+  try {
+    settled = plans.file.settle(key, engines, time);
+  } catch (const engine::BackendError& e) {
+    if (request.precision != Precision::bf16) throw;
+    fmt::print(stderr, "sagcl: {}; {}\n", e.what(), instead(request));
+    return {};
+  }
   return *std::find_if(found.begin(), found.end(), [&](const Choice& choice) { return choice.plan.engine == settled; });
 }
 
