@@ -125,6 +125,10 @@ class Inspector {
       if (report_.voxels_per_class[k] == 0)
         warn("",
              fmt::format("class {} ({}) occurs in no label; correct the class list or the label map", k, data_.classes[k]));
+      else if (holders_[k].empty() && !patients_.empty())
+        warn("", fmt::format("class {} ({}) occurs in labels of the test alone, so nothing teaches it; label it in training "
+                             "cases",
+                             k, data_.classes[k]));
       else if (holders_[k].size() == 1 && patients_.size() > 1)
         warn("", fmt::format("class {} ({}) occurs in one patient alone ({}), so validation or training will lack it; label "
                              "it in more patients, or merge it with another class by a label map",

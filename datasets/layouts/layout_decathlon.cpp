@@ -33,10 +33,12 @@ bool uses_channel_suffix(const Files& images, const Files& labels, std::int64_t 
                       std::all_of(channels.begin(), channels.end(), [&](const auto& c) { return c.second == each; }));
 }
 
-/// How many files most cases have; the larger number of two that are as frequent.
-std::int64_t most_frequent_files(const std::vector<Case>& cases) {
+/// How many files a case should have: `named` channels if any has so many, else as most cases have, the larger number of
+/// two that are as frequent.
+std::int64_t expected_files(const std::vector<Case>& cases, std::size_t named) {
   std::map<std::size_t, std::int64_t> counts;
   for (const Case& one : cases) ++counts[one.images.size()];
+  if (counts.count(named)) return std::int64_t(named);
   const auto most =
       std::max_element(counts.begin(), counts.end(), [](const auto& a, const auto& b) { return a.second <= b.second; });
   return most == counts.end() ? 1 : std::int64_t(most->first);
@@ -83,14 +85,14 @@ class Collector {
     return taken;
   }
 
-  /// Cases whose channel files are not those of most cases, all in one complaint; they are left out, unless none remained.
+  /// Cases whose channel files are not the expected ones, all in one complaint; they are left out, unless none remained.
   void complain_of_channels(Dataset& d) const {
-    const std::int64_t most = most_frequent_files(d.cases);
+    const std::int64_t expected = expected_files(d.cases, notes_.channels.size());
     std::vector<std::string> wrong;
     std::set<std::string> ids;
     for (const std::vector<Case>* part : {&d.cases, &d.validation, &d.test})
       for (const Case& one : *part) {
-        const std::int64_t n = complain_.images_for() > 0 ? std::int64_t(one.images.size()) : most;
+        const std::int64_t n = complain_.images_for() > 0 ? std::int64_t(one.images.size()) : expected;
         if (const std::string text = wrong_channels(one, n); !text.empty())
           wrong.push_back(fmt::format("{} {}", one.id, text)), ids.insert(one.id);
       }

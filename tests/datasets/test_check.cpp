@@ -65,6 +65,15 @@ TEST(Check, AClassOfOnePatient) {
   EXPECT_NE(r.problems[0].text.find("class 3 (z) occurs in one patient alone (phantom_002), so validation or training"),
             std::string::npos)
       << r.problems[0].text;
+  for (const char* part : {"images", "labels"}) {
+    std::filesystem::create_directories(s / (std::string(part) + "Ts"));
+    std::filesystem::rename(s / (std::string(part) + "Tr/phantom_002.nii.gz"),
+                            s / (std::string(part) + "Ts/phantom_002.nii.gz"));
+  }
+  const DatasetReport tested = check_dataset(open_dataset(s.path()));
+  ASSERT_EQ(tested.problems.size(), 1u);
+  EXPECT_NE(tested.problems[0].text.find("class 3 (z) occurs in labels of the test alone"), std::string::npos)
+      << tested.problems[0].text;
 }
 
 /// Pictures have no millimetres.

@@ -240,6 +240,9 @@ TEST(Channels, ThatAreMissing) {
   channel(9, 2);
   for (int i = 10; i < 20; ++i) fs::remove(f.s / fmt::format("imagesTr/p{}_0001.nii", i));
   expect_error([&] { f.open(); }, {"in 13 cases", "p09 has _0002, too", "p16 lacks _0001 and 3 more)"});
+  for (int i = 20; i < 30; ++i) fs::remove(f.s / fmt::format("imagesTr/p{}_0001.nii", i));
+  f.json("{" + labels + R"(, "channel_names": {"0": "T1", "1": "T2"}})");  // which is right, though most cases have one
+  expect_error([&] { f.open(); }, {"in 23 cases", "p07 lacks _0001, p09 has _0002, too, p10 lacks _0001"});
 }
 
 TEST(Channels, OfFilesThatDatasetJsonLists) {
