@@ -333,8 +333,8 @@ TEST(Predict, LeavesNoHalfFileWhenItIsStopped) {
   Folders f;
   write_checkpoint(f("c.safetensors"), {.network = "vnet", .stride = {1, 1, 1}});
   datasets::write_nifti(f("pred") + "/a.nii", some_volume({16, 16, 16}), {});
-  datasets::write_nifti(f("pred") + "/b.nii", some_volume({60, 60, 60}), {});  // many windows
-  const auto outcome = predict(f, {"--probabilities"}, "timeout --preserve-status -s INT 6");
+  datasets::write_nifti(f("pred") + "/b.nii", some_volume({90, 90, 90}), {});  // many windows
+  const auto outcome = predict(f, {"--probabilities"}, "timeout --preserve-status -s INT 5");
   EXPECT_EQ(outcome.code, 130) << outcome.err;
   EXPECT_TRUE(contains(outcome.err, "The same command with --skip-existing goes on"));
   EXPECT_EQ(files_in(f("masks")), (Names{"a.nii.gz", "probabilities/a.nii"}));
