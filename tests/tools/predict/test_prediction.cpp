@@ -334,7 +334,8 @@ TEST(Predict, LeavesNoHalfFileWhenItIsStopped) {
   write_checkpoint(f("c.safetensors"), {.network = "vnet", .stride = {1, 1, 1}});
   datasets::write_nifti(f("pred") + "/a.nii", some_volume({16, 16, 16}), {});
   datasets::write_nifti(f("pred") + "/b.nii", some_volume({90, 90, 90}), {});  // many windows
-  const auto outcome = predict(f, {"--probabilities"}, "timeout --preserve-status -s INT 5");
+  // In the foreground timeout signals once; else twice, the program and its group, and a second Ctrl-C ends it at once.
+  const auto outcome = predict(f, {"--probabilities"}, "timeout --foreground --preserve-status -s INT 5");
   EXPECT_EQ(outcome.code, 130) << outcome.err;
   EXPECT_TRUE(contains(outcome.err, "The same command with --skip-existing goes on"));
   EXPECT_EQ(files_in(f("masks")), (Names{"a.nii.gz", "probabilities/a.nii"}));
