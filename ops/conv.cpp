@@ -61,6 +61,30 @@ Tensor bias_gradient(const Tensor& dy, const ConvSpec& spec) {
   return db;
 }
 
+/// The backward of both operations; `transposed`: our x is what the convolution makes, our y what it reads.
+autograd::Backward backward_of(const ConvGeometry& g, const ConvSpec& spec, bool transposed, const Variable& x,
+                               const Variable& w, const Variable& b) {
+  return [g, spec, transposed, x_shape = x.shape(), w_shape = w.shape(), x = recording(w) ? x.saved_activation() : Saved(),
+          w = recording(x) ? w.value() : Tensor(), want_db = recording(b)](Tensor dy) -> Gradients {
+    Backend& device = backend(dy.device());
+    Tensor dx, dw, db;
+    if (want_db) db = bias_gradient(dy, spec);
+    if (x.defined()) {
+      const Tensor again = x.get();
+      const Product product("weight gradient", g);
+      dw = Tensor::empty(w_shape, computed_in(dy.dtype()), dy.device());
+      device.conv_backward_weight(g, transposed ? dy : again, transposed ? again : dy, dw);
+    }
+    if (w.defined()) {
+      const Product product("data gradient", g);
+      dx = Tensor::empty(x_shape, dy.dtype(), dy.device());
+      if (transposed) device.conv_forward(g, dy, w, {}, dx);
+      else device.conv_backward_data(g, w, dy, {}, dx);
+    }
+    return {dx, dw, db};
+  };
+}
+
 }  // namespace
 
 Variable conv(const Variable& x, const Variable& w, const Variable& b, const ConvSpec& spec) {
@@ -79,24 +103,7 @@ Variable conv(const Variable& x, const Variable& w, const Variable& b, const Con
   backend(y.device()).conv_forward(g, x.value(), w.value(), b.value(), y);
   count_work(g);
 
-  return record(
-      {"conv", spec}, {x, w, b}, y,
-      [g, spec, x = recording(w) ? x.saved_activation() : Saved(), w = recording(x) ? w.value() : Tensor(),
-       w_shape = w.shape(), want_db = recording(b)](Tensor dy) -> Gradients {
-        Backend& device = backend(dy.device());
-        Tensor dx, dw, db;
-        if (want_db) db = bias_gradient(dy, spec);
-        if (x.defined()) {
-          const Tensor again = x.get();
-          const Product product("weight gradient", g);
-          device.conv_backward_weight(g, again, dy, dw = Tensor::empty(w_shape, computed_in(dy.dtype()), dy.device()));
-        }
-        if (w.defined()) {
-          const Product product("data gradient", g);
-          device.conv_backward_data(g, w, dy, {}, dx = Tensor::empty(shape(g.N, g.in, g.C), dy.dtype(), dy.device()));
-        }
-        return {dx, dw, db};
-      });
+  return record({"conv", spec}, {x, w, b}, y, backward_of(g, spec, /*transposed=*/false, x, w, b));
 }
 
 Variable conv_transposed(const Variable& x, const Variable& w, const Variable& b, const ConvSpec& spec) {
@@ -116,24 +123,7 @@ Variable conv_transposed(const Variable& x, const Variable& w, const Variable& b
   backend(y.device()).conv_backward_data(g, w.value(), x.value(), b.value(), y);
   count_work(g);
 
-  return record({"conv_transposed", spec}, {x, w, b}, y,
-                [g, spec, x = recording(w) ? x.saved_activation() : Saved(), w = recording(x) ? w.value() : Tensor(),
-                 w_shape = w.shape(), want_db = recording(b)](Tensor dy) -> Gradients {
-                  Backend& device = backend(dy.device());
-                  Tensor dx, dw, db;
-                  if (want_db) db = bias_gradient(dy, spec);
-                  if (x.defined()) {
-                    const Tensor again = x.get();
-                    const Product product("weight gradient", g);
-                    device.conv_backward_weight(g, dy, again,
-                                                dw = Tensor::empty(w_shape, computed_in(dy.dtype()), dy.device()));
-                  }
-                  if (w.defined()) {
-                    const Product product("data gradient", g);
-                    device.conv_forward(g, dy, w, {}, dx = Tensor::empty(shape(g.N, g.out, g.O), dy.dtype(), dy.device()));
-                  }
-                  return {dx, dw, db};
-                });
+  return record({"conv_transposed", spec}, {x, w, b}, y, backward_of(g, spec, /*transposed=*/true, x, w, b));
 }
 
 }  // namespace sagcl::ops

@@ -17,7 +17,7 @@ struct DeviceChoice {
 /// "cpu", "cuda" (the first GPU), "cuda:N", or "auto": the first GPU when one can be used, else the CPU and the reason.
 /// Loads the plugin libsagcl_cuda.so from the folder of the program or from ../lib, once the driver was found.
 /// `precision` is a name of precision_from() or "auto": tf32 on a GPU, fp32 on the CPU; it becomes that of the process.
-/// DeviceError with the reason when a GPU is asked for and there is none; UsageError for any other text, and for a
+/// DeviceError with the reason when a GPU is asked for and there is none; UsageError for any other text, and for
 /// tf32 on the CPU. "auto" and "cuda" mean GPU `first`: each process of a machine takes its own.
 DeviceChoice resolve_device(const std::string& wanted, const std::string& precision = "auto", int first = 0);
 
