@@ -5,7 +5,7 @@
 #include "datasets/load.h"
 #include "datasets/split.h"
 #include "datasets/text.h"
-#include "tests/datasets/named_folder.h"
+#include "tests/datasets/layouts/named_folder.h"
 
 // What names of files say, of patients and channels, and what must not be passed over in silence.
 namespace sagcl::tests {

@@ -3,7 +3,7 @@
 #include "datasets/convert.h"
 #include "datasets/load.h"
 #include "datasets/store.h"
-#include "tests/datasets/named_folder.h"
+#include "tests/datasets/layouts/named_folder.h"
 
 // What dataset.json may say.
 namespace sagcl::tests {
